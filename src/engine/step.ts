@@ -1,0 +1,147 @@
+import type { ZodType } from 'zod';
+import type { PlannedChange } from '../model/change.ts';
+import type { DurationMs } from '../model/duration.ts';
+import type { Hold } from '../model/hold.ts';
+import type { ClusterName, RunId, StepId } from '../model/ids.ts';
+import type { JsonObject, JsonSafe, JsonValue } from '../model/json.ts';
+import type { Clock } from '../ports/clock.ts';
+
+/** How much harm a step can do. `destructive` steps keep their irreversible acts in `ctx.effect`, each declared in `effects`. */
+export type Risk = 'read-only' | 'reversible' | 'destructive';
+
+/** What a step found when it looked at the world. `unknown` means it cannot tell, and a person must. */
+export type Observation<O> =
+  | { readonly state: 'present'; readonly outputs: O; readonly evidence: JsonObject }
+  | { readonly state: 'absent' | 'partial' | 'unknown'; readonly evidence: JsonObject };
+
+/** Result of `verify`. Not ok ends the run with the kind `verification`. */
+export type Verification<O> =
+  | { readonly ok: true; readonly outputs: O; readonly evidence: JsonObject }
+  | { readonly ok: false; readonly reason: string; readonly evidence: JsonObject };
+
+/** Waits between tries of a step. Only errors marked retryable are tried again. */
+export interface RetryPolicy {
+  /** Tries in all, 1 to 20. */
+  readonly attempts: number;
+  /** Wait before the second try; doubles each time up to `maxDelayMs`. */
+  readonly firstDelayMs: DurationMs;
+  readonly maxDelayMs: DurationMs;
+}
+
+/** No second try. */
+export const NO_RETRY: RetryPolicy = { attempts: 1, firstDelayMs: 0, maxDelayMs: 0 };
+/** Waits 1 s, 2 s, 4 s, 8 s: 15 s in all, longer than a webhook's or API server's restart. */
+export const DEFAULT_RETRY: RetryPolicy = { attempts: 5, firstDelayMs: 1_000, maxDelayMs: 8_000 };
+
+/** A sub-effect with its own intent and outcome in the journal. */
+export interface Effect<T extends JsonValue> {
+  /** Declared in the step kind's `effects`. */
+  readonly name: string;
+  /** Unique in the step, stable over resumes, derived from what it acts on: `LatticeCluster/workload`. */
+  readonly key: string;
+  /** Longest time `run` may take; its deadline is in the intent. */
+  readonly timeoutMs: DurationMs;
+  /** Asks the world whether it has happened. Called before `run` when an intent without outcome is found, and `unknown` stops the run. */
+  check(): Promise<{ readonly state: 'done'; readonly result: JsonSafe<T> } | { readonly state: 'todo' | 'unknown'; readonly evidence: JsonObject }>;
+  /** Makes it so. Where the API allows, with a precondition (uid and resourceVersion, DNS prerequisite, If-Match). */
+  run(signal: AbortSignal): Promise<JsonSafe<T>>;
+}
+
+/** How far a step has come; at most one event a second reaches the view. */
+export interface StepProgress {
+  readonly message: string;
+  readonly done?: number;
+  readonly total?: number;
+  /** Unit of `done` and `total`, `objects` if absent. */
+  readonly unit?: 'objects' | 'bytes' | 'volumes' | 'records' | 'checks';
+}
+
+/** A person's statement recorded at an `attest` gate. */
+export interface Attestation {
+  readonly by: string;
+  /** ISO 8601, UTC. */
+  readonly at: string;
+  readonly text: string;
+}
+
+/** Lines of detail too many for the journal, in `evidence/<step>.jsonl`; the outcome holds their digest. */
+export interface EvidenceLog {
+  append(line: JsonObject): void;
+}
+
+/** What `observe` and `plan` receive: nothing in it can change the world or the journal. */
+export interface ReadContext<W, P> {
+  readonly step: StepId;
+  readonly run: RunInfo;
+  /** The step's `with`, expressions resolved, parsed by the kind's schema. */
+  readonly with: W;
+  /** Outside systems, opened by reference. */
+  readonly ports: P;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** Statements recorded for this step, oldest first. */
+  readonly attestations: readonly Attestation[];
+}
+
+/** What `execute` and `verify` receive. */
+export interface StepContext<W, P> extends ReadContext<W, P> {
+  readonly evidence: EvidenceLog;
+  progress(progress: StepProgress): void;
+  /** Runs a journalled sub-effect at most once over all resumes of the run. */
+  effect<T extends JsonValue>(effect: Effect<T>): Promise<JsonSafe<T>>;
+  /** Journals a hold before the thing is put aside. Idempotent by `hold.id`. */
+  hold(hold: Hold): Promise<void>;
+  /** Holds of the run that are not yet released. */
+  holds(): readonly Hold[];
+  /** Journals that a hold has been released; called after it was put back. */
+  released(holdId: string): Promise<void>;
+}
+
+export interface RunInfo {
+  readonly id: RunId;
+  readonly cluster: ClusterName;
+  readonly mode: 'recovery' | 'drill';
+  /** When the run first started, ISO 8601, UTC: the same after every resume. */
+  readonly startedAt: string;
+}
+
+/** A destructive effect a step kind may perform; the test that counts deletes from outside reads this list. */
+export interface EffectDeclaration {
+  readonly name: string;
+  /** What is lost or cannot be undone, one line. */
+  readonly destroys: string;
+}
+
+/**
+ * A kind of step: data plus four functions. `W` is the parsed `with`, `O` the outputs, `P` the ports it is given.
+ * Rules: `observe` and `plan` never write; `execute` is idempotent and is also the answer to `partial`; `verify` asks the world, not `execute`.
+ */
+export interface StepKind<W, O extends JsonObject, P> {
+  /** `<system>/<verb>`, as runbooks name it. */
+  readonly kind: string;
+  /** Contract version; raise it when `with`, outputs or meaning change. Compared on resume. */
+  readonly version: number;
+  /** One line, present tense, for `runbook show`. */
+  readonly summary: string;
+  readonly with: ZodType<W>;
+  readonly outputs: ZodType<O>;
+  readonly risk: Risk;
+  /** Safety steps cannot be skipped. */
+  readonly safety: boolean;
+  readonly timeoutMs: DurationMs;
+  readonly retry: RetryPolicy;
+  /** At most `limit` steps of one group run at a time. */
+  readonly group?: { readonly name: string; readonly limit: number };
+  readonly effects: readonly EffectDeclaration[];
+  observe(ctx: ReadContext<W, P>): Promise<Observation<JsonSafe<O>>>;
+  plan(ctx: ReadContext<W, P>): Promise<readonly PlannedChange[]>;
+  execute(ctx: StepContext<W, P>): Promise<void>;
+  verify(ctx: StepContext<W, P>): Promise<Verification<JsonSafe<O>>>;
+}
+
+/** A step kind whose `with` and outputs are known only by their schemas: what graphs and the engine handle. */
+// biome-ignore lint: the catalogue is heterogeneous; every value is parsed by its own schema before it is used.
+export type AnyStepKind<P> = StepKind<any, any, P>;
+
+/** The step kinds a runbook may use, by `kind`. */
+export type StepCatalogue<P = unknown> = ReadonlyMap<string, AnyStepKind<P>>;

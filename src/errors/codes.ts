@@ -1,0 +1,84 @@
+/** What kind of failure a code is; decides the exit code (README, "Exit codes"). */
+export type ErrorKind =
+  | 'bug'
+  | 'usage'
+  | 'invalid'
+  | 'precondition'
+  | 'step'
+  | 'verification'
+  | 'declined'
+  | 'locked'
+  | 'unavailable'
+  | 'waiting'
+  | 'cancelled';
+
+/** Exit code per kind. 143 replaces 130 when the signal was SIGTERM. */
+export const EXIT_CODES: Readonly<Record<ErrorKind, number>> = {
+  bug: 1,
+  usage: 2,
+  invalid: 3,
+  precondition: 4,
+  step: 5,
+  verification: 6,
+  declined: 7,
+  locked: 8,
+  unavailable: 9,
+  waiting: 10,
+  cancelled: 130,
+};
+
+interface CodeEntry {
+  readonly kind: ErrorKind;
+  /** One line for the README's table. */
+  readonly meaning: string;
+}
+
+/** The one registry of error codes; the README's table is generated from it. One line each, sorted. */
+export const ERROR_CODES = {
+  BACKUP_LOCATION_UNAVAILABLE: { kind: 'step', meaning: 'Velero could not validate the backup location, or did not sync it in time' },
+  BACKUP_NOT_USABLE: { kind: 'precondition', meaning: 'no recovery point passes the quick verdict' },
+  BUG: { kind: 'bug', meaning: 'a broken invariant; the stack is in the crash file' },
+  CANCELLED: { kind: 'cancelled', meaning: 'stopped by a signal; state is saved' },
+  CLUSTER_NAME_NOT_CONFIRMED: { kind: 'declined', meaning: 'the typed cluster name differs' },
+  DNS_CONFLICT: { kind: 'step', meaning: 'a record changed under us: the prerequisite of the update failed' },
+  DNS_NOT_VERIFIED: { kind: 'verification', meaning: 'an authoritative server does not answer with the new value' },
+  DNS_UPDATE_FAILED: { kind: 'step', meaning: 'the DNS server refused the update' },
+  FENCE_NOT_PROVEN: { kind: 'precondition', meaning: 'the old cluster is not proven unable to act or to write outside' },
+  GATE_DECLINED: { kind: 'declined', meaning: 'a person said no at a gate' },
+  GATE_WAITING: { kind: 'waiting', meaning: 'a gate needs a person and there is no terminal' },
+  GIT_FAILED: { kind: 'precondition', meaning: 'git could not give the pinned commit' },
+  HEALTH_NOT_PROVEN: { kind: 'verification', meaning: 'a service, endpoint or probe is not healthy' },
+  INPUT_INVALID: { kind: 'invalid', meaning: 'an input file or value is wrong; all faults are listed' },
+  JOURNAL_BROKEN: { kind: 'precondition', meaning: 'the journal of a run does not verify' },
+  KUBE_CONFLICT: { kind: 'step', meaning: 'another field manager owns a field, or an object changed under us' },
+  KUBE_NOT_FOUND: { kind: 'step', meaning: 'the object or its type does not exist' },
+  KUBE_REFUSED: { kind: 'step', meaning: 'the API server refused the request; its words are quoted' },
+  KUBE_UNAUTHORIZED: { kind: 'precondition', meaning: 'the API server does not accept the credentials' },
+  KUBE_UNAVAILABLE: { kind: 'unavailable', meaning: 'the API server cannot be reached, or keeps asking to wait' },
+  KUBECONFIG_INVALID: { kind: 'precondition', meaning: 'a kubeconfig is missing, unreadable or has no usable context' },
+  LAB_BINARY_BUILD_FAILED: { kind: 'step', meaning: 'a lab server could not be built' },
+  LAB_GO_MISSING: { kind: 'precondition', meaning: 'Go is missing or too old to build a lab server' },
+  LAB_NOT_RUNNING: { kind: 'precondition', meaning: 'the lab is not running, or not in the state the command needs' },
+  LAB_SERVER_FAILED: { kind: 'step', meaning: 'a lab server ended or did not become ready; the end of its log is quoted' },
+  NODE_UP_NO_AGENT: { kind: 'step', meaning: 'the new machine is up but its agent never reported to the parent' },
+  PARENT_HOLDS_CAPI: { kind: 'precondition', meaning: 'the parent still holds CAPI objects of the dead cluster: retiring it could delete machines' },
+  PROCESS_FAILED: { kind: 'step', meaning: 'an external command failed; its output is quoted' },
+  PROCESS_NOT_FOUND: { kind: 'precondition', meaning: 'an external command is not installed' },
+  PROVISION_FAILED: { kind: 'step', meaning: 'the platform says that provisioning failed' },
+  PRUNED_FIELDS: { kind: 'precondition', meaning: 'the server would drop or refuse fields of a spec' },
+  RUN_CHANGED: { kind: 'precondition', meaning: 'plan, runbook or step contracts differ from those the run started with' },
+  RUN_LOCKED: { kind: 'locked', meaning: 'another run holds the cluster' },
+  RUN_NOT_FOUND: { kind: 'usage', meaning: 'there is no such run in the state store' },
+  S3_FAILED: { kind: 'step', meaning: 'the object store refused a request' },
+  S3_UNAVAILABLE: { kind: 'unavailable', meaning: 'the object store cannot be reached' },
+  SECRET_SOURCE_MISSING: { kind: 'precondition', meaning: 'an original secret is in none of the declared sources' },
+  STEP_FAILED: { kind: 'step', meaning: 'a step failed; its cause is quoted' },
+  STEP_TIMEOUT: { kind: 'step', meaning: 'a step did not finish within its timeout' },
+  STEP_UNKNOWN: { kind: 'waiting', meaning: 'the state of an effect cannot be told from the world; a person must say' },
+  STORE_FAILED: { kind: 'step', meaning: 'the run state could not be written; nothing new was started' },
+  USAGE: { kind: 'usage', meaning: 'a wrong flag, argument or command' },
+  VERIFY_FAILED: { kind: 'verification', meaning: 'a step ran and what it should have made is not there' },
+  VOLUME_NOT_RESTORED: { kind: 'verification', meaning: 'a volume is not bound to the restored data' },
+} as const satisfies Readonly<Record<string, CodeEntry>>;
+
+export type ErrorCode = keyof typeof ERROR_CODES;

@@ -1,0 +1,35 @@
+import type { SecretRef } from '../model/secret.ts';
+
+/** An authoritative server that takes RFC 2136 updates signed with TSIG. */
+export interface DnsServerRef {
+  readonly host: string;
+  readonly port: number;
+  readonly zone: string;
+  /** A BIND key file; never on a command line. */
+  readonly tsig?: SecretRef;
+}
+
+export interface RecordSet {
+  readonly name: string;
+  readonly type: 'A' | 'AAAA' | 'CNAME' | 'TXT';
+  readonly ttlSeconds: number;
+  /** Sorted presentation-form values. */
+  readonly values: readonly string[];
+}
+
+export interface DnsZones extends AsyncDisposable {
+  open(ref: DnsServerRef): Promise<DnsZone>;
+}
+
+/** One zone on one authoritative server. */
+export interface DnsZone {
+  /** The record set as the server answers it with authority, `undefined` when the name or type does not exist. Throws `DNS_UPDATE_FAILED` when there is no authoritative answer. */
+  query(name: string, type: RecordSet['type'], signal: AbortSignal): Promise<RecordSet | undefined>;
+  /** SOA serial. */
+  serial(signal: AbortSignal): Promise<number>;
+  /**
+   * Replaces one record set in one atomic message with the old value as prerequisite (RFC 2136 §2.4): throws `DNS_CONFLICT` when it is no longer
+   * `from`. `from` undefined means the name must not have that type yet.
+   */
+  replace(change: { readonly from: RecordSet | undefined; readonly to: RecordSet }, signal: AbortSignal): Promise<void>;
+}

@@ -1,0 +1,43 @@
+import type { Secret } from '../model/secret.ts';
+
+/** Runs programs of the operator's machine: git, sops, nsupdate, fence commands. Never a shell unless the plan names one. */
+export interface Processes {
+  /**
+   * Runs a program to its end. A secret goes in by `stdin` or `env`, never by `args`.
+   * Throws `PROCESS_NOT_FOUND`, `PROCESS_FAILED` (non-zero exit, with the last 4 KiB of output) or `CANCELLED`; on abort the whole process group gets
+   * SIGTERM, and SIGKILL 5 s later.
+   */
+  run(command: ProcessCommand): Promise<ProcessResult>;
+  /** This machine's identity for locks: whether a process of that pid and start time still lives. */
+  isAlive(owner: ProcessOwner): Promise<boolean>;
+  /** Who we are. */
+  self(): Promise<ProcessOwner>;
+}
+
+export interface ProcessCommand {
+  readonly file: string;
+  readonly args: readonly string[];
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string | Secret>>;
+  readonly stdin?: string | Secret;
+  readonly signal: AbortSignal;
+  readonly timeoutMs: number;
+  /** Called for each line of standard error, for progress. */
+  readonly onStderrLine?: (line: string) => void;
+}
+
+export interface ProcessResult {
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A process that can be told from a later one with the same pid. */
+export interface ProcessOwner {
+  readonly host: string;
+  /** Kernel boot id. */
+  readonly boot: string;
+  readonly pid: number;
+  /** Start time in clock ticks since boot (`/proc/<pid>/stat`, field 22), or the process start in ms elsewhere. */
+  readonly startTime: string;
+  readonly user: string;
+}

@@ -1,0 +1,31 @@
+/**
+ * Where runs live: the only authority on a run. Keys are `/`-separated, of `[A-Za-z0-9._[\]-]` segments. Failures throw `STORE_FAILED`.
+ * Implemented by a folder and, later, by S3; both pass `test/contract/run-store`.
+ */
+export interface RunStore {
+  /** Where it is, for people: a path or `s3://bucket/prefix`. */
+  readonly location: string;
+  /** Writes the whole value durably only if the key is absent. `false` when it exists. Exactly one of any number of racing writers gets `true`. */
+  putIfAbsent(key: string, value: Uint8Array): Promise<boolean>;
+  /** The value, or `undefined`. */
+  get(key: string): Promise<Uint8Array | undefined>;
+  /** Keys under the prefix, sorted. */
+  list(prefix: string): Promise<readonly string[]>;
+  /** Opens a log for one owner; see `RunLog`. */
+  openLog(run: string, owner: string): Promise<RunLog>;
+  /** Reads all segments of a run's log in order of ownership; a torn last line is given as it is. */
+  readLog(run: string): Promise<readonly LogSegment[]>;
+  /** Writes bulk evidence beside the run (replaced as a whole); not part of the authority. */
+  putEvidence(run: string, name: string, chunks: AsyncIterable<Uint8Array>): Promise<void>;
+}
+
+/** The append side of one owner's part of a journal. */
+export interface RunLog extends AsyncDisposable {
+  /** Appends whole lines (no newline inside) and returns once they are durable (fsync). Calls are serialised and group-committed. A failure is final. */
+  append(lines: readonly string[]): Promise<void>;
+}
+
+export interface LogSegment {
+  readonly owner: string;
+  readonly text: string;
+}
