@@ -1,4 +1,7 @@
+import type { RecordSet } from '../model/record-set.ts';
 import type { SecretRef } from '../model/secret.ts';
+
+export type { RecordSet } from '../model/record-set.ts';
 
 /** An authoritative server that takes RFC 2136 updates signed with TSIG. */
 export interface DnsServerRef {
@@ -9,13 +12,6 @@ export interface DnsServerRef {
   readonly tsig?: SecretRef;
 }
 
-export interface RecordSet {
-  readonly name: string;
-  readonly type: 'A' | 'AAAA' | 'CNAME' | 'TXT';
-  readonly ttlSeconds: number;
-  /** Sorted presentation-form values. */
-  readonly values: readonly string[];
-}
 
 export interface DnsZones extends AsyncDisposable {
   open(ref: DnsServerRef): Promise<DnsZone>;

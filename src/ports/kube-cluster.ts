@@ -35,6 +35,8 @@ export interface KubeCluster extends AsyncDisposable {
   create(object: KubeObject, options: WriteOptions): Promise<KubeObject>;
   /** Server-side apply. */
   apply(object: KubeObject, options: ApplyOptions): Promise<AppliedObject>;
+  /** The whole object as a server-side apply would leave it (`dryRun=All`): what a plan compares with the live object. Nothing is written. */
+  preview(object: KubeObject, options: ApplyOptions): Promise<KubeObject>;
   /** JSON merge patch, optionally of the status subresource. `resourceVersion` or `uid` in the patch's metadata is a precondition. */
   mergePatch(ref: ObjectRef, patch: JsonObject, options: WriteOptions & { readonly subresource?: 'status' | 'scale' }): Promise<KubeObject>;
   /** DELETE with preconditions. `false` when it is already gone. */
@@ -70,7 +72,10 @@ export interface WriteOptions {
 export interface ApplyOptions extends WriteOptions {
   /** Take over fields other managers own. Default false: a conflict shows that somebody else is writing. */
   readonly force?: boolean;
-  /** Unknown fields: refuse (default) or drop. */
+  /**
+   * Duplicate fields and, where the server decodes before it applies, unknown ones: refuse (default) or let pass. A field that the type's schema does
+   * not declare is refused in either case (`KUBE_REFUSED`, `details.reason` `SchemaMismatch`): server-side apply never drops one in silence.
+   */
   readonly fieldValidation?: 'Strict' | 'Ignore';
 }
 
@@ -86,6 +91,8 @@ export interface DeleteOptions {
   readonly uid?: string;
   readonly resourceVersion?: string;
   readonly propagation?: 'Background' | 'Foreground' | 'Orphan';
+  /** Seconds a pod may take to end; 0 is what a kubelet sends once the pod has ended. */
+  readonly gracePeriodSeconds?: number;
   readonly signal: AbortSignal;
 }
 

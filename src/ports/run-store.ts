@@ -11,8 +11,11 @@ export interface RunStore {
   get(key: string): Promise<Uint8Array | undefined>;
   /** Keys under the prefix, sorted. */
   list(prefix: string): Promise<readonly string[]>;
-  /** Opens a log for one owner; see `RunLog`. */
-  openLog(run: string, owner: string): Promise<RunLog>;
+  /**
+   * Opens the next segment of a run's log for one owner and so fences every earlier owner. `after` is the number of segments the caller has read:
+   * `undefined` when another owner has opened a segment since, so of any number of racing owners exactly one goes on.
+   */
+  openLog(run: string, owner: string, after: number): Promise<RunLog | undefined>;
   /** Reads all segments of a run's log in order of ownership; a torn last line is given as it is. */
   readLog(run: string): Promise<readonly LogSegment[]>;
   /** Writes bulk evidence beside the run (replaced as a whole); not part of the authority. */
@@ -21,7 +24,10 @@ export interface RunStore {
 
 /** The append side of one owner's part of a journal. */
 export interface RunLog extends AsyncDisposable {
-  /** Appends whole lines (no newline inside) and returns once they are durable (fsync). Calls are serialised and group-committed. A failure is final. */
+  /**
+   * Appends whole lines (no newline inside) and returns once they are durable (fsync). Calls are serialised and group-committed. A failure is final:
+   * `STORE_FAILED`, or `RUN_REPLACED` once a later owner has opened a segment (the lines may then stand in the log, but no reader counts them).
+   */
   append(lines: readonly string[]): Promise<void>;
 }
 

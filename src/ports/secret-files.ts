@@ -1,9 +1,11 @@
 import type { Secret, SecretRef } from '../model/secret.ts';
 
-/** Reads secret references and decrypts secret documents. */
+/** Reads secret references, decrypts secret documents and keeps credentials that a recovery obtains. */
 export interface SecretFiles {
   /** The referenced value. Throws `SECRET_SOURCE_MISSING` naming the variable or file. `~/` is the home directory. */
   read(ref: SecretRef): Promise<Secret>;
+  /** Writes a credential to a file only its owner can read (0600, folders 0700), atomically. Gives the absolute path. */
+  write(path: string, value: Secret): Promise<string>;
   /** Decrypts an age file (armoured or binary). */
   decryptAge(content: Uint8Array, identity: SecretRef): Promise<Secret>;
   /** Decrypts a SOPS YAML document with the user's `sops`; throws `PROCESS_NOT_FOUND` with the way out. */

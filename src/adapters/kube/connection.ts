@@ -1,0 +1,215 @@
+import type { Dispatcher } from 'undici';
+import { abortError } from '../../errors/abort-error.ts';
+import { DrError } from '../../errors/dr-error.ts';
+import type { Clock } from '../../ports/clock.ts';
+import { type KubeReply, readStatus } from './kube-status.ts';
+import { connectionCode, isTrustFailure, type Repeatability, retryCauseOfFailure, retryCauseOfReply, retryDelayMs, type RetryCause } from './retry-rules.ts';
+import type { Session, Sessions } from './sessions.ts';
+
+export interface KubeRequest {
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  /** Path with its query. */
+  readonly path: string;
+  readonly body?: string;
+  readonly contentType?: string;
+  readonly accept?: string;
+  readonly repeatability: Repeatability;
+  /** A write without version or uid: the server may lose a race against itself, and the same request then succeeds. */
+  readonly mayRace?: boolean;
+  /** Every status is an answer: only lost connections are tried again. */
+  readonly anyStatus?: boolean;
+  /** A 404 in plain text is final; else it means that a discovered type is not served *yet*. */
+  readonly notFoundIsAnswer?: boolean;
+  readonly signal: AbortSignal;
+}
+
+export interface ConnectionOptions {
+  readonly clock: Clock;
+  /** Longest time of one request with all its tries, in milliseconds. */
+  readonly requestDeadlineMs: number;
+  /** A number in [0, 1). */
+  readonly jitter: () => number;
+}
+
+/** One try: an answer, or a connection failure, with the reason to try again if there is one. */
+type Attempt =
+  | { readonly reply: KubeReply; readonly session: Session; readonly cause: RetryCause | undefined }
+  | { readonly error: unknown; readonly cause: RetryCause };
+
+/** Sends requests to one API server, with retries and credentials that stay fresh. */
+export class KubeConnection implements AsyncDisposable {
+  readonly #sessions: Sessions;
+  readonly #options: ConnectionOptions;
+  readonly #retries = new Map<string, number>();
+  readonly #closing = new AbortController();
+
+  constructor(sessions: Sessions, options: ConnectionOptions) {
+    this.#sessions = sessions;
+    this.#options = options;
+  }
+
+  get server(): string {
+    return this.#sessions.server;
+  }
+
+  /** Aborts when the connection is disposed of. */
+  get closing(): AbortSignal {
+    return this.#closing.signal;
+  }
+
+  /** Tries so far beyond the first, by cause. */
+  retryCounts(): Readonly<Record<string, number>> {
+    return Object.fromEntries([...this.#retries].sort(([a], [b]) => (a < b ? -1 : 1)));
+  }
+
+  countRetry(cause: string): void {
+    this.#retries.set(cause, (this.#retries.get(cause) ?? 0) + 1);
+  }
+
+  /** Waits before try number `tries + 1` of something that failed without Retry-After. */
+  async backOff(tries: number, signal: AbortSignal): Promise<void> {
+    await this.#options.clock.sleep(retryDelayMs(tries, undefined, this.#options.jitter), signal);
+  }
+
+  /**
+   * Sends a request until it has a final answer or the deadline has passed, and gives the last answer, whatever its status. Throws
+   * `KUBE_UNAVAILABLE` when there was none, `KUBE_UNTRUSTED` when the server's certificate is not trusted.
+   */
+  async send(request: KubeRequest): Promise<KubeReply> {
+    const deadline = this.#options.clock.monotonic() + this.#options.requestDeadlineMs;
+    let last: Attempt | undefined;
+    for (let tries = 1, refused = false; ; tries += 1) {
+      const attempt: Attempt = await this.#attempt(request, { tries, last });
+      last = attempt;
+      if ('reply' in attempt && attempt.reply.status === 401 && !refused && request.anyStatus !== true) {
+        refused = true;
+        this.countRetry('401');
+        await this.#sessions.renew(attempt.session);
+        continue;
+      }
+      if ('reply' in attempt && attempt.cause === undefined) return attempt.reply;
+      const delayMs = retryDelayMs(tries, 'reply' in attempt ? attempt.reply.retryAfterSeconds : undefined, this.#options.jitter);
+      if (this.#options.clock.monotonic() + delayMs > deadline) {
+        if ('reply' in attempt) return attempt.reply;
+        throw this.#unavailable(request, attempt.error);
+      }
+      this.countRetry(attempt.cause ?? 'other');
+      await this.#sleep(delayMs, request, attempt);
+    }
+  }
+
+  /** Opens a streamed answer on the watch pool: one try. Rejects with the raw connection failure; the caller loops. */
+  async openStream(path: string, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
+    const session = await this.#sessions.current();
+    return session.watches.request({
+      origin: session.access.server,
+      path: this.#pathOf(session, path),
+      method: 'GET',
+      headers: { ...session.access.headers, accept: 'application/json' },
+      signal,
+    });
+  }
+
+  /** Reads credentials again after a streamed request was refused. */
+  async renewCredentials(): Promise<void> {
+    await this.#sessions.renew(await this.#sessions.current());
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort(new DrError({ code: 'CANCELLED', message: `the connection to ${this.server} is closed` }));
+    await this.#sessions[Symbol.asyncDispose]();
+  }
+
+  async #attempt(request: KubeRequest, { tries, last }: { readonly tries: number; readonly last: Attempt | undefined }): Promise<Attempt> {
+    const session = await this.#sessions.current();
+    try {
+      const reply = await this.#exchange(session, request);
+      const final = request.anyStatus === true || (request.notFoundIsAnswer === true && reply.status === 404);
+      const cause = final ? undefined : retryCauseOfReply(reply, { repeatability: request.repeatability, mayRace: request.mayRace ?? false, tries });
+      return { reply, session, cause };
+    } catch (error) {
+      if (request.signal.aborted) throw this.#aborted(request, last);
+      if (this.closing.aborted) throw abortError(this.closing, this.#describe(request), 'KUBE_UNAVAILABLE');
+      if (isTrustFailure(error)) throw this.#untrusted(error);
+      const cause = retryCauseOfFailure(error, request.repeatability);
+      if (cause === undefined) throw this.#unavailable(request, error);
+      return { error, cause };
+    }
+  }
+
+  async #exchange(session: Session, request: KubeRequest): Promise<KubeReply> {
+    const response = await session.requests.request({
+      origin: session.access.server,
+      path: this.#pathOf(session, request.path),
+      method: request.method,
+      headers: {
+        ...session.access.headers,
+        accept: request.accept ?? 'application/json',
+        ...(request.contentType === undefined ? {} : { 'content-type': request.contentType }),
+      },
+      body: request.body ?? null,
+      signal: request.signal,
+    });
+    const retryAfter = Number(response.headers['retry-after']);
+    return {
+      status: response.statusCode,
+      contentType: String(response.headers['content-type'] ?? ''),
+      ...(Number.isFinite(retryAfter) ? { retryAfterSeconds: retryAfter } : {}),
+      body: await response.body.text(),
+    };
+  }
+
+  /** A server URL may have a path of its own (Rancher, the Lattice proxy): it goes in front. */
+  #pathOf(session: Session, path: string): string {
+    const prefix = new URL(session.access.server).pathname.replace(/\/$/, '');
+    return `${prefix}${path}`;
+  }
+
+  async #sleep(delayMs: number, request: KubeRequest, last: Attempt): Promise<void> {
+    try {
+      await this.#options.clock.sleep(delayMs, request.signal);
+    } catch (error) {
+      if (request.signal.aborted) throw this.#aborted(request, last);
+      throw error;
+    }
+  }
+
+  /** What the caller's signal stopped, with the last failure before it: else a time limit would hide why there was so much to wait for. */
+  #aborted(request: KubeRequest, last: Attempt | undefined): DrError {
+    const failure = last === undefined ? undefined : 'reply' in last ? readStatus(last.reply).message : messageOf(last.error);
+    const what = failure === undefined ? this.#describe(request) : `${this.#describe(request)} (last try: ${failure})`;
+    return abortError(request.signal, what, 'KUBE_UNAVAILABLE');
+  }
+
+  #describe(request: KubeRequest): string {
+    return `${request.method} ${request.path} on ${this.server}`;
+  }
+
+  #untrusted(cause: unknown): DrError {
+    return new DrError({
+      code: 'KUBE_UNTRUSTED',
+      message: `${this.server} shows a certificate that its kubeconfig does not trust: ${messageOf(cause)}`,
+      details: { code: connectionCode(cause) ?? '' },
+      suggestions: ['the cluster may have been rebuilt with a new authority: get its new kubeconfig', 'check that the server URL is the one meant'],
+      cause,
+    });
+  }
+
+  #unavailable(request: KubeRequest, cause: unknown): DrError {
+    const maybeDone = request.repeatability === 'unsent';
+    return new DrError({
+      code: 'KUBE_UNAVAILABLE',
+      message: `no answer to ${this.#describe(request)}: ${messageOf(cause)}${maybeDone ? ' (the request may have been carried out)' : ''}`,
+      details: { code: connectionCode(cause) ?? '', retries: this.retryCounts() },
+      suggestions: ['check that the API server runs and that this machine can reach it'],
+      retry: 'retryable',
+      cause,
+    });
+  }
+}
+
+/** Message of a connection failure; an `AggregateError` has none of its own. */
+function messageOf(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(messageOf).join('; ');
+  return error instanceof Error ? error.message || error.name : String(error);
+}

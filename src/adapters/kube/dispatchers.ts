@@ -1,0 +1,49 @@
+import type { ConnectionOptions } from 'node:tls';
+import { Agent, type Dispatcher, ProxyAgent, Socks5ProxyAgent } from 'undici';
+
+/** How to reach a server, as client-node's `KubeConfig.createDispatcherOptions` describes it. */
+export type DispatcherOptions =
+  | { readonly type: 'proxy'; readonly uri: string; readonly requestTls: ConnectionOptions; readonly connect: ConnectionOptions }
+  | { readonly type: 'socks'; readonly uri: string; readonly requestTls: ConnectionOptions }
+  | { readonly type: 'agent'; readonly connect: ConnectionOptions }
+  | { readonly type: 'none' };
+
+export interface PoolOptions {
+  /** Most connections at a time; `null` for no limit. */
+  readonly connections: number | null;
+  /** Milliseconds without a byte of the answer, before its head or within it, after which the connection is given up. */
+  readonly inactivityMs: number;
+}
+
+/** kube-apiserver 1.36 closes idle connections after 90 s (`IdleTimeout` in secure_serving.go); ours go first, so that none is lost under a request. */
+const KEEP_ALIVE_MS = 60_000;
+/** A machine that is gone answers nothing; loopback and WAN connections are made well within this. */
+const CONNECT_TIMEOUT_MS = 10_000;
+
+/** Makes one connection pool. HTTP/1.1: no slower than HTTP/2 here, and it spreads load over API servers behind one balancer. */
+export function createPool(options: DispatcherOptions, pool: PoolOptions): Dispatcher {
+  const common = {
+    connections: pool.connections,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    keepAliveMaxTimeout: KEEP_ALIVE_MS,
+    headersTimeout: pool.inactivityMs,
+    bodyTimeout: pool.inactivityMs,
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    allowH2: false,
+  };
+  switch (options.type) {
+    case 'proxy':
+      return new ProxyAgent({ ...common, uri: options.uri, requestTls: buildOptions(options.requestTls), connect: buildOptions(options.connect) });
+    case 'socks':
+      return new Socks5ProxyAgent(options.uri, { ...common, requestTls: buildOptions(options.requestTls) });
+    case 'agent':
+      return new Agent({ ...common, connect: buildOptions(options.connect) });
+    case 'none':
+      return new Agent(common);
+  }
+}
+
+/** undici takes every option of `tls.connect`, but narrows `servername` and `port` in its types. */
+function buildOptions(tls: ConnectionOptions): NonNullable<ProxyAgent.Options['requestTls']> {
+  return { ...tls, timeout: CONNECT_TIMEOUT_MS } as NonNullable<ProxyAgent.Options['requestTls']>;
+}

@@ -1,0 +1,39 @@
+/** Keys of one backup in a Velero bucket (Velero 1.18 pkg/persistence/object_store_layout.go). `prefix` is the location's, without slashes at its ends. */
+export interface VeleroBackupKeys {
+  readonly directory: string;
+  readonly metadata: string;
+  readonly tarball: string;
+  readonly resourceList: string;
+  readonly volumeInfo: string;
+}
+
+function withPrefix(prefix: string | undefined, rest: string): string {
+  return prefix === undefined || prefix === '' ? rest : `${prefix}/${rest}`;
+}
+
+/** Folder under which every backup has a folder of its own. */
+export function backupsPrefix(prefix: string | undefined): string {
+  return withPrefix(prefix, 'backups/');
+}
+
+/** Keys of the backup's files. */
+export function backupKeys(prefix: string | undefined, backup: string): VeleroBackupKeys {
+  const directory = `${backupsPrefix(prefix)}${backup}/`;
+  return {
+    directory,
+    metadata: `${directory}velero-backup.json`,
+    tarball: `${directory}${backup}.tar.gz`,
+    resourceList: `${directory}${backup}-resource-list.json.gz`,
+    volumeInfo: `${directory}${backup}-volumeinfo.json.gz`,
+  };
+}
+
+/** Name of the Velero Schedule the platform makes for a LatticeClusterBackup; its backups are `<schedule>-<YYYYMMDDhhmmss>` (lattice-backup/src/cluster_backup_controller.rs). */
+export function scheduleName(clusterBackup: string): string {
+  return `lattice-${clusterBackup}`;
+}
+
+/** Name of the BackupStorageLocation the platform makes for a BackupStore, and the prefix it sets in the bucket (backup_store_controller.rs). */
+export function locationName(store: string): string {
+  return `lattice-${store}`;
+}

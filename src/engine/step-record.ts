@@ -1,0 +1,132 @@
+import type { Digest } from '../model/digest.ts';
+import type { StepId } from '../model/ids.ts';
+import type { JsonObject, JsonValue } from '../model/json.ts';
+import type { StepState } from './events.ts';
+import type { EvidenceFile, JournalEntry, RecordedError } from './journal-entries.ts';
+import type { Attestation } from './step.ts';
+
+/** What the journal says of one sub-effect. */
+export interface EffectRecord {
+  readonly name: string;
+  readonly key: string;
+  /** `intent`: begun, outcome unknown. `failed`: it threw, and may have happened nevertheless. */
+  readonly state: 'intent' | 'done' | 'failed';
+  /** ISO 8601; after it the effect's call had ended. */
+  readonly deadline: string;
+  readonly result?: JsonValue;
+}
+
+/** A person's decision at a gate, bound to the digest of what was shown. */
+export interface DecisionRecord {
+  readonly decision: 'approved' | 'declined' | 'attested';
+  readonly shown: Digest;
+  readonly by: string;
+  readonly at: string;
+  readonly how: 'terminal' | 'flag';
+}
+
+/** What the journal says of one step. */
+export interface StepRecord {
+  readonly id: StepId;
+  /** State under the current or last owner; a new owner starts every step from `pending`. */
+  readonly state: StepState;
+  readonly reason?: string;
+  /** First start and first success, ISO 8601: a later look that found it done does not move them. */
+  readonly startedAt?: string;
+  readonly endedAt?: string;
+  readonly tries: number;
+  /** A verified outcome is in the journal, under any owner, and nothing has been executed since. */
+  readonly verified: boolean;
+  readonly attested: boolean;
+  readonly found: boolean;
+  readonly outputs?: JsonObject;
+  readonly evidence?: JsonObject;
+  readonly logs: readonly EvidenceFile[];
+  readonly error?: RecordedError;
+  /** By `effectId`. */
+  readonly effects: ReadonlyMap<string, EffectRecord>;
+  readonly decisions: readonly DecisionRecord[];
+  readonly attestations: readonly Attestation[];
+}
+
+/** Key of an effect within its step. */
+export function effectId(effect: { readonly name: string; readonly key: string }): string {
+  return `${effect.name} ${effect.key}`;
+}
+
+/** A step of which the journal says nothing yet. */
+export function newStep(id: StepId): StepRecord {
+  return { id, state: 'pending', tries: 0, verified: false, attested: false, found: false, logs: [], effects: new Map(), decisions: [], attestations: [] };
+}
+
+/** An entry that is about one step. */
+export type StepEntry = Exclude<
+  JournalEntry,
+  { type: 'run-started' | 'owner' | 'alive' | 'repair' | 'held' | 'released' | 'ended' | 'superseded' }
+>;
+
+/** What the journal says of a step after one more entry about it. Pure. */
+export function applyToStep(step: StepRecord, entry: StepEntry): StepRecord {
+  switch (entry.type) {
+    case 'step-started':
+      // Something is about to be done again, so an earlier proof no longer stands.
+      return { ...step, state: 'running', tries: entry.try, verified: false, startedAt: step.startedAt ?? entry.at };
+    case 'step-observed':
+      return { ...step, state: 'running', evidence: entry.evidence, startedAt: step.startedAt ?? entry.at };
+    case 'step-retry':
+      return step;
+    case 'step-succeeded':
+      return succeeded(step, entry);
+    case 'step-failed':
+      return { ...withLog(step, entry.log), state: 'failed', error: entry.error, reason: entry.error.message, endedAt: entry.at };
+    case 'step-cancelled':
+      return { ...withLog(step, entry.log), state: 'cancelled', reason: entry.reason, endedAt: entry.at };
+    case 'step-waiting':
+      return { ...withLog(step, entry.log), state: 'waiting', reason: entry.reason };
+    case 'step-skipped':
+      return { ...step, state: 'skipped', reason: entry.reason };
+    case 'step-blocked':
+      return { ...step, state: 'blocked', reason: entry.reason };
+    case 'effect-intent':
+    case 'effect-done':
+    case 'effect-failed':
+      return applyEffect(step, entry);
+    case 'gate-asked':
+      return { ...step, state: 'waiting', reason: entry.gate.reason };
+    case 'gate-decided':
+      return decided(step, entry);
+    case 'unknown-answered':
+      return step;
+  }
+}
+
+function succeeded(step: StepRecord, entry: Extract<StepEntry, { type: 'step-succeeded' }>): StepRecord {
+  const endedAt = entry.found && step.endedAt !== undefined ? step.endedAt : entry.at;
+  const { outputs, evidence, found, attested } = entry;
+  return { ...withLog(step, entry.log), state: 'succeeded', verified: true, endedAt, outputs, evidence, found, attested };
+}
+
+function withLog(step: StepRecord, log: EvidenceFile | undefined): StepRecord {
+  return log === undefined ? step : { ...step, logs: [...step.logs, log] };
+}
+
+function applyEffect(step: StepRecord, entry: Extract<StepEntry, { type: `effect-${string}` }>): StepRecord {
+  const id = effectId(entry);
+  const known = step.effects.get(id);
+  return { ...step, effects: new Map(step.effects).set(id, effectAfter(known, entry)) };
+}
+
+function effectAfter(known: EffectRecord | undefined, entry: Extract<StepEntry, { type: `effect-${string}` }>): EffectRecord {
+  const { name, key } = entry;
+  const deadline = entry.type === 'effect-intent' ? entry.deadline : (known?.deadline ?? entry.at);
+  if (entry.type === 'effect-intent') return { name, key, deadline, state: 'intent' };
+  if (entry.type === 'effect-failed') return { name, key, deadline, state: 'failed' };
+  return { name, key, deadline, state: 'done', result: entry.result };
+}
+
+function decided(step: StepRecord, entry: Extract<StepEntry, { type: 'gate-decided' }>): StepRecord {
+  const { decision, shown, by, how, at } = entry;
+  const decisions = [...step.decisions, { decision, shown, by, how, at }];
+  const attestations = decision === 'attested' ? [...step.attestations, { by, at, text: entry.text ?? '' }] : step.attestations;
+  return { ...step, state: 'ready', decisions, attestations };
+}

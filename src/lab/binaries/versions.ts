@@ -1,0 +1,86 @@
+import { fileURLToPath } from 'node:url';
+
+/** The folder of the Go modules: the same path from `src/` and, once compiled, from `dist/`. */
+export const GO_SOURCES = fileURLToPath(new URL('../../../src/lab/go/', import.meta.url));
+
+/** The oldest Go that builds every module (the `go` line of their go.mod files). */
+export const GO_MINIMUM = { major: 1, minor: 26 } as const;
+
+export interface GoModule {
+  /** For `-ldflags`; the same for every binary of the module, so that they share what is compiled. */
+  readonly ldflags: readonly string[];
+  /** Each becomes one `-gcflags=`. */
+  readonly gcflags: readonly string[];
+}
+
+/** One Go module per folder of `GO_SOURCES`, in the order they are built: the slowest first. */
+export const GO_MODULES = {
+  kubernetes: {
+    ldflags: [
+      '-s -w',
+      '-X k8s.io/component-base/version.gitVersion=v1.36.3',
+      '-X k8s.io/component-base/version.gitMajor=1',
+      '-X k8s.io/component-base/version.gitMinor=36',
+      '-X k8s.io/client-go/pkg/version.gitVersion=v1.36.3',
+    ],
+    gcflags: [],
+  },
+  velero: {
+    ldflags: ['-s -w', '-X github.com/vmware-tanzu/velero/pkg/buildinfo.Version=v1.18.3'],
+    // Generated code of which the lab calls nothing: optimising it takes minutes and gigabytes.
+    gcflags: ['github.com/aws/aws-sdk-go-v2/service/ec2=-N -l', 'github.com/aws/aws-sdk-go-v2/service/ec2/types=-N -l'],
+  },
+  versitygw: {
+    ldflags: ['-s -w', '-X main.Version=v1.8.0'],
+    gcflags: [],
+  },
+} as const satisfies Readonly<Record<string, GoModule>>;
+
+export type GoModuleName = keyof typeof GO_MODULES;
+
+export interface LabBinary {
+  readonly version: string;
+  readonly module: GoModuleName;
+  /** Import path, or a path relative to the module. */
+  readonly package: string;
+  /** Needed by a plain `lab up`; the others are built only when asked for. */
+  readonly demo: boolean;
+  /** Arguments that print the version cheaply; set where a machine may well hold another version under the same name. */
+  readonly versionArguments?: readonly string[];
+}
+
+/** Every server and tool of the lab. */
+export const LAB_BINARIES = {
+  etcd: { version: '3.6.16', module: 'kubernetes', package: 'go.etcd.io/etcd/server/v3', demo: true, versionArguments: ['--version'] },
+  'kube-apiserver': { version: '1.36.3', module: 'kubernetes', package: 'k8s.io/kubernetes/cmd/kube-apiserver', demo: true, versionArguments: ['--version'] },
+  'kube-controller-manager': { version: '1.36.3', module: 'kubernetes', package: 'k8s.io/kubernetes/cmd/kube-controller-manager', demo: true, versionArguments: ['--version'] },
+  velero: { version: '1.18.3', module: 'velero', package: './velero', demo: true },
+  'volume-snapshotter': { version: '1', module: 'velero', package: './volume-snapshotter', demo: true },
+  'velero-plugin-for-aws': { version: '1.14.3', module: 'velero', package: 'github.com/vmware-tanzu/velero-plugin-for-aws/velero-plugin-for-aws', demo: true },
+  versitygw: { version: '1.8.0', module: 'versitygw', package: 'github.com/versity/versitygw/cmd/versitygw', demo: true },
+  etcdctl: { version: '3.6.16', module: 'kubernetes', package: 'go.etcd.io/etcd/etcdctl/v3', demo: false, versionArguments: ['version'] },
+  etcdutl: { version: '3.6.16', module: 'kubernetes', package: 'go.etcd.io/etcd/etcdutl/v3', demo: false, versionArguments: ['version'] },
+  kubectl: { version: '1.36.3', module: 'kubernetes', package: 'k8s.io/kubernetes/cmd/kubectl', demo: false, versionArguments: ['version', '--client'] },
+  'apply-loop': { version: '1', module: 'kubernetes', package: './apply-loop', demo: false },
+} as const satisfies Readonly<Record<string, LabBinary>>;
+
+export type LabBinaryName = keyof typeof LAB_BINARIES;
+
+/** All names, in build order. */
+export const LAB_BINARY_NAMES = Object.keys(LAB_BINARIES) as readonly LabBinaryName[];
+
+/** What a plain `lab up` needs. */
+export const DEMO_BINARIES = LAB_BINARY_NAMES.filter((name) => LAB_BINARIES[name].demo);
+
+/** The table's row, with the optional fields visible. */
+export function binaryOf(name: LabBinaryName): LabBinary {
+  return LAB_BINARIES[name];
+}
+
+export function moduleOf(name: GoModuleName): GoModule {
+  return GO_MODULES[name];
+}
+
+export function isLabBinaryName(name: string): name is LabBinaryName {
+  return Object.hasOwn(LAB_BINARIES, name);
+}

@@ -1,0 +1,81 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { LabCluster, LabConfig } from '../config.ts';
+import { replaceFile } from '../json-file.ts';
+import { layoutOf } from '../layout.ts';
+import { FAULT_PROXY_NAME, pairPaths } from '../pki/cluster-pki.ts';
+import { answersOk } from '../supervise/probe.ts';
+import type { ServerSpec } from '../supervise/server-spec.ts';
+
+/**
+ * Who did what, one line per answered request, without bodies, so that no secret gets into it. Reads of the lab's own parts and of the control plane are
+ * left out: they are many and nobody counts them.
+ */
+const AUDIT_POLICY = {
+  apiVersion: 'audit.k8s.io/v1',
+  kind: 'Policy',
+  omitStages: ['RequestReceived', 'ResponseStarted'],
+  rules: [
+    { level: 'None', users: ['system:apiserver', 'system:kube-controller-manager', 'lab-node', 'lattice-operator', 'velero'], verbs: ['get', 'list', 'watch'] },
+    { level: 'None', resources: [{ group: 'coordination.k8s.io', resources: ['leases'] }, { group: '', resources: ['events'] }] },
+    { level: 'None', nonResourceURLs: ['/healthz*', '/livez*', '/readyz*'] },
+    { level: 'Metadata' },
+  ],
+};
+
+/** Services get cluster addresses only on paper: nothing in the lab routes them. */
+const SERVICE_RANGE = '10.96.0.0/16';
+
+/** Writes the audit policy beside the cluster's other files. */
+export async function writeAuditPolicy(cluster: LabCluster): Promise<void> {
+  await replaceFile(auditPolicyPath(cluster), `${JSON.stringify(AUDIT_POLICY, undefined, 2)}\n`);
+}
+
+/** The API server. Admission is stock but for ServiceAccount, which would want a token controller and tokens for pods that are plain processes. */
+export function apiserverSpec(lab: LabConfig, cluster: LabCluster, file: string): ServerSpec {
+  const ca = pairPaths(cluster, 'ca').cert;
+  const serving = pairPaths(cluster, 'apiserver');
+  const etcd = pairPaths(cluster, 'etcd');
+  const accounts = pairPaths(cluster, 'service-account');
+  return {
+    id: `${cluster.id}.apiserver`,
+    cluster: cluster.id,
+    file,
+    args: [
+      '--bind-address=127.0.0.1',
+      '--advertise-address=127.0.0.1',
+      `--secure-port=${cluster.ports.apiserver}`,
+      `--etcd-servers=${cluster.etcdUrl}`,
+      `--etcd-cafile=${ca}`,
+      `--etcd-certfile=${etcd.cert}`,
+      `--etcd-keyfile=${etcd.key}`,
+      `--tls-cert-file=${serving.cert}`,
+      `--tls-private-key-file=${serving.key}`,
+      `--client-ca-file=${ca}`,
+      `--service-account-issuer=https://kubernetes.default.svc`,
+      `--service-account-key-file=${accounts.cert}`,
+      `--service-account-signing-key-file=${accounts.key}`,
+      `--service-cluster-ip-range=${SERVICE_RANGE}`,
+      '--authorization-mode=RBAC',
+      '--disable-admission-plugins=ServiceAccount',
+      // Endpoints of the service `kubernetes` may not be loopback, and nobody uses them here.
+      '--endpoint-reconciler-type=none',
+      `--requestheader-client-ca-file=${ca}`,
+      `--requestheader-allowed-names=${FAULT_PROXY_NAME}`,
+      '--requestheader-username-headers=X-Remote-User',
+      '--requestheader-group-headers=X-Remote-Group',
+      `--audit-policy-file=${auditPolicyPath(cluster)}`,
+      `--audit-log-path=${cluster.auditLogPath}`,
+      '--profiling=false',
+      '--v=1',
+    ],
+    workDirectory: cluster.directory,
+    logPath: join(layoutOf(lab.directory).logs, `${cluster.id}.apiserver.log`),
+    readyTimeoutMs: 60_000,
+    isReady: async (signal) => await answersOk(`${cluster.server}/readyz`, signal, { ca: await readFile(ca, 'utf8') }),
+  };
+}
+
+function auditPolicyPath(cluster: LabCluster): string {
+  return join(cluster.directory, 'audit-policy.json');
+}

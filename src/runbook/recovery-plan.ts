@@ -1,0 +1,48 @@
+import { z } from 'zod';
+import { planBackup } from '../model/plan/backups.ts';
+import { planCluster } from '../model/plan/cluster.ts';
+import { planControlPlane } from '../model/plan/control-plane.ts';
+import { planDns } from '../model/plan/dns.ts';
+import { planFence } from '../model/plan/fence.ts';
+import { besideList, distinct, type Immutable, name } from '../model/plan/fields.ts';
+import { planHealth } from '../model/plan/health.ts';
+import { planObjectives } from '../model/plan/objectives.ts';
+import { planApprover, planExternal, planKey } from '../model/plan/people.ts';
+import { planSecrets } from '../model/plan/secrets.ts';
+import { planSpecs } from '../model/plan/specs.ts';
+import { planState } from '../model/plan/state.ts';
+
+/** `apiVersion` of both kinds of file. */
+export const API_VERSION = 'dr.lattice.dev/v1alpha1';
+
+const spec = z.strictObject({
+  cluster: planCluster,
+  specs: planSpecs,
+  secrets: z.array(planSecrets).default([]).describe('Where original secrets come from'),
+  backups: z.array(planBackup).superRefine(distinct('store'), besideList).default([]).describe('Where recovery points are'),
+  controlPlane: planControlPlane.exactOptional(),
+  dns: planDns.exactOptional(),
+  objectives: planObjectives,
+  health: z.array(planHealth).superRefine(distinct('name'), besideList).default([]).describe('What proves that users are served'),
+  fence: planFence.exactOptional(),
+  externals: z.array(planExternal).superRefine(distinct('name'), besideList).exactOptional(),
+  keys: z.array(planKey).superRefine(distinct('name'), besideList).exactOptional(),
+  approvers: z.array(planApprover).min(1, { error: 'must name at least one person' }).exactOptional().describe('People who may approve gates'),
+  state: planState.exactOptional(),
+});
+
+/**
+ * The RecoveryPlan file: what a recovery must know about one cluster. It holds references to secrets, never secrets. Unknown keys are faults. Decoding
+ * fills the defaults in and turns durations into milliseconds; encoding turns them back.
+ */
+export const recoveryPlanSchema = z
+  .strictObject({
+    apiVersion: z.literal(API_VERSION),
+    kind: z.literal('RecoveryPlan'),
+    metadata: z.strictObject({ name }),
+    spec,
+  })
+  .meta({ title: 'RecoveryPlan', description: 'What a recovery must know about one cluster' });
+
+/** A RecoveryPlan, parsed: defaults filled in, durations in milliseconds. */
+export type RecoveryPlan = Immutable<z.output<typeof recoveryPlanSchema>>;

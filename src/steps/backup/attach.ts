@@ -1,0 +1,167 @@
+import { z } from 'zod';
+import { credentialSecretOf, readOnlyLocation, VELERO_API, VELERO_NAMESPACE } from '../../backup/location.ts';
+import { locationName } from '../../backup/velero-layout.ts';
+import { DEFAULT_RETRY, type Observation, type ReadContext, type StepContext } from '../../engine/step.ts';
+import { DrError } from '../../errors/dr-error.ts';
+import type { KubeObject, ObjectRef } from '../../model/kube-object.ts';
+import { planBackup } from '../../model/plan/backups.ts';
+import { planCluster } from '../../model/plan/cluster.ts';
+import { planSpecs } from '../../model/plan/specs.ts';
+import type { KubeCluster } from '../../ports/kube-cluster.ts';
+import { defineStep } from '../define-step.ts';
+import { loadDesired } from '../desired-state.ts';
+import { FIELD_MANAGER } from '../platform-names.ts';
+import type { StepPorts } from '../ports.ts';
+import { targetRef, targetSchema } from '../schemas.ts';
+import { withLimit } from '../wait.ts';
+import { recoveryPointSchema } from './recovery-point-schema.ts';
+
+const withSchema = z.object({
+  target: targetSchema,
+  cluster: planCluster,
+  specs: planSpecs,
+  commit: z.string(),
+  backups: z.array(planBackup),
+  recoveryPoints: z.array(recoveryPointSchema),
+});
+type W = z.output<typeof withSchema>;
+type Ctx = ReadContext<W, StepPorts>;
+type WriteCtx = StepContext<W, StepPorts>;
+
+/** Velero validates each minute and syncs each minute by default; a foreign backup took up to 33 s to appear with a 10 s period (Velero 1.18.3, measured). */
+const SYNC_LIMIT_MS = 5 * 60_000;
+
+const LOCATION = { apiVersion: VELERO_API, kind: 'BackupStorageLocation' } as const;
+
+function locationRef(store: string): ObjectRef {
+  return { ...LOCATION, namespace: VELERO_NAMESPACE, name: locationName(store) };
+}
+
+function backupRef(name: string): ObjectRef {
+  return { apiVersion: VELERO_API, kind: 'Backup', namespace: VELERO_NAMESPACE, name };
+}
+
+function isUsable(location: KubeObject | undefined): boolean {
+  return location?.spec?.['accessMode'] === 'ReadOnly' && location.status?.['phase'] === 'Available';
+}
+
+async function observeAttached(ctx: Ctx): Promise<Observation<Record<string, never>>> {
+  const cluster = await ctx.ports.clusters.open(targetRef(ctx.with.target));
+  const seen = await Promise.all(
+    ctx.with.recoveryPoints.map(async (point) => {
+      const [location, backup] = await Promise.all([cluster.get(locationRef(point.store), ctx.signal), cluster.get(backupRef(point.name), ctx.signal)]);
+      return { store: point.store, backup: point.name, available: isUsable(location), synced: backup?.status?.['phase'] === 'Completed', message: String(location?.status?.['message'] ?? '') };
+    }),
+  );
+  const evidence = { locations: seen };
+  if (seen.every(({ available, synced }) => available && synced)) return { state: 'present', outputs: {}, evidence };
+  return { state: 'absent', evidence };
+}
+
+async function storeObject(ctx: Ctx, name: string): Promise<KubeObject> {
+  const desired = await loadDesired(ctx);
+  const store = desired.find((object) => object.kind === 'BackupStore' && object.metadata.name === name);
+  if (store !== undefined) return store;
+  throw new DrError({ code: 'INPUT_INVALID', message: `the plan's backups name store '${name}', but the specs at ${ctx.with.commit} have no BackupStore of that name` });
+}
+
+/** Refuses to go on without the credentials Secret: the location would be Unavailable and say only that. */
+async function requireCredentials(cluster: KubeCluster, store: KubeObject, signal: AbortSignal): Promise<void> {
+  const name = credentialSecretOf(store);
+  if (name === undefined) return;
+  const secret = await cluster.get({ apiVersion: 'v1', kind: 'Secret', namespace: VELERO_NAMESPACE, name }, signal);
+  if (secret !== undefined) return;
+  throw new DrError({
+    code: 'SECRET_SOURCE_MISSING',
+    message: `BackupStore '${store.metadata.name}' needs Secret ${VELERO_NAMESPACE}/${name}, which nothing in the platform creates and no source of the plan holds`,
+    suggestions: [`add ${VELERO_NAMESPACE}/${name} (key cloud, AWS shared-credentials form) to a source under spec.secrets, then resume`],
+  });
+}
+
+/** Makes the location ReadOnly from its first instant: the platform's own controller would make it writable, and new schedules would expire old backups. */
+async function attach(cluster: KubeCluster, store: KubeObject, ctx: WriteCtx): Promise<void> {
+  const location = readOnlyLocation(store);
+  await ctx.hold({
+    id: `backup-location/${VELERO_NAMESPACE}/${location.metadata.name}`,
+    kind: 'backup-location',
+    subject: `BackupStorageLocation ${VELERO_NAMESPACE}/${location.metadata.name} is ReadOnly`,
+    prior: { accessMode: 'ReadWrite' },
+    releaseWhen: 'the rebuilt cluster is verified and may write and expire backups',
+  });
+  const existing = await cluster.get(locationRef(store.metadata.name), ctx.signal);
+  const desired = existing === undefined ? location : { ...location, spec: { accessMode: 'ReadOnly' } };
+  if (existing === undefined) await cluster.apply(desired, { fieldManager: FIELD_MANAGER, signal: ctx.signal });
+  else await cluster.mergePatch(locationRef(store.metadata.name), { spec: { accessMode: 'ReadOnly' } }, { fieldManager: FIELD_MANAGER, signal: ctx.signal });
+}
+
+/** Velero resolves a snapshot location by name on the cluster it restores to; without it PVCs are created and stay Pending (Velero 1.18.3, seen). */
+async function attachSnapshotLocations(cluster: KubeCluster, ctx: WriteCtx): Promise<void> {
+  for (const point of ctx.with.recoveryPoints) {
+    const section = ctx.with.backups.find((candidate) => candidate.store === point.store)?.volumeSnapshotLocation;
+    if (section === undefined) continue;
+    for (const name of point.snapshotLocations) {
+      const metadata = { name, namespace: VELERO_NAMESPACE };
+      const object = { apiVersion: VELERO_API, kind: 'VolumeSnapshotLocation', metadata, spec: { provider: section.provider, config: section.config } };
+      await cluster.apply(object, { fieldManager: FIELD_MANAGER, force: true, signal: ctx.signal });
+    }
+  }
+}
+
+async function waitUntilSynced(cluster: KubeCluster, ctx: WriteCtx): Promise<void> {
+  await using locations = await cluster.live(LOCATION, { namespace: VELERO_NAMESPACE });
+  await using backups = await cluster.live({ apiVersion: VELERO_API, kind: 'Backup' }, { namespace: VELERO_NAMESPACE });
+  const named = (objects: ReadonlyMap<string, KubeObject>, name: string) => [...objects.values()].find((object) => object.metadata.name === name);
+  await withLimit(ctx, SYNC_LIMIT_MS, {
+    work: async (signal) => {
+      for (const point of ctx.with.recoveryPoints) {
+        ctx.progress({ message: `waiting for Velero to validate ${locationName(point.store)} and to see ${point.name}` });
+        await locations.until((objects) => (isUsable(named(objects, locationName(point.store))) ? true : undefined), signal);
+        await backups.until((objects) => (named(objects, point.name)?.status?.['phase'] === 'Completed' ? true : undefined), signal);
+      }
+    },
+    late: async () => {
+      const seen = await observeAttached(ctx);
+      return new DrError({
+        code: 'BACKUP_LOCATION_UNAVAILABLE',
+        message: `Velero did not validate its location and sync the backups within ${SYNC_LIMIT_MS / 60_000} min: ${JSON.stringify(seen.evidence)}`,
+        suggestions: ['check the credentials Secret, the endpoint and the way from the cluster to the bucket, then resume'],
+      });
+    },
+  });
+}
+
+/** Makes the backups of the lost cluster visible on the new one, read-only: locations, snapshot locations, and Velero's own sync. */
+export const backupAttach = defineStep({
+  kind: 'backup/attach',
+  version: 1,
+  summary: 'attaches the backup stores read-only and waits until Velero sees the recovery points',
+  with: withSchema,
+  outputs: z.object({}),
+  risk: 'reversible',
+  safety: true,
+  timeoutMs: 15 * 60_000,
+  retry: DEFAULT_RETRY,
+  effects: [],
+  observe: observeAttached,
+  async plan(ctx) {
+    return ctx.with.recoveryPoints.map((point) => ({
+      verb: 'create' as const,
+      subject: `BackupStorageLocation ${VELERO_NAMESPACE}/${locationName(point.store)}`,
+      diffs: [{ path: 'spec.accessMode', to: 'ReadOnly' }],
+    }));
+  },
+  async execute(ctx) {
+    const cluster = await ctx.ports.clusters.open(targetRef(ctx.with.target));
+    for (const point of ctx.with.recoveryPoints) {
+      const store = await storeObject(ctx, point.store);
+      await requireCredentials(cluster, store, ctx.signal);
+      await attach(cluster, store, ctx);
+    }
+    await attachSnapshotLocations(cluster, ctx);
+    await waitUntilSynced(cluster, ctx);
+  },
+  async verify(ctx) {
+    const seen = await observeAttached(ctx);
+    return seen.state === 'present' ? { ok: true, outputs: {}, evidence: seen.evidence } : { ok: false, reason: 'a location is not Available and ReadOnly, or a backup is not synced', evidence: seen.evidence };
+  },
+});

@@ -1,0 +1,92 @@
+import { z } from 'zod';
+import { describeRecordSet, sameValues } from '../../dns/record-set.ts';
+import { DEFAULT_RETRY, type Observation, type ReadContext } from '../../engine/step.ts';
+import { planDns, type PlanDnsRecord } from '../../model/plan/dns.ts';
+import type { RecordSet } from '../../model/record-set.ts';
+import type { DnsZone } from '../../ports/dns-zones.ts';
+import { defineStep } from '../define-step.ts';
+import type { StepPorts } from '../ports.ts';
+import { targetRef, targetSchema } from '../schemas.ts';
+import { ownRecords, targetAddresses, wantedRecordSet, zoneOf } from './targets.ts';
+
+const withSchema = z.object({ target: targetSchema, dns: planDns });
+type Ctx = ReadContext<z.output<typeof withSchema>, StepPorts>;
+
+interface Move {
+  readonly record: PlanDnsRecord;
+  readonly zone: DnsZone;
+  readonly from: RecordSet | undefined;
+  readonly to: RecordSet;
+}
+
+/** Looks at every record of ours: what the authoritative server says now and what it should say. */
+async function moves(ctx: Ctx): Promise<readonly Move[]> {
+  const cluster = await ctx.ports.clusters.open(targetRef(ctx.with.target));
+  return Promise.all(
+    ownRecords(ctx.with.dns).map(async (record): Promise<Move> => {
+      const zone = await zoneOf(ctx, ctx.with.dns, record);
+      const from = await zone.query(record.name, record.type, ctx.signal);
+      const to = wantedRecordSet(record, await targetAddresses(cluster, record, ctx.signal), from);
+      return { record, zone, from, to };
+    }),
+  );
+}
+
+async function observeMoved(ctx: Ctx): Promise<Observation<{ moved: string[] }>> {
+  const all = await moves(ctx);
+  const open = all.filter(({ from, to }) => !sameValues(from, to));
+  const evidence = { records: all.map(({ from }) => describeRecordSet(from)) };
+  if (open.length === 0) return { state: 'present', outputs: { moved: all.map(({ record }) => record.name) }, evidence };
+  return { state: open.length === all.length ? 'absent' : 'partial', evidence };
+}
+
+/**
+ * Moves the records that the plan calls ours to the rebuilt cluster, each in one atomic RFC 2136 message with the old value as prerequisite, and proves
+ * it on the authoritative server. Records of external-dns move when its DNSProvider is released; a person's records are listed, never touched.
+ */
+export const dnsCutover = defineStep({
+  kind: 'dns/cutover',
+  version: 1,
+  summary: 'moves the names that lead users to the cluster',
+  with: withSchema,
+  outputs: z.object({ moved: z.array(z.string()) }),
+  risk: 'destructive',
+  safety: false,
+  timeoutMs: 5 * 60_000,
+  retry: DEFAULT_RETRY,
+  effects: [{ name: 'move-record', destroys: 'the old value of a DNS record (kept in the journal)' }],
+  observe: observeMoved,
+  async plan(ctx) {
+    const own = (await moves(ctx)).filter(({ from, to }) => !sameValues(from, to));
+    const manual = ctx.with.dns.records.filter((record) => record.owner === 'manual');
+    return [
+      ...own.map(({ record, from, to }) => ({
+        verb: from === undefined ? ('create' as const) : ('configure' as const),
+        subject: `record ${record.type} ${record.name}`,
+        diffs: [{ path: 'values', to: to.values, ...(from === undefined ? {} : { from: from.values }) }],
+      })),
+      ...manual.map((record) => ({ verb: 'run' as const, subject: `a person moves ${record.type} ${record.name}`, note: 'owner: manual' })),
+    ];
+  },
+  async execute(ctx) {
+    for (const { record, zone, from, to } of await moves(ctx)) {
+      if (sameValues(from, to)) continue;
+      ctx.progress({ message: `${describeRecordSet(from)} becomes ${to.values.join(', ')}` });
+      await ctx.effect({
+        name: 'move-record',
+        key: `${record.type}/${record.name}/${to.values.join(',')}`,
+        timeoutMs: 60_000,
+        check: async () => (sameValues(await zone.query(record.name, record.type, ctx.signal), to) ? { state: 'done', result: describeRecordSet(from) } : { state: 'todo', evidence: {} }),
+        run: async (signal) => {
+          await zone.replace({ from, to }, signal);
+          return describeRecordSet(from);
+        },
+      });
+    }
+  },
+  async verify(ctx) {
+    const seen = await observeMoved(ctx);
+    if (seen.state === 'present') return { ok: true, outputs: seen.outputs, evidence: seen.evidence };
+    return { ok: false, reason: 'an authoritative server still answers with another value', evidence: seen.evidence };
+  },
+});

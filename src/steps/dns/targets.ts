@@ -1,0 +1,72 @@
+import { isIP } from 'node:net';
+import type { ReadContext } from '../../engine/step.ts';
+import { DrError } from '../../errors/dr-error.ts';
+import type { KubeObject } from '../../model/kube-object.ts';
+import type { PlanDns, PlanDnsRecord } from '../../model/plan/dns.ts';
+import type { RecordSet } from '../../ports/dns-zones.ts';
+import type { DnsZone } from '../../ports/dns-zones.ts';
+import type { KubeCluster } from '../../ports/kube-cluster.ts';
+import type { StepPorts } from '../ports.ts';
+
+/** TTL of a record that did not exist before and for which the plan sets no `maxTtl`: short, because it may have to move again soon. */
+const NEW_RECORD_TTL_SECONDS = 60;
+
+/** Addresses a load balancer or gateway shows in its status. */
+function addressesOf(object: KubeObject | undefined): readonly string[] {
+  const status = (object?.status ?? {}) as { loadBalancer?: { ingress?: { ip?: string; hostname?: string }[] }; addresses?: { value?: string }[] };
+  const fromService = status.loadBalancer?.ingress?.map((entry) => entry.ip ?? entry.hostname) ?? [];
+  const fromGateway = status.addresses?.map((entry) => entry.value) ?? [];
+  return [...fromService, ...fromGateway].filter((value): value is string => value !== undefined);
+}
+
+/** The Gateway of a namespace, as the platform names it (lattice-workload ingress: `<ns>/<ns>-ingress`). */
+async function gatewayAddresses(cluster: KubeCluster, hostname: string, signal: AbortSignal): Promise<readonly string[]> {
+  const gatewayType = { apiVersion: 'gateway.networking.k8s.io/v1', kind: 'Gateway' };
+  const routes = (await cluster.list({ apiVersion: 'gateway.networking.k8s.io/v1', kind: 'HTTPRoute' }, { signal })) ?? [];
+  const route = routes.find((object) => (object.spec?.['hostnames'] as readonly string[] | undefined)?.includes(hostname));
+  const parent = (route?.spec?.['parentRefs'] as readonly { name: string; namespace?: string }[] | undefined)?.[0];
+  if (route === undefined || parent === undefined) return [];
+  return addressesOf(await cluster.get({ ...gatewayType, namespace: parent.namespace ?? route.metadata.namespace ?? '', name: parent.name }, signal));
+}
+
+/** Addresses the record must lead to on the rebuilt cluster, sorted; empty while the cluster has given none yet. */
+export async function targetAddresses(cluster: KubeCluster, record: PlanDnsRecord, signal: AbortSignal): Promise<readonly string[]> {
+  const { to } = record;
+  if (to === undefined) return [...(await gatewayAddresses(cluster, record.name, signal))].sort();
+  if ('address' in to) return [to.address];
+  const [namespace = '', name = ''] = to.service.split('/');
+  return [...addressesOf(await cluster.get({ apiVersion: 'v1', kind: 'Service', namespace, name }, signal))].sort();
+}
+
+function fits(value: string, type: PlanDnsRecord['type']): boolean {
+  const family = isIP(value);
+  return type === 'A' ? family === 4 : type === 'AAAA' ? family === 6 : family === 0;
+}
+
+/** The record set the plan wants, given what is there now. Throws `DNS_UPDATE_FAILED` while the cluster has no address of the right kind. */
+export function wantedRecordSet(record: PlanDnsRecord, addresses: readonly string[], current: RecordSet | undefined): RecordSet {
+  const values = addresses.filter((value) => fits(value, record.type));
+  if (values.length === 0) {
+    throw new DrError({
+      code: 'DNS_UPDATE_FAILED',
+      message: `the rebuilt cluster has no address for ${record.type} ${record.name} (found: ${addresses.join(', ') || 'none'})`,
+      retry: 'retryable',
+      suggestions: ['check the load balancer of its gateway, or set to: in the plan'],
+    });
+  }
+  const limit = record.maxTtl === undefined ? Number.POSITIVE_INFINITY : Math.floor(record.maxTtl / 1_000);
+  return { name: record.name, type: record.type, ttlSeconds: Math.min(current?.ttlSeconds ?? NEW_RECORD_TTL_SECONDS, limit), values };
+}
+
+/** Records this tool moves; the others belong to external-dns or a person. */
+export function ownRecords(dns: PlanDns): readonly PlanDnsRecord[] {
+  return dns.records.filter((record) => record.owner === 'lattice-dr');
+}
+
+/** The zone that takes updates of a record. */
+export async function zoneOf(ctx: Pick<ReadContext<unknown, StepPorts>, 'ports'>, dns: PlanDns, record: PlanDnsRecord): Promise<DnsZone> {
+  const server = dns.servers.find((candidate) => candidate.name === record.server);
+  if (server === undefined) throw new DrError({ code: 'INPUT_INVALID', message: `record '${record.name}' names server '${record.server ?? ''}', which dns.servers does not list` });
+  const { host, port, zone, tsig } = server;
+  return ctx.ports.dnsZones.open({ host, port, zone, ...(tsig === undefined ? {} : { tsig }) });
+}

@@ -1,0 +1,132 @@
+import { z } from 'zod';
+import { DEFAULT_RETRY, type ReadContext } from '../../engine/step.ts';
+import { DrError, isDrError } from '../../errors/dr-error.ts';
+import type { KubeObject, ObjectRef } from '../../model/kube-object.ts';
+import type { KubeCluster } from '../../ports/kube-cluster.ts';
+import { planCluster } from '../../model/plan/cluster.ts';
+import { defineStep } from '../define-step.ts';
+import { FIELD_MANAGER, SYSTEM_NAMESPACE } from '../platform-names.ts';
+import type { StepPorts } from '../ports.ts';
+import { openParent } from '../parent.ts';
+
+const withSchema = z.object({ cluster: planCluster });
+type Ctx = ReadContext<z.output<typeof withSchema>, StepPorts>;
+
+/** The Lease that excludes other runs, also those that keep their state elsewhere. */
+export function leaseRef(cluster: string): ObjectRef {
+  return { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', namespace: SYSTEM_NAMESPACE, name: `lattice-dr-${cluster}` };
+}
+
+/** Who holds the lock: the lease's holder, or `undefined` when there is none. */
+async function holder(cluster: KubeCluster, ctx: Ctx): Promise<{ run: string; since: string } | undefined> {
+  const lease = await cluster.get(leaseRef(ctx.run.cluster), ctx.signal);
+  if (lease === undefined) return undefined;
+  return { run: String(lease.spec?.['holderIdentity'] ?? ''), since: String(lease.spec?.['acquireTime'] ?? 'an unknown time') };
+}
+
+function lockedBy(owner: { run: string; since: string }, cluster: string): DrError {
+  return new DrError({
+    code: 'RUN_LOCKED',
+    message: `cluster '${cluster}' is held on its parent by run '${owner.run}' since ${owner.since}`,
+    details: { holder: owner.run, since: owner.since },
+    suggestions: [
+      `continue that run: lattice-dr resume ${owner.run}`,
+      `if that run is certainly dead and its state is lost, delete Lease ${SYSTEM_NAMESPACE}/lattice-dr-${cluster} on the parent and start again`,
+    ],
+  });
+}
+
+function leaseObject(ctx: Ctx): KubeObject {
+  const ref = leaseRef(ctx.run.cluster);
+  const acquireTime = new Date(ctx.clock.now()).toISOString().replace('Z', '000Z');
+  return {
+    apiVersion: ref.apiVersion,
+    kind: ref.kind,
+    metadata: { name: ref.name, namespace: SYSTEM_NAMESPACE, labels: { 'app.kubernetes.io/managed-by': FIELD_MANAGER } },
+    spec: { holderIdentity: ctx.run.id, acquireTime, leaseDurationSeconds: 2147483647 },
+  };
+}
+
+/**
+ * Takes the create-only Lease `lattice-system/lattice-dr-<cluster>` on the parent. A resume of the same run finds its own. It never expires: a lock that
+ * lapses while its owner sleeps is worse than one a person has to remove.
+ */
+export const lockParent = defineStep({
+  kind: 'lock/parent',
+  version: 1,
+  summary: 'excludes every other run on the parent cluster',
+  with: withSchema,
+  outputs: z.object({}),
+  risk: 'reversible',
+  safety: true,
+  timeoutMs: 60_000,
+  retry: DEFAULT_RETRY,
+  effects: [],
+  async observe(ctx) {
+    const owner = await holder(await openParent(ctx), ctx);
+    if (owner === undefined) return { state: 'absent', evidence: {} };
+    if (owner.run !== ctx.run.id) throw lockedBy(owner, ctx.run.cluster);
+    return { state: 'present', outputs: {}, evidence: { holder: owner.run, since: owner.since } };
+  },
+  async plan(ctx) {
+    return [{ verb: 'create', subject: `Lease ${SYSTEM_NAMESPACE}/lattice-dr-${ctx.run.cluster} on the parent` }];
+  },
+  async execute(ctx) {
+    const cluster = await openParent(ctx);
+    try {
+      await cluster.create(leaseObject(ctx), { fieldManager: FIELD_MANAGER, signal: ctx.signal });
+    } catch (error) {
+      if (!isDrError(error, 'KUBE_CONFLICT')) throw error;
+    }
+  },
+  async verify(ctx) {
+    const owner = await holder(await openParent(ctx), ctx);
+    if (owner === undefined) return { ok: false, reason: 'the lease is gone again', evidence: {} };
+    if (owner.run !== ctx.run.id) throw lockedBy(owner, ctx.run.cluster);
+    return { ok: true, outputs: {}, evidence: { holder: owner.run, since: owner.since } };
+  },
+});
+
+/** Frees the lease at the end of a run that succeeded; a failed or cancelled run keeps it, because its resume needs it. */
+export const lockRelease = defineStep({
+  kind: 'lock/release',
+  version: 1,
+  summary: 'lets other runs work on the cluster again',
+  with: withSchema,
+  outputs: z.object({}),
+  risk: 'destructive',
+  safety: false,
+  timeoutMs: 60_000,
+  retry: DEFAULT_RETRY,
+  effects: [{ name: 'delete-lease', destroys: "this run's own lock on the parent" }],
+  async observe(ctx) {
+    const owner = await holder(await openParent(ctx), ctx);
+    return owner?.run === ctx.run.id ? { state: 'absent', evidence: { holder: owner.run } } : { state: 'present', outputs: {}, evidence: {} };
+  },
+  async plan(ctx) {
+    return [{ verb: 'delete', subject: `Lease ${SYSTEM_NAMESPACE}/lattice-dr-${ctx.run.cluster} on the parent` }];
+  },
+  async execute(ctx) {
+    const cluster = await openParent(ctx);
+    const ref = leaseRef(ctx.run.cluster);
+    const lease = await cluster.get(ref, ctx.signal);
+    if (lease?.spec?.['holderIdentity'] !== ctx.run.id) return;
+    const uid = lease.metadata.uid ?? '';
+    await ctx.effect({
+      name: 'delete-lease',
+      key: `Lease/${ref.name}/${uid}`,
+      timeoutMs: 30_000,
+      check: async () => {
+        const now = await cluster.get(ref, ctx.signal);
+        return now?.metadata.uid === uid ? { state: 'todo', evidence: {} } : { state: 'done', result: true };
+      },
+      run: (signal) => cluster.delete(ref, { uid, signal }),
+    });
+  },
+  async verify(ctx) {
+    const owner = await holder(await openParent(ctx), ctx);
+    return owner?.run === ctx.run.id
+      ? { ok: false, reason: 'the lease is still there', evidence: { holder: owner.run } }
+      : { ok: true, outputs: {}, evidence: {} };
+  },
+});

@@ -1,0 +1,20 @@
+import type { DnsZones } from '../ports/dns-zones.ts';
+import type { Git } from '../ports/git.ts';
+import type { HttpProbe } from '../ports/http.ts';
+import type { Clusters } from '../ports/kube-cluster.ts';
+import type { ManifestParser } from '../ports/manifest-parser.ts';
+import type { ObjectStores } from '../ports/object-store.ts';
+import type { Processes } from '../ports/processes.ts';
+import type { SecretFiles } from '../ports/secret-files.ts';
+
+/** The outside systems that steps may use. Joined to adapters in one place, `cli/compose.ts`. */
+export interface StepPorts {
+  readonly clusters: Clusters;
+  readonly objectStores: ObjectStores;
+  readonly git: Git;
+  readonly manifests: ManifestParser;
+  readonly dnsZones: DnsZones;
+  readonly processes: Processes;
+  readonly http: HttpProbe;
+  readonly secretFiles: SecretFiles;
+}

@@ -1,0 +1,31 @@
+import { z } from 'zod';
+import type { PlanBackup } from '../model/plan/backups.ts';
+import type { kubeconfigRef } from '../model/plan/fields.ts';
+import type { ClusterRef } from '../ports/kube-cluster.ts';
+import type { ObjectStoreRef } from '../ports/object-store.ts';
+
+/** The rebuilt cluster, as `cluster/provision` hands it on: the file with its direct kubeconfig. */
+export const targetSchema = z.object({ kubeconfig: z.string() });
+
+/** Reference to the cluster whose kubeconfig `cluster/provision` wrote. */
+export function targetRef(target: z.output<typeof targetSchema>): ClusterRef {
+  return { kubeconfigPath: target.kubeconfig };
+}
+
+/** Reference to a cluster as plans write it. */
+export function clusterRef(ref: z.output<typeof kubeconfigRef>): ClusterRef {
+  const context = ref.context === undefined ? {} : { context: ref.context };
+  return 'file' in ref ? { kubeconfigPath: ref.file, ...context } : { kubeconfigEnv: ref.env, ...context };
+}
+
+/** The object store that holds a backup store's bucket, reached with the operator's own credentials. */
+export function objectStoreRef(backup: PlanBackup): ObjectStoreRef {
+  const { bucket, region, endpoint, profile, credentials } = backup;
+  return {
+    bucket,
+    ...(region === undefined ? {} : { region }),
+    ...(endpoint === undefined ? {} : { endpoint }),
+    ...(profile === undefined ? {} : { profile }),
+    ...(credentials === undefined ? {} : { credentials }),
+  };
+}

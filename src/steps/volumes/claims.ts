@@ -1,0 +1,41 @@
+import type { KubeObject } from '../../model/kube-object.ts';
+import type { KubeCluster } from '../../ports/kube-cluster.ts';
+
+/** Label Velero puts on what a Restore created (Velero 1.18 pkg/apis/velero/v1/labels_annotations.go). */
+export const RESTORE_NAME_LABEL = 'velero.io/restore-name';
+
+/** What stands behind one claim on the rebuilt cluster. */
+export type ClaimState =
+  | { readonly claim: string; readonly state: 'absent' }
+  | { readonly claim: string; readonly state: 'restored'; readonly volume: string; readonly path: string; readonly restore: string }
+  | { readonly claim: string; readonly state: 'pending'; readonly reason: string }
+  | { readonly claim: string; readonly state: 'foreign'; readonly reason: string };
+
+/** Where a volume's bytes are, for evidence: the source's own fields, whatever its type. */
+function pathOf(volume: KubeObject): string {
+  const spec = (volume.spec ?? {}) as { hostPath?: { path?: string }; local?: { path?: string }; csi?: { volumeHandle?: string }; awsElasticBlockStore?: { volumeID?: string } };
+  return spec.hostPath?.path ?? spec.local?.path ?? spec.csi?.volumeHandle ?? spec.awsElasticBlockStore?.volumeID ?? '';
+}
+
+function judge(claim: string, pvc: KubeObject | undefined, volumes: ReadonlyMap<string, KubeObject>): ClaimState {
+  if (pvc === undefined) return { claim, state: 'absent' };
+  const volumeName = pvc.spec?.['volumeName'];
+  const volume = typeof volumeName === 'string' ? volumes.get(volumeName) : undefined;
+  const restore = volume?.metadata.labels?.[RESTORE_NAME_LABEL];
+  if (volume === undefined) return { claim, state: 'pending', reason: `it names volume '${String(volumeName ?? '')}', which does not exist` };
+  if (restore === undefined) return { claim, state: 'foreign', reason: `it is bound to volume '${volume.metadata.name}', which no restore made` };
+  if (pvc.status?.['phase'] !== 'Bound') return { claim, state: 'pending', reason: `it is in phase ${String(pvc.status?.['phase'] ?? 'none')}` };
+  if (pathOf(volume) === '') return { claim, state: 'foreign', reason: `volume '${volume.metadata.name}' has no known source` };
+  return { claim, state: 'restored', volume: volume.metadata.name, path: pathOf(volume), restore };
+}
+
+/**
+ * Looks behind each claim (`namespace/name`). The phase of a Velero Restore cannot tell a restored volume from an empty one that was there before
+ * (Velero 1.18.3 ends both `Completed`, seen); the label on the bound volume and its path can.
+ */
+export async function claimStates(cluster: KubeCluster, claims: readonly string[], signal: AbortSignal): Promise<readonly ClaimState[]> {
+  const [pvcs, pvs] = await Promise.all([cluster.list({ apiVersion: 'v1', kind: 'PersistentVolumeClaim' }, { signal }), cluster.list({ apiVersion: 'v1', kind: 'PersistentVolume' }, { signal })]);
+  const byClaim = new Map((pvcs ?? []).map((object) => [`${object.metadata.namespace ?? ''}/${object.metadata.name}`, object]));
+  const byName = new Map((pvs ?? []).map((object) => [object.metadata.name, object]));
+  return claims.map((claim) => judge(claim, byClaim.get(claim), byName));
+}

@@ -1,0 +1,171 @@
+import { z } from 'zod';
+import { VELERO_NAMESPACE } from '../../backup/location.ts';
+import { DEFAULT_RETRY, type Observation, type ReadContext, type StepContext } from '../../engine/step.ts';
+import { DrError } from '../../errors/dr-error.ts';
+import type { KubeObject } from '../../model/kube-object.ts';
+import type { KubeCluster } from '../../ports/kube-cluster.ts';
+import { type ChosenRecoveryPoint, recoveryPointSchema } from '../backup/recovery-point-schema.ts';
+import { defineStep } from '../define-step.ts';
+import { FIELD_MANAGER } from '../platform-names.ts';
+import type { StepPorts } from '../ports.ts';
+import { targetRef, targetSchema } from '../schemas.ts';
+import { withLimit } from '../wait.ts';
+import { type ClaimState, claimStates, RESTORE_NAME_LABEL } from './claims.ts';
+import { isTerminal, RESTORE_TYPE, restoreName, restorePhase, restoreRef, RUN_LABEL, volumeRestore } from './velero-restore.ts';
+
+const withSchema = z.object({ target: targetSchema, recoveryPoints: z.array(recoveryPointSchema) });
+type W = z.output<typeof withSchema>;
+type Ctx = ReadContext<W, StepPorts>;
+type WriteCtx = StepContext<W, StepPorts>;
+
+const volumeOutput = z.object({ claim: z.string(), volume: z.string(), path: z.string() });
+const outputs = z.object({ volumes: z.array(volumeOutput), lost: z.array(z.object({ claim: z.string(), reason: z.string() })) });
+type Outputs = z.output<typeof outputs>;
+
+/** Binding follows a restore within seconds; without a volume binder it never does and Velero says Completed all the same. */
+const BIND_LIMIT_MS = 2 * 60_000;
+
+function claimsOf(ctx: Ctx): readonly string[] {
+  return ctx.with.recoveryPoints.flatMap((point) => point.volumes);
+}
+
+function refuseForeign(states: readonly ClaimState[]): void {
+  const foreign = states.filter((state) => state.state === 'foreign');
+  if (foreign.length === 0) return;
+  throw new DrError({
+    code: 'VOLUME_NOT_RESTORED',
+    message: `${foreign.length} of ${states.length} claims exist already with other data: ${foreign.map((state) => `${state.claim} (${state.reason})`).join('; ')}`,
+    details: { claims: foreign.map((state) => state.claim) },
+    suggestions: ['something created these claims before their data came back: look at what they hold, remove claim and volume by hand if it is nothing, then resume'],
+  });
+}
+
+async function observeVolumes(ctx: Ctx): Promise<Observation<Outputs>> {
+  const states = await claimStates(await ctx.ports.clusters.open(targetRef(ctx.with.target)), claimsOf(ctx), ctx.signal);
+  const restored = states.filter((state) => state.state === 'restored');
+  const evidence = { restored: restored.length, of: states.length, open: states.filter((state) => state.state !== 'restored').map((state) => state.claim) };
+  if (restored.length < states.length) return { state: restored.length === 0 ? 'absent' : 'partial', evidence };
+  const lost = ctx.with.recoveryPoints.flatMap((point) => point.withoutData);
+  return { state: 'present', outputs: { volumes: restored.map(({ claim, volume, path }) => ({ claim, volume, path })), lost }, evidence };
+}
+
+/** The newest Restore this run made for a backup, and how many tries there were. */
+async function latestTry(cluster: KubeCluster, point: ChosenRecoveryPoint, ctx: Ctx): Promise<{ readonly restore: KubeObject | undefined; readonly attempts: number }> {
+  const made = (await cluster.list(RESTORE_TYPE, { namespace: VELERO_NAMESPACE, labelSelector: `${RUN_LABEL}=${ctx.run.id}`, signal: ctx.signal })) ?? [];
+  const ours = new Map(made.filter((restore) => restore.spec?.['backupName'] === point.name).map((restore) => [restore.metadata.name, restore]));
+  let attempts = 0;
+  while (ours.has(restoreName(ctx.run.id, point.name, attempts + 1))) attempts += 1;
+  return { restore: ours.get(restoreName(ctx.run.id, point.name, attempts)), attempts };
+}
+
+/**
+ * Removes volumes that an earlier, failed try of this run left without a claim: Velero would wait for them for its terminating-resource timeout (10 min)
+ * and then end PartiallyFailed (Velero 1.18.3, seen).
+ */
+async function removeLeftovers(cluster: KubeCluster, failed: string, ctx: WriteCtx): Promise<void> {
+  const volumes = (await cluster.list({ apiVersion: 'v1', kind: 'PersistentVolume' }, { labelSelector: `${RESTORE_NAME_LABEL}=${failed}`, signal: ctx.signal })) ?? [];
+  for (const volume of volumes.filter((candidate) => candidate.status?.['phase'] !== 'Bound')) {
+    const ref = { apiVersion: 'v1', kind: 'PersistentVolume', name: volume.metadata.name };
+    const uid = volume.metadata.uid ?? '';
+    await ctx.effect({
+      name: 'delete-leftover-volume',
+      key: `${volume.metadata.name}/${uid}`,
+      timeoutMs: 60_000,
+      check: async () => ((await cluster.get(ref, ctx.signal))?.metadata.uid === uid ? { state: 'todo', evidence: {} } : { state: 'done', result: true }),
+      run: (signal) => cluster.delete(ref, { uid, signal }),
+    });
+  }
+}
+
+/** The Restore to wait for: the one under way, or a new one when there is none or the last one failed (a Velero restart fails it: server.go, markInProgressCRsFailed). */
+async function ensureRestore(cluster: KubeCluster, point: ChosenRecoveryPoint, ctx: WriteCtx): Promise<string> {
+  const { restore, attempts } = await latestTry(cluster, point, ctx);
+  if (restore !== undefined && !isTerminal(restore)) return restore.metadata.name;
+  if (restore !== undefined) await removeLeftovers(cluster, restore.metadata.name, ctx);
+  const name = restoreName(ctx.run.id, point.name, attempts + 1);
+  await cluster.create(volumeRestore(ctx.run.id, point.name, name), { fieldManager: FIELD_MANAGER, signal: ctx.signal });
+  return name;
+}
+
+async function follow(cluster: KubeCluster, name: string, ctx: WriteCtx): Promise<KubeObject> {
+  await using live = await cluster.live(RESTORE_TYPE, { namespace: VELERO_NAMESPACE });
+  return live.until((objects) => {
+    const restore = [...objects.values()].find((object) => object.metadata.name === name);
+    if (restore === undefined) return undefined;
+    const progress = (restore.status?.['progress'] ?? {}) as { itemsRestored?: number; totalItems?: number };
+    ctx.progress({ message: `Velero restore ${name}: ${restorePhase(restore)}`, done: progress.itemsRestored ?? 0, total: progress.totalItems ?? 0 });
+    return isTerminal(restore) ? restore : undefined;
+  }, ctx.signal);
+}
+
+function restoreFailed(restore: KubeObject): DrError {
+  const status = (restore.status ?? {}) as { failureReason?: string; validationErrors?: readonly string[]; errors?: number; warnings?: number };
+  const why = status.failureReason ?? status.validationErrors?.join('; ') ?? `${status.errors ?? 0} errors, ${status.warnings ?? 0} warnings`;
+  return new DrError({
+    code: 'STEP_FAILED',
+    message: `Velero restore '${restore.metadata.name}' ended ${restorePhase(restore)}: ${why}`,
+    retry: restorePhase(restore) === 'Failed' ? 'retryable' : 'never',
+    suggestions: [`read its log: velero restore logs ${restore.metadata.name}, or restores/${restore.metadata.name}/ in the bucket`],
+  });
+}
+
+async function waitUntilBound(cluster: KubeCluster, ctx: WriteCtx): Promise<void> {
+  await using live = await cluster.live({ apiVersion: 'v1', kind: 'PersistentVolumeClaim' });
+  const wanted = new Set(claimsOf(ctx));
+  await withLimit(ctx, BIND_LIMIT_MS, {
+    work: (signal) =>
+      live.until((objects) => {
+        const bound = [...objects.values()].filter((pvc) => wanted.has(`${pvc.metadata.namespace ?? ''}/${pvc.metadata.name}`) && pvc.status?.['phase'] === 'Bound').length;
+        ctx.progress({ message: 'waiting for claims to be bound', done: bound, total: wanted.size, unit: 'volumes' });
+        return bound === wanted.size ? true : undefined;
+      }, signal),
+    late: async () => {
+      const open = (await claimStates(cluster, claimsOf(ctx), ctx.signal)).filter((state) => state.state !== 'restored');
+      return new DrError({ code: 'VOLUME_NOT_RESTORED', message: `claims are not bound to restored volumes ${BIND_LIMIT_MS / 60_000} min after the restore: ${open.map((state) => `${state.claim} (${state.state})`).join(', ')}` });
+    },
+  });
+}
+
+/**
+ * Brings volumes back through Velero before anything else could create their claims empty. Success is read from each claim and the volume behind it,
+ * never from the Restore's phase.
+ */
+export const volumesRestore = defineStep({
+  kind: 'volumes/restore',
+  version: 1,
+  summary: 'restores volumes from the chosen recovery points, before the specs that would create them empty',
+  with: withSchema,
+  outputs,
+  risk: 'destructive',
+  safety: true,
+  timeoutMs: 4 * 60 * 60_000,
+  retry: { attempts: 3, firstDelayMs: 2_000, maxDelayMs: 10_000 },
+  effects: [{ name: 'delete-leftover-volume', destroys: 'an unbound PersistentVolume object that a failed try of this run left; its bytes stay in the backup' }],
+  observe: observeVolumes,
+  async plan(ctx) {
+    return ctx.with.recoveryPoints.map((point) => ({
+      verb: 'create' as const,
+      subject: `Velero Restore of ${point.name}`,
+      note: `${point.volumes.length} volumes as of ${point.completedAt}${point.withoutData.length === 0 ? '' : `; without data: ${point.withoutData.map(({ claim }) => claim).join(', ')}`}`,
+    }));
+  },
+  async execute(ctx) {
+    const cluster = await ctx.ports.clusters.open(targetRef(ctx.with.target));
+    for (const point of ctx.with.recoveryPoints) {
+      const states = await claimStates(cluster, point.volumes, ctx.signal);
+      refuseForeign(states);
+      if (states.every((state) => state.state === 'restored')) continue;
+      const restore = await follow(cluster, await ensureRestore(cluster, point, ctx), ctx);
+      ctx.evidence.append({ restore: restore.metadata.name, phase: restorePhase(restore), backup: point.name });
+      if (restorePhase(restore) !== 'Completed') throw restoreFailed(restore);
+    }
+    await waitUntilBound(cluster, ctx);
+  },
+  async verify(ctx) {
+    const states = await claimStates(await ctx.ports.clusters.open(targetRef(ctx.with.target)), claimsOf(ctx), ctx.signal);
+    refuseForeign(states);
+    const seen = await observeVolumes(ctx);
+    if (seen.state === 'present') return { ok: true, outputs: seen.outputs, evidence: seen.evidence };
+    return { ok: false, reason: 'a claim is not bound to a restored volume', evidence: seen.evidence };
+  },
+});
