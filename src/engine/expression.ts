@@ -18,6 +18,8 @@ export interface ExpressionScope {
   readonly steps: Readonly<Record<string, { readonly outputs: JsonObject }>>;
   /** The item of a `forEach`, when there is one. */
   readonly item?: JsonValue;
+  /** Id of the step that holds the expression, for messages. */
+  readonly step?: string;
 }
 
 /** Evaluates templates. Implemented in `runbook/` with CEL; the engine knows only this. */

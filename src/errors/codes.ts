@@ -75,6 +75,7 @@ export const ERROR_CODES = {
   S3_FAILED: { kind: 'step', meaning: 'the object store refused a request' },
   S3_UNAVAILABLE: { kind: 'unavailable', meaning: 'the object store cannot be reached' },
   SECRET_SOURCE_MISSING: { kind: 'precondition', meaning: 'an original secret is in none of the declared sources' },
+  SECRET_UNREADABLE: { kind: 'precondition', meaning: 'an encrypted secret file cannot be decrypted with the identity given' },
   STEP_FAILED: { kind: 'step', meaning: 'a step failed; its cause is quoted' },
   STEP_TIMEOUT: { kind: 'step', meaning: 'a step did not finish within its timeout' },
   STEP_UNKNOWN: { kind: 'waiting', meaning: 'the state of an effect cannot be told from the world; a person must say' },

@@ -5,19 +5,73 @@ import { apiserverSpec } from './servers/apiserver.ts';
 import { controllerManagerSpec } from './servers/controller-manager.ts';
 import { etcdSpec } from './servers/etcd.ts';
 import { faultProxySpec } from './servers/fault-proxy.ts';
+import { type StandInName, standInSpec } from './servers/stand-in.ts';
+import { veleroSpec } from './servers/velero.ts';
+import { getCluster, getLab } from './state.ts';
+import { listRecords } from './supervise/record.ts';
 import { startServer } from './supervise/start-server.ts';
+import { stopServer } from './supervise/stop-server.ts';
+import { together } from './together.ts';
+
+/** What may run on a cluster once its control plane does. */
+export type ClusterService = StandInName | 'velero';
+
+const SERVICES: readonly ClusterService[] = ['node', 'platform', 'velero'];
+
+export interface ClusterOperation extends LabOperation {
+  /** Name (then the living instance is meant) or id. */
+  readonly cluster: string;
+}
 
 /**
  * Starts what makes a cluster a cluster (etcd, API server, controller manager and, where the lab has them, the fault proxy) and waits until all are
  * ready; what lives already is adopted. Takes 3 to 5 s on a free machine, nearly all of it the API server.
  */
 export async function startControlPlane(lab: LabConfig, cluster: LabCluster, operation: LabOperation): Promise<void> {
-  const { signal } = operation;
-  const files = await ensureBinaries({ names: ['etcd', 'kube-apiserver', 'kube-controller-manager'], signal });
-  const proxy = lab.behaviour.faultProxy ? startServer(faultProxySpec(lab, cluster), operation) : undefined;
-  // The API server waits for etcd by itself, but with a back-off longer than etcd takes.
-  await startServer(etcdSpec(lab, cluster, files.etcd), operation);
-  await startServer(apiserverSpec(lab, cluster, files['kube-apiserver']), operation);
-  await startServer(controllerManagerSpec(lab, cluster, files['kube-controller-manager']), operation);
-  await proxy;
+  const files = await ensureBinaries({ names: ['etcd', 'kube-apiserver', 'kube-controller-manager'], signal: operation.signal });
+  await together(operation.signal, [
+    async (signal) => await startServer(etcdSpec(lab, cluster, files.etcd), { ...operation, signal }),
+    async (signal) => {
+      await startServer(apiserverSpec(lab, cluster, files['kube-apiserver']), { ...operation, signal });
+      await startServer(controllerManagerSpec(lab, cluster, files['kube-controller-manager']), { ...operation, signal });
+    },
+    async (signal) => {
+      if (lab.behaviour.faultProxy) await startServer(faultProxySpec(lab, cluster), { ...operation, signal });
+    },
+  ]);
+}
+
+/** Starts the platform stand-in of a cluster, or adopts the one that runs. */
+export async function startPlatform(operation: ClusterOperation): Promise<void> {
+  await startService('platform', operation);
+}
+
+/** Starts the node stand-in of a cluster, or adopts the one that runs. */
+export async function startNode(operation: ClusterOperation): Promise<void> {
+  await startService('node', operation);
+}
+
+/** Starts the Velero server of a cluster, or adopts the one that runs; see `veleroSpec` for what the cluster must hold first. */
+export async function startVelero(operation: ClusterOperation): Promise<void> {
+  await startService('velero', operation);
+}
+
+/** Stops one service of a cluster with all it has started; `lab up` will not start it again. */
+export async function stopService(service: ClusterService, operation: ClusterOperation & { readonly force?: boolean }): Promise<void> {
+  const { id } = await getCluster(operation.directory, operation.cluster);
+  await stopServer({ ...operation, id: `${id}.${service}` });
+}
+
+/** Starts again the services that are wanted on a cluster and have died. */
+export async function restartServices(cluster: LabCluster, operation: LabOperation): Promise<void> {
+  const wanted = new Set((await listRecords(operation.directory)).map((record) => record.id));
+  const services = SERVICES.filter((service) => wanted.has(`${cluster.id}.${service}`));
+  await together(operation.signal, services.map((service) => async (signal) => await startService(service, { ...operation, cluster: cluster.id, signal })));
+}
+
+async function startService(service: ClusterService, operation: ClusterOperation): Promise<void> {
+  const lab = await getLab(operation.directory);
+  const cluster = await getCluster(operation.directory, operation.cluster);
+  const spec = service === 'velero' ? await veleroSpec(lab, cluster, operation.signal) : await standInSpec(lab, cluster, service);
+  await startServer(spec, operation);
 }

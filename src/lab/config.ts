@@ -28,13 +28,15 @@ export interface LabS3 {
   readonly endpoint: string;
   readonly port: number;
   readonly region: string;
-  /** AWS shared-credentials file (profile `default`) of the account that owns the buckets. */
+  /** AWS shared-credentials file (profile `default`) of the account `lattice-dr`, for the tool under test. May do anything. */
   readonly credentialsPath: string;
+  /** The same of the account `velero`: what Velero and its plugins find by themselves, as a machine's own identity would give it. */
+  readonly veleroCredentialsPath: string;
   /** Bucket of Velero backups; versioned, made with Object Lock enabled (no default retention). */
   readonly bucket: string;
   /** Bucket of the volume snapshotter: Velero refuses foreign prefixes in its own (Velero 1.18 object_store.go, `IsValid`). */
   readonly volumeBucket: string;
-  /** One line per request, in the form of an S3 server access log. */
+  /** One line per request, in the form of an S3 server access log; the requester is the account's name. */
   readonly accessLogPath: string;
 }
 
@@ -43,8 +45,10 @@ export interface LabDns {
   readonly port: number;
   /** The zone this server is authoritative for; updates only with the TSIG key. */
   readonly zone: string;
-  /** BIND key file (hmac-sha256), 0600. */
+  /** BIND key file (hmac-sha256), 0600, key name `lattice-dr`: for the tool under test. */
   readonly tsigKeyPath: string;
+  /** The same with key name `external-dns`: for the clusters' own record writers, so that the update log tells the two apart. */
+  readonly externalDnsKeyPath: string;
   /** One line per update that was received, applied or refused. */
   readonly updateLogPath: string;
   readonly queryLogPath: string;
@@ -123,6 +127,8 @@ export interface ClusterKubeconfigs {
   readonly admin: string;
   /** User `lattice-admin`, through `publicServer`: what the platform publishes in Secrets and what plans name. */
   readonly public: string;
+  /** User `lattice-admin`, over a connection that a fault can slow down (port `latencyProxy`); serves only in a lab with fault proxies. */
+  readonly latency: string;
   /** User `lattice-operator`, direct: the platform stand-in. */
   readonly operator: string;
   /** User `lab-node`, direct: the node stand-in. */

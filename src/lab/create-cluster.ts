@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, rm } from 'node:fs/promises';
+import { copyFile, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { copyFile } from 'node:fs/promises';
 import { DrError } from '../errors/dr-error.ts';
 import { isClusterName } from '../model/ids.ts';
 import { claimSlot, clusterAddresses, clusterPorts, releaseSlot } from './block.ts';
@@ -87,6 +86,7 @@ function clusterOf(lab: LabConfig, identity: Pick<LabCluster, 'id' | 'name' | 'r
     kubeconfigs: {
       admin: kubeconfig('admin'),
       public: kubeconfig('public'),
+      latency: kubeconfig('latency'),
       operator: kubeconfig('operator'),
       node: kubeconfig('node'),
       velero: kubeconfig('velero'),

@@ -4,6 +4,8 @@ import type { Secret, SecretRef } from '../model/secret.ts';
 export interface SecretFiles {
   /** The referenced value. Throws `SECRET_SOURCE_MISSING` naming the variable or file. `~/` is the home directory. */
   read(ref: SecretRef): Promise<Secret>;
+  /** The bytes of an encrypted file, for `decryptAge`. Throws `SECRET_SOURCE_MISSING` naming the file. */
+  readEncrypted(path: string): Promise<Uint8Array>;
   /** Writes a credential to a file only its owner can read (0600, folders 0700), atomically. Gives the absolute path. */
   write(path: string, value: Secret): Promise<string>;
   /** Decrypts an age file (armoured or binary). */

@@ -50,11 +50,15 @@ function collect(node: ASTNode, walk: Walk): readonly Reference[] {
 
 function collectMacro(node: ASTNode, walk: Walk): readonly Reference[] {
   const [name, receiver, args] = node.args as [string, ASTNode, readonly ASTNode[]];
-  const [variable] = args;
+  const [variable, ...rest] = args;
+  if (receiver.op === 'id' && receiver.args === 'cel' && name === 'bind' && variable?.op === 'id') {
+    const scope = { ...walk, bound: new Set([...walk.bound, variable.args as string]) };
+    return rest.flatMap((arg, index) => collect(arg, index === 0 ? walk : scope));
+  }
   const outer = collect(receiver, walk);
   if (!MACROS.has(name) || variable?.op !== 'id') return [...outer, ...args.flatMap((arg) => collect(arg, walk))];
   const bound = new Set([...walk.bound, variable.args as string]);
-  return [...outer, ...args.slice(1).flatMap((arg) => collect(arg, { ...walk, bound }))];
+  return [...outer, ...rest.flatMap((arg) => collect(arg, { ...walk, bound }))];
 }
 
 /** The chain of selections a node ends, when it begins at a variable. A part whose key is not known closes the path; what follows is not looked at. */

@@ -8,7 +8,11 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   sleep: async (ms, signal) => {
-    for (let left = ms; left > 0 || left === ms; left -= MAX_TIMER_MS) await sleepOnce(Math.min(Math.max(left, 0), MAX_TIMER_MS), signal);
+    let left = ms;
+    do {
+      await sleepOnce(Math.min(left, MAX_TIMER_MS), signal);
+      left -= MAX_TIMER_MS;
+    } while (left > 0);
   },
 };
 

@@ -121,8 +121,9 @@ export class HttpKubeCluster implements KubeCluster {
   async delete(ref: ObjectRef, options: DeleteOptions): Promise<boolean> {
     const resource = await this.#discovery.find(ref, options.signal);
     if (resource === undefined) return false;
-    const { uid, resourceVersion, propagation } = options;
-    const body = { apiVersion: 'v1', kind: 'DeleteOptions', preconditions: { uid, resourceVersion }, propagationPolicy: propagation };
+    const { uid, resourceVersion, propagation, gracePeriodSeconds } = options;
+    const preconditions = { uid, resourceVersion };
+    const body = { apiVersion: 'v1', kind: 'DeleteOptions', preconditions, propagationPolicy: propagation, gracePeriodSeconds };
     const reply = await this.#connection.send({
       method: 'DELETE',
       path: objectPath(resource, ref),

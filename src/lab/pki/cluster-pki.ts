@@ -45,6 +45,7 @@ async function writeKubeconfigs(cluster: LabCluster, authority: CertificateAutho
   const users = [
     { path: kubeconfigs.admin, user: 'lattice-admin', server: cluster.server },
     { path: kubeconfigs.public, user: 'lattice-admin', server: cluster.publicServer },
+    { path: kubeconfigs.latency, user: 'lattice-admin', server: `https://127.0.0.1:${cluster.ports.latencyProxy}` },
     { path: kubeconfigs.operator, user: 'lattice-operator', server: cluster.server },
     { path: kubeconfigs.node, user: 'lab-node', server: cluster.server },
     { path: kubeconfigs.velero, user: 'velero', server: cluster.server },

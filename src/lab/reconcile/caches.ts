@@ -20,6 +20,8 @@ export class Caches implements AsyncDisposable {
     const key = keyOf(type);
     const pending = this.#sets.get(key) ?? this.#kube.live(type);
     this.#sets.set(key, pending);
+    // A type that is not served yet may be the next time.
+    pending.catch(() => this.#sets.delete(key));
     const set = await pending;
     this.#open.set(key, set);
     return set;

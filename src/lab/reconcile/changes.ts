@@ -8,8 +8,16 @@ import type { LiveSet } from '../../ports/kube-cluster.ts';
 export async function* changesOf(set: LiveSet, signal: AbortSignal): AsyncGenerator<readonly KubeObject[]> {
   const seen = new Map<string, KubeObject>();
   while (!signal.aborted) {
+    // A set may ask once more between the answer and our turn; what is taken then would be lost.
+    let taken = false;
+    const takeOnce = (objects: ReadonlyMap<string, KubeObject>): readonly KubeObject[] | undefined => {
+      if (taken) return undefined;
+      const changed = takeChanges(seen, objects);
+      taken = changed !== undefined;
+      return changed;
+    };
     try {
-      yield await set.until((objects) => takeChanges(seen, objects), signal);
+      yield await set.until(takeOnce, signal);
     } catch (error) {
       if (signal.aborted) return;
       throw error;

@@ -37,7 +37,7 @@ export async function stopServer(options: StopOptions): Promise<void> {
   onProgress?.({ part: id, state: 'stopping' });
   if (leader !== undefined && !force) {
     signalAll([leader], 'SIGTERM');
-    await allGone([leader], GRACE_MS);
+    await waitGone([leader], GRACE_MS);
   }
   await killAll(family);
   onProgress?.({ part: id, state: 'stopped', elapsedMs: performance.now() - from });
@@ -49,7 +49,7 @@ export async function killAll(search: () => readonly LabProcess[]): Promise<void
     const found = search();
     if (found.length === 0) return;
     signalAll(found, 'SIGKILL');
-    await allGone(found, KILL_MS);
+    await waitGone(found);
   }
 }
 
@@ -64,7 +64,8 @@ function signalAll(processes: readonly ProcessFacts[], name: NodeJS.Signals): vo
   }
 }
 
-async function allGone(processes: readonly ProcessFacts[], withinMs: number): Promise<void> {
+/** Waits until processes have ended, 5 s at most unless told otherwise. */
+export async function waitGone(processes: readonly ProcessFacts[], withinMs: number = KILL_MS): Promise<void> {
   const deadline = performance.now() + withinMs;
   while (processes.some((one) => findProcess(one.pid)?.startTime === one.startTime)) {
     if (performance.now() > deadline) return;

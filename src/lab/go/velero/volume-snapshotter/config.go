@@ -25,6 +25,10 @@ type settings struct {
 	root            string // absolute; new volumes are made beneath it; needed to restore only
 }
 
+// disksVariable names the directory for restored volumes when the location does not: a location is written by whoever
+// recovers a cluster, and where the disks of that cluster are is known only to the machine the plugin runs on.
+const disksVariable = "LATTICE_DR_LAB_DISKS"
+
 var knownKeys = []string{"bucket", "prefix", "region", "s3Url", "profile", "credentialsFile", "root"}
 
 func parseSettings(config map[string]string) (settings, error) {
@@ -41,6 +45,9 @@ func parseSettings(config map[string]string) (settings, error) {
 		profile:         config["profile"],
 		credentialsFile: config["credentialsFile"],
 		root:            config["root"],
+	}
+	if parsed.root == "" {
+		parsed.root = os.Getenv(disksVariable)
 	}
 	for key, value := range map[string]string{"bucket": parsed.bucket, "prefix": parsed.prefix, "region": parsed.region} {
 		if value == "" {

@@ -37,6 +37,8 @@ interface Frame {
   readonly value: JsonValue[] | Mapping;
   readonly anchor: string | undefined;
   readonly nodesBefore: number;
+  /** Keys that were numbers or booleans before they became text; made when the first one is met. */
+  converted: Set<string> | undefined;
   key: string | undefined;
   keyOffset: number;
   merging: boolean;
@@ -102,7 +104,7 @@ export class Constructor {
     const value: JsonValue[] | Mapping = event.type === EVENT_ID.SEQUENCE ? [] : {};
     const anchor = this.#text(event.anchorStart, event.anchorEnd);
     if (anchor !== undefined) this.#anchors.set(anchor, { value, nodes: 0, complete: false });
-    this.#frames.push({ value, anchor, nodesBefore: this.#nodes - 1, key: undefined, keyOffset: offset, merging: false });
+    this.#frames.push({ value, anchor, nodesBefore: this.#nodes - 1, converted: undefined, key: undefined, keyOffset: offset, merging: false });
   }
 
   #pop(): void {
@@ -161,8 +163,16 @@ export class Constructor {
     }
     const key = keyText(scalar);
     if (key === undefined) throw new ConstructError(offset, 'null cannot be a key');
-    if (Object.hasOwn(frame.value, key)) this.#duplicateKeys.push({ offset, message: `the key ${JSON.stringify(key)} is written twice; the last one counts` });
+    const isText = 'tag' in scalar && typeof scalar.value === 'string';
+    if (Object.hasOwn(frame.value, key)) this.#duplicate(key, offset, isText === (frame.converted?.has(key) ?? false));
+    if (!isText) (frame.converted ??= new Set()).add(key);
     frame.key = key;
+  }
+
+  /** Two keys of different YAML types that become one text are two keys to go-yaml, and which of them survives is chance (Go's map order). */
+  #duplicate(key: string, offset: number, differ: boolean): void {
+    if (differ) throw new ConstructError(offset, `the key ${JSON.stringify(key)} is written as text and as a number or boolean: kubectl keeps one of the two by chance`);
+    this.#duplicateKeys.push({ offset, message: `the key ${JSON.stringify(key)} is written twice; the last one counts` });
   }
 
   #add(value: JsonValue, offset: number): void {

@@ -1,35 +1,11 @@
 import { YAMLException } from 'js-yaml';
+import type { Finding, FindingCode } from '../../model/finding.ts';
 import type { JsonValue } from '../../model/json.ts';
-import type { Finding, FindingCode } from '../finding.ts';
+import type { ManifestDocument, ManifestFile, ParsedFile } from '../../model/manifest.ts';
 import { Constructor, ConstructError, type Constructed } from './construct.ts';
 import { parseJsonStream } from './json-stream.ts';
 import { splitDocuments, type Chunk } from './split-documents.ts';
 import { originalOffset, parseEventsLikeGo, type Insertion } from './tolerant-events.ts';
-
-/** A file of desired state: bytes as they were read. */
-export interface ManifestFile {
-  /** Path from the root of its source. */
-  readonly path: string;
-  readonly content: Uint8Array;
-}
-
-/** One document of a file, as JSON. Documents that hold only comments do not appear. */
-export interface ManifestDocument {
-  readonly path: string;
-  /** Position among the documents of the file, 0 and up. */
-  readonly index: number;
-  /** Line of its first node, 1 and up. */
-  readonly line: number;
-  readonly value: JsonValue;
-}
-
-/** All documents of a file and what was wrong with it. */
-export interface ParsedFile {
-  readonly path: string;
-  readonly documents: readonly ManifestDocument[];
-  readonly faults: readonly Finding[];
-  readonly notes: readonly Finding[];
-}
 
 /**
  * Reads a YAML or JSON file as kubectl does (YAML 1.1 words, octals, streams cut at `---`, duplicate keys, merge keys). Never throws: whatever is wrong is a

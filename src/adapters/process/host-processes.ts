@@ -1,0 +1,140 @@
+import type { Secret } from '../../model/secret.ts';
+import { abortError } from '../../errors/abort-error.ts';
+import { DrError } from '../../errors/dr-error.ts';
+import type { ProcessCommand, Processes, ProcessResult } from '../../ports/processes.ts';
+import { isSameProcessAlive, ownIdentity } from './process-owner.ts';
+
+/** How long a process group has between SIGTERM and SIGKILL, in milliseconds. */
+const KILL_AFTER_MS = 5_000;
+/** How much of a failed program's output is quoted, in characters. */
+const QUOTED = 4_096;
+
+export interface HostProcessesOptions {
+  /** Environment that programs inherit. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** Runs programs of this machine, each in its own process group, so that what they start ends with them. */
+export function createProcesses(options: HostProcessesOptions): Processes {
+  return {
+    run: async (command) => run(command, options),
+    isAlive: isSameProcessAlive,
+    self: ownIdentity,
+  };
+}
+
+async function run(command: ProcessCommand, options: HostProcessesOptions): Promise<ProcessResult> {
+  const { signal, timeoutMs } = command;
+  if (signal.aborted) throw abortError(signal, `before it began: ${command.file}`, 'PROCESS_FAILED');
+  const { execa } = await import('execa');
+  const child = execa(command.file, command.args, {
+    // A group of its own, without our terminal: Ctrl-C reaches it through us, and nothing in it can ask a question.
+    detached: true,
+    cleanup: false,
+    reject: false,
+    extendEnv: false,
+    env: { ...options.env, ...plain(command.env ?? {}) },
+    stripFinalNewline: false,
+    ...(command.cwd === undefined ? {} : { cwd: command.cwd }),
+    ...(command.stdin === undefined ? { stdin: 'ignore' as const } : { input: text(command.stdin) }),
+  });
+  const stopped = stopGroupOn(child.pid, AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]));
+  if (command.onStderrLine !== undefined) forwardLines(child.stderr, command.onStderrLine);
+  try {
+    const result = await child;
+    if (result.failed) throw failure(command, result);
+    return { stdout: result.stdout, stderr: result.stderr };
+  } finally {
+    stopped[Symbol.dispose]();
+  }
+}
+
+/** Ends a whole process group when the signal aborts: SIGTERM, and SIGKILL for what is left after `KILL_AFTER_MS`. */
+function stopGroupOn(pid: number | undefined, signal: AbortSignal): Disposable {
+  let timer: NodeJS.Timeout | undefined;
+  const stop = () => {
+    signalGroup(pid, 'SIGTERM');
+    timer = setTimeout(() => signalGroup(pid, 'SIGKILL'), KILL_AFTER_MS);
+  };
+  signal.addEventListener('abort', stop, { once: true });
+  return {
+    [Symbol.dispose]: () => {
+      signal.removeEventListener('abort', stop);
+      clearTimeout(timer);
+      // The leader has ended; what it left behind in its group must not outlive an abort.
+      if (signal.aborted) signalGroup(pid, 'SIGKILL');
+    },
+  };
+}
+
+function signalGroup(pid: number | undefined, name: 'SIGTERM' | 'SIGKILL'): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, name);
+  } catch (error) {
+    // ESRCH: the whole group has ended, which is what we want.
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
+interface FailedResult {
+  readonly exitCode?: number | undefined;
+  readonly signal?: string | undefined;
+  readonly code?: string | undefined;
+  readonly stdout?: string;
+  readonly stderr?: string;
+  readonly originalMessage?: string | undefined;
+}
+
+function failure(command: ProcessCommand, result: FailedResult): DrError {
+  const name = `${command.file}${command.args.length === 0 ? '' : ` ${command.args.join(' ')}`}`;
+  if (command.signal.aborted) return abortError(command.signal, name, 'PROCESS_FAILED');
+  if (result.code === 'ENOENT' || result.code === 'EACCES') return notFound(command, result.code);
+  const output = redacted(`${result.stdout ?? ''}${result.stderr ?? ''}`.trim().slice(-QUOTED), command);
+  // With neither an exit code nor a foreign signal it was our own time limit that ended it.
+  const how = result.exitCode === undefined ? `was ended by ${result.signal ?? result.originalMessage ?? 'its time limit'}` : `exited ${result.exitCode}`;
+  return new DrError({
+    code: 'PROCESS_FAILED',
+    message: `${name} ${how}${output === '' ? ' without output' : `: ${output}`}`,
+    details: { file: command.file, exitCode: result.exitCode ?? null, signal: result.signal ?? null, output },
+    suggestions: ['run the same command by hand to see more'],
+  });
+}
+
+function notFound(command: ProcessCommand, code: string): DrError {
+  const why = code === 'EACCES' ? 'may not be executed' : `is not installed, or not in ${command.file.includes('/') ? 'that place' : 'PATH'}`;
+  return new DrError({
+    code: 'PROCESS_NOT_FOUND',
+    message: `${command.file} ${why}${command.cwd === undefined ? '' : ` (run in ${command.cwd})`}`,
+    details: { file: command.file },
+    suggestions: [`install ${command.file}, or correct the path in the plan`],
+  });
+}
+
+/** A program may print what it was given; secrets it was given are cut out before its output is quoted anywhere. */
+function redacted(output: string, command: ProcessCommand): string {
+  const secrets = [...Object.values(command.env ?? {}), command.stdin].filter((value) => typeof value === 'object').map((secret) => secret.reveal());
+  const parts = secrets.flatMap((secret) => [secret, ...secret.split('\n')]).filter((part) => part.trim().length >= 6);
+  return parts.reduce((text, part) => text.replaceAll(part.trim(), '[redacted]'), output);
+}
+
+function plain(env: Readonly<Record<string, string | Secret>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(env).map(([name, value]) => [name, text(value)]));
+}
+
+function text(value: string | Secret): string {
+  return typeof value === 'string' ? value : value.reveal();
+}
+
+function forwardLines(stream: NodeJS.ReadableStream, onLine: (line: string) => void): void {
+  let rest = '';
+  const decoder = new TextDecoder();
+  stream.on('data', (chunk: Uint8Array) => {
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) onLine(line.replace(/\r$/, ''));
+  });
+  stream.on('end', () => {
+    if (rest !== '') onLine(rest);
+  });
+}

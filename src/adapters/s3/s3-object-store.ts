@@ -1,0 +1,120 @@
+import type { _Object, S3Client } from '@aws-sdk/client-s3';
+import { DrError } from '../../errors/dr-error.ts';
+import type { ObjectHead, ObjectListing, ObjectStore } from '../../ports/object-store.ts';
+import { isAbsent, s3Error } from './s3-errors.ts';
+
+type Sdk = typeof import('@aws-sdk/client-s3');
+
+/** One bucket through the AWS SDK. Read-only. */
+export class S3ObjectStore implements ObjectStore {
+  readonly bucket: string;
+  readonly #client: S3Client;
+  readonly #sdk: Sdk;
+
+  constructor(bucket: string, { client, sdk }: { readonly client: S3Client; readonly sdk: Sdk }) {
+    this.bucket = bucket;
+    this.#client = client;
+    this.#sdk = sdk;
+  }
+
+  async list({ prefix, delimiter, signal }: { readonly prefix: string; readonly delimiter?: string; readonly signal: AbortSignal }): Promise<ObjectListing> {
+    const pages = this.#sdk.paginateListObjectsV2(
+      { client: this.#client },
+      { Bucket: this.bucket, Prefix: prefix, ...(delimiter === undefined ? {} : { Delimiter: delimiter }) },
+      { abortSignal: signal },
+    );
+    const objects: ObjectHead[] = [];
+    const prefixes: string[] = [];
+    try {
+      for await (const page of pages) {
+        for (const object of page.Contents ?? []) objects.push(headOf(object));
+        for (const common of page.CommonPrefixes ?? []) if (common.Prefix !== undefined) prefixes.push(common.Prefix);
+      }
+    } catch (error) {
+      throw s3Error(error, { what: `list ${this.#name(prefix)}`, signal });
+    }
+    return { objects, prefixes };
+  }
+
+  async head(key: string, signal: AbortSignal): Promise<ObjectHead | undefined> {
+    try {
+      const head = await this.#client.send(new this.#sdk.HeadObjectCommand({ Bucket: this.bucket, Key: key }), { abortSignal: signal });
+      return {
+        key,
+        sizeBytes: head.ContentLength ?? 0,
+        lastModified: head.LastModified?.toISOString() ?? '',
+        etag: plainEtag(head.ETag),
+        ...(head.VersionId === undefined ? {} : { versionId: head.VersionId }),
+      };
+    } catch (error) {
+      if (isAbsent(error)) return undefined;
+      throw s3Error(error, { what: `look at ${this.#name(key)}`, signal });
+    }
+  }
+
+  async read(key: string, { maxBytes, signal }: { readonly maxBytes: number; readonly signal: AbortSignal }): Promise<Uint8Array | undefined> {
+    const found = await this.#get(key, signal);
+    if (found === undefined) return undefined;
+    if (found.sizeBytes > maxBytes) {
+      found.abandon();
+      throw new DrError({
+        code: 'S3_FAILED',
+        message: `${this.#name(key)} has ${found.sizeBytes} bytes, more than the ${maxBytes} that such an object may have`,
+        details: { code: 'TooLarge', sizeBytes: found.sizeBytes, maxBytes },
+        suggestions: ['check that the key names what is meant'],
+      });
+    }
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of this.#guarded(key, found.body, signal)) chunks.push(chunk);
+    return Buffer.concat(chunks);
+  }
+
+  async stream(key: string, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
+    const found = await this.#get(key, signal);
+    if (found !== undefined) return this.#guarded(key, found.body, signal);
+    throw new DrError({
+      code: 'S3_FAILED',
+      message: `${this.#name(key)} does not exist`,
+      details: { code: 'NoSuchKey', status: 404 },
+      suggestions: ['check the bucket and prefix of the backup store'],
+    });
+  }
+
+  async #get(key: string, signal: AbortSignal) {
+    try {
+      const reply = await this.#client.send(new this.#sdk.GetObjectCommand({ Bucket: this.bucket, Key: key }), { abortSignal: signal });
+      const body = reply.Body as unknown as AsyncIterable<Uint8Array> & { destroy(): void };
+      // A body that nobody reads would hold its connection.
+      return { body, sizeBytes: reply.ContentLength ?? 0, abandon: () => body.destroy() };
+    } catch (error) {
+      if (isAbsent(error)) return undefined;
+      throw s3Error(error, { what: `read ${this.#name(key)}`, signal });
+    }
+  }
+
+  async *#guarded(key: string, body: AsyncIterable<Uint8Array>, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    try {
+      yield* body;
+    } catch (error) {
+      throw s3Error(error, { what: `read ${this.#name(key)} to its end`, signal });
+    }
+  }
+
+  #name(key: string): string {
+    return `s3://${this.bucket}/${key}`;
+  }
+}
+
+function headOf(object: _Object): ObjectHead {
+  return {
+    key: object.Key ?? '',
+    sizeBytes: object.Size ?? 0,
+    lastModified: object.LastModified?.toISOString() ?? '',
+    etag: plainEtag(object.ETag),
+  };
+}
+
+/** Servers differ in whether the quotes are part of it. */
+function plainEtag(etag: string | undefined): string {
+  return (etag ?? '').replace(/^"|"$/g, '');
+}

@@ -1,0 +1,54 @@
+import { z } from 'zod';
+import { DrError } from '../errors/dr-error.ts';
+import { isRunId, type ClusterName, type RunId } from '../model/ids.ts';
+import type { RunStore } from '../ports/run-store.ts';
+import { ownerSchema } from './journal-entries.ts';
+
+const claimSchema = z.object({
+  run: z.custom<RunId>((value) => typeof value === 'string' && isRunId(value)),
+  owner: ownerSchema,
+  /** When it was claimed, ISO 8601. */
+  at: z.string(),
+});
+
+/** Who may act on a cluster: the content of `clusters/<id>/claims/<n>`. */
+export type ClaimFile = z.infer<typeof claimSchema>;
+
+/** The newest claim of a cluster. */
+export interface Claim extends ClaimFile {
+  /** From 1, without gaps. */
+  readonly number: number;
+}
+
+/** Keys of a cluster's claims begin so. */
+export function claimsPrefix(cluster: ClusterName): string {
+  return `clusters/${cluster}/claims/`;
+}
+
+/** The claim with the highest number, or `undefined` when the cluster was never claimed. Throws `STORE_FAILED` for a claim that cannot be read. */
+export async function lastClaim(store: RunStore, cluster: ClusterName): Promise<Claim | undefined> {
+  const key = (await store.list(claimsPrefix(cluster))).at(-1);
+  const content = key === undefined ? undefined : await store.get(key);
+  if (key === undefined || content === undefined) return undefined;
+  const parsed = claimSchema.safeParse(parseJson(content));
+  if (parsed.success) return { ...parsed.data, number: Number(key.slice(claimsPrefix(cluster).length)) };
+  throw new DrError({
+    code: 'STORE_FAILED',
+    message: `claim '${key}' in '${store.location}' cannot be read: ${parsed.error.issues[0]?.message ?? 'not JSON'}`,
+    suggestions: ['look who holds the cluster before anything else is done; a damaged claim is never taken as free'],
+  });
+}
+
+/** Writes claim `number`. `false` when somebody else has it. */
+export async function putClaim(store: RunStore, cluster: ClusterName, claim: Claim): Promise<boolean> {
+  const { number, ...content } = claim;
+  return await store.putIfAbsent(`${claimsPrefix(cluster)}${String(number).padStart(6, '0')}`, Buffer.from(JSON.stringify(content)));
+}
+
+function parseJson(content: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(content).toString());
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,47 @@
+import type { DurationMs } from '../model/duration.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { StepProgress } from './step.ts';
+
+/** At most one progress event of a step in this time. */
+export const PROGRESS_EVERY_MS: DurationMs = 1_000;
+
+/** Lets one progress report a second through: the first at once, then the newest of each second, and the last one when the step ends. */
+export class ProgressThrottle {
+  readonly #clock: Clock;
+  readonly #emit: (progress: StepProgress) => void;
+  readonly #closed = new AbortController();
+  #latest: StepProgress | undefined;
+  #quiet = false;
+
+  constructor(clock: Clock, emit: (progress: StepProgress) => void) {
+    this.#clock = clock;
+    this.#emit = emit;
+  }
+
+  report(progress: StepProgress): void {
+    if (this.#closed.signal.aborted) return;
+    this.#latest = progress;
+    if (!this.#quiet) this.#flush();
+  }
+
+  /** Emits what is held back; later reports are dropped. */
+  close(): void {
+    if (this.#latest !== undefined) this.#emit(this.#latest);
+    this.#latest = undefined;
+    this.#closed.abort();
+  }
+
+  #flush(): void {
+    if (this.#latest === undefined) return;
+    this.#emit(this.#latest);
+    this.#latest = undefined;
+    this.#quiet = true;
+    this.#clock.sleep(PROGRESS_EVERY_MS, this.#closed.signal).then(
+      () => {
+        this.#quiet = false;
+        this.#flush();
+      },
+      () => undefined,
+    );
+  }
+}

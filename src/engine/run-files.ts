@@ -1,0 +1,128 @@
+import { z } from 'zod';
+import { DrError } from '../errors/dr-error.ts';
+import { digestOf, type Digest } from '../model/digest.ts';
+import { isClusterName, isRunId, type ClusterName, type RunId } from '../model/ids.ts';
+import { canonicalJson, type JsonObject, type JsonValue } from '../model/json.ts';
+import type { RunStore } from '../ports/run-store.ts';
+import { lastClaim } from './claim-file.ts';
+import type { StepGraph } from './graph-types.ts';
+import { readJournal, type JournalText } from './journal-chain.ts';
+import { foldJournal, type RunState } from './run-state.ts';
+
+/** Raise when a field of `run.json` changes its meaning. */
+const FORMAT = 1;
+
+/** What is fixed when a run starts: `runs/<id>/run.json`. */
+export interface FrozenRun {
+  readonly format: typeof FORMAT;
+  readonly id: RunId;
+  readonly cluster: ClusterName;
+  readonly mode: 'recovery' | 'drill';
+  /** Version of the tool that started it. */
+  readonly tool: string;
+  /** ISO 8601, UTC. */
+  readonly startedAt: string;
+  readonly graph: StepGraph;
+  /** Contract version of each step kind in the graph. */
+  readonly contracts: Readonly<Record<string, number>>;
+  readonly sources: JsonObject;
+}
+
+const frozenSchema = z.object({
+  format: z.literal(FORMAT),
+  id: z.custom<RunId>((value) => typeof value === 'string' && isRunId(value)),
+  cluster: z.custom<ClusterName>((value) => typeof value === 'string' && isClusterName(value)),
+  mode: z.enum(['recovery', 'drill']),
+  tool: z.string(),
+  startedAt: z.iso.datetime(),
+  // Its bytes are vouched for by the digest in the journal's first line; here only the outermost shape.
+  graph: z.custom<StepGraph>((value) => typeof value === 'object' && value !== null && Array.isArray((value as { nodes?: unknown }).nodes)),
+  contracts: z.record(z.string(), z.int().positive()),
+  sources: z.custom<JsonObject>((value) => typeof value === 'object' && value !== null),
+});
+
+/** A run as stored: what was fixed, what has happened. */
+export interface StoredRun {
+  readonly frozen: FrozenRun;
+  readonly journal: JournalText;
+  readonly state: RunState;
+}
+
+/** One line of a list of runs. */
+export interface RunSummary {
+  readonly id: RunId;
+  readonly cluster: ClusterName;
+  readonly startedAt: string;
+  readonly runbook: string;
+  /** `running` also when its process is gone. */
+  readonly status: RunState['status'];
+  readonly end?: NonNullable<RunState['end']>['state'];
+}
+
+/** Writes `run.json` once; a run's id is new, so an existing one is a bug. Gives the digest that the journal's first line vouches for. */
+export async function freezeRun(store: RunStore, frozen: FrozenRun): Promise<Digest> {
+  const content = Buffer.from(`${canonicalJson(frozen as unknown as JsonValue)}\n`);
+  if (await store.putIfAbsent(fileKey(frozen.id), content)) return digestOf(content);
+  throw new DrError({ code: 'BUG', message: `run '${frozen.id}' exists already` });
+}
+
+/** Reads a run whole. Throws `RUN_NOT_FOUND`, `RUN_CHANGED` when `run.json` is not the file the run started with, `JOURNAL_BROKEN`. */
+export async function readRun(store: RunStore, run: RunId): Promise<StoredRun> {
+  const content = await store.get(fileKey(run));
+  if (content === undefined) throw notFound(store, `there is no run '${run}' in '${store.location}'`);
+  const journal = readJournal(run, await store.readLog(run));
+  const state = foldJournal(journal.entries);
+  if (state.frozen !== undefined && state.frozen !== digestOf(content)) throw altered(store, run);
+  return { frozen: parseFrozen(store, run, content), journal, state };
+}
+
+/** All runs that ever got a journal, oldest first, optionally of one cluster. */
+export async function listRuns(store: RunStore, cluster?: ClusterName): Promise<readonly RunSummary[]> {
+  const ids = (await store.list('runs/')).flatMap((key) => /^runs\/([^/]+)\/run\.json$/.exec(key)?.[1] ?? []).filter(isRunId);
+  const runs = await Promise.all(ids.map((id) => readRun(store, id)));
+  return runs
+    .filter(({ frozen, state }) => state.status !== 'new' && (cluster === undefined || frozen.cluster === cluster))
+    .map(({ frozen, state }) => summarise(frozen, state))
+    .sort((a, b) => (a.startedAt < b.startedAt ? -1 : a.startedAt > b.startedAt ? 1 : 0));
+}
+
+/** The run that claimed a cluster last. Throws `RUN_NOT_FOUND`. */
+export async function latestRun(store: RunStore, cluster: ClusterName): Promise<RunId> {
+  const claim = await lastClaim(store, cluster);
+  if (claim === undefined) throw notFound(store, `there is no run of cluster '${cluster}' in '${store.location}'`);
+  return claim.run;
+}
+
+function summarise(frozen: FrozenRun, state: RunState): RunSummary {
+  const { id, cluster, startedAt, graph } = frozen;
+  return { id, cluster, startedAt, runbook: graph.name, status: state.status, ...(state.end === undefined ? {} : { end: state.end.state }) };
+}
+
+function fileKey(run: RunId): string {
+  return `runs/${run}/run.json`;
+}
+
+function parseFrozen(store: RunStore, run: RunId, content: Uint8Array): FrozenRun {
+  try {
+    return frozenSchema.parse(JSON.parse(Buffer.from(content).toString()));
+  } catch (error) {
+    throw new DrError({
+      code: 'RUN_CHANGED',
+      message: `'${fileKey(run)}' in '${store.location}' is not a run file of format ${FORMAT}`,
+      suggestions: ['resume it with the version of lattice-dr that started it'],
+      cause: error,
+    });
+  }
+}
+
+function altered(store: RunStore, run: RunId): DrError {
+  return new DrError({
+    code: 'RUN_CHANGED',
+    message: `'${fileKey(run)}' in '${store.location}' is not the file that run '${run}' started with: its digest differs from the journal's`,
+    suggestions: ['restore the file from a backup of the state, or start a new run'],
+  });
+}
+
+function notFound(store: RunStore, message: string): DrError {
+  return new DrError({ code: 'RUN_NOT_FOUND', message, details: { store: store.location }, suggestions: ['lattice-dr status lists the runs in the state store of a plan'] });
+}

@@ -1,0 +1,88 @@
+import { spawn } from 'node:child_process';
+import { access, constants } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+import { DrError } from '../errors/dr-error.ts';
+
+/** Programs of the lab that come from Debian packages, and which. */
+export const DEBIAN_PROGRAMS = { named: 'bind9', nsupdate: 'bind9-dnsutils', dig: 'bind9-dnsutils' } as const;
+
+export type DebianProgram = keyof typeof DEBIAN_PROGRAMS;
+
+/** Servers are here on Debian, where an ordinary user's PATH does not lead. */
+const MORE_FOLDERS = ['/usr/sbin', '/usr/local/sbin', '/sbin'];
+
+/** Absolute path of a program. Throws `PROCESS_NOT_FOUND` with the command that installs it. */
+export async function findProgram(name: DebianProgram): Promise<string> {
+  for (const folder of [...(process.env['PATH'] ?? '').split(delimiter), ...MORE_FOLDERS]) {
+    const path = join(folder, name);
+    if (folder !== '' && (await isExecutable(path))) return path;
+  }
+  throw new DrError({
+    code: 'PROCESS_NOT_FOUND',
+    message: `the program ${name} is not installed`,
+    details: { program: name, package: DEBIAN_PROGRAMS[name] },
+    suggestions: [`on Debian and Ubuntu: ${installCommand([DEBIAN_PROGRAMS[name]])}`],
+  });
+}
+
+/**
+ * Installs the packages of the programs that are missing, if this is root on a Debian system; else throws `PROCESS_NOT_FOUND` with the command for a
+ * person to run. Returns the packages it installed; throws `PROCESS_FAILED` with apt's words.
+ */
+export async function ensureDebianPackages(programs: readonly DebianProgram[], options: { readonly signal: AbortSignal; readonly onLine?: (line: string) => void }): Promise<readonly string[]> {
+  const missing = new Set<string>();
+  for (const name of programs) if (!(await isInstalled(name))) missing.add(DEBIAN_PROGRAMS[name]);
+  const packages = [...missing];
+  if (packages.length === 0) return [];
+  const isRoot = process.getuid?.() === 0;
+  if (!isRoot || !(await isExecutable('/usr/bin/apt-get'))) {
+    throw new DrError({
+      code: 'PROCESS_NOT_FOUND',
+      message: `not installed: ${packages.join(', ')}`,
+      details: { packages },
+      suggestions: [`on Debian and Ubuntu: ${installCommand(packages)}`],
+    });
+  }
+  await aptGet(['update'], options);
+  await aptGet(['install', '--yes', '--no-install-recommends', ...packages], options);
+  return packages;
+}
+
+async function isInstalled(name: DebianProgram): Promise<boolean> {
+  return await findProgram(name).then(
+    () => true,
+    () => false,
+  );
+}
+
+function installCommand(packages: readonly string[]): string {
+  return `sudo apt-get update && sudo apt-get install --no-install-recommends ${packages.join(' ')}`;
+}
+
+async function aptGet(args: readonly string[], { signal, onLine }: { readonly signal: AbortSignal; readonly onLine?: (line: string) => void }): Promise<void> {
+  const child = spawn('/usr/bin/apt-get', ['-q', ...args], {
+    signal,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+  });
+  let tail = '';
+  const collect = (chunk: Buffer): void => {
+    tail = (tail + chunk.toString()).slice(-4_096);
+    for (const line of chunk.toString().split('\n')) if (line.trim() !== '') onLine?.(line.trim());
+  };
+  child.stdout.on('data', collect);
+  child.stderr.on('data', collect);
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', resolve);
+  });
+  if (code === 0) return;
+  throw new DrError({ code: 'PROCESS_FAILED', message: `apt-get ${args.join(' ')} ended with exit code ${code}:\n${tail.trimEnd()}`, details: { args } });
+}
+
+async function isExecutable(path: string): Promise<boolean> {
+  return await access(path, constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,20 @@
+import { destroyCluster } from './destroy-cluster.ts';
+import { listClusters } from './state.ts';
+import { listLabProcesses } from './supervise/proc.ts';
+
+/**
+ * What a provider's "power off" is for real machines: `node fence.ts <lab directory> <cluster instance> [--check]`. Ends everything that still runs of
+ * that one instance, by SIGKILL; with `--check` only says whether anything does. Exit 0 means that nothing of it runs. Another instance of the same
+ * name, a rebuilt cluster for one, is not touched.
+ */
+const [directory = '', instance = '', flag] = process.argv.slice(2);
+const signal = AbortSignal.timeout(120_000);
+const cluster = (await listClusters(directory)).find((candidate) => candidate.id === instance);
+if (cluster === undefined) {
+  console.error(`the lab in ${directory} never had an instance ${instance}`);
+  process.exit(1);
+}
+if (flag !== '--check' && cluster.destroyedAt === undefined) await destroyCluster({ directory, cluster: instance, keepDisks: true, signal });
+const running = listLabProcesses(directory).filter((one) => one.cluster === instance).map((one) => one.pid);
+console.log(JSON.stringify({ instance, running, checkedAt: new Date().toISOString() }));
+process.exit(running.length === 0 ? 0 : 1);

@@ -1,0 +1,20 @@
+import type { Clock } from '../../ports/clock.ts';
+import type { KubeCluster } from '../../ports/kube-cluster.ts';
+import type { LabCluster } from '../config.ts';
+import type { Caches } from '../reconcile/caches.ts';
+import type { MachineData } from './machine-data.ts';
+import type { PodRuns } from './pod-runs.ts';
+
+/** What every controller of the node stand-in works with. */
+export interface NodeContext {
+  readonly cluster: LabCluster;
+  readonly machines: MachineData;
+  readonly kube: KubeCluster;
+  readonly caches: Caches;
+  readonly clock: Clock;
+  readonly runs: PodRuns;
+  readonly log: (line: string) => void;
+}
+
+/** Field manager of the node stand-in. */
+export const NODE_MANAGER = 'lab-node';

@@ -1,0 +1,135 @@
+import { createHash } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { get } from 'node:http';
+import { Resolver } from 'node:dns/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { stringify } from 'yaml';
+import type { JsonObject } from '../../model/json.ts';
+import type { LabCluster, LabConfig } from '../config.ts';
+import { layoutOf } from '../layout.ts';
+import { SNAPSHOT_PROVIDER, snapshotLocationConfig } from '../servers/velero.ts';
+import { objectsIn, type World } from './world.ts';
+
+/** Where the seed keeps what an operator would keep outside of the cluster. */
+export interface SeedPaths {
+  readonly plan: string;
+  readonly repository: string;
+  readonly secretFile: string;
+  readonly identity: string;
+  readonly runs: string;
+  readonly kubeconfigOut: string;
+}
+
+export interface PlanInput {
+  readonly lab: LabConfig;
+  readonly world: World;
+  /** The instance that a fence has to switch off. */
+  readonly cluster: LabCluster;
+  readonly paths: SeedPaths;
+}
+
+/** Host names that the world's services are reached by from outside, sorted. */
+export function ingressHosts(world: World): readonly string[] {
+  const routes = objectsIn(world, 'services').flatMap((object) => Object.values(((object.spec?.['ingress'] as JsonObject | undefined)?.['routes'] ?? {}) as Record<string, { hosts?: string[] }>));
+  return [...new Set(routes.flatMap((route) => route.hosts ?? []))].sort();
+}
+
+async function addressOf(lab: LabConfig, host: string): Promise<string> {
+  const resolver = new Resolver({ timeout: 1_000, tries: 1 });
+  resolver.setServers([`${lab.dns.host}:${lab.dns.port}`]);
+  const [address] = await resolver.resolve4(host);
+  if (address === undefined) throw new Error(`no address for ${host}`);
+  return address;
+}
+
+function fetchBody(address: string, host: string): Promise<{ readonly status: number; readonly body: string }> {
+  return new Promise((resolve, reject) => {
+    const request = get({ host: address, port: 80, path: '/all', headers: { host }, timeout: 5_000, agent: false }, (reply) => {
+      const chunks: Buffer[] = [];
+      reply.on('data', (chunk: Buffer) => chunks.push(chunk));
+      reply.on('end', () => resolve({ status: reply.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8') }));
+    });
+    request.on('timeout', () => request.destroy(new Error('no answer in 5 s')));
+    request.on('error', reject);
+  });
+}
+
+/** True when nothing behind the answer was out of reach: what a healthy platform says once every peer is up. */
+function isWhole(reply: { readonly status: number; readonly body: string }): boolean {
+  return reply.status === 200 && !/"state":"(unreachable|denied)"/.test(reply.body);
+}
+
+/** Digest of what a name answers, by DNS and HTTP as a user would ask; waits until everything behind it is reachable. */
+export async function answerDigest(lab: LabConfig, host: string, signal: AbortSignal): Promise<string> {
+  for (;;) {
+    signal.throwIfAborted();
+    try {
+      const reply = await fetchBody(await addressOf(lab, host), host);
+      if (isWhole(reply)) return `sha256:${createHash('sha256').update(reply.body).digest('hex')}`;
+    } catch {
+      // Not there yet: the name, the edge or a service still comes up. The caller's signal bounds the wait.
+    }
+    await sleep(250, undefined, { signal });
+  }
+}
+
+function fenceCommand({ lab, cluster }: PlanInput, ...extra: readonly string[]): readonly string[] {
+  return [process.execPath, join(import.meta.dirname, '..', 'fence.ts'), lab.directory, cluster.id, ...extra];
+}
+
+async function planDocument(input: PlanInput, signal: AbortSignal): Promise<JsonObject> {
+  const { lab, world, cluster, paths } = input;
+  const hosts = ingressHosts(world);
+  const resolver = { host: lab.dns.host, port: lab.dns.port };
+  const health = await Promise.all(
+    hosts.map(async (host) => ({ name: host, url: `http://${host}/all`, expect: { status: 200, bodyDigest: await answerDigest(lab, host, signal) }, via: { resolver }, timeout: '60s' })),
+  );
+  const [store] = objectsIn(world, 'clusters').filter((object) => object.kind === 'BackupStore');
+  const [backup] = objectsIn(world, 'clusters').filter((object) => object.kind === 'LatticeClusterBackup');
+  return {
+    apiVersion: 'dr.lattice.dev/v1alpha1',
+    kind: 'RecoveryPlan',
+    metadata: { name: cluster.name },
+    spec: {
+      cluster: {
+        name: cluster.name,
+        parent: { kubeconfig: { file: join(layoutOf(lab.directory).kubeconfigs, `${lab.parent}.yaml`) } },
+        manifest: world.files.find((file) => file.path.startsWith('parent/') && file.objects.some((object) => object.kind === 'LatticeCluster'))?.path,
+        kubeconfigOut: paths.kubeconfigOut,
+      },
+      specs: { git: { repository: paths.repository, ref: 'main', paths: ['clusters', 'services'] }, profile: 'lattice' },
+      secrets: [
+        {
+          groups: ['lattice-secrets', 'velero'],
+          from: { age: paths.secretFile, identity: { file: paths.identity } },
+          required: objectsIn(world, 'secrets').map((secret) => `${secret.metadata.namespace ?? ''}/${secret.metadata.name}`),
+        },
+      ],
+      backups: [
+        {
+          store: store?.metadata.name,
+          bucket: lab.s3.bucket,
+          region: lab.s3.region,
+          endpoint: lab.s3.endpoint,
+          credentials: { file: lab.s3.credentialsPath },
+          clusterBackup: backup?.metadata.name,
+          volumeSnapshotLocation: { provider: SNAPSHOT_PROVIDER, config: snapshotLocationConfig(lab) },
+        },
+      ],
+      dns: {
+        servers: [{ name: 'lab', ...resolver, zone: lab.dns.zone, tsig: { file: lab.dns.tsigKeyPath } }],
+        records: hosts.map((host) => ({ name: host, type: 'A', owner: 'lattice-dr', server: 'lab', maxTtl: '60s' })),
+      },
+      objectives: { rto: '40m', rpo: '1h' },
+      health,
+      fence: { command: fenceCommand(input), off: fenceCommand(input, '--check') },
+      state: { folder: paths.runs },
+    },
+  };
+}
+
+/** Writes the plan an operator of this platform would have, with what each name answers now. */
+export async function writePlan(input: PlanInput, signal: AbortSignal): Promise<void> {
+  await writeFile(input.paths.plan, stringify(await planDocument(input, signal)), { mode: 0o600 });
+}

@@ -1,0 +1,110 @@
+import type { Finding } from '../model/finding.ts';
+import type { Hold, HoldKind } from '../model/hold.ts';
+import type { JsonObject } from '../model/json.ts';
+import { refOf, type KubeObject, type ObjectRef } from '../model/kube-object.ts';
+import type { Disposition } from './disposition.ts';
+import { asText, fieldAt } from './fields.ts';
+import { cleanForRestore } from './hygiene.ts';
+import type { ManifestObject, ManifestSource } from './manifest.ts';
+import { ruleFor, type Profile } from './profile.ts';
+
+/** An object to apply. */
+export interface ToApply {
+  /** Ready to send: cleaned, and without what is held back. */
+  readonly object: KubeObject;
+  readonly key: string;
+  readonly source: ManifestSource;
+  /** Paths taken out because they belong to the old cluster. */
+  readonly dropped: readonly string[];
+  /** Present when part of it is held back: the hold to journal before it is applied. */
+  readonly hold?: Hold;
+}
+
+/** An object that is put aside. */
+export interface Held {
+  /** The whole object, cleaned: what a release applies. */
+  readonly object: KubeObject;
+  readonly key: string;
+  readonly source: ManifestSource;
+  readonly reason: string;
+  readonly hold: Hold;
+}
+
+/** An object that is not restored. */
+export interface Skipped {
+  readonly ref: ObjectRef;
+  readonly key: string;
+  readonly source: ManifestSource;
+  readonly reason: string;
+}
+
+/** What becomes of every object of desired state. Each object is in exactly one of the lists. */
+export interface Classification {
+  readonly apply: readonly ToApply[];
+  readonly held: readonly Held[];
+  readonly skipped: readonly Skipped[];
+  /** The restored cluster's own LatticeCluster, cleaned: provisioning applies it on the parent. */
+  readonly ownCluster: Held['object'] | undefined;
+  /** Services whose own backup schedule starts as soon as they are applied. */
+  readonly serviceSchedules: readonly ObjectRef[];
+  readonly notes: readonly Finding[];
+}
+
+export interface ClassifyOptions {
+  readonly profile: Profile;
+  /** Cluster being restored. */
+  readonly cluster: string;
+}
+
+/** Decides about every object by the profile's rules: the general ones first (inherited, generated), then the kind's own. */
+export function classify(manifests: readonly ManifestObject[], options: ClassifyOptions): Classification {
+  const lists = { apply: [] as ToApply[], held: [] as Held[], skipped: [] as Skipped[] };
+  let ownCluster: KubeObject | undefined;
+  for (const { object, key, source } of manifests) {
+    const disposition = dispositionOf(object, options);
+    const { object: cleaned, dropped } = cleanForRestore(object, options.profile.operatorAnnotations);
+    if (disposition.action === 'skip') lists.skipped.push({ ref: refOf(object), key, source, reason: disposition.reason });
+    else if (disposition.action === 'own-cluster') ownCluster = cleaned;
+    else if (disposition.action === 'hold') lists.held.push({ object: cleaned, key, source, reason: disposition.reason, hold: holdFor(cleaned, disposition) });
+    else if (disposition.action === 'apply') lists.apply.push({ object: cleaned, key, source, dropped });
+    else {
+      const applied = cleanForRestore(disposition.applied, options.profile.operatorAnnotations).object;
+      lists.apply.push({ object: applied, key, source, dropped, hold: holdFor(cleaned, disposition) });
+    }
+  }
+  const schedules = lists.apply.filter(({ object }) => object.kind === 'LatticeService' && asText(fieldAt(object.spec, 'backup', 'schedule')) !== undefined);
+  return { ...lists, ownCluster, serviceSchedules: schedules.map(({ object }) => refOf(object)), notes: schedules.map(scheduleNote) };
+}
+
+/** What becomes of one object. */
+export function dispositionOf(object: KubeObject, options: ClassifyOptions): Disposition {
+  const general = options.profile.disposition?.(object);
+  const own = general ?? ruleFor(options.profile, object)?.disposition?.(object, { cluster: options.cluster });
+  return own ?? { action: 'apply' };
+}
+
+interface HoldTerms {
+  readonly hold: HoldKind;
+  readonly reason: string;
+  readonly releaseWhen: string;
+}
+
+/** The hold for an object. `prior.object` is what a release applies; `prior.applied` says whether a changed form of it is on the cluster. */
+function holdFor(object: KubeObject, terms: HoldTerms & { readonly action: 'hold' | 'apply-held' }): Hold {
+  const { name, namespace = '' } = object.metadata;
+  const place = namespace === '' ? name : `${namespace}/${name}`;
+  const state = terms.action === 'hold' ? 'is not applied' : 'is applied without effect';
+  return {
+    id: `${object.kind.toLowerCase()}/${namespace}/${name}`,
+    kind: terms.hold,
+    subject: `${object.kind} ${place} ${state}: ${terms.reason}`,
+    prior: { applied: terms.action === 'apply-held', object: object as unknown as JsonObject },
+    releaseWhen: terms.releaseWhen,
+  };
+}
+
+function scheduleNote({ object, key, source }: ToApply): Finding {
+  const schedule = String(fieldAt(object.spec, 'backup', 'schedule'));
+  const message = `its own backup schedule ${JSON.stringify(schedule)} starts when it is applied; until the backup location is released its backups are refused`;
+  return { code: 'service-schedule', file: source.file, line: source.line, object: key, path: 'spec.backup.schedule', message };
+}

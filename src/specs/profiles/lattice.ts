@@ -1,0 +1,85 @@
+import type { KubeObject } from '../../model/kube-object.ts';
+import { kindTable, type KindRule, type PhaseRule, type Profile } from '../profile.ts';
+import type { Reference } from '../references.ts';
+import { KUBERNETES_KINDS, UNKNOWN_KIND } from './kubernetes-kinds.ts';
+import {
+  clusterBackupDisposition,
+  clusterDisposition,
+  dnsProviderDisposition,
+  jobDisposition,
+  latticeDisposition,
+  latticeSecretDisposition,
+  never,
+  refusedNamespace,
+} from './lattice-dispositions.ts';
+import { LATTICE_GROUP, LATTICE_SECRETS, LATTICE_SYSTEM, LOCAL_PROVIDER } from './lattice-names.ts';
+import {
+  backupStoreReferences,
+  certIssuerReferences,
+  clusterBackupReferences,
+  imageProviderReferences,
+  meshMemberReferences,
+  oidcReferences,
+  packageNamespaceReference,
+  providedStore,
+  providerReferences,
+  secretProviderReferences,
+} from './lattice-references.ts';
+import { ownedVolumes, workloadReferences } from './workload-references.ts';
+
+/** A phase with the generation it is for; `Failed` is final unless the controller retries. */
+function phase(ready: readonly string[], rest: Partial<Omit<PhaseRule, 'rule' | 'ready'>> = {}): PhaseRule {
+  return { rule: 'phase', ready, failed: rest.failed ?? ['Failed'], heals: rest.heals ?? true, observed: rest.observed ?? 'required' };
+}
+
+function row(kind: string, tier: number, ready: KindRule['ready'], rest: Partial<KindRule> = {}): KindRule {
+  return { group: LATTICE_GROUP, kind, scope: 'Namespaced', tier, ready, ...rest };
+}
+
+function packageReferences(object: KubeObject): readonly Reference[] {
+  return [...workloadReferences(object), ...packageNamespaceReference(object)];
+}
+
+/**
+ * The kinds of the Lattice platform. Tiers are the platform's recommended order and only break ties; what blocks is in `references`. `Failed` heals because
+ * every controller retries after 30 s, except where a spec is plainly wrong (`Invalid`). A LatticeCluster's controller never advances `observedGeneration`
+ * (`lattice-cluster/src/phases/mod.rs`), and an OIDCProvider has no such field.
+ *
+ * @see evan-hines-js/lattice at 08fbacb, `lattice-crd/src/crd/*.rs`
+ */
+const LATTICE_KINDS: readonly KindRule[] = [
+  { group: '', kind: 'Secret', scope: 'Namespaced', tier: 20, ready: { rule: 'exists' }, disposition: latticeSecretDisposition },
+  row('SecretProvider', 30, phase(['Ready']), { references: secretProviderReferences }),
+  row('InfraProvider', 40, phase(['Ready']), { references: providerReferences }),
+  row('ImageProvider', 40, phase(['Ready']), { references: imageProviderReferences }),
+  row('CedarPolicy', 50, phase(['Valid'], { failed: ['Invalid'], heals: false })),
+  row('DNSProvider', 60, phase(['Ready']), { references: providerReferences, disposition: dnsProviderDisposition }),
+  row('CertIssuer', 61, phase(['Ready']), { references: certIssuerReferences, deferrable: true }),
+  row('OIDCProvider', 62, phase(['Ready'], { observed: 'if-present' }), { references: oidcReferences }),
+  row('LatticeQuota', 70, phase(['Active', 'Exceeded'], { failed: ['Invalid'], heals: false })),
+  row('BackupStore', 80, phase(['Ready']), { references: backupStoreReferences, provides: providedStore }),
+  row('LatticePackage', 100, phase(['Ready']), { references: packageReferences }),
+  row('LatticeMeshMember', 101, phase(['Ready']), { references: meshMemberReferences }),
+  row('LatticeService', 110, phase(['Ready']), { references: workloadReferences, provides: ownedVolumes }),
+  row('LatticeModel', 120, phase(['Serving']), { references: workloadReferences, provides: ownedVolumes }),
+  row('LatticeJob', 121, { rule: 'lattice-job' }, { references: workloadReferences, provides: ownedVolumes, disposition: jobDisposition }),
+  row('LatticeClusterBackup', 130, phase(['Active', 'Paused']), { references: clusterBackupReferences, disposition: clusterBackupDisposition, last: true }),
+  row('LatticeCluster', 140, phase(['Ready'], { heals: false, observed: 'if-present' }), { scope: 'Cluster', disposition: clusterDisposition }),
+  row('LatticeRestore', 150, phase(['Completed']), { disposition: never('applying it would start the restore again') }),
+  row('LatticeClusterRoutes', 150, phase(['Ready']), { scope: 'Cluster', disposition: never('the operator writes it from heartbeats') }),
+];
+
+/** Namespaces that provisioning makes (`lattice-cell/src/bootstrap/generator.rs`) and that every cluster has. */
+const NAMESPACES = ['default', 'kube-system', 'kube-public', 'kube-node-lease', LATTICE_SYSTEM, LATTICE_SECRETS];
+
+/** Clusters of the Lattice platform, plain Kubernetes kinds included. */
+export const LATTICE_PROFILE: Profile = {
+  name: 'lattice',
+  kinds: kindTable(KUBERNETES_KINDS, LATTICE_KINDS),
+  unknown: UNKNOWN_KIND,
+  namespaces: new Set(NAMESPACES),
+  builtIn: new Set([`${LATTICE_GROUP}/SecretProvider ${LATTICE_SYSTEM}/${LOCAL_PROVIDER}`]),
+  refusedNamespace,
+  operatorAnnotations: new Set(['lattice.dev/graph-hash']),
+  disposition: latticeDisposition,
+};

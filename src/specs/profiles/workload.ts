@@ -1,0 +1,81 @@
+import type { JsonObject } from '../../model/json.ts';
+import type { KubeObject } from '../../model/kube-object.ts';
+import { asObject, joinPath, objectEntries, specOf } from '../fields.ts';
+
+/** One workload of a Lattice object, with the runtime settings that go with it. */
+export interface WorkloadPart {
+  /** Path of the workload: `spec.workload`, `spec.tasks.worker.workload`. */
+  readonly path: string;
+  readonly workload: JsonObject;
+  readonly runtimePath: string;
+  readonly runtime: JsonObject;
+}
+
+/** One entry of `resources`: what a workload declares to need, to own or to allow. */
+export interface DeclaredResource {
+  readonly key: string;
+  readonly path: string;
+  readonly type: string;
+  /** `id`, or the key when there is none. */
+  readonly name: string;
+  readonly id: string | undefined;
+  readonly namespace: string;
+  readonly outbound: boolean;
+  readonly inbound: boolean;
+  readonly params: JsonObject;
+}
+
+/**
+ * The workloads in a LatticeService, LatticeJob, LatticeModel or LatticePackage; they share one compiler and so one set of rules.
+ *
+ * @see evan-hines-js/lattice at 08fbacb, `lattice-crd/src/crd/{service,job,model_serving,package}.rs`
+ */
+export function workloadParts(object: KubeObject): readonly WorkloadPart[] {
+  const spec = specOf(object);
+  if (object.kind === 'LatticeService') return [part('spec.workload', spec['workload'], 'spec', spec)];
+  if (object.kind === 'LatticePackage') return [part('spec', spec, 'spec', {})];
+  if (object.kind === 'LatticeJob') {
+    const tasks = objectEntries(spec['tasks']).map(([key, task]) => taskPart(joinPath('spec.tasks', key), task));
+    return spec['defaults'] === undefined ? tasks : [taskPart('spec.defaults', asObject(spec['defaults'])), ...tasks];
+  }
+  if (object.kind !== 'LatticeModel') return [];
+  const roles = objectEntries(spec['roles']).flatMap(([key, role]) => roleParts(joinPath('spec.roles', key), role));
+  return [...roleParts('spec.defaults', asObject(spec['defaults'])), ...roles];
+}
+
+function taskPart(path: string, task: JsonObject): WorkloadPart {
+  return part(`${path}.workload`, task['workload'], path, task);
+}
+
+function roleParts(path: string, role: JsonObject): readonly WorkloadPart[] {
+  return (['entry', 'worker'] as const)
+    .filter((side) => role[`${side}Workload`] !== undefined || role[`${side}Runtime`] !== undefined)
+    .map((side) => part(`${path}.${side}Workload`, role[`${side}Workload`], `${path}.${side}Runtime`, role[`${side}Runtime`]));
+}
+
+function part(path: string, workload: unknown, runtimePath: string, runtime: unknown): WorkloadPart {
+  return { path, workload: asObject(workload), runtimePath, runtime: asObject(runtime) };
+}
+
+/**
+ * The declared resources of a workload, with the defaults of the CRD: direction outbound, namespace the object's own, name the key.
+ *
+ * @see `lattice-crd/src/crd/workload/resources.rs`
+ */
+export function declaredResources(item: WorkloadPart, ownNamespace: string): readonly DeclaredResource[] {
+  return objectEntries(item.workload['resources']).map(([key, resource]) => {
+    const direction = resource['direction'] ?? 'outbound';
+    const id = typeof resource['id'] === 'string' ? resource['id'] : undefined;
+    return {
+      key,
+      path: joinPath(`${item.path}.resources`, key),
+      type: String(resource['type'] ?? 'service'),
+      name: id ?? key,
+      id,
+      namespace: typeof resource['namespace'] === 'string' ? resource['namespace'] : ownNamespace,
+      outbound: direction === 'outbound' || direction === 'both',
+      inbound: direction === 'inbound' || direction === 'both',
+      params: asObject(resource['params']),
+    };
+  });
+}

@@ -1,0 +1,71 @@
+import { readFile } from 'node:fs/promises';
+
+/** One answered request of an API server, as its audit log tells it. */
+export interface AuditEntry {
+  readonly user: string;
+  readonly verb: string;
+  /** `pods`, `latticeservices/status`. */
+  readonly resource: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly code: number;
+}
+
+interface RawAudit {
+  readonly user: { readonly username: string };
+  readonly verb: string;
+  readonly objectRef?: { readonly resource?: string; readonly subresource?: string; readonly namespace?: string; readonly name?: string };
+  readonly responseStatus?: { readonly code?: number };
+}
+
+/** Reads an audit log. The last line may be cut when the server was killed; it is left out. */
+export async function readAudit(path: string): Promise<readonly AuditEntry[]> {
+  return (await completeLines(path)).map((line) => {
+    const { user, verb, objectRef = {}, responseStatus } = JSON.parse(line) as RawAudit;
+    const { resource = '', subresource, namespace = '', name = '' } = objectRef;
+    return { user: user.username, verb, resource: subresource === undefined ? resource : `${resource}/${subresource}`, namespace, name, code: responseStatus?.code ?? 0 };
+  });
+}
+
+/** One request to the S3 server. */
+export interface S3Entry {
+  readonly bucket: string;
+  readonly requester: string;
+  /** `s3_PutObject`. */
+  readonly operation: string;
+  readonly key: string;
+  readonly status: number;
+}
+
+const S3_LINE = /^\S+ (\S+) \[[^\]]*\] \S+ (\S+) \S+ (\S+) (\S+) \S+ (\d+) /;
+
+/** Reads an S3 access log. */
+export async function readS3Access(path: string): Promise<readonly S3Entry[]> {
+  return (await completeLines(path)).flatMap((line) => {
+    const match = S3_LINE.exec(line);
+    if (match === null) return [];
+    const [, bucket = '', requester = '', operation = '', key = '', status = ''] = match;
+    return [{ bucket, requester, operation, key, status: Number(status) }];
+  });
+}
+
+/** One change of the zone, or one refusal. */
+export interface DnsEntry {
+  /** Name of the TSIG key; empty for an update without one. */
+  readonly key: string;
+  /** BIND's words: `adding an RR at 'shop.lab.test' A 127.0.0.9`. */
+  readonly what: string;
+}
+
+/** Reads BIND's update log. */
+export async function readDnsUpdates(path: string): Promise<readonly DnsEntry[]> {
+  return (await completeLines(path)).flatMap((line) => {
+    const match = /client @\S+ [^/ ]+(?:\/key (\S+))?: (?:updating zone '[^']*': )?(.*)$/.exec(line);
+    return match === null ? [] : [{ key: match[1] ?? '', what: match[2] ?? '' }];
+  });
+}
+
+async function completeLines(path: string): Promise<readonly string[]> {
+  const text = await readFile(path, 'utf8');
+  return text.slice(0, text.lastIndexOf('\n') + 1).split('\n').slice(0, -1);
+}
