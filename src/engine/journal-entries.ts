@@ -25,7 +25,7 @@ const step = { step: stepId };
 
 const entries = [
   z.object({ type: z.literal('run-started'), run: runId, cluster: clusterName, mode: z.enum(['recovery', 'drill']), tool: text, frozen: digest }),
-  z.object({ type: z.literal('owner'), nonce: text, owner: ownerSchema, tool: text, claim: count, resumed: z.boolean() }),
+  z.object({ type: z.literal('owner'), nonce: text, owner: ownerSchema, tool: text, claim: count, purpose: z.enum(['run', 'release']) }),
   z.object({ type: z.literal('alive') }),
   z.object({ type: z.literal('repair'), segment: count, cutBytes: count }),
   z.object({ type: z.literal('step-started'), ...step, try: count }),

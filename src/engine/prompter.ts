@@ -65,3 +65,11 @@ export function oneAtATime(prompter: Prompter): Prompter {
     askUnknown: (question, signal) => queue(() => prompter.askUnknown(question, signal), signal),
   };
 }
+
+/** Passes questions on through `around`, which may keep time or stop a clock meanwhile. */
+export function wrapped(prompter: Prompter, around: <T>(question: () => Promise<T>) => Promise<T>): Prompter {
+  return {
+    ask: (question, signal) => around(() => prompter.ask(question, signal)),
+    askUnknown: (question, signal) => around(() => prompter.askUnknown(question, signal)),
+  };
+}

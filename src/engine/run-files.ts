@@ -44,6 +44,8 @@ const frozenSchema = z.object({
 /** A run as stored: what was fixed, what has happened. */
 export interface StoredRun {
   readonly frozen: FrozenRun;
+  /** Of the bytes of `run.json`. */
+  readonly digest: Digest;
   readonly journal: JournalText;
   readonly state: RunState;
 }
@@ -73,7 +75,7 @@ export async function readRun(store: RunStore, run: RunId): Promise<StoredRun> {
   const journal = readJournal(run, await store.readLog(run));
   const state = foldJournal(journal.entries);
   if (state.frozen !== undefined && state.frozen !== digestOf(content)) throw altered(store, run);
-  return { frozen: parseFrozen(store, run, content), journal, state };
+  return { frozen: parseFrozen(store, run, content), digest: digestOf(content), journal, state };
 }
 
 /** All runs that ever got a journal, oldest first, optionally of one cluster. */

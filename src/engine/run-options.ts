@@ -81,6 +81,8 @@ export interface RunResult {
   readonly state: RunEndState;
   /** Why it did not succeed; its kind gives the exit code. */
   readonly error?: DrError;
+  /** The step that the error comes from, when it is one step's. */
+  readonly step?: StepId;
   /** In the order of the graph. */
   readonly steps: readonly StepResult[];
   /** What is still put aside. */

@@ -79,10 +79,11 @@ export function applyEntry(before: RunState, entry: JournalEntry): RunState {
   }
 }
 
-/** A new owner trusts no state, but keeps what was done, decided and put aside. */
+/** A new owner that runs steps trusts no state, but keeps what was done, decided and put aside. One that only releases holds changes no step. */
 function newOwner(state: RunState, entry: Extract<JournalEntry, { type: 'owner' }>): RunState {
   const { end: _end, ...rest } = state;
   const owner: OwnerRecord = { nonce: entry.nonce, owner: entry.owner, tool: entry.tool, claim: entry.claim, at: entry.at };
+  if (entry.purpose === 'release') return { ...rest, status: 'running', owners: [...state.owners, owner] };
   const steps = new Map([...state.steps].map(([id, { reason: _reason, error: _error, ...step }]) => [id, { ...step, state: 'pending' as const, tries: 0 }]));
   return { ...rest, status: 'running', owners: [...state.owners, owner], steps };
 }

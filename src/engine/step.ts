@@ -123,6 +123,10 @@ export interface StepKind<W, O extends JsonObject, P> {
   readonly version: number;
   /** One line, present tense, for `runbook show`. */
   readonly summary: string;
+  /** One line: what `verify` proves and how, for `runbook show --markdown`. */
+  readonly verifies?: string;
+  /** What a person does in place of `execute` when this tool is not at hand, one action each, for `runbook show --markdown`. */
+  readonly byHand?: readonly string[];
   readonly with: ZodType<W>;
   readonly outputs: ZodType<O>;
   readonly risk: Risk;

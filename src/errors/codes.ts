@@ -64,6 +64,7 @@ export const ERROR_CODES = {
   LAB_SERVER_FAILED: { kind: 'step', meaning: 'a lab server ended or did not become ready; the end of its log is quoted' },
   NODE_UP_NO_AGENT: { kind: 'step', meaning: 'the new machine is up but its agent never reported to the parent' },
   PARENT_HOLDS_CAPI: { kind: 'precondition', meaning: 'the parent still holds CAPI objects of the dead cluster: retiring it could delete machines' },
+  PREFLIGHT_FAILED: { kind: 'precondition', meaning: 'a check before the first change says no; all that is wrong is listed' },
   PROCESS_FAILED: { kind: 'step', meaning: 'an external command failed; its output is quoted' },
   PROCESS_NOT_FOUND: { kind: 'precondition', meaning: 'an external command is not installed' },
   PROVISION_FAILED: { kind: 'step', meaning: 'the platform says that provisioning failed' },

@@ -4,7 +4,7 @@ import { celTypes } from './cel-types.ts';
 import { type ReferenceWorld, referenceProblem } from './check-references.ts';
 import { type ExpressionSite, expressionSites } from './expression-sites.ts';
 import type { Fault } from './faults.ts';
-import { schemaAt } from './json-schema.ts';
+import { inputSchemaOf, schemaAt, typesOf } from './json-schema.ts';
 import type { StepView } from './step-view.ts';
 import type { YamlSource } from './yaml-source.ts';
 
@@ -14,6 +14,8 @@ export interface ExpressionCheck {
   readonly views: readonly StepView[];
   readonly world: ReferenceWorld;
   readonly compiler: CelCompiler;
+  /** The plan is known, so expressions that read only plan and inputs are checked by their value elsewhere. */
+  readonly planKnown: boolean;
 }
 
 /** Faults of all expressions: syntax, what they read, and types as far as they are known before a run. */
@@ -55,16 +57,17 @@ const RESULT: Readonly<Record<'if' | 'forEach', { readonly allowed: RegExp; read
 };
 
 function typeProblem(site: ExpressionSite, compiled: CompiledCel, check: SiteCheck): string | undefined {
-  const typed = readsWholeMap(compiled, check.world) ? compiled : check.typed.compile(site.source);
+  const typed = check.typed.compile(site.source);
   if ('fault' in typed) return `is no CEL: ${typed.fault}`;
-  const result = typed.check();
+  const strict = typed.check();
+  const result = 'fault' in strict && readsWholeMap(compiled, check.world) ? compiled.check() : strict;
   if ('fault' in result) return `has wrong types: ${result.fault}`;
-  if (site.role === 'with') return undefined;
+  if (site.role === 'with') return misfit(result.type, { site, compiled, check });
   const { allowed, words } = RESULT[site.role];
   return allowed.test(result.type) ? undefined : `gives ${result.type.startsWith('$') ? 'a map' : result.type}, must give ${words}`;
 }
 
-/** Typed maps are structs to CEL, which `in`, `size` and `==` refuse though the run would not; expressions that read one as a whole are checked untyped. */
+/** Typed maps are structs to CEL, which `in`, `size` and `==` refuse though the run would not; their faults do not count then. */
 function readsWholeMap({ references }: CompiledCel, { planSchema, inputs }: ReferenceWorld): boolean {
   return references.some(({ root, path }) => {
     if (root === 'steps') return path.length <= 2;
@@ -73,4 +76,31 @@ function readsWholeMap({ references }: CompiledCel, { planSchema, inputs }: Refe
     const spot = schemaAt(planSchema, path);
     return spot.state === 'closed' && spot.keys.length > 0;
   });
+}
+
+interface Fit {
+  readonly site: ExpressionSite;
+  readonly compiled: CompiledCel;
+  readonly check: SiteCheck;
+}
+
+/** Says when the type of an expression is none that the step kind takes at its place. */
+function misfit(type: string, { site, compiled, check }: Fit): string | undefined {
+  const kind = site.step.uses === undefined ? undefined : check.world.catalogue.get(site.step.uses);
+  const hasValue = check.planKnown && compiled.references.every((reference) => reference.root !== 'steps');
+  if (kind === undefined || hasValue || !site.alone) return undefined;
+  const spot = schemaAt(inputSchemaOf(kind.with), site.path.slice(site.step.path.length + 1));
+  const given = jsonTypesOf(type);
+  if (spot.state !== 'closed' || given === undefined) return undefined;
+  const taken = typesOf(spot.schemas);
+  return given.some((name) => taken.has(name)) ? undefined : `gives ${given[0]}, and ${kind.kind} takes ${[...taken].join(' or ')} here`;
+}
+
+/** JSON Schema types of a CEL type; `undefined` when they are known only at run time. */
+function jsonTypesOf(type: string): readonly string[] | undefined {
+  if (type === 'string') return ['string'];
+  if (type === 'bool') return ['boolean'];
+  if (type === 'int' || type === 'uint' || type === 'double') return ['number', 'integer'];
+  if (/^list(<.*>)?$/.test(type)) return ['array'];
+  return type.startsWith('$') || /^map(<.*>)?$/.test(type) ? ['object'] : undefined;
 }

@@ -15,6 +15,8 @@ export interface InputProblem {
 export interface ResolvedInputs {
   /** Values of all inputs that have one. */
   readonly values: JsonObject;
+  /** Optional inputs that were not given. */
+  readonly absent: ReadonlySet<string>;
   readonly problems: readonly InputProblem[];
 }
 
@@ -33,6 +35,7 @@ const IS_TYPE: Readonly<Record<InputType, (value: JsonValue) => boolean>> = {
 export function resolveInputs(declared: Readonly<Record<string, JsonObject>>, given: JsonObject | undefined): ResolvedInputs {
   const problems: InputProblem[] = [];
   const values: Record<string, JsonValue> = {};
+  const absent = new Set<string>();
   for (const [name, declaration] of Object.entries(declared)) {
     const path = ['spec', 'inputs', name];
     const type = INPUT_TYPES.find((known) => known === declaration['type']);
@@ -42,12 +45,13 @@ export function resolveInputs(declared: Readonly<Record<string, JsonObject>>, gi
     const value = readValue(Object.hasOwn(given ?? {}, name) ? given?.[name] : undefined, type) ?? fallback;
     if (value !== undefined && IS_TYPE[type](value)) values[name] = value;
     else if (value !== undefined && value !== fallback) problems.push({ path, message: `the value given, ${describe(value)}, is no ${type}` });
-    else if (value === undefined && given !== undefined && declaration['optional'] !== true) problems.push({ path, message: `no value was given for the input ${name}, which has no default` });
+    else if (value === undefined && given !== undefined && declaration['optional'] === true) absent.add(name);
+    else if (value === undefined && given !== undefined) problems.push({ path, message: `no value was given for the input ${name}, which has no default` });
   }
   for (const name of Object.keys(given ?? {})) {
     if (!Object.hasOwn(declared, name)) problems.push({ path: ['spec', 'inputs'], message: `a value was given for "${name}", which is no input of this runbook`, ...didYouMean(name, Object.keys(declared)) });
   }
-  return { values, problems };
+  return { values, absent, problems };
 }
 
 function readValue(value: JsonValue | undefined, type: InputType): JsonValue | undefined {

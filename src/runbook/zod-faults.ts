@@ -16,6 +16,8 @@ export interface ZodFindings {
   /** JSON Schema of the part, for the names of known keys. */
   readonly schema: JsonSchema;
   readonly issues: readonly Issue[];
+  /** Where the value at a path of the part comes from, when that is not the document itself: text for the message. */
+  readonly origin?: (path: DocPath) => string | undefined;
 }
 
 /** Faults of zod's issues, each at its position. A misspelt required key, which zod reports twice (missing, and unknown), is one fault. */
@@ -35,35 +37,39 @@ export function zodFaults(findings: ZodFindings): readonly Fault[] {
   return [...unknown, ...rest];
 }
 
-function unknownKey({ source, base, schema }: ZodFindings, path: DocPath, meant: string | undefined): Fault {
+function unknownKey(findings: ZodFindings, path: DocPath, meant: string | undefined): Fault {
   const key = String(path.at(-1));
-  const spot = schemaAt(schema, path.slice(0, -1));
+  const spot = schemaAt(findings.schema, path.slice(0, -1));
   const known = spot.state === 'closed' ? spot.keys : [];
   const hint = meant === undefined ? didYouMean(key, known) : { suggestion: `did you mean "${meant}"?` };
   const list = hint.suggestion === undefined && known.length > 0 ? { suggestion: `known here: ${known.join(', ')}` } : hint;
-  return source.faultAt([...base, ...path], { message: `unknown key "${key}"`, ...list, at: 'key' });
+  return faultOf(findings, path, { message: `unknown key "${key}"`, ...list, at: 'key' });
 }
 
 function issueFault(findings: ZodFindings, issue: Issue): Fault {
-  const { source, base, data } = findings;
+  const { data } = findings;
   const path = docPath(issue.path);
   const value = valueAt(data, path);
-  const full = [...base, ...path];
   if (isMissing(issue, data)) {
     const expected = issue.code === 'invalid_type' ? ` (${article(issue.expected)})` : '';
-    return source.faultAt(full, { message: `required key is missing${expected}` });
+    return faultOf(findings, path, { message: `required key is missing${expected}` });
   }
-  if (issue.code === 'invalid_type') return source.faultAt(full, { message: `must be ${article(issue.expected)}, is ${describe(value)}` });
+  if (issue.code === 'invalid_type') return faultOf(findings, path, { message: `must be ${article(issue.expected)}, is ${describe(value)}` });
   if (issue.code === 'invalid_value') {
     const options = issue.values.map(String);
     const hint = typeof value === 'string' ? didYouMean(value, options) : {};
-    return source.faultAt(full, { message: `${describe(value)} is not ${options.length === 1 ? '' : 'one of '}${options.join(', ')}`, ...hint });
+    return faultOf(findings, path, { message: `${describe(value)} is not ${options.length === 1 ? '' : 'one of '}${options.join(', ')}`, ...hint });
   }
   if (issue.code === 'invalid_key') {
-    return source.faultAt(full, { message: `key ${describe(String(path.at(-1)))} ${lower(issue.issues[0]?.message ?? issue.message)}`, at: 'key' });
+    return faultOf(findings, path, { message: `key ${describe(String(path.at(-1)))} ${lower(issue.issues[0]?.message ?? issue.message)}`, at: 'key' });
   }
   const subject = value === undefined || typeof value === 'object' ? '' : `${describe(value)} `;
-  return source.faultAt(full, { message: `${subject}${lower(issue.message)}` });
+  return faultOf(findings, path, { message: `${subject}${lower(issue.message)}` });
+}
+
+function faultOf({ source, base, origin }: ZodFindings, path: DocPath, fault: { readonly message: string; readonly suggestion?: string; readonly at?: 'key' }): Fault {
+  const from = origin?.(path);
+  return source.faultAt([...base, ...path], { ...fault, message: from === undefined ? fault.message : `${fault.message}, from ${from}` });
 }
 
 /** The issues of the alternative that was probably meant: the one nearest to the keys that are there, if only one is; else the union's own issue. */

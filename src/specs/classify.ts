@@ -54,6 +54,7 @@ export interface ClassifyOptions {
   readonly profile: Profile;
   /** Cluster being restored. */
   readonly cluster: string;
+  readonly hasParent: boolean;
 }
 
 /** Decides about every object by the profile's rules: the general ones first (inherited, generated), then the kind's own. */
@@ -79,7 +80,7 @@ export function classify(manifests: readonly ManifestObject[], options: Classify
 /** What becomes of one object. */
 export function dispositionOf(object: KubeObject, options: ClassifyOptions): Disposition {
   const general = options.profile.disposition?.(object);
-  const own = general ?? ruleFor(options.profile, object)?.disposition?.(object, { cluster: options.cluster });
+  const own = general ?? ruleFor(options.profile, object)?.disposition?.(object, options);
   return own ?? { action: 'apply' };
 }
 
@@ -89,13 +90,18 @@ interface HoldTerms {
   readonly releaseWhen: string;
 }
 
+/** Id of the hold on an object: `dnsprovider/lattice-system/main`; the middle is empty for cluster-scoped kinds. */
+export function holdId(ref: ObjectRef): string {
+  return `${ref.kind.toLowerCase()}/${ref.namespace ?? ''}/${ref.name}`;
+}
+
 /** The hold for an object. `prior.object` is what a release applies; `prior.applied` says whether a changed form of it is on the cluster. */
 function holdFor(object: KubeObject, terms: HoldTerms & { readonly action: 'hold' | 'apply-held' }): Hold {
   const { name, namespace = '' } = object.metadata;
   const place = namespace === '' ? name : `${namespace}/${name}`;
   const state = terms.action === 'hold' ? 'is not applied' : 'is applied without effect';
   return {
-    id: `${object.kind.toLowerCase()}/${namespace}/${name}`,
+    id: holdId(refOf(object)),
     kind: terms.hold,
     subject: `${object.kind} ${place} ${state}: ${terms.reason}`,
     prior: { applied: terms.action === 'apply-held', object: object as unknown as JsonObject },

@@ -1,7 +1,7 @@
 import type { KubeObject, ResourceType } from '../model/kube-object.ts';
 import { groupOf } from '../model/kube-object.ts';
 import type { Disposition } from './disposition.ts';
-import type { Reference, ReferenceTarget } from './references.ts';
+import type { Provision, Reference } from './references.ts';
 
 /** How a kind shows that it is ready. Each rule is a pure predicate in `readiness.ts`. */
 export type ReadyRule =
@@ -52,7 +52,7 @@ export interface KindRule {
   /** Objects it needs and how much of them. */
   readonly references?: (object: KubeObject) => readonly Reference[];
   /** Things it brings that are no objects and that others refer to, such as a shared volume. */
-  readonly provides?: (object: KubeObject) => readonly ReferenceTarget[];
+  readonly provides?: (object: KubeObject) => readonly Provision[];
   /** Applied even when what it needs is held; its readiness then waits for the release. */
   readonly deferrable?: boolean;
   /** Applied after everything else, and only if all of it was applied. */
@@ -62,6 +62,8 @@ export interface KindRule {
 export interface DispositionContext {
   /** Cluster being restored. */
   readonly cluster: string;
+  /** Whether a parent gives it its CA and its machines' secrets, or it is a root and brings its own. */
+  readonly hasParent: boolean;
 }
 
 /** A way of running clusters: what its kinds need, when they are ready, what must not be restored. */

@@ -26,6 +26,12 @@ export interface Reference {
   readonly need: 'required' | 'optional';
 }
 
+/** Something an object brings under another name than its own. `wait` is the least that a dependent must wait for, `applied` when absent. */
+export interface Provision {
+  readonly target: ReferenceTarget;
+  readonly wait?: Wait;
+}
+
 /** Text of a target for messages and keys: `lattice.dev/SecretProvider lattice-system/vault`. */
 export function targetKey(target: ReferenceTarget): string {
   const type = target.group === '' ? target.kind : `${target.group}/${target.kind}`;

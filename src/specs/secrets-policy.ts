@@ -1,7 +1,7 @@
 import type { KubeObject } from '../model/kube-object.ts';
 
 /** Whether a Secret may be put on the restored cluster, and why not. */
-export type SecretVerdict = { readonly restore: true; readonly group: SecretGroup } | { readonly restore: false; readonly reason: string };
+export type SecretDecision = { readonly action: 'restore'; readonly group: SecretGroup } | { readonly action: 'skip'; readonly reason: string };
 
 /** What a Secret is to the platform. `originals` come before everything that reads them. */
 export type SecretGroup = 'lattice-secrets' | 'provider-credentials' | 'velero-credentials' | 'cluster-identity' | 'tls' | 'other';
@@ -9,8 +9,8 @@ export type SecretGroup = 'lattice-secrets' | 'provider-credentials' | 'velero-c
 export interface SecretContext {
   /** Cluster being restored. */
   readonly cluster: string;
-  /** A rebuilt child gets its CA and CAPI secrets from its parent; a rebuilt root must bring its own or every child loses trust. */
-  readonly rebuilt: 'child' | 'root';
+  /** A rebuilt child gets its CA and CAPI secrets from its parent; a root must bring its own, or every child loses trust. */
+  readonly hasParent: boolean;
 }
 
 interface NeverRow {
@@ -33,8 +33,6 @@ const NEVER: readonly NeverRow[] = [
   { name: /^sh\.helm\.release\.v1\./, reason: 'a Helm release record; the chart is installed again' },
 ];
 
-/** CAPI secrets of a cluster that only its owner of machines may hold (`lattice-capi/src/provider/mod.rs`). */
-const CAPI_NAMESPACE = /^capi-/;
 const TOKEN_TYPES: ReadonlySet<string> = new Set(['kubernetes.io/service-account-token', 'bootstrap.kubernetes.io/token']);
 
 /**
@@ -52,16 +50,18 @@ export function neverRestored(secret: KubeObject): string | undefined {
   return row?.reason;
 }
 
-/** Decides about one Secret, from a source of secrets or from a manifest. */
-export function secretVerdict(secret: KubeObject, context: SecretContext): SecretVerdict {
+/**
+ * Decides about one Secret, from a source of secrets or from a manifest. CAPI secrets of a rebuilt cluster are never restored, and a child's CA comes from its
+ * parent (`lattice-capi/src/provider/mod.rs`, `lattice-cell/src/resources.rs`).
+ */
+export function decideSecret(secret: KubeObject, context: SecretContext): SecretDecision {
   const never = neverRestored(secret);
-  if (never !== undefined) return { restore: false, reason: never };
+  if (never !== undefined) return { action: 'skip', reason: never };
   const { name, namespace = '' } = secret.metadata;
-  const isIdentity = CAPI_NAMESPACE.test(namespace) || (namespace === 'lattice-system' && name === 'lattice-ca');
-  if (isIdentity && context.rebuilt === 'child') {
-    return { restore: false, reason: 'its parent gives it to a rebuilt child; the old one would belong to machines that are gone' };
-  }
-  return { restore: true, group: isIdentity ? 'cluster-identity' : groupOfSecret(secret) };
+  if (namespace === `capi-${context.cluster}`) return { action: 'skip', reason: 'it belongs to machines that are gone; provisioning makes a new one' };
+  const isIdentity = namespace.startsWith('capi-') || (namespace === 'lattice-system' && name === 'lattice-ca');
+  if (isIdentity && context.hasParent) return { action: 'skip', reason: 'its parent gives a rebuilt child its own' };
+  return { action: 'restore', group: isIdentity ? 'cluster-identity' : groupOfSecret(secret) };
 }
 
 function groupOfSecret(secret: KubeObject): SecretGroup {

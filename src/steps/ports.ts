@@ -6,6 +6,7 @@ import type { ManifestParser } from '../ports/manifest-parser.ts';
 import type { ObjectStores } from '../ports/object-store.ts';
 import type { Processes } from '../ports/processes.ts';
 import type { SecretFiles } from '../ports/secret-files.ts';
+import type { DesiredStates } from './desired-state.ts';
 
 /** The outside systems that steps may use. Joined to adapters in one place, `cli/compose.ts`. */
 export interface StepPorts {
@@ -13,6 +14,8 @@ export interface StepPorts {
   readonly objectStores: ObjectStores;
   readonly git: Git;
   readonly manifests: ManifestParser;
+  /** Desired state of a commit, read once per run. */
+  readonly desired: DesiredStates;
   readonly dnsZones: DnsZones;
   readonly processes: Processes;
   readonly http: HttpProbe;

@@ -1,4 +1,3 @@
-import { LiveCache } from '../../src/adapters/kube/live-cache.ts';
 import { abortError } from '../../src/errors/abort-error.ts';
 import { DrError } from '../../src/errors/dr-error.ts';
 import type { JsonObject } from '../../src/model/json.ts';
@@ -17,8 +16,9 @@ import type {
 import { FaultPlan, type KubeFault, type KubeVerb } from './fake-kube-faults.ts';
 import { matchesScope } from './fake-kube-selectors.ts';
 import { statusError } from './fake-kube-status.ts';
-import { acceptable, applied, merged, shown, type Stored, updated, type WriteResult } from './fake-kube-store.ts';
+import { acceptable, applied, firstGeneration, patchedContent, shown, type Stored, updated, type WriteResult } from './fake-kube-store.ts';
 import { builtInTypes, type FakeType, typesOfCrd } from './fake-kube-types.ts';
+import { FakeWatchers } from './fake-kube-watchers.ts';
 
 /** A request that reached the fake, in order: what tests count effects by. */
 export interface FakeRequest {
@@ -35,7 +35,7 @@ export class FakeKubeCluster implements KubeCluster {
   readonly requests: FakeRequest[] = [];
   readonly #types = new Map<string, FakeType>();
   readonly #objects = new Map<string, Stored>();
-  readonly #watchers = new Set<{ readonly type: FakeType; readonly scope: LiveScope; readonly cache: LiveCache }>();
+  readonly #watchers = new FakeWatchers();
   readonly #reactions: { readonly type: ResourceType; readonly run: Reaction }[] = [];
   readonly #faults = new FaultPlan();
   readonly #retries: Record<string, number> = {};
@@ -130,7 +130,7 @@ export class FakeKubeCluster implements KubeCluster {
     const empty: Stored = { type, content: this.#newContent(object, type), owners: [] };
     const content = { ...acceptable(object, type), metadata: { ...acceptable(object, type).metadata, ...this.#identity(undefined) } };
     const { next } = updated(empty, content as unknown as JsonObject, { manager: options.fieldManager, what, subresource: '' });
-    return this.#keep(ref, { next: first(next), changed: true }, options);
+    return this.#keep(ref, { next: firstGeneration(next), changed: true }, options);
   }
 
   async apply(object: KubeObject, options: ApplyOptions): Promise<AppliedObject> {
@@ -141,8 +141,9 @@ export class FakeKubeCluster implements KubeCluster {
   }
 
   async preview(object: KubeObject, options: ApplyOptions): Promise<KubeObject> {
-    await this.#request('preview', refOf(object), options);
-    return this.#apply(object, { ...options, dryRun: true });
+    const rehearsal = { ...options, dryRun: true };
+    await this.#request('preview', refOf(object), rehearsal);
+    return this.#apply(object, rehearsal);
   }
 
   async mergePatch(ref: ObjectRef, patch: JsonObject, options: WriteOptions & { readonly subresource?: 'status' | 'scale' }): Promise<KubeObject> {
@@ -170,18 +171,7 @@ export class FakeKubeCluster implements KubeCluster {
 
   async live(type: ResourceType, scope: LiveScope = {}): Promise<LiveSet> {
     const served = this.#require(type);
-    const cache = new LiveCache();
-    const watcher = { type: served, scope, cache };
-    cache.replace(this.#select(served, scope));
-    this.#watchers.add(watcher);
-    return {
-      objects: cache.objects,
-      until: async (predicate, signal) => cache.until(predicate, signal),
-      [Symbol.asyncDispose]: async () => {
-        this.#watchers.delete(watcher);
-        cache.fail(new DrError({ code: 'CANCELLED', message: 'the live set is no longer used' }));
-      },
-    };
+    return this.#watchers.open(served, { scope, objects: this.#select(served, scope) });
   }
 
   async raw(path: string, signal: AbortSignal): Promise<{ readonly status: number; readonly body: string }> {
@@ -194,9 +184,9 @@ export class FakeKubeCluster implements KubeCluster {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const { cache } of this.#watchers) cache.fail(new DrError({ code: 'CANCELLED', message: 'the cluster is closed' }));
-    this.#watchers.clear();
-  
+    this.#watchers.close();
+  }
+
   #apply(object: KubeObject, options: ApplyOptions): KubeObject {
     const ref = refOf(object);
     const type = this.#requireNamed(ref);
@@ -205,7 +195,7 @@ export class FakeKubeCluster implements KubeCluster {
     if (existing !== undefined) this.#checkPreconditions(existing, object.metadata as unknown as JsonObject, what);
     const stored = existing ?? { type, content: this.#newContent(object, type), owners: [] };
     const result = applied(stored, object, { manager: options.fieldManager, what, force: options.force ?? false });
-    return this.#keep(ref, existing === undefined ? { next: first(result.next), changed: true } : result, options);
+    return this.#keep(ref, existing === undefined ? { next: firstGeneration(result.next), changed: true } : result, options);
   }
 
   /** Stores a result unless it is a rehearsal, and gives the object as answered. */
@@ -239,12 +229,7 @@ export class FakeKubeCluster implements KubeCluster {
 
   #tell(type: 'ADDED' | 'MODIFIED' | 'DELETED', stored: Stored): void {
     const object = shown(stored);
-    for (const watcher of this.#watchers) {
-      if (watcher.type.plural !== stored.type.plural) continue;
-      const known = watcher.cache.objects.has(refKey(refOf(object)));
-      if (matchesScope(object, watcher.scope)) watcher.cache.take([{ type, object }]);
-      else if (known) watcher.cache.take([{ type: 'DELETED', object }]);
-    }
+    this.#watchers.tell(stored.type, { type, object });
     if (type === 'DELETED') return;
     for (const { run } of this.#reactions.filter((reaction) => typeKey(reaction.type) === typeKey(object))) queueMicrotask(() => void run(object, this));
   }
@@ -304,19 +289,4 @@ export class FakeKubeCluster implements KubeCluster {
 
 function typeKey(type: ResourceType): string {
   return `${type.apiVersion} ${type.kind}`;
-}
-
-/** A created object starts at generation 1, however little its spec holds. */
-function first(stored: Stored): Stored {
-  const { metadata } = stored.content;
-  return metadata.generation === undefined ? stored : { ...stored, content: { ...stored.content, metadata: { ...metadata, generation: 1 } } };
-}
-
-function patchedContent(stored: Stored, patch: JsonObject, subresource: 'status' | 'scale' | undefined): JsonObject {
-  const current = stored.content as unknown as JsonObject;
-  if (subresource === 'status') return { ...current, ...(patch['status'] === undefined ? {} : { status: merged(current['status'], patch['status']) }) };
-  if (subresource === 'scale') return merged(current, { spec: { replicas: ((patch['spec'] ?? {}) as JsonObject)['replicas'] } }) as JsonObject;
-  const { uid: _uid, resourceVersion: _version, ...metadata } = (patch['metadata'] ?? {}) as JsonObject;
-  const { status, ...rest } = patch;
-  return merged(current, { ...rest, metadata, ...(stored.type.hasStatus || status === undefined ? {} : { status }) }) as JsonObject;
 }

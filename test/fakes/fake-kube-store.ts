@@ -70,7 +70,7 @@ export function updated(stored: Stored, content: JsonObject, options: Writer & {
 }
 
 /** RFC 7386. */
-export function merged(target: JsonValue | undefined, patch: JsonValue): JsonValue {
+function merged(target: JsonValue | undefined, patch: JsonValue): JsonValue {
   if (patch === null || typeof patch !== 'object' || Array.isArray(patch)) return patch;
   const base = target !== null && typeof target === 'object' && !Array.isArray(target) ? (target as JsonObject) : {};
   const entries = Object.entries(patch as JsonObject).map(([key, value]) => [key, value === null || value === undefined ? undefined : merged(base[key], value)] as const);
@@ -89,6 +89,22 @@ export function shown({ content, owners }: Stored): KubeObject {
     ...(owner.subresource === '' ? {} : { subresource: owner.subresource }),
   }));
   return structuredClone({ ...content, metadata: { ...content.metadata, managedFields } });
+}
+
+/** A created object starts at generation 1, however little its spec holds. */
+export function firstGeneration(stored: Stored): Stored {
+  const { metadata } = stored.content;
+  return metadata.generation === undefined ? stored : { ...stored, content: { ...stored.content, metadata: { ...metadata, generation: 1 } } };
+}
+
+/** Content after a merge patch of the main resource or of a subresource, each of which takes only its own part. */
+export function patchedContent(stored: Stored, patch: JsonObject, subresource: 'status' | 'scale' | undefined): JsonObject {
+  const current = stored.content as unknown as JsonObject;
+  if (subresource === 'status') return { ...current, ...(patch['status'] === undefined ? {} : { status: merged(current['status'], patch['status']) }) };
+  if (subresource === 'scale') return merged(current, { spec: { replicas: ((patch['spec'] ?? {}) as JsonObject)['replicas'] } }) as JsonObject;
+  const { uid: _uid, resourceVersion: _version, ...metadata } = (patch['metadata'] ?? {}) as JsonObject;
+  const { status, ...rest } = patch;
+  return merged(current, { ...rest, metadata, ...(stored.type.hasStatus || status === undefined ? {} : { status }) }) as JsonObject;
 }
 
 function settle(stored: Stored, content: JsonObject, owners: readonly FieldOwner[]): WriteResult {

@@ -5,7 +5,7 @@ import { S3ObjectStore } from './s3-object-store.ts';
 import { parseSharedCredentials } from './shared-credentials.ts';
 
 /** Tries of one request, by the SDK: exponential from 100 ms with jitter, about 6 s in all. */
-const MAX_ATTEMPTS = 6;
+const MAX_ATTEMPTS = 9;
 /** Signing needs a region; servers other than AWS do not care which. */
 const REGION_OF_OTHERS = 'us-east-1';
 

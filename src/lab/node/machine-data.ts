@@ -9,6 +9,8 @@ import { readJsonFile, writeJsonFile } from '../json-file.ts';
 export interface MachineData {
   readonly nodes: readonly MachineNode[];
   readonly bootstrap?: BootstrapSource;
+  /** Uid of the Cluster API object it was made for. */
+  readonly requestUid?: string;
 }
 
 export interface MachineNode {

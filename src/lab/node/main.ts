@@ -1,7 +1,6 @@
 import { systemClock } from '../../adapters/clock/system-clock.ts';
-import type { JsonObject } from '../../model/json.ts';
 import { Caches } from '../reconcile/caches.ts';
-import { type ControlRequest, startControlServer } from '../reconcile/control-server.ts';
+import { type ControlAnswer, type ControlRequest, startControlServer } from '../reconcile/control-server.ts';
 import { type ControllerRuntime, runController } from '../reconcile/controller.ts';
 import { untilServed } from '../reconcile/served.ts';
 import { openStandIn, runStandIn } from '../reconcile/stand-in.ts';
@@ -51,20 +50,20 @@ interface ControlParts {
  * `POST /fault/unready {workload, unready}` keeps a workload from becoming ready, or lets it; `POST /fault/crash {}` kills all apps at once;
  * `GET /apps` names the process that runs them.
  */
-async function control(request: ControlRequest, { context, unready }: ControlParts): Promise<JsonObject | undefined> {
+async function control(request: ControlRequest, { context, unready }: ControlParts): Promise<ControlAnswer | undefined> {
   switch (`${request.method} ${request.path}`) {
     case 'POST /fault/unready': {
       const { workload } = request.body;
       if (typeof workload !== 'string' || !workload.includes('/')) throw new TypeError(`workload ${JSON.stringify(workload)} is not namespace/name`);
       await unready.set(workload, request.body['unready'] !== false);
       context.runs.process.send({ type: 'unready', workloads: unready.workloads });
-      return { unready: unready.workloads };
+      return { body: { unready: unready.workloads } };
     }
     case 'POST /fault/crash':
       context.runs.process.kill();
-      return { killed: context.runs.process.pid ?? null };
+      return { body: { killed: context.runs.process.pid ?? null } };
     case 'GET /apps':
-      return { pid: context.runs.process.pid ?? null, pods: context.runs.ids() };
+      return { body: { pid: context.runs.process.pid ?? null, pods: context.runs.ids() } };
     default:
       return undefined;
   }

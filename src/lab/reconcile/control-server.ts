@@ -1,13 +1,21 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { JsonObject } from '../../model/json.ts';
 
-/** Answers one control request; `undefined` is 404. A thrown error is 400 with its message. */
-export type ControlHandler = (request: ControlRequest) => Promise<JsonObject | undefined>;
+/** Answers one request; `undefined` is 404. A thrown error is 400 with its message. */
+export type ControlHandler = (request: ControlRequest) => Promise<ControlAnswer | undefined>;
+
+export interface ControlAnswer {
+  /** HTTP status; 200 by default. */
+  readonly status?: number;
+  readonly body: JsonObject;
+}
 
 export interface ControlRequest {
   readonly method: string;
   /** `/fault/webhook-down`. */
   readonly path: string;
+  /** Bearer token, '' without one. */
+  readonly token: string;
   readonly body: JsonObject;
 }
 
@@ -42,9 +50,10 @@ async function respond(options: Parameters<typeof startControlServer>[0], incomi
     return;
   }
   try {
-    const answer = await options.handle({ method: incoming.method ?? 'GET', path, body: await bodyOf(incoming) });
-    outgoing.writeHead(answer === undefined ? 404 : 200, { 'content-type': 'application/json' });
-    outgoing.end(JSON.stringify(answer ?? { error: `no ${path}` }));
+    const token = (incoming.headers.authorization ?? '').replace(/^Bearer /, '');
+    const answer = await options.handle({ method: incoming.method ?? 'GET', path, token, body: await bodyOf(incoming) });
+    outgoing.writeHead(answer === undefined ? 404 : (answer.status ?? 200), { 'content-type': 'application/json' });
+    outgoing.end(JSON.stringify(answer?.body ?? { error: `no ${path}` }));
   } catch (error) {
     outgoing.writeHead(400, { 'content-type': 'application/json' });
     outgoing.end(JSON.stringify({ error: error instanceof Error ? error.message : String(error) }));

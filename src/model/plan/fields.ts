@@ -26,7 +26,7 @@ export const duration = z
     decode: (value, payload) => {
       const ms = parseDuration(value);
       if (ms !== undefined) return ms;
-      payload.issues.push({ code: 'custom', message: 'is not a duration: write a number and a unit, such as 90s, 15m or 1h30m', input: value });
+      payload.issues.push({ code: 'custom', message: 'is not a duration: write a number and a unit, such as 90s, 15m or 1h30m', input: value, params: { of: 'value' } });
       return z.NEVER;
     },
     encode: durationText,

@@ -19,6 +19,8 @@ function row(kind: string, tier: number, ready: KindRule['ready'], rest: Rest = 
 
 const EXISTS: KindRule['ready'] = { rule: 'exists' };
 const CONDITIONS: KindRule['ready'] = { rule: 'conditions' };
+/** Velero validates a location again every minute (`pkg/controller/backup_storage_location_controller.go`). */
+const AVAILABLE: KindRule['ready'] = { rule: 'phase', ready: ['Available'], failed: ['Unavailable'], heals: true, observed: 'if-present' };
 const RBAC = 'rbac.authorization.k8s.io';
 const STORAGE = 'storage.k8s.io';
 const ADMISSION = 'admissionregistration.k8s.io';
@@ -46,7 +48,7 @@ export const KUBERNETES_KINDS: readonly KindRule[] = [
   row('NetworkPolicy', 15, EXISTS, { group: 'networking.k8s.io' }),
   row('Secret', 20, EXISTS, { disposition: secretDisposition }),
   row('ConfigMap', 20, EXISTS),
-  row('BackupStorageLocation', 81, CONDITIONS, { group: VELERO, disposition: locationDisposition }),
+  row('BackupStorageLocation', 81, AVAILABLE, { group: VELERO, disposition: locationDisposition }),
   row('VolumeSnapshotLocation', 81, EXISTS, { group: VELERO }),
   row('PersistentVolume', 90, { rule: 'pv' }, { scope: 'Cluster' }),
   row('PersistentVolumeClaim', 91, { rule: 'pvc' }, { references: claimReferences }),
@@ -62,7 +64,7 @@ export const KUBERNETES_KINDS: readonly KindRule[] = [
   row('HorizontalPodAutoscaler', 107, EXISTS, { group: 'autoscaling', references: autoscalerReferences }),
   row('Ingress', 108, EXISTS, { group: 'networking.k8s.io', references: ingressReferences }),
   row('APIService', 125, { rule: 'apiservice' }, { group: 'apiregistration.k8s.io', scope: 'Cluster' }),
-  row('Schedule', 131, CONDITIONS, { group: VELERO, disposition: scheduleDisposition, last: true }),
+  row('Schedule', 131, EXISTS, { group: VELERO, disposition: scheduleDisposition, last: true }),
   row('ValidatingWebhookConfiguration', 160, EXISTS, { group: ADMISSION, scope: 'Cluster', last: true }),
   row('MutatingWebhookConfiguration', 160, EXISTS, { group: ADMISSION, scope: 'Cluster', last: true }),
   row('Endpoints', 170, EXISTS, { disposition: generated('the endpoints controller') }),

@@ -3,7 +3,7 @@ import type { Disposition } from '../disposition.ts';
 import { asText, fieldAt, specOf } from '../fields.ts';
 import { INSTALL_KINDS } from '../installs.ts';
 import type { DispositionContext } from '../profile.ts';
-import { secretVerdict } from '../secrets-policy.ts';
+import { decideSecret } from '../secrets-policy.ts';
 import { controlledDisposition, isCapi } from './kubernetes-dispositions.ts';
 import { INHERITED_LABEL, LATTICE_GROUP, SYSTEM_NAMESPACES } from './lattice-names.ts';
 
@@ -68,8 +68,8 @@ function skip(reason: string): Disposition {
 
 /** Secrets that a rebuilt cluster gets from its parent or makes for itself are not applied from a manifest. */
 export function latticeSecretDisposition(object: KubeObject, context: DispositionContext): Disposition | undefined {
-  const verdict = secretVerdict(object, { cluster: context.cluster, rebuilt: 'child' });
-  return verdict.restore ? undefined : skip(verdict.reason);
+  const decision = decideSecret(object, context);
+  return decision.action === 'restore' ? undefined : skip(decision.reason);
 }
 
 /** Kinds whose copies on a child are renamed `<parent>--<name>` (`lattice-cell/src/resources.rs`). */

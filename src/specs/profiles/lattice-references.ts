@@ -1,6 +1,6 @@
 import type { KubeObject } from '../../model/kube-object.ts';
 import { asList, asText, fieldAt, joinPath, specOf } from '../fields.ts';
-import type { Reference, ReferenceTarget } from '../references.ts';
+import type { Provision, Reference, ReferenceTarget } from '../references.ts';
 import { credentialReferences, secretReference, secretRefReferences } from './credential-references.ts';
 import { DEFAULT_STORE, LATTICE_GROUP, LATTICE_SYSTEM } from './lattice-names.ts';
 
@@ -54,9 +54,9 @@ export function backupStoreReferences(object: KubeObject): readonly Reference[] 
 }
 
 /** The store that backups without `storeRef` use is the default one in `lattice-system`. */
-export function providedStore(object: KubeObject): readonly ReferenceTarget[] {
+export function providedStore(object: KubeObject): readonly Provision[] {
   if (specOf(object)['default'] !== true || object.metadata.namespace !== LATTICE_SYSTEM) return [];
-  return [{ group: LATTICE_GROUP, kind: DEFAULT_STORE, namespace: LATTICE_SYSTEM, name: 'default' }];
+  return [{ target: { group: LATTICE_GROUP, kind: DEFAULT_STORE, namespace: LATTICE_SYSTEM, name: 'default' } }];
 }
 
 /** A LatticeClusterBackup looks for its store in its own namespace (`lattice-backup/src/cluster_backup_controller.rs`). */
@@ -92,4 +92,11 @@ export function packageNamespaceReference(object: KubeObject): readonly Referenc
   if (namespace === undefined || spec['createNamespace'] === true) return [];
   const target = { group: '', kind: 'Namespace', name: namespace };
   return [{ field: 'spec.targetNamespace', target, wait: 'applied', reason: 'the chart is installed there', need: 'required' }];
+}
+
+/** A chart that makes its own namespace brings it once it is installed. */
+export function packageNamespace(object: KubeObject): readonly Provision[] {
+  const namespace = asText(specOf(object)['targetNamespace']);
+  if (namespace === undefined || specOf(object)['createNamespace'] !== true) return [];
+  return [{ target: { group: '', kind: 'Namespace', name: namespace }, wait: 'ready' }];
 }

@@ -1,6 +1,6 @@
 import type { KubeObject } from '../../model/kube-object.ts';
 import { asList, asObject, asText, fieldAt, joinPath, objectEntries, specOf, visitTexts } from '../fields.ts';
-import type { Reference, ReferenceTarget } from '../references.ts';
+import type { Provision, Reference } from '../references.ts';
 import { credentialReferences } from './credential-references.ts';
 import { DEFAULT_STORE, LATTICE_GROUP, LATTICE_SYSTEM, SHARED_VOLUME } from './lattice-names.ts';
 import { declaredResources, workloadParts, type DeclaredResource, type WorkloadPart } from './workload.ts';
@@ -22,12 +22,12 @@ export function workloadReferences(object: KubeObject): readonly Reference[] {
 }
 
 /** Shared volumes an object owns: those with an id and a size. */
-export function ownedVolumes(object: KubeObject): readonly ReferenceTarget[] {
+export function ownedVolumes(object: KubeObject): readonly Provision[] {
   const namespace = object.metadata.namespace ?? '';
   return workloadParts(object)
     .flatMap((part) => declaredResources(part, namespace))
     .filter((resource) => resource.type === 'volume' && resource.id !== undefined && resource.params['size'] !== undefined)
-    .map((resource) => ({ group: LATTICE_GROUP, kind: SHARED_VOLUME, namespace, name: resource.name }));
+    .map((resource) => ({ target: { group: LATTICE_GROUP, kind: SHARED_VOLUME, namespace, name: resource.name } }));
 }
 
 function quotaReference(): Reference {

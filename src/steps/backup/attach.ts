@@ -59,9 +59,9 @@ async function observeAttached(ctx: Ctx): Promise<Observation<Record<string, nev
 }
 
 async function storeObject(ctx: Ctx, name: string): Promise<KubeObject> {
-  const desired = await loadDesired(ctx);
-  const store = desired.find((object) => object.kind === 'BackupStore' && object.metadata.name === name);
-  if (store !== undefined) return store;
+  const { manifests } = await loadDesired(ctx);
+  const store = manifests.find(({ object }) => object.kind === 'BackupStore' && object.metadata.name === name);
+  if (store !== undefined) return store.object;
   throw new DrError({ code: 'INPUT_INVALID', message: `the plan's backups name store '${name}', but the specs at ${ctx.with.commit} have no BackupStore of that name` });
 }
 

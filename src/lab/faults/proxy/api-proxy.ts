@@ -1,5 +1,5 @@
-import { Agent, type IncomingHttpHeaders, type IncomingMessage, type RequestOptions, type ServerResponse } from 'node:http';
-import { Agent as HttpsAgent, createServer, request as httpsRequest, type Server } from 'node:https';
+import { Agent, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
+import { Agent as HttpsAgent, createServer, request as httpsRequest, type RequestOptions as HttpsRequestOptions, type Server } from 'node:https';
 import { pipeline } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { FaultState, RefuseFault } from './fault-state.ts';
@@ -71,9 +71,11 @@ function sendRefusal(response: ServerResponse, { status, retryAfterSeconds }: Re
 
 function forward({ request, response, target, upstream, faults }: Exchange): void {
   const identity = identityOf(request.socket as TLSSocket);
-  const options: RequestOptions = {
+  const options: HttpsRequestOptions = {
     host: '127.0.0.1',
     port: target,
+    // Else Node would check the API server's certificate against the client's Host header.
+    servername: 'localhost',
     method: request.method ?? 'GET',
     path: request.url ?? '/',
     headers: { ...passedOn(request.headers), ...identity },

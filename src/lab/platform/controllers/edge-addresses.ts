@@ -33,7 +33,9 @@ export function edgeAddressController(context: PlatformContext): Controller {
       }
       for (const service of services) {
         if (serviceAddress(service) !== undefined) continue;
-        const ip = dataPlaneAddress(service, context) ?? nextAddress(context, taken);
+        const ip = isDataPlane(service) ? dataPlaneAddress(service, context) : nextAddress(context, taken);
+        // The Gateway's own event comes as soon as it has its address.
+        if (ip === undefined) continue;
         await writeStatus(service, { loadBalancer: { ingress: [{ ip }] } }, write);
       }
       return undefined;
@@ -63,9 +65,12 @@ async function applyDataPlane(gateway: KubeObject, context: PlatformContext, sig
   await context.kube.apply(service, { fieldManager: MANAGER, force: true, signal });
 }
 
-function dataPlaneAddress(service: KubeObject, context: PlatformContext): string | undefined {
-  const { namespace = '', name } = service.metadata;
-  if (name !== `${gatewayName(namespace)}-istio`) return undefined;
+function isDataPlane({ metadata }: KubeObject): boolean {
+  return metadata.name === `${gatewayName(metadata.namespace ?? '')}-istio`;
+}
+
+function dataPlaneAddress({ metadata }: KubeObject, context: PlatformContext): string | undefined {
+  const namespace = metadata.namespace ?? '';
   const gateway = context.caches.get({ ...TYPES.Gateway, namespace, name: gatewayName(namespace) });
   return gateway === undefined ? undefined : gatewayAddress(gateway);
 }

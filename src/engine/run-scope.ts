@@ -1,0 +1,42 @@
+import type { StepId } from '../model/ids.ts';
+import type { JsonObject } from '../model/json.ts';
+import type { RunEvent, RunEventSink } from './events.ts';
+import type { Journal } from './journal.ts';
+import type { Prompter } from './prompter.ts';
+import type { FrozenRun } from './run-files.ts';
+import type { RunEnvironment } from './run-options.ts';
+import { newStep, type StepRecord } from './step-record.ts';
+
+/** An event without the stamp that the run puts on every one. */
+export type EventBody = RunEvent extends infer E ? (E extends RunEvent ? Omit<E, 'at' | 'run'> : never) : never;
+
+/** What all steps of a run under one owner share. */
+export interface RunScope<P> {
+  readonly env: RunEnvironment<P>;
+  readonly frozen: FrozenRun;
+  readonly journal: Journal;
+  /** Number of this ownership, from 1. */
+  readonly ownership: number;
+  /** Asks one question at a time. */
+  readonly prompter: Prompter;
+  readonly ancestors: ReadonlyMap<StepId, ReadonlySet<StepId>>;
+  /** Outputs of the steps that have succeeded under this owner. */
+  readonly outputs: Map<StepId, JsonObject>;
+  readonly emit: (event: EventBody) => void;
+}
+
+/** What the journal says of a step. */
+export function recordOf<P>(scope: RunScope<P>, step: StepId): StepRecord {
+  return scope.journal.state.steps.get(step) ?? newStep(step);
+}
+
+/** Stamps events and hands them to the sink. A sink that throws is not listened to: no view may end a recovery, and the journal has everything. */
+export function stamping(env: Pick<RunEnvironment, 'clock' | 'events'>, run: FrozenRun['id']): (event: EventBody) => void {
+  return (event) => {
+    try {
+      (env.events as RunEventSink)({ ...event, at: new Date(env.clock.now()).toISOString(), run } as RunEvent);
+    } catch {
+      // See above.
+    }
+  };
+}

@@ -1,0 +1,169 @@
+import { asDrError, DrError } from '../errors/dr-error.ts';
+import type { DurationMs } from '../model/duration.ts';
+import type { StepId } from '../model/ids.ts';
+import type { StepNode } from './graph-types.ts';
+import { GuardRun } from './guard-run.ts';
+import { recordError } from './recorded-error.ts';
+import { kindOf } from './run-changes.ts';
+import { groupLimits, runNodes, type RunNode, type RunNodeId } from './run-nodes.ts';
+import type { RunResult } from './run-options.ts';
+import type { RunScope } from './run-scope.ts';
+import { openHolds, type RunEndState } from './run-state.ts';
+import { schedule, type NodeChange, type NodeEnd, type WorkResult } from './schedule.ts';
+import { StepRun } from './step-run.ts';
+
+/** Most steps side by side when the caller does not say. */
+const DEFAULT_CONCURRENCY = 32;
+
+/** How a run came out, before it is put into a result. */
+interface Ending {
+  readonly state: RunEndState;
+  readonly error?: DrError;
+  readonly step?: StepId;
+}
+
+/**
+ * Executes a run that is owned: schedules its steps, keeps saying that the owner is alive, and writes the final line. Never rejects for what steps, persons
+ * or the store do: it is in the result. When the journal cannot be written, everything is aborted and there is no final line.
+ */
+export async function executeRun<P>(scope: RunScope<P>, resumed: boolean): Promise<RunResult> {
+  return await new RunExecution(scope).execute(resumed);
+}
+
+class RunExecution<P> {
+  readonly #scope: RunScope<P>;
+  readonly #steps = new Map<StepId, StepRun<P>>();
+  readonly #guards = new Map<StepId, GuardRun<P>>();
+  /** Ends that the schedule decided and that are being recorded. */
+  readonly #recording: Promise<unknown>[] = [];
+  /** Steps that failed or wait, in the order in which they did. */
+  readonly #stopped: StepId[] = [];
+  readonly #cancel = new AbortController();
+
+  constructor(scope: RunScope<P>) {
+    this.#scope = scope;
+    const violations = new Map(scope.frozen.graph.nodes.filter((node) => node.guard !== undefined).map((node) => [node.id, new AbortController()]));
+    for (const node of scope.frozen.graph.nodes) this.#prepare(node, violations);
+  }
+
+  async execute(resumed: boolean): Promise<RunResult> {
+    const { env, journal, frozen } = this.#scope;
+    const startedMs = env.clock.monotonic();
+    this.#listen(env.signal);
+    const ended = new AbortController();
+    const alive = journal.stayAlive(ended.signal);
+    this.#scope.emit({ type: 'run-started', resumed, steps: frozen.graph.nodes.map(({ id, summary, phase }) => ({ id, summary, phase })) });
+    const ends = await this.#schedule();
+    await Promise.all(this.#recording);
+    await this.#abandonGuards(ends);
+    ended.abort();
+    await alive;
+    const ending = await this.#finish();
+    await journal.close().catch(() => undefined);
+    return this.#result({ ending, resumed, elapsedMs: env.clock.monotonic() - startedMs });
+  }
+
+  #prepare(node: StepNode, violations: ReadonlyMap<StepId, AbortController>): void {
+    const scope = this.#scope;
+    const kind = kindOf(scope.env.catalogue, node);
+    const own = violations.get(node.id);
+    if (own !== undefined) {
+      this.#guards.set(node.id, new GuardRun({ scope, node, kind, violation: own }));
+      return;
+    }
+    const guards = scope.frozen.graph.nodes.filter((guard) => guard.guard?.protects.includes(node.id) === true);
+    const violated = AbortSignal.any(guards.flatMap((guard) => violations.get(guard.id)?.signal ?? []));
+    this.#steps.set(node.id, new StepRun({ scope, node, kind, violated }));
+  }
+
+  /** Gives the abort a reason that can be shown, whatever the caller aborted with. */
+  #listen(signal: AbortSignal): void {
+    const abort = (): void => {
+      const given: unknown = signal.reason;
+      this.#cancel.abort(given instanceof DrError ? given : new DrError({ code: 'CANCELLED', message: 'the run was cancelled', cause: given }));
+    };
+    if (signal.aborted) abort();
+    else signal.addEventListener('abort', abort, { once: true });
+  }
+
+  async #schedule(): Promise<ReadonlyMap<RunNodeId, NodeEnd<RunNodeId>>> {
+    const { env, frozen } = this.#scope;
+    return await schedule<RunNodeId, RunNode>({
+      graph: runNodes(frozen.graph),
+      limits: { total: env.concurrency ?? DEFAULT_CONCURRENCY, groups: groupLimits(frozen.graph) },
+      signal: this.#cancel.signal,
+      keepGoing: frozen.graph.keepGoing,
+      admit: async (node, signal) => (node.part === 'step' ? await this.#steps.get(node.step.id)?.admit(signal) : undefined),
+      work: async (node, signal) => (await this.#work(node, signal)) ?? { state: 'succeeded' },
+      onChange: (change) => this.#changed(change),
+    });
+  }
+
+  async #work({ step, part }: RunNode, signal: AbortSignal): Promise<WorkResult | undefined> {
+    if (part === 'step') return await this.#steps.get(step.id)?.work(signal);
+    const guard = this.#guards.get(step.id);
+    if (part === 'watch') return await guard?.start(signal);
+    if (!this.#cancel.signal.aborted) return await guard?.finish();
+    await guard?.abandon({ state: 'cancelled', reason: asDrError(this.#cancel.signal.reason).message });
+    return undefined;
+  }
+
+  #changed(change: NodeChange<RunNodeId>): void {
+    const outcome = this.#outcomeOf(change.id);
+    if (outcome === undefined) return;
+    if (change.state === 'ready' || change.state === 'running') {
+      this.#scope.emit({ type: 'step-state', step: change.id as StepId, state: change.state });
+      return;
+    }
+    if (change.state === 'failed' || change.state === 'waiting') this.#stopped.push(change.id as StepId);
+    if (!outcome.isConcluded && change.state !== 'succeeded') this.#recording.push(outcome.conclude(change.end as NodeEnd<StepId>));
+  }
+
+  /** None for the end of a watch: the guard itself says how it ended. */
+  #outcomeOf(id: RunNodeId): StepRun<P>['outcome'] | undefined {
+    return (this.#steps.get(id as StepId) ?? this.#guards.get(id as StepId))?.outcome;
+  }
+
+  async #abandonGuards(ends: ReadonlyMap<RunNodeId, NodeEnd<RunNodeId>>): Promise<void> {
+    for (const [id, guard] of this.#guards) {
+      const end = ends.get(`${id}#end`);
+      if (end !== undefined && end.state !== 'succeeded') await guard.abandon(end as NodeEnd<StepId>);
+    }
+  }
+
+  /** Writes the final line and says how the run ended. */
+  async #finish(): Promise<Ending> {
+    const { journal } = this.#scope;
+    const ending = this.#ending();
+    if (journal.failed.aborted) return { state: 'failed', error: asDrError(journal.failed.reason) };
+    try {
+      await journal.append({ type: 'ended', state: ending.state, ...(ending.error === undefined ? {} : { error: recordError(ending.error) }) });
+      return ending;
+    } catch (error) {
+      return { state: 'failed', error: asDrError(error) };
+    }
+  }
+
+  #ending(): Ending {
+    const results = this.#results();
+    const stopped = this.#stopped.flatMap((id) => results.find((result) => result.id === id) ?? []);
+    const failed = [...results.filter((result) => result.error?.code === 'GUARD_VIOLATED' && this.#guards.has(result.id)), ...stopped].filter((result) => result.state === 'failed');
+    const waiting = stopped.filter((result) => result.state === 'waiting');
+    if (this.#cancel.signal.aborted && results.some((result) => result.state === 'cancelled')) return { state: 'cancelled', error: asDrError(this.#cancel.signal.reason) };
+    for (const [state, found] of [['failed', failed[0]], ['waiting', waiting[0]]] as const) {
+      if (found !== undefined) return { state, step: found.id, ...(found.error === undefined ? {} : { error: found.error }) };
+    }
+    return { state: 'succeeded' };
+  }
+
+  #results(): RunResult['steps'] {
+    return this.#scope.frozen.graph.nodes.flatMap(({ id }) => this.#outcomeOf(id)?.result() ?? []);
+  }
+
+  #result({ ending, resumed, elapsedMs }: { readonly ending: Ending; readonly resumed: boolean; readonly elapsedMs: DurationMs }): RunResult {
+    const { frozen, env, journal, emit } = this.#scope;
+    emit({ type: 'run-ended', state: ending.state, elapsedMs });
+    const { id: run, cluster } = frozen;
+    return { run, cluster, ...ending, steps: this.#results(), holds: openHolds(journal.state), location: env.store.location, resumed, elapsedMs };
+  }
+}

@@ -1,0 +1,33 @@
+import type { JsonObject } from '../../../model/json.ts';
+import type { KubeObject } from '../../../model/kube-object.ts';
+import { writeStatus } from '../../reconcile/status.ts';
+import { type PlatformContext, timestamp } from '../context.ts';
+
+export const CLUSTER_MANAGER = 'lattice-cluster-controller';
+
+/** Moves a LatticeCluster to a phase; its one condition has the phase's name and since when. */
+export async function writePhase(cluster: KubeObject, phase: string, fields: JsonObject, { context, signal }: { readonly context: PlatformContext; readonly signal: AbortSignal }): Promise<void> {
+  const before = conditionsOf(cluster)[0];
+  const message = typeof fields['message'] === 'string' ? fields['message'] : '';
+  const isSame = before?.type === phase && before.message === message;
+  const lastTransitionTime = isSame ? before.lastTransitionTime : timestamp(context.clock);
+  const conditions = [{ type: phase, status: phase === 'Failed' ? 'False' : 'True', reason: phase, message, lastTransitionTime }];
+  const status = { message: null, ...fields, phase, conditions, observedGeneration: cluster.metadata.generation };
+  await writeStatus(cluster, status, { kube: context.kube, fieldManager: CLUSTER_MANAGER, signal });
+}
+
+/** Milliseconds since a cluster came to its phase. */
+export function phaseAgeMs(cluster: KubeObject, now: number): number {
+  const since = conditionsOf(cluster)[0]?.lastTransitionTime;
+  return since === undefined ? 0 : now - Date.parse(since);
+}
+
+interface ClusterCondition {
+  readonly type: string;
+  readonly message: string;
+  readonly lastTransitionTime: string;
+}
+
+function conditionsOf(cluster: KubeObject): readonly ClusterCondition[] {
+  return (cluster.status?.['conditions'] ?? []) as unknown as readonly ClusterCondition[];
+}

@@ -1,0 +1,37 @@
+import type { RunResult } from '../engine/run-options.ts';
+import type { Hold } from '../model/hold.ts';
+
+/** Commands that the last line of a run may name. */
+export interface ClosingCommands {
+  /** Goes on with this run. */
+  readonly resume: string;
+  /** Shows what happened. */
+  readonly report: string;
+  /** Frees what is put aside. */
+  readonly release: string;
+}
+
+/** The last three lines of every run: what became of it, where its state and what holds are, the exact command to go on. */
+export function closingLines(result: RunResult, commands: ClosingCommands): readonly [string, string, string] {
+  return [outcomeLine(result), `state: run ${result.run} in ${result.location}; ${holdsText(result.holds)}`, nextLine(result, commands)];
+}
+
+function outcomeLine({ state, error, steps, cluster }: RunResult): string {
+  if (state === 'succeeded') return `done: cluster ${cluster} recovered and verified, ${steps.filter((step) => step.state === 'succeeded').length} steps`;
+  const waiting = steps.filter((step) => step.state === 'waiting');
+  const first = steps.find((step) => step.state === 'failed') ?? waiting[0] ?? steps.find((step) => step.state === 'cancelled');
+  const where = first === undefined ? '' : ` at step '${first.id}'`;
+  const why = error === undefined ? (first?.reason ?? '') : `${error.code}: ${error.message}`;
+  return `${state === 'waiting' ? 'waits for a person' : state}${where}${why === '' ? '' : `: ${why.replaceAll('\n', ' ')}`}`;
+}
+
+/** How many things are put aside, and which. */
+export function holdsText(holds: readonly Hold[]): string {
+  if (holds.length === 0) return 'no holds';
+  return `${holds.length} ${holds.length === 1 ? 'hold' : 'holds'}: ${holds.map((hold) => hold.subject).join('; ')}`;
+}
+
+function nextLine({ state, holds }: RunResult, commands: ClosingCommands): string {
+  if (state !== 'succeeded') return `resume: ${commands.resume}`;
+  return holds.length === 0 ? `report: ${commands.report}` : `release: ${commands.release}`;
+}

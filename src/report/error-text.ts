@@ -1,0 +1,40 @@
+import type { DrError } from '../errors/dr-error.ts';
+import type { JsonObject, JsonValue } from '../model/json.ts';
+
+/** Causes further down say nothing that a person can use; the crash file and `--json` have them all. */
+const MAX_CAUSES = 4;
+
+/** Writes an error for people: code and message, the causes, what to do. Ends with a line end. */
+export function errorText(error: DrError): string {
+  const causes = causesOf(error)
+    .slice(0, MAX_CAUSES)
+    .filter((cause) => !error.message.includes(cause.message))
+    .map((cause) => `  because: ${cause.message}\n`);
+  const suggestions = error.suggestions.map((suggestion) => `  try: ${suggestion}\n`);
+  return `error ${error.code}: ${error.message}\n${causes.join('')}${suggestions.join('')}`;
+}
+
+/** An error as data, its causes included: what `--json` prints. */
+export function errorJson(error: DrError): JsonObject {
+  const { code, kind, message, details, suggestions } = error;
+  const causes: readonly JsonValue[] = causesOf(error).map((cause) => ({ name: cause.name, message: cause.message, ...codeOf(cause) }));
+  return { code, kind, message, details, suggestions, ...(causes.length === 0 ? {} : { causes }) };
+}
+
+/** Everything about an error that nobody expected, for a file that a person sends to those who can mend it. */
+export function crashText(error: DrError): string {
+  const stacks = [error, ...causesOf(error)].map((one) => one.stack ?? one.message);
+  return `${stacks.join('\ncaused by: ')}\n\n${JSON.stringify(errorJson(error), undefined, 2)}\n`;
+}
+
+function causesOf(error: Error): readonly Error[] {
+  const causes: Error[] = [];
+  for (let cause = error.cause; cause instanceof Error && !causes.includes(cause); cause = cause.cause) causes.push(cause);
+  return causes;
+}
+
+function codeOf(error: Error): JsonObject {
+  const code = (error as { readonly code?: unknown }).code;
+  return typeof code === 'string' ? { code } : {};
+}
+

@@ -1,0 +1,145 @@
+import { type DefaultRenderer, Listr, type ListrTask, type ListrTaskWrapper } from 'listr2';
+import type { RunEvent, StepState } from '../engine/events.ts';
+import type { StepId } from '../model/ids.ts';
+import { gateText, progressText, retryText } from './event-line.ts';
+import { formatDuration } from '../model/duration.ts';
+import { type LiveRenderer, liveRendererClass } from './live-renderer.ts';
+import type { RunView } from './run-view.ts';
+
+type StepEvent = Extract<RunEvent, { readonly step: StepId }>;
+type Handle = Pick<ListrTaskWrapper<unknown, typeof DefaultRenderer, typeof DefaultRenderer>, 'title' | 'output' | 'skip'>;
+
+/** One line of the tree: what is known of a step, and the deferred that ends its task. */
+class LiveStep {
+  readonly #name: string;
+  readonly #ended = Promise.withResolvers<void>();
+  state: StepState = 'pending';
+  #title: string;
+  #output = '';
+  #handle: Handle | undefined;
+
+  constructor(id: StepId, summary: string) {
+    this.#name = `${id}  ${summary}`;
+    this.#title = this.#name;
+    // Rejected before listr2 has begun to wait for it, a failure would count as unhandled.
+    this.#ended.promise.catch(() => undefined);
+  }
+
+  get title(): string {
+    return this.#title;
+  }
+
+  /** Called by listr2 when it starts the task; events may have come before. */
+  async attach(handle: Handle): Promise<void> {
+    this.#handle = handle;
+    this.#show();
+    if (this.state === 'skipped' || this.state === 'blocked' || this.state === 'cancelled') handle.skip(this.#title);
+    await this.#ended.promise;
+  }
+
+  apply(event: StepEvent): void {
+    if (event.type === 'step-state') this.#enter(event.state, event.reason, event.elapsedMs);
+    else if (event.type === 'step-progress') this.#say(progressText(event.progress));
+    else if (event.type === 'step-retry') this.#say(retryText(event));
+    else if (event.type === 'gate') this.#say(event.state === 'asked' ? `${gateText(event.gate)} (${event.gate.reason})` : '');
+  }
+
+  /** Ends a step that the run left open, such as one that waits for a person. */
+  close(): void {
+    if (this.state === 'waiting') this.#handle?.skip(this.#title);
+    this.#ended.resolve();
+  }
+
+  #enter(state: StepState, reason: string | undefined, elapsedMs: number | undefined): void {
+    this.state = state;
+    const time = elapsedMs === undefined ? '' : `  [${formatDuration(elapsedMs)}]`;
+    const word = state === 'blocked' ? 'not started' : state;
+    const why = reason === undefined ? '' : `: ${reason}`;
+    this.#title = state === 'running' || state === 'succeeded' || state === 'pending' || state === 'ready' ? `${this.#name}${time}` : `${this.#name}${time}  ${word}${why}`;
+    this.#output = '';
+    this.#show();
+    if (state === 'succeeded') this.#ended.resolve();
+    if (state === 'failed') this.#ended.reject(new Error(this.#title));
+    if (state === 'skipped' || state === 'blocked' || state === 'cancelled') {
+      this.#handle?.skip(this.#title);
+      this.#ended.resolve();
+    }
+  }
+
+  #say(text: string): void {
+    this.#output = text;
+    this.#show();
+  }
+
+  #show(): void {
+    if (this.#handle === undefined) return;
+    this.#handle.title = this.#title;
+    this.#handle.output = this.#output;
+  }
+}
+
+/**
+ * Shows a run as a tree on a terminal. The tree is made when the run tells its steps; listr2 only draws it, and has no say in order, retries or signals
+ * (its own SIGINT handler would end the process with 127 before the run has saved its state).
+ */
+class LiveView implements RunView {
+  readonly #stream: NodeJS.WriteStream;
+  readonly #steps = new Map<StepId, LiveStep>();
+  #renderer: LiveRenderer | undefined;
+  #drawn: Promise<unknown> = Promise.resolve();
+  #paused = false;
+
+  constructor(stream: NodeJS.WriteStream) {
+    this.#stream = stream;
+  }
+
+  readonly onEvent = (event: RunEvent): void => {
+    if (event.type === 'run-started') this.#begin(event);
+    else if ('step' in event) this.#steps.get(event.step)?.apply(event);
+  };
+
+  pause(): void {
+    this.#paused = true;
+    this.#renderer?.pause();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    void this.#renderer?.render();
+  }
+
+  async close(): Promise<void> {
+    if (this.#paused) this.resume();
+    for (const step of this.#steps.values()) step.close();
+    await this.#drawn;
+  }
+
+  #begin({ steps }: Extract<RunEvent, { type: 'run-started' }>): void {
+    if (this.#steps.size > 0) return;
+    for (const { id, summary } of steps) this.#steps.set(id, new LiveStep(id, summary));
+    const byTask = new Map<string, LiveStep>();
+    const list = new Listr<unknown, typeof DefaultRenderer>([...this.#steps.values()].map(listTask), {
+      concurrent: true,
+      exitOnError: false,
+      registerSignalListeners: false,
+      renderer: liveRendererClass({
+        stream: this.#stream,
+        stateOf: (taskId) => byTask.get(taskId)?.state,
+        onCreated: (renderer) => {
+          this.#renderer = renderer;
+        },
+      }),
+    });
+    for (const [index, step] of [...this.#steps.values()].entries()) byTask.set(list.tasks[index]?.id ?? '', step);
+    this.#drawn = list.run().catch(() => undefined);
+  }
+}
+
+function listTask(step: LiveStep): ListrTask<unknown, typeof DefaultRenderer> {
+  return { title: step.title, task: async (_context, handle) => await step.attach(handle) };
+}
+
+/** A view that draws a tree on the given terminal. */
+export function createLiveView(stream: NodeJS.WriteStream): RunView {
+  return new LiveView(stream);
+}

@@ -1,0 +1,128 @@
+import { isMap, isPair, isScalar, LineCounter, parseAllDocuments, stringify, type Document, type Pair, type YAMLMap } from 'yaml';
+import type { JsonValue } from '../../model/json.ts';
+import type { ConvertedObject } from './convert-seed.ts';
+import type { Edit, FieldPath } from './edit.ts';
+import { unifiedDiff } from './line-diff.ts';
+
+/** A patch of one file, and what could not be written into it. */
+export interface ConversionPatch {
+  /** Unified diff, for `git apply` and `patch -p1`; empty when nothing could be changed. */
+  readonly diff: string;
+  /** Objects that must be changed by hand (inside a List, or in a document the patch writer cannot read), by key. */
+  readonly byHand: readonly string[];
+}
+
+/**
+ * Writes the conversion of a file's objects as a patch of its text: only the lines concerned change, comments and layout stay. `converted` are the converted
+ * objects of this file.
+ */
+export function conversionPatch(file: { readonly path: string; readonly text: string }, converted: readonly ConvertedObject[]): ConversionPatch {
+  const documents = parseAllDocuments(file.text, { keepSourceTokens: false, lineCounter: new LineCounter(), uniqueKeys: false });
+  const splices: Splice[] = [];
+  const byHand: string[] = [];
+  for (const item of converted) {
+    const document = Array.isArray(documents) ? documentAt(documents, file.text, item.manifest.source.line) : undefined;
+    const planned = document === undefined || item.manifest.source.item !== undefined ? undefined : plan(document, file.text, item.edits);
+    if (planned === undefined) byHand.push(item.manifest.key);
+    else splices.push(...planned);
+  }
+  return { diff: unifiedDiff(file.path, file.text, spliceAll(file.text, splices)), byHand };
+}
+
+/** Text to put in place of a range of the source. */
+interface Splice {
+  readonly start: number;
+  readonly end: number;
+  readonly text: string;
+}
+
+function spliceAll(text: string, splices: readonly Splice[]): string {
+  const ordered = splices.toSorted((a, b) => b.start - a.start || b.end - a.end);
+  return ordered.reduce((result, splice) => `${result.slice(0, splice.start)}${splice.text}${result.slice(splice.end)}`, text);
+}
+
+/** The document whose first node is on a line, 1 and up. */
+function documentAt(documents: readonly Document.Parsed[], text: string, line: number): Document.Parsed | undefined {
+  return documents.find((document) => document.contents?.range !== undefined && lineOf(text, document.contents.range?.[0] ?? 0) === line);
+}
+
+function lineOf(text: string, offset: number): number {
+  return text.slice(0, offset).split('\n').length;
+}
+
+function plan(document: Document.Parsed, text: string, edits: readonly Edit[]): readonly Splice[] | undefined {
+  const splices: Splice[] = [];
+  for (const edit of edits) {
+    const splice = spliceFor(document, text, edit);
+    if (splice === undefined) return undefined;
+    splices.push(splice);
+  }
+  return splices;
+}
+
+function spliceFor(document: Document.Parsed, text: string, edit: Edit): Splice | undefined {
+  const { map, pair, rest } = locate(document, edit.path);
+  if (map === undefined || map.flow === true) return undefined;
+  if (pair === undefined) return edit.to === undefined ? undefined : insertion(map, text, { path: rest, value: edit.to });
+  if (edit.to === undefined) return removal(pair, text);
+  return isScalar(pair.value) && pair.value.range ? { start: pair.value.range[0], end: pair.value.range[1], text: flow(edit.to) } : undefined;
+}
+
+interface Located {
+  /** The deepest block map on the path. */
+  readonly map: YAMLMap | undefined;
+  /** The pair at the end of the path, when it exists. */
+  readonly pair: Pair | undefined;
+  /** Keys of the path below `map`. */
+  readonly rest: FieldPath;
+}
+
+function locate(document: Document.Parsed, path: FieldPath): Located {
+  let map: unknown = document.contents;
+  for (const [index, key] of path.entries()) {
+    if (!isMap(map)) return { map: undefined, pair: undefined, rest: path };
+    const pair = map.items.find((item) => isPair(item) && isScalar(item.key) && String(item.key.value) === key);
+    if (pair === undefined || index === path.length - 1) return { map: map as YAMLMap, pair, rest: path.slice(index) };
+    map = pair.value;
+  }
+  return { map: undefined, pair: undefined, rest: path };
+}
+
+/** A new last line of a map, or lines for missing parents as one flow value. */
+function insertion(map: YAMLMap, text: string, add: { readonly path: FieldPath; readonly value: JsonValue }): Splice | undefined {
+  const last = map.items.at(-1);
+  const first = map.items[0];
+  if (first === undefined || last === undefined) return undefined;
+  const column = startOf(first) - (text.lastIndexOf('\n', startOf(first)) + 1);
+  const [key = '', ...below] = add.path;
+  const value = below.reduceRight<JsonValue>((inner, name) => ({ [name]: inner }), add.value);
+  const at = endOfLine(text, endOf(last, text));
+  const line = `${' '.repeat(column)}${key}: ${flow(value)}`;
+  return text.charAt(at - 1) === '\n' || at === 0 ? { start: at, end: at, text: `${line}\n` } : { start: at, end: at, text: `\n${line}` };
+}
+
+function removal(pair: Pair, text: string): Splice {
+  const start = text.lastIndexOf('\n', startOf(pair)) + 1;
+  return { start, end: endOfLine(text, endOf(pair, text)), text: '' };
+}
+
+function startOf(pair: Pair): number {
+  return isScalar(pair.key) ? (pair.key.range?.[0] ?? 0) : 0;
+}
+
+/** End of what a pair says, without the blank lines and comments after it. */
+function endOf(pair: Pair, text: string): number {
+  const node = pair.value as { readonly range?: readonly [number, number, number] | null } | null;
+  const end = node?.range?.[1] ?? (isScalar(pair.key) ? (pair.key.range?.[1] ?? 0) : 0);
+  return text.slice(0, end).trimEnd().length;
+}
+
+/** Offset after the newline that ends the line of `offset`, or the end of the text. */
+function endOfLine(text: string, offset: number): number {
+  const newline = text.indexOf('\n', offset);
+  return newline === -1 ? text.length : newline + 1;
+}
+
+function flow(value: JsonValue): string {
+  return stringify(value, { collectionStyle: 'flow', lineWidth: 0 }).trimEnd();
+}

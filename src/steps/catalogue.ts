@@ -1,0 +1,35 @@
+import type { AnyStepKind, StepCatalogue } from '../engine/step.ts';
+import { backupAttach } from './backup/attach.ts';
+import { clusterProvision } from './cluster/provision.ts';
+import { clusterReady } from './cluster/ready.ts';
+import { clusterRetire } from './cluster/retire.ts';
+import { dnsCutover } from './dns/cutover.ts';
+import { fenceAttest } from './fence/attest.ts';
+import { fenceCommand } from './fence/command.ts';
+import { healthVerify } from './health/verify.ts';
+import { lockParent, lockRelease } from './lock/parent.ts';
+import type { StepPorts } from './ports.ts';
+import { preflightCheck } from './preflight/check.ts';
+import { secretsRestore } from './secrets/restore.ts';
+import { specsApply } from './specs/apply.ts';
+import { volumesRestore } from './volumes/restore.ts';
+
+const KINDS: readonly AnyStepKind<StepPorts>[] = [
+  backupAttach,
+  clusterProvision,
+  clusterReady,
+  clusterRetire,
+  dnsCutover,
+  fenceAttest,
+  fenceCommand,
+  healthVerify,
+  lockParent,
+  lockRelease,
+  preflightCheck,
+  secretsRestore,
+  specsApply,
+  volumesRestore,
+];
+
+/** The step catalogue: the one list of what runbooks may use. */
+export const catalogue: StepCatalogue<StepPorts> = new Map(KINDS.map((kind) => [kind.kind, kind]));

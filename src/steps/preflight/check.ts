@@ -1,0 +1,66 @@
+import { z } from 'zod';
+import { DEFAULT_RETRY } from '../../engine/step.ts';
+import { ERROR_CODES } from '../../errors/codes.ts';
+import { DrError } from '../../errors/dr-error.ts';
+import { recoveryPointSchema } from '../backup/recovery-point-schema.ts';
+import { defineStep } from '../define-step.ts';
+import type { CheckResult, PreflightCtx } from './checks.ts';
+import { chooseRecoveryPoints, inputChecks } from './input-checks.ts';
+import { parentChecks } from './parent-checks.ts';
+import { preflightWith } from './schema.ts';
+
+async function look(ctx: PreflightCtx): Promise<{ readonly checks: readonly CheckResult[]; readonly points: z.output<typeof recoveryPointSchema>[] }> {
+  const [checks, chosen] = await Promise.all([Promise.all([...parentChecks(ctx), ...inputChecks(ctx)]), chooseRecoveryPoints(ctx)]);
+  return { checks: [...checks, ...chosen.checks], points: [...chosen.points] };
+}
+
+/** All that is wrong, in one error whose code is that of the first check about the recovery's own inputs, so that the exit code is 4. */
+function failure(failed: readonly CheckResult[]): DrError {
+  const code = failed.map((result) => result.failed?.code ?? 'STEP_FAILED').find((candidate) => ERROR_CODES[candidate].kind === 'precondition') ?? 'PREFLIGHT_FAILED';
+  return new DrError({
+    code,
+    message: `preflight says no, nothing was changed:\n${failed.map(({ name, detail }) => `  ${name}: ${detail}`).join('\n')}`,
+    details: { failed: failed.map(({ name }) => name) },
+    suggestions: [...new Set(failed.flatMap((result) => result.failed?.suggestions ?? []))],
+  });
+}
+
+function evidenceOf(checks: readonly CheckResult[]): { readonly checks: readonly string[] } {
+  return { checks: checks.map(({ name, detail, failed }) => `${failed === undefined ? 'ok' : 'NO'} ${name}: ${detail}`) };
+}
+
+/**
+ * Looks, before anything is touched, whether a recovery can end well: the parent and its capacity, git, specs, original secrets, recovery points, records.
+ * Read-only; reports everything that is wrong at once. Its recovery points are those taken before the run began, so a resume chooses the same.
+ */
+export const preflightCheck = defineStep({
+  kind: 'preflight/check',
+  version: 1,
+  summary: 'looks whether everything a rebuild needs is there, before anything is touched',
+  with: preflightWith,
+  outputs: z.object({ recoveryPoints: z.array(recoveryPointSchema) }),
+  risk: 'read-only',
+  safety: true,
+  timeoutMs: 10 * 60_000,
+  retry: DEFAULT_RETRY,
+  effects: [],
+  async observe(ctx) {
+    const { checks, points } = await look(ctx);
+    const ok = checks.every(({ failed }) => failed === undefined);
+    return ok ? { state: 'present', outputs: { recoveryPoints: points }, evidence: evidenceOf(checks) } : { state: 'absent', evidence: evidenceOf(checks) };
+  },
+  async plan() {
+    return [{ verb: 'run', subject: 'read-only checks of parent, git, secrets, backups and records' }];
+  },
+  async execute(ctx) {
+    const { checks } = await look(ctx);
+    const failed = checks.filter((result) => result.failed !== undefined);
+    if (failed.length > 0) throw failure(failed);
+  },
+  async verify(ctx) {
+    const { checks, points } = await look(ctx);
+    const failed = checks.filter((result) => result.failed !== undefined);
+    if (failed.length > 0) throw failure(failed);
+    return { ok: true, outputs: { recoveryPoints: points }, evidence: evidenceOf(checks) };
+  },
+});

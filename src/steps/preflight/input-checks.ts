@@ -1,0 +1,93 @@
+import { DrError } from '../../errors/dr-error.ts';
+import type { ChosenRecoveryPoint } from '../backup/recovery-point-schema.ts';
+import { loadDesired } from '../desired-state.ts';
+import { ownRecords, zoneOf } from '../dns/targets.ts';
+import { recoveryPoints } from '../recovery-points.ts';
+import { missingRequired, readSecretSources } from '../secrets/sources.ts';
+import { describeDangling, orderOf } from '../specs/order.ts';
+import { check, type CheckResult, type PreflightCtx, refuse } from './checks.ts';
+
+async function gitHasCommit(ctx: PreflightCtx): Promise<string> {
+  const { repository, ref } = ctx.with.specs.git;
+  const facts = await ctx.ports.git.describe({ repository, ref, paths: ctx.with.specs.git.paths, commit: ctx.with.commit }, ctx.signal);
+  return `commit ${ctx.with.commit.slice(0, 12)} of ${facts.committedAt}: ${facts.subject}`;
+}
+
+async function specsAreGood(ctx: PreflightCtx): Promise<string> {
+  const { classification } = await loadDesired(ctx);
+  return `${classification.apply.length} objects to apply, ${classification.held.length} held, ${classification.skipped.length} skipped`;
+}
+
+/** References to original secrets in `lattice-secrets` that neither git nor a source answers: their readers would never become ready. */
+async function unansweredSecrets(ctx: PreflightCtx, found: ReadonlySet<string>): Promise<readonly string[]> {
+  const { dangling } = await orderOf(await loadDesired(ctx), undefined, ctx);
+  return dangling
+    .filter((reference) => reference.need === 'required' && reference.targets.every((target) => target.kind === 'Secret' && target.group === ''))
+    .filter((reference) => !reference.targets.some((target) => found.has(`${target.namespace ?? ''}/${target.name}`)))
+    .map(describeDangling);
+}
+
+async function secretsAreThere(ctx: PreflightCtx): Promise<string> {
+  const found = await readSecretSources(ctx);
+  const missing = [...missingRequired(ctx.with.secrets, found), ...(await unansweredSecrets(ctx, new Set(found.keys())))];
+  if (missing.length > 0) {
+    throw new DrError({
+      code: 'SECRET_SOURCE_MISSING',
+      message: `no source of the plan holds: ${missing.join('; ')}`,
+      suggestions: ['put the originals into a source under spec.secrets; nothing was changed'],
+    });
+  }
+  return `${found.size} secrets in ${ctx.with.secrets.length} sources`;
+}
+
+async function recordsCanBeMoved(ctx: PreflightCtx): Promise<string> {
+  const { dns } = ctx.with;
+  if (dns === undefined || dns.records.length === 0) return 'the plan names no records';
+  for (const record of ownRecords(dns)) {
+    const zone = await zoneOf(ctx, dns, record);
+    const now = await zone.query(record.name, record.type, ctx.signal);
+    const ttlMs = (now?.ttlSeconds ?? 0) * 1_000;
+    if (record.maxTtl !== undefined && ttlMs > record.maxTtl) refuse('DNS_UPDATE_FAILED', `record ${record.name} has a TTL of ${ttlMs / 1_000} s, the plan allows ${record.maxTtl / 1_000} s`);
+  }
+  return `${ownRecords(dns).length} records are ours and answered by their servers`;
+}
+
+/** What the plan's stores offer: the newest usable recovery point of each. */
+export interface ChosenPoints {
+  readonly points: readonly ChosenRecoveryPoint[];
+  readonly checks: readonly CheckResult[];
+}
+
+/**
+ * Chooses the newest backup of each store that its own files do not speak against, taken before this run began; the age is told against the objective, and
+ * an old one is no reason to stop: it may be all there is.
+ */
+export async function chooseRecoveryPoints(ctx: PreflightCtx): Promise<ChosenPoints> {
+  const points: ChosenRecoveryPoint[] = [];
+  const checks: CheckResult[] = [];
+  for (const backup of ctx.with.backups) {
+    const result = await check(`recovery point in ${backup.store}`, async () => {
+      const now = ctx.clock.now();
+      const verdicts = await recoveryPoints(ctx.ports, backup, { before: Date.parse(ctx.run.startedAt), now, signal: ctx.signal });
+      const best = verdicts.find((verdict) => verdict.usable);
+      const refused = verdicts.flatMap((verdict) => (verdict.usable ? [] : [`${verdict.name}: ${verdict.reason}`]));
+      if (best?.usable !== true) refuse('BACKUP_NOT_USABLE', `store '${backup.store}' has no usable backup (${refused.join('; ') || 'none found'})`, 'check bucket, prefix and clusterBackup in the plan');
+      points.push({ ...best.point, store: backup.store, volumes: [...best.point.volumes], withoutData: [...best.point.withoutData], snapshotLocations: [...best.point.snapshotLocations] });
+      const ageMs = now - Date.parse(best.point.completedAt);
+      const late = ageMs > ctx.with.objectives.rpo ? `, older than the objective of ${ctx.with.objectives.rpo / 60_000} min` : '';
+      return `${best.point.name}, ${Math.round(ageMs / 60_000)} min old${late}, ${best.point.volumes.length} volumes`;
+    });
+    checks.push(result);
+  }
+  return { points, checks };
+}
+
+/** Is everything readable that the recovery is made of? */
+export function inputChecks(ctx: PreflightCtx): readonly Promise<CheckResult>[] {
+  return [
+    check('git has the commit', () => gitHasCommit(ctx)),
+    check('specs are good', () => specsAreGood(ctx)),
+    check('original secrets are there', () => secretsAreThere(ctx)),
+    check('records can be moved', () => recordsCanBeMoved(ctx)),
+  ];
+}

@@ -1,0 +1,18 @@
+import { z } from 'zod';
+import { planBackup } from '../../model/plan/backups.ts';
+import { planCluster } from '../../model/plan/cluster.ts';
+import { planDns } from '../../model/plan/dns.ts';
+import { planObjectives } from '../../model/plan/objectives.ts';
+import { planSecrets } from '../../model/plan/secrets.ts';
+import { planSpecs } from '../../model/plan/specs.ts';
+
+export const preflightWith = z.object({
+  cluster: planCluster,
+  specs: planSpecs,
+  commit: z.string(),
+  secrets: z.array(planSecrets).default([]),
+  backups: z.array(planBackup).default([]),
+  dns: planDns.optional(),
+  objectives: planObjectives,
+});
+export type PreflightWith = z.output<typeof preflightWith>;

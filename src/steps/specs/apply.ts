@@ -1,0 +1,105 @@
+import { z } from 'zod';
+import { DEFAULT_RETRY, type Observation, type ReadContext, type StepContext } from '../../engine/step.ts';
+import { DrError } from '../../errors/dr-error.ts';
+import { planCluster } from '../../model/plan/cluster.ts';
+import { duration } from '../../model/plan/fields.ts';
+import { planSpecs } from '../../model/plan/specs.ts';
+import { defineStep } from '../define-step.ts';
+import { type DesiredState, loadDesired } from '../desired-state.ts';
+import type { StepPorts } from '../ports.ts';
+import { targetRef, targetSchema } from '../schemas.ts';
+import { applyInOrder, type ApplyReport } from './apply-in-order.ts';
+import { appliedKeys } from './applied.ts';
+import { describeDangling, orderOf } from './order.ts';
+
+const withSchema = z.object({
+  target: targetSchema,
+  cluster: planCluster,
+  specs: planSpecs,
+  commit: z.string(),
+  /** Longest time an object may take to become ready when others wait for it. */
+  readyTimeout: duration.default(5 * 60_000),
+});
+type W = z.output<typeof withSchema>;
+type Ctx = ReadContext<W, StepPorts>;
+
+const outputs = z.object({ applied: z.number(), held: z.array(z.string()), skipped: z.array(z.string()), dangling: z.array(z.string()) });
+type Outputs = z.output<typeof outputs>;
+
+function outputsOf(desired: DesiredState, applied: number, dangling: readonly string[]): Outputs {
+  const { held, skipped } = desired.classification;
+  return { applied, held: held.map(({ key, reason }) => `${key}: ${reason}`), skipped: skipped.map(({ key, reason }) => `${key}: ${reason}`), dangling: [...dangling] };
+}
+
+async function observeApplied(ctx: Ctx): Promise<Observation<Outputs>> {
+  const desired = await loadDesired(ctx);
+  const cluster = await ctx.ports.clusters.open(targetRef(ctx.with.target));
+  const { graph, dangling } = await orderOf(desired, cluster, ctx);
+  const items = graph.nodes.filter((node) => node.kind === 'apply').flatMap((node) => node.objects);
+  const applied = await appliedKeys(cluster, items, ctx.signal);
+  const evidence = { applied: applied.size, of: items.length, open: items.filter(({ key }) => !applied.has(key)).slice(0, 20).map(({ key }) => key) };
+  if (applied.size < items.length) return { state: applied.size === 0 ? 'absent' : 'partial', evidence };
+  return { state: 'present', outputs: outputsOf(desired, applied.size, dangling.map(describeDangling)), evidence };
+}
+
+/** Names everything that stands aside before the first object goes out, so that a run killed right after it knows what it held. */
+async function recordHolds(desired: DesiredState, heldBack: DesiredState['classification']['held'], ctx: StepContext<W, StepPorts>): Promise<void> {
+  for (const { hold } of [...desired.classification.held, ...heldBack]) await ctx.hold(hold);
+  for (const { hold } of desired.classification.apply) if (hold !== undefined) await ctx.hold(hold);
+}
+
+function failure(report: ApplyReport): DrError {
+  const [first] = report.failed;
+  const list = (title: string, lines: readonly string[]) => (lines.length === 0 ? '' : `\n${title} (${lines.length}):\n${lines.slice(0, 20).map((line) => `  ${line}`).join('\n')}`);
+  const refused = report.failed.map(({ key, error }) => `${key}: ${error.message}`);
+  return new DrError({
+    code: first?.error.code ?? 'STEP_FAILED',
+    message: `${report.failed.length} of ${report.total} objects were not applied or did not become ready:${list('failed', refused)}${list('not started', report.notStarted)}`,
+    details: { failed: refused, notStarted: report.notStarted },
+    retry: report.failed.every(({ error }) => error.retry !== 'never') ? 'retryable' : 'never',
+    suggestions: ['take the cause away, then resume: what is applied stays and is skipped'],
+  });
+}
+
+/**
+ * Applies desired state from git in dependency order by server-side apply: an object goes out the moment the last thing it needs is there. DNSProviders,
+ * child clusters and whatever else would act too early are holds; one-shot jobs, inherited and generated objects are skipped and listed.
+ */
+export const specsApply = defineStep({
+  kind: 'specs/apply',
+  version: 1,
+  summary: 'applies the specs from git in dependency order',
+  with: withSchema,
+  outputs,
+  risk: 'reversible',
+  safety: false,
+  timeoutMs: 2 * 60 * 60_000,
+  retry: DEFAULT_RETRY,
+  effects: [],
+  observe: observeApplied,
+  async plan(ctx) {
+    const desired = await loadDesired(ctx);
+    const { graph } = await orderOf(desired, undefined, ctx);
+    const { held, skipped } = desired.classification;
+    return [
+      ...graph.nodes.filter((node) => node.kind === 'apply').flatMap((node) => node.objects.map(({ key, source }) => ({ verb: 'create' as const, subject: key, note: `${source.file}:${source.line}` }))),
+      ...[...held, ...graph.heldBack].map(({ key, reason }) => ({ verb: 'run' as const, subject: `hold ${key}`, note: reason })),
+      ...skipped.map(({ key, reason }) => ({ verb: 'run' as const, subject: `skip ${key}`, note: reason })),
+    ];
+  },
+  async execute(ctx) {
+    const desired = await loadDesired(ctx);
+    const cluster = await ctx.ports.clusters.open(targetRef(ctx.with.target));
+    const { graph, dangling } = await orderOf(desired, cluster, ctx);
+    for (const reference of dangling) ctx.evidence.append({ dangling: describeDangling(reference) });
+    await recordHolds(desired, graph.heldBack, ctx);
+    const report = await applyInOrder({ graph, cluster, profile: desired.profile, readyTimeoutMs: ctx.with.readyTimeout, ctx });
+    ctx.evidence.append({ retries: cluster.retryCounts(), applied: report.applied, skippedAsDone: report.alreadyApplied });
+    if (report.failed.length > 0 || report.notStarted.length > 0) throw failure(report);
+  },
+  async verify(ctx) {
+    const seen = await observeApplied(ctx);
+    if (seen.state === 'present') return { ok: true, outputs: seen.outputs, evidence: seen.evidence };
+    return { ok: false, reason: 'an applied object is gone or differs from git', evidence: seen.evidence };
+  },
+});

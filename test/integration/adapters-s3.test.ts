@@ -1,0 +1,81 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createProcesses } from '../../src/adapters/process/host-processes.ts';
+import { createObjectStores } from '../../src/adapters/s3/s3-object-stores.ts';
+import { createSecretFiles } from '../../src/adapters/secrets/secret-files.ts';
+import type { ObjectStoreRef } from '../../src/ports/object-store.ts';
+import { describeObjectStore } from '../contract/object-store.ts';
+import { missingServers, temporaryFolder } from './servers.ts';
+import { type S3Server, startVersitygw } from './versitygw.ts';
+
+const missing = missingServers(['versitygw']);
+const stores = () => createObjectStores({ secrets: createSecretFiles({ env: {}, processes: createProcesses({ env: {} }) }) });
+const refOf = (server: S3Server): ObjectStoreRef => ({ bucket: server.bucket, endpoint: server.endpoint, credentials: { file: server.credentialsFile } });
+
+describe.skipIf(missing.length > 0)(`S3 adapter on a real server${missing.length > 0 ? ' (skipped: versitygw not built)' : ''}`, { timeout: 60_000 }, () => {
+  describeObjectStore('real versitygw', async () => {
+    const folder = await temporaryFolder('s3');
+    const server = await startVersitygw(folder.path);
+    const opened = stores();
+    const store = await opened.open(refOf(server));
+    return {
+      store,
+      put: server.put,
+      async [Symbol.asyncDispose]() {
+        await opened[Symbol.asyncDispose]();
+        await server[Symbol.asyncDispose]();
+        await folder[Symbol.asyncDispose]();
+      },
+    };
+  });
+
+  describe('what a server refuses', () => {
+    let folder: AsyncDisposable & { readonly path: string };
+    let server: S3Server;
+    const signal = () => AbortSignal.timeout(30_000);
+
+    beforeAll(async () => {
+      folder = await temporaryFolder('s3-refused');
+      server = await startVersitygw(folder.path);
+    }, 60_000);
+    afterAll(async () => {
+      await server[Symbol.asyncDispose]();
+      await folder[Symbol.asyncDispose]();
+    });
+
+    it('tells an absent bucket from an absent object', async () => {
+      await using opened = stores();
+      const store = await opened.open({ ...refOf(server), bucket: 'absent' });
+      await expect(store.list({ prefix: '', signal: signal() })).rejects.toMatchObject({ code: 'S3_FAILED', details: { code: 'NoSuchBucket' } });
+      await expect(store.read('x', { maxBytes: 1, signal: signal() })).rejects.toMatchObject({ code: 'S3_FAILED', details: { code: 'NoSuchBucket' } });
+    });
+
+    it('says that credentials are refused, or not there, without showing them', async () => {
+      await using opened = stores();
+      const wrong = join(folder.path, 'wrong');
+      await writeFile(wrong, '[default]\naws_access_key_id = contract-access\naws_secret_access_key = not-the-secret\n');
+      const store = await opened.open({ ...refOf(server), credentials: { file: wrong } });
+      const refused = store.list({ prefix: '', signal: signal() });
+      await expect(refused).rejects.toMatchObject({ code: 'S3_FAILED', details: { code: 'SignatureDoesNotMatch', status: 403 } });
+      await expect(refused).rejects.not.toThrow('not-the-secret');
+      await writeFile(wrong, '[other]\naws_access_key_id = a\n');
+      await expect(opened.open({ ...refOf(server), credentials: { file: wrong }, profile: 'other' })).rejects.toMatchObject({ code: 'SECRET_SOURCE_MISSING' });
+    });
+
+    it('reads more than a page of keys', async () => {
+      await using opened = stores();
+      const keys = Array.from({ length: 1_100 }, (_, index) => `many/${String(index).padStart(4, '0')}`);
+      for (let start = 0; start < keys.length; start += 50) await Promise.all(keys.slice(start, start + 50).map(async (key) => server.put(key, new Uint8Array([1]))));
+      const { objects } = await (await opened.open(refOf(server))).list({ prefix: 'many/', signal: signal() });
+      expect(objects.map(({ key }) => key)).toEqual(keys);
+    });
+
+    it('is unavailable, after its retries, when nobody answers', async () => {
+      await using opened = stores();
+      const store = await opened.open(refOf(server));
+      await server.stop();
+      await expect(store.head('x', signal())).rejects.toMatchObject({ code: 'S3_UNAVAILABLE', retry: 'retryable', details: { code: 'ECONNREFUSED' } });
+    });
+  });
+});

@@ -1,0 +1,28 @@
+import { describe, expect, it } from 'vitest';
+import { DrError } from '../../../src/errors/dr-error.ts';
+import { describeObjectStore } from '../../contract/object-store.ts';
+import { MemoryObjectStore } from '../../fakes/memory-object-store.ts';
+
+describeObjectStore('memory', async () => {
+  const store = new MemoryObjectStore();
+  return { store, put: async (key, content) => store.put(key, content), [Symbol.asyncDispose]: async () => undefined };
+});
+
+describe('MemoryObjectStore', () => {
+  const signal = new AbortController().signal;
+
+  it('breaks off in the middle when told to', async () => {
+    const store = new MemoryObjectStore();
+    store.put('tarball', new Uint8Array(100));
+    store.cutAfter.set('tarball', 40);
+    await expect(store.read('tarball', { maxBytes: 1_000, signal })).rejects.toMatchObject({ code: 'S3_UNAVAILABLE' });
+  });
+
+  it('fails while a fault is set', async () => {
+    const store = new MemoryObjectStore();
+    store.fault = new DrError({ code: 'S3_UNAVAILABLE', message: 'down' });
+    await expect(store.list({ prefix: '', signal })).rejects.toBe(store.fault);
+    store.fault = undefined;
+    await expect(store.list({ prefix: '', signal })).resolves.toEqual({ objects: [], prefixes: [] });
+  });
+});

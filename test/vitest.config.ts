@@ -1,0 +1,27 @@
+import { defineConfig } from 'vitest/config';
+
+const MINUTE = 60_000;
+
+/** Suites on real servers: one file at a time, because each brings its own servers and the machine may have two cores. */
+function realServers(name: string, timeoutMs: number) {
+  return {
+    extends: true as const,
+    test: { name, include: [`test/${name}/**/*.test.ts`], fileParallelism: false, testTimeout: timeoutMs, hookTimeout: timeoutMs, teardownTimeout: MINUTE },
+  };
+}
+
+export default defineConfig({
+  test: {
+    // Random order, by a printed seed, finds tests that lean on each other.
+    sequence: { shuffle: { files: true, tests: true } },
+    pool: 'forks',
+    coverage: { provider: 'v8', include: ['src/**/*.ts'], reportsDirectory: 'coverage' },
+    projects: [
+      { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts', 'test/fakes/**/*.test.ts'], testTimeout: 20_000 } },
+      realServers('contract', 2 * MINUTE),
+      realServers('integration', 5 * MINUTE),
+      realServers('traps', 10 * MINUTE),
+      realServers('e2e', 20 * MINUTE),
+    ],
+  },
+});
