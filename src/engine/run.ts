@@ -111,7 +111,7 @@ class RunExecution<P> {
   #changed(change: NodeChange<RunNodeId>): void {
     const outcome = this.#outcomeOf(change.id);
     if (outcome === undefined) return;
-    if (change.state === 'ready' || change.state === 'running') {
+    if (!('end' in change)) {
       this.#scope.emit({ type: 'step-state', step: change.id as StepId, state: change.state });
       return;
     }

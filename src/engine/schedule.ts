@@ -6,7 +6,7 @@ import { SlotQueue } from './slot-queue.ts';
 export interface ScheduleNode<Id extends string = string> extends GraphNode<Id> {
   /** Nodes of one group share the group's limit. */
   readonly group?: string;
-  /** Runs when its needs are final, whatever became of them, also after a failure or a cancel. */
+  /** Runs when everything before it has ended, whatever became of it, also after a failure or a cancel. */
   readonly always?: boolean;
 }
 
@@ -88,7 +88,7 @@ class Scheduler<Id extends string, N extends ScheduleNode<Id>> {
   readonly #stop = new AbortController();
   readonly #never = new AbortController();
   readonly #finished = Promise.withResolvers<void>();
-  /** Nodes that got their end and whose dependents have not been told; a list, so that long chains do not recurse. */
+  /** Nodes with nothing before them left open, whose dependents have not been told of their end; a list, so that long chains do not recurse. */
   readonly #ended: Entry<Id, N>[] = [];
   #settling = false;
   #open: number;
@@ -168,7 +168,8 @@ class Scheduler<Id extends string, N extends ScheduleNode<Id>> {
     entry.phase = 'ended';
     entry.end = end;
     if (end.state === 'failed' || end.state === 'cancelled' || end.state === 'waiting') entry.root = { id: entry.node.id, state: end.state };
-    this.#ended.push(entry);
+    // A node may be blocked while another of its needs still runs; an `always` node behind it must not start beside that one.
+    if (entry.missing === 0) this.#ended.push(entry);
     this.#open -= 1;
     this.#options.onChange?.({ id: entry.node.id, state: end.state, end });
   }
@@ -187,6 +188,10 @@ class Scheduler<Id extends string, N extends ScheduleNode<Id>> {
   #needEnded(entry: Entry<Id, N>, need: Entry<Id, N>): void {
     entry.missing -= 1;
     if (need.root !== undefined && (entry.root === undefined || need.root.state === 'waiting')) entry.root = need.root;
+    if (entry.phase === 'ended') {
+      if (entry.missing === 0) this.#ended.push(entry);
+      return;
+    }
     const root = entry.root;
     // What waits for a person is not final: an `always` node behind it must run after the answer, not before.
     if (root !== undefined && (entry.node.always !== true || root.state === 'waiting')) this.#end(entry, blocked(root, true));

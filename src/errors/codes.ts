@@ -69,6 +69,7 @@ export const ERROR_CODES = {
   PROCESS_NOT_FOUND: { kind: 'precondition', meaning: 'an external command is not installed' },
   PROVISION_FAILED: { kind: 'step', meaning: 'the platform says that provisioning failed' },
   PRUNED_FIELDS: { kind: 'precondition', meaning: 'the server would drop or refuse fields of a spec' },
+  RELEASE_REFUSED: { kind: 'precondition', meaning: 'what a run has put aside may not be put back yet' },
   RUN_CHANGED: { kind: 'precondition', meaning: 'plan, runbook or step contracts differ from those the run started with' },
   RUN_LOCKED: { kind: 'locked', meaning: 'another run holds the cluster' },
   RUN_NOT_FOUND: { kind: 'usage', meaning: 'there is no such run in the state store' },

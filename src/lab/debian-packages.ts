@@ -11,12 +11,9 @@ export type DebianProgram = keyof typeof DEBIAN_PROGRAMS;
 /** Servers are here on Debian, where an ordinary user's PATH does not lead. */
 const MORE_FOLDERS = ['/usr/sbin', '/usr/local/sbin', '/sbin'];
 
-/** Absolute path of a program. Throws `PROCESS_NOT_FOUND` with the command that installs it. */
-export async function findProgram(name: DebianProgram): Promise<string> {
-  for (const folder of [...(process.env['PATH'] ?? '').split(delimiter), ...MORE_FOLDERS]) {
-    const path = join(folder, name);
-    if (folder !== '' && (await isExecutable(path))) return path;
-  }
+/** Absolute path of a program, looked for in PATH and in the folders of system programs. Throws `PROCESS_NOT_FOUND` with the command that installs it. */
+export async function findProgram(name: DebianProgram, folders: readonly string[] = searchPath()): Promise<string> {
+  for (const folder of folders) if (await isExecutable(join(folder, name))) return join(folder, name);
   throw new DrError({
     code: 'PROCESS_NOT_FOUND',
     message: `the program ${name} is not installed`,
@@ -46,6 +43,10 @@ export async function ensureDebianPackages(programs: readonly DebianProgram[], o
   await aptGet(['update'], options);
   await aptGet(['install', '--yes', '--no-install-recommends', ...packages], options);
   return packages;
+}
+
+function searchPath(): readonly string[] {
+  return [...(process.env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== ''), ...MORE_FOLDERS];
 }
 
 async function isInstalled(name: DebianProgram): Promise<boolean> {

@@ -10,6 +10,7 @@ import { DEFAULT_BEHAVIOUR, type LabBehaviour, type LabCluster, type LabConfig }
 import { createCluster } from './create-cluster.ts';
 import { writeJsonFile } from './json-file.ts';
 import { layoutOf } from './layout.ts';
+import { releaseLostSlots } from './lost-slots.ts';
 import type { LabOperation } from './progress.ts';
 import { describeDns, dnsSpec, prepareDns } from './servers/dns.ts';
 import { describeS3, ensureBuckets, prepareS3, s3Spec } from './servers/s3.ts';
@@ -43,6 +44,7 @@ export async function labUp(options: LabUpOptions): Promise<LabConfig> {
   return await withLabLock(options, async () => {
     const swept = await sweepOrphans(directory);
     if (swept > 0) onProgress?.({ part: 'orphans', state: 'stopped', note: `${swept} processes of an earlier command ended` });
+    await releaseLostSlots(directory, Date.now());
     const lab = (await findLab(directory)) ?? (await createLab(options));
     await provideBinaries(only, options);
     const has = (part: LabPart): boolean => only.includes(part);

@@ -55,7 +55,7 @@ const COMMIT_INPUT = 'commit';
 /** Reads plan and runbook. Throws one `INPUT_INVALID` with the faults of both. */
 export function loadRequest(request: Pick<RunRequest, 'plan' | 'runbook'>, catalogue: StepCatalogue<StepPorts>): LoadedRequest {
   const { plan, faults: planFaults } = readRecoveryPlan(request.plan);
-  const { runbook, faults } = validateRunbook(request.runbook, catalogue as StepCatalogue, plan === undefined ? {} : { plan });
+  const { runbook, faults } = validateRunbook(request.runbook, catalogue, plan === undefined ? {} : { plan });
   if (plan === undefined || runbook === undefined) throw faultsError([...planFaults, ...faults]);
   return { plan: { ...plan, values: anchorPaths(plan.values, request.plan.folder) }, runbook };
 }
@@ -67,7 +67,7 @@ export function loadRequest(request: Pick<RunRequest, 'plan' | 'runbook'>, catal
 export async function prepareRun(request: RunRequest, { catalogue, git, signal }: PrepareTools): Promise<PreparedRun> {
   const { plan, runbook } = loadRequest(request, catalogue);
   const inputs = await pinCommit({ ...request.inputs }, { plan, runbook }, { git, signal });
-  const graph = resolveRunbook({ runbook, plan, inputs, mode: request.mode, catalogue: catalogue as StepCatalogue });
+  const graph = resolveRunbook({ runbook, plan, inputs, mode: request.mode, catalogue });
   return { cluster: clusterOf(plan), plan, graph, sources: { plan: request.plan.file, planFolder: request.plan.folder, runbook: request.runbook.file, planDigest: plan.digest } };
 }
 

@@ -1,5 +1,5 @@
 import type { StepGraph } from '../engine/graph-types.ts';
-import { resumeRun } from '../engine/run.ts';
+import { resumeRun } from '../engine/resume-run.ts';
 import { type FrozenRun, readRun } from '../engine/run-files.ts';
 import type { RunEnvironment, RunResult } from '../engine/run-options.ts';
 import type { RunId } from '../model/ids.ts';

@@ -25,6 +25,15 @@ interface Chain {
 
 const MACROS = new Set(['map', 'filter', 'all', 'exists', 'exists_one']);
 
+/** Names that macros such as `map(x, …)` and `cel.bind(x, …)` bind in an expression. */
+export function boundNames(node: ASTNode): readonly string[] {
+  const inner = childrenOf(node).flatMap(boundNames);
+  if (node.op !== 'rcall') return inner;
+  const [name, , args] = node.args as [string, ASTNode, readonly ASTNode[]];
+  const [variable] = args;
+  return (MACROS.has(name) || name === 'bind') && variable?.op === 'id' ? [variable.args as string, ...inner] : inner;
+}
+
 /** Everything an expression reads, in no order. Variables that macros such as `map(x, …)` bind are left out. */
 export function referencesOf(ast: ASTNode): readonly Reference[] {
   return collect(ast, { tested: false, bound: new Set() });

@@ -1,8 +1,8 @@
-import type { StepCatalogue } from '../engine/step.ts';
 import type { JsonObject, JsonValue } from '../model/json.ts';
 import type { CelDeclaration, CelVariables } from './cel.ts';
 import { encodeStepId } from './cel-source.ts';
-import { type JsonSchema, outputSchemaOf, typesOf } from './json-schema.ts';
+import { type JsonSchema, typesOf } from './json-schema.ts';
+import type { KnownKinds } from './known-kinds.ts';
 import type { StepView } from './step-view.ts';
 
 const CEL_TYPES: Readonly<Record<string, string>> = { string: 'string', boolean: 'bool', integer: 'int', array: 'list<dyn>' };
@@ -14,15 +14,15 @@ export interface TypeSources {
   readonly plan: JsonSchema;
   readonly inputs: Readonly<Record<string, JsonObject>>;
   readonly views: readonly StepView[];
-  readonly catalogue: StepCatalogue;
+  readonly kinds: KnownKinds;
 }
 
 /** Declarations by which expressions are type-checked before a run. What may have several types, and every number, stays open (`dyn`). */
-export function celTypes({ plan, inputs, views, catalogue }: TypeSources): CelVariables {
+export function celTypes({ plan, inputs, views, kinds }: TypeSources): CelVariables {
   const inputTypes = Object.entries(inputs).map(([name, input]) => [name, INPUT_CEL_TYPES[String(input['type'])] ?? 'dyn']);
   const steps = views.flatMap(({ id, uses }) => {
-    const kind = uses === undefined ? undefined : catalogue.get(uses);
-    return id === undefined ? [] : [[encodeStepId(id), { outputs: kind === undefined ? 'dyn' : declare(outputSchemaOf(kind.outputs)) }]];
+    const known = kinds.get(uses);
+    return id === undefined ? [] : [[encodeStepId(id), { outputs: known === undefined ? 'dyn' : declare(known.outputs) }]];
   });
   return { plan: declare(plan), inputs: Object.fromEntries(inputTypes) as CelDeclaration, steps: Object.fromEntries(steps) as CelDeclaration };
 }

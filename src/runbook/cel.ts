@@ -1,8 +1,9 @@
 import { type ASTNode, Environment, EvaluationError, TypeError as CelTypeError, type ObjectSchema, Optional, ParseError } from '@marcbachmann/cel-js';
 import type { ExpressionScope } from '../engine/expression.ts';
 import type { JsonObject, JsonValue } from '../model/json.ts';
-import { type Reference, referencesOf } from './cel-references.ts';
+import { boundNames, type Reference, referencesOf } from './cel-references.ts';
 import { encodeStepId, encodeStepIds, widenHas } from './cel-source.ts';
+import { renderPath } from './faults.ts';
 
 /** The variables expressions may read, with the declaration of each: a CEL type or a schema of fields. */
 export interface CelVariables {
@@ -58,6 +59,8 @@ function compile(environment: Environment, source: string): CompiledCel | { read
   try {
     const encoded = encodeStepIds(source);
     const ast: ASTNode = environment.parse(encoded).ast;
+    const shadow = boundNames(ast).find((name) => name === 'item' || Object.hasOwn(UNTYPED, name));
+    if (shadow !== undefined) return { fault: `a macro variable may not be named ${shadow}, which stands for something else` };
     const references = referencesOf(ast);
     const program = environment.parse(widenHas(encoded, ast));
     return {
@@ -93,7 +96,7 @@ function evaluate(run: () => unknown, { references, scope }: Evaluation): CelRes
 
 function absentText({ root, path, firm }: Reference): string {
   if (root === 'steps') return `step ${path[0]} has no such output here: it was skipped, or has not succeeded; test it with has()`;
-  return `${[root, ...path.slice(0, firm)].join('.')} does not exist; test it with has() or select it with .?`;
+  return `${renderPath([root, ...path.slice(0, firm)])} does not exist; test it with has() or select it with .?`;
 }
 
 function isAbsent({ root, path, firm }: Reference, scope: ExpressionScope): boolean {

@@ -4,7 +4,7 @@ import { celTypes } from './cel-types.ts';
 import { type ReferenceWorld, referenceProblem } from './check-references.ts';
 import { type ExpressionSite, expressionSites } from './expression-sites.ts';
 import type { Fault } from './faults.ts';
-import { inputSchemaOf, schemaAt, typesOf } from './json-schema.ts';
+import { schemaAt, typesOf } from './json-schema.ts';
 import type { StepView } from './step-view.ts';
 import type { YamlSource } from './yaml-source.ts';
 
@@ -20,7 +20,7 @@ export interface ExpressionCheck {
 
 /** Faults of all expressions: syntax, what they read, and types as far as they are known before a run. */
 export function checkExpressions(check: ExpressionCheck): readonly Fault[] {
-  const typed = createCelCompiler(celTypes({ plan: check.world.planSchema, inputs: check.world.inputs, views: check.views, catalogue: check.world.catalogue }));
+  const typed = createCelCompiler(celTypes({ plan: check.world.planSchema, inputs: check.world.inputs, views: check.views, kinds: check.world.kinds }));
   return check.views.flatMap((view) => {
     const { sites, open } = expressionSites(view);
     const broken = open.map(({ path }) => check.source.faultAt(path, { message: 'opens ${{ and does not close it' }));
@@ -86,14 +86,14 @@ interface Fit {
 
 /** Says when the type of an expression is none that the step kind takes at its place. */
 function misfit(type: string, { site, compiled, check }: Fit): string | undefined {
-  const kind = site.step.uses === undefined ? undefined : check.world.catalogue.get(site.step.uses);
+  const kind = check.world.kinds.get(site.step.uses);
   const hasValue = check.planKnown && compiled.references.every((reference) => reference.root !== 'steps');
   if (kind === undefined || hasValue || !site.alone) return undefined;
-  const spot = schemaAt(inputSchemaOf(kind.with), site.path.slice(site.step.path.length + 1));
+  const spot = schemaAt(kind.with, site.path.slice(site.step.path.length + 1));
   const given = jsonTypesOf(type);
   if (spot.state !== 'closed' || given === undefined) return undefined;
   const taken = typesOf(spot.schemas);
-  return given.some((name) => taken.has(name)) ? undefined : `gives ${given[0]}, and ${kind.kind} takes ${[...taken].join(' or ')} here`;
+  return given.some((name) => taken.has(name)) ? undefined : `gives ${given[0]}, and ${kind.kind.kind} takes ${[...taken].join(' or ')} here`;
 }
 
 /** JSON Schema types of a CEL type; `undefined` when they are known only at run time. */

@@ -1,9 +1,9 @@
-import type { StepCatalogue } from '../engine/step.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { Reference } from './cel-references.ts';
 import type { ExpressionSite } from './expression-sites.ts';
 import { didYouMean, renderPath } from './faults.ts';
-import { type JsonSchema, outputSchemaOf, schemaAt } from './json-schema.ts';
+import { type JsonSchema, schemaAt } from './json-schema.ts';
+import type { KnownKinds } from './known-kinds.ts';
 import type { StepView } from './step-view.ts';
 
 /** What references are checked against. */
@@ -12,7 +12,7 @@ export interface ReferenceWorld {
   readonly inputs: Readonly<Record<string, JsonObject>>;
   readonly steps: ReadonlyMap<string, StepView>;
   readonly ancestors: ReadonlyMap<string, ReadonlySet<string>>;
-  readonly catalogue: StepCatalogue;
+  readonly kinds: KnownKinds;
 }
 
 /** What is wrong with one reference. */
@@ -70,13 +70,14 @@ function stepProblem({ reference, site, tests }: SitedReference, world: Referenc
   const target = world.steps.get(base);
   if (target === undefined) return { message: `there is no step "${base}"`, ...didYouMean(base, world.steps.keys()) };
   if (second !== undefined && second !== 'outputs') return { message: `steps.${first} has no "${second}"`, suggestion: `write steps.${first}.outputs.${second}` };
+  if (base === site.step.id) return { message: 'reads the outputs of its own step' };
   if (site.step.id !== undefined && world.ancestors.get(site.step.id)?.has(base) !== true) {
     return { message: `step "${base}" is not an ancestor of "${site.step.id}", so its outputs may not exist yet`, suggestion: `add "${base}" to its needs` };
   }
   if (target.forEach !== undefined && item === undefined) return { message: `step "${base}" is a forEach, whose items have the outputs`, suggestion: `name one: steps["${base}[ITEM]"].outputs` };
   if (target.forEach === undefined && item !== undefined) return { message: `step "${base}" has no items: it is no forEach` };
-  const kind = target.uses === undefined ? undefined : world.catalogue.get(target.uses);
-  const unknown = kind === undefined || rest.length === 0 ? undefined : schemaProblem(outputSchemaOf(kind.outputs), rest, `steps.${first}.outputs`);
+  const kind = world.kinds.get(target.uses);
+  const unknown = kind === undefined || rest.length === 0 ? undefined : schemaProblem(kind.outputs, rest, `steps.${first}.outputs`);
   if (unknown !== undefined) return unknown;
   const absence = reference.tested || reference.firm === 0 || isTested(reference, tests) ? undefined : mayBeAbsent(target, site.step);
   return absence === undefined ? undefined : { message: `step "${base}" ${absence}, so its outputs may be absent`, suggestion: `test them with has(steps.${first}.outputs…)` };

@@ -1,11 +1,11 @@
 import type { z } from 'zod';
 import type { Template } from '../engine/expression.ts';
-import type { AnyStepKind, StepCatalogue } from '../engine/step.ts';
 import type { JsonObject, JsonValue } from '../model/json.ts';
 import type { CelCompiler } from './cel.ts';
 import { isExpression, resolveTemplate, toTemplate } from './expressions.ts';
 import { type DocPath, didYouMean, type Fault, renderPath } from './faults.ts';
-import { inputSchemaOf, schemaAt } from './json-schema.ts';
+import { schemaAt } from './json-schema.ts';
+import type { KnownKind, KnownKinds } from './known-kinds.ts';
 import { earlyScope, isKnown, type KnownValues } from './known-values.ts';
 import type { StepView } from './step-view.ts';
 import { splitTemplate } from './template.ts';
@@ -14,7 +14,7 @@ import { zodFaults } from './zod-faults.ts';
 
 export interface WithCheck {
   readonly source: YamlSource;
-  readonly catalogue: StepCatalogue;
+  readonly kinds: KnownKinds;
   readonly compiler: CelCompiler;
   readonly known: KnownValues;
   /** Rendered paths of expressions that are wrong in themselves; they are not evaluated, so that no fault is listed twice. */
@@ -32,7 +32,7 @@ export interface Occurrence {
  * steps is left for the run, and so are rules between fields when one of the fields is not known yet.
  */
 export function checkWith({ view, item }: Occurrence, check: WithCheck): readonly Fault[] {
-  const kind = view.uses === undefined ? undefined : check.catalogue.get(view.uses);
+  const kind = check.kinds.get(view.uses);
   if (kind === undefined) return [];
   const base: DocPath = [...view.path, 'with'];
   const reserved = reservedKeys(view.with, base).map((path) => check.source.faultAt(path, { message: 'the key $expr is reserved', at: 'key' }));
@@ -97,8 +97,8 @@ interface Site {
 }
 
 /** Keys that the kind does not know, for kinds whose schema would drop them in silence; schemas that refuse them report them by themselves. */
-function unknownInputs(kind: AnyStepKind<unknown>, data: JsonObject, { source, base }: Site): readonly Fault[] {
-  const spot = schemaAt(inputSchemaOf(kind.with), []);
+function unknownInputs(kind: KnownKind, data: JsonObject, { source, base }: Site): readonly Fault[] {
+  const spot = schemaAt(kind.with, []);
   if (spot.state === 'open') return [];
   const isLoose = spot.state === 'closed' && spot.schemas.every((schema) => schema['additionalProperties'] === undefined);
   if (!isLoose) return [];
@@ -107,12 +107,12 @@ function unknownInputs(kind: AnyStepKind<unknown>, data: JsonObject, { source, b
     .map((key) => source.faultAt([...base, key], { message: `unknown key "${key}"`, ...didYouMean(key, spot.keys), at: 'key' }));
 }
 
-function schemaFaults(kind: AnyStepKind<unknown>, data: JsonObject, site: Site & { readonly filler: Filler }): readonly Fault[] {
-  const parsed = kind.with.safeParse(data);
+function schemaFaults(kind: KnownKind, data: JsonObject, site: Site & { readonly filler: Filler }): readonly Fault[] {
+  const parsed = kind.kind.with.safeParse(data);
   if (parsed.success) return [];
   const { filler, source, base } = site;
   const issues = parsed.error.issues.filter((issue) => !isOpen(issue, filler.holes));
-  return zodFaults({ source, base, data, schema: inputSchemaOf(kind.with), issues, origin: (path) => originOf(path, filler.evaluated) });
+  return zodFaults({ source, base, data, schema: kind.with, issues, origin: (path) => originOf(path, filler.evaluated) });
 }
 
 /** The expression whose value a path lies in. */

@@ -7,6 +7,7 @@ import { earlyCondition } from './condition.ts';
 import { expandStep } from './expand.ts';
 import { resolveTemplate, toTemplate } from './expressions.ts';
 import { resolveInputs } from './inputs.ts';
+import { knownKinds } from './known-kinds.ts';
 import { earlyScope } from './known-values.ts';
 import type { LoadedPlan } from './load-plan.ts';
 import type { RunbookStep } from './runbook.ts';
@@ -77,7 +78,7 @@ export function outlineRunbook({ runbook, catalogue, plan, inputs }: OutlineOpti
   const { source } = runbook;
   const { metadata, spec } = runbook.runbook;
   const { values, absent } = resolveInputs(inputViews(source.data), inputs);
-  const check: WithCheck = { source, catalogue, compiler: createCelCompiler(), known: { plan: plan?.values, inputs: values, absentInputs: absent }, broken: new Set() };
+  const check: WithCheck = { source, kinds: knownKinds(catalogue), compiler: createCelCompiler(), known: { plan: plan?.values, inputs: values, absentInputs: absent }, broken: new Set() };
   const ordered = inOrder(spec.steps);
   const numbers = new Map(ordered.map((step, index) => [step.id, index + 1]));
   const views = new Map(stepViews(source.data).map((view) => [view.id, view]));
@@ -128,7 +129,7 @@ interface StepParts {
 }
 
 function outlineStep(step: RunbookStep, { view, numbers, check }: StepParts): OutlineStep {
-  const kind = check.catalogue.get(step.uses);
+  const kind = check.kinds.get(step.uses)?.kind;
   const expansion = expandStep(view, check);
   const items = expansion?.items ?? [];
   return {

@@ -10,6 +10,7 @@ import { type ExpandedItem, expandStep } from './expand.ts';
 import { toTemplate } from './expressions.ts';
 import { faultsError } from './faults.ts';
 import { resolveInputs } from './inputs.ts';
+import { knownKinds } from './known-kinds.ts';
 import type { LoadedPlan } from './load-plan.ts';
 import type { RunbookStep, RunMode } from './runbook.ts';
 import { inputViews, type StepView, stepViews } from './step-view.ts';
@@ -35,7 +36,7 @@ export function resolveRunbook({ runbook, plan, inputs, mode, catalogue }: Resol
   if (reading.runbook === undefined) throw faultsError(reading.faults);
   const { metadata, spec } = reading.runbook.runbook;
   const { values, absent } = resolveInputs(inputViews(source.data), inputs);
-  const check: WithCheck = { source, catalogue, compiler: createCelCompiler(), known: { plan: plan.values, inputs: values, absentInputs: absent }, broken: new Set() };
+  const check: WithCheck = { source, kinds: knownKinds(catalogue), compiler: createCelCompiler(), known: { plan: plan.values, inputs: values, absentInputs: absent }, broken: new Set() };
   const views = stepViews(source.data);
   const expanded = spec.steps.map((step, index) => expand(step, { view: views[index] as StepView, check }));
   const ids = new Map(expanded.map(({ step, items }) => [step.id, items.map((item) => item.id)]));
@@ -69,7 +70,7 @@ interface NodeContext extends ExpandedStep {
 }
 
 function nodeOf(named: NamedItem, { step, view, ids, check, mode }: NodeContext): StepNode {
-  const kind = check.catalogue.get(step.uses) as AnyStepKind<unknown>;
+  const kind = check.kinds.get(step.uses)?.kind as AnyStepKind<unknown>;
   const all = (names: readonly string[]): readonly StepId[] => names.flatMap((name) => ids.get(name) ?? []);
   const condition = conditionOf(named, { view, check, step, mode });
   const group = groupOf(step, kind);

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { beside, duration, type Immutable, label, name, text } from '../model/plan/fields.ts';
+import { beside, duration, type Immutable, name, text } from '../model/plan/fields.ts';
 import { API_VERSION } from './recovery-plan.ts';
 
 /** Modes a run can have; `runIn` chooses among them. */
@@ -9,7 +9,9 @@ export type RunMode = (typeof RUN_MODES)[number];
 /** Types an input can be declared with. */
 export const INPUT_TYPES = ['string', 'number', 'boolean', 'list', 'object'] as const;
 
-const stepId = label.regex(/^[a-z]/, { error: 'must begin with a letter' });
+const stepId = z
+  .string()
+  .regex(/^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$/, { error: 'must be 1 to 63 lower-case letters, digits or "-", with a letter first and no "-" last' });
 
 const gate = z
   .strictObject({

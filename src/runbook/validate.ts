@@ -9,6 +9,7 @@ import { expandStep, occurrencesOf } from './expand.ts';
 import { type Fault, faultsError, sortFaults } from './faults.ts';
 import { resolveInputs } from './inputs.ts';
 import { inputSchemaOf, type JsonSchema } from './json-schema.ts';
+import { type KnownKinds, knownKinds } from './known-kinds.ts';
 import { type KnownValues, NOTHING_KNOWN } from './known-values.ts';
 import type { LoadedPlan } from './load-plan.ts';
 import { recoveryPlanSchema } from './recovery-plan.ts';
@@ -57,15 +58,16 @@ export function checkRunbook(source: YamlSource, catalogue: StepCatalogue, conte
   const declared = inputViews(source.data);
   const inputs = resolveInputs(declared, context.inputs);
   const compiler = createCelCompiler();
+  const kinds = knownKinds(catalogue);
   const known: KnownValues = { plan: context.plan?.values, inputs: inputs.values, absentInputs: inputs.absent };
-  const expressions = expressionFaults({ source, views, catalogue, compiler, declared, planKnown: known.plan !== undefined });
+  const expressions = expressionFaults({ source, views, kinds, compiler, declared, planKnown: known.plan !== undefined });
   const broken = new Set(expressions.map((fault) => fault.path));
   const faults = sortFaults([
     ...shape,
     ...inputs.problems.map(({ path, ...problem }) => source.faultAt(path, { ...problem, at: 'key' })),
     ...checkGraph({ source, views, catalogue }),
     ...expressions,
-    ...views.flatMap((view) => stepFaults(view, { source, catalogue, compiler, known, broken })),
+    ...views.flatMap((view) => stepFaults(view, { source, kinds, compiler, known, broken })),
   ]);
   return parsed.success && faults.length === 0 ? { runbook: { runbook: parsed.data, source }, faults: [] } : { faults };
 }
@@ -73,15 +75,15 @@ export function checkRunbook(source: YamlSource, catalogue: StepCatalogue, conte
 interface ExpressionParts {
   readonly source: YamlSource;
   readonly views: readonly StepView[];
-  readonly catalogue: StepCatalogue;
+  readonly kinds: KnownKinds;
   readonly compiler: CelCompiler;
   readonly declared: Readonly<Record<string, JsonObject>>;
   readonly planKnown: boolean;
 }
 
-function expressionFaults({ source, views, catalogue, compiler, declared, planKnown }: ExpressionParts): readonly Fault[] {
+function expressionFaults({ source, views, kinds, compiler, declared, planKnown }: ExpressionParts): readonly Fault[] {
   const steps = new Map(views.flatMap((view) => (view.id === undefined ? [] : [[view.id, view] as const])));
-  const world = { planSchema: planSpecSchema(), inputs: declared, steps, ancestors: ancestorsOf(views), catalogue };
+  const world = { planSchema: planSpecSchema(), inputs: declared, steps, ancestors: ancestorsOf(views), kinds };
   return checkExpressions({ source, views, world, compiler, planKnown });
 }
 
@@ -105,8 +107,8 @@ function stepFaults(view: StepView, check: WithCheck): readonly Fault[] {
 }
 
 /** A node is in one concurrency group: that of its kind, or the one `maxParallel` makes. */
-function limitFaults({ path, uses, maxParallel }: StepView, { source, catalogue }: WithCheck): readonly Fault[] {
-  const group = uses === undefined ? undefined : catalogue.get(uses)?.group;
+function limitFaults({ path, uses, maxParallel }: StepView, { source, kinds }: WithCheck): readonly Fault[] {
+  const group = kinds.get(uses)?.kind.group;
   if (group === undefined || maxParallel === undefined || maxParallel >= group.limit) return [];
   const message = `${uses} already runs at most ${group.limit} at a time, together with other steps; a lower limit for this step alone is not possible`;
   return [source.faultAt([...path, 'maxParallel'], { message, suggestion: 'remove maxParallel' })];

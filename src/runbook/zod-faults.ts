@@ -54,7 +54,10 @@ function issueFault(findings: ZodFindings, issue: Issue): Fault {
     const expected = issue.code === 'invalid_type' ? ` (${article(issue.expected)})` : '';
     return faultOf(findings, path, { message: `required key is missing${expected}` });
   }
-  if (issue.code === 'invalid_type') return faultOf(findings, path, { message: `must be ${article(issue.expected)}, is ${describe(value)}` });
+  if (issue.code === 'invalid_type') {
+    const isUnquoted = issue.expected === 'string' && (typeof value === 'number' || typeof value === 'boolean');
+    return faultOf(findings, path, { message: `must be ${article(issue.expected)}, is ${describe(value)}`, ...(isUnquoted ? { suggestion: 'put it into quotes' } : {}) });
+  }
   if (issue.code === 'invalid_value') {
     const options = issue.values.map(String);
     const hint = typeof value === 'string' ? didYouMean(value, options) : {};

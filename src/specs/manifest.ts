@@ -124,9 +124,10 @@ class ManifestReader {
     if (scope === 'Namespaced' && namespace === undefined) {
       this.#fault('namespace-missing', source, `${object.kind} is namespaced and names no namespace`, { ...subject, suggestion: 'write metadata.namespace' });
     }
-    if (scope === 'Cluster' && namespace !== undefined) {
-      const { namespace: ignored, ...metadata } = object.metadata;
-      this.#note('namespace-ignored', source, `${object.kind} is cluster-scoped: the namespace ${JSON.stringify(ignored)} is left out`, subject);
+    const { namespace: _written, ...metadata } = object.metadata;
+    if (namespace === undefined) return { ...object, metadata }; // An empty or null namespace is none.
+    if (scope === 'Cluster') {
+      this.#note('namespace-ignored', source, `${object.kind} is cluster-scoped: the namespace ${JSON.stringify(namespace)} is left out`, subject);
       return { ...object, metadata };
     }
     const refused = this.#profile.refusedNamespace?.(object);

@@ -7,7 +7,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isDrError } from '../../src/errors/dr-error.ts';
 import { clusterPorts, sharedPorts } from '../../src/lab/block.ts';
 import type { LabConfig } from '../../src/lab/config.ts';
-import { labStatus } from '../../src/lab/lab-status.ts';
+import { killS3 } from '../../src/lab/faults/s3-down.ts';
+import { labLogs, labStatus } from '../../src/lab/lab-status.ts';
 import { labUp } from '../../src/lab/lab-up.ts';
 import { stopServer } from '../../src/lab/supervise/stop-server.ts';
 import { readDnsUpdates, readS3Access } from './lab-logs.ts';
@@ -80,6 +81,21 @@ describe('the servers of a lab', { timeout: 120_000 }, () => {
     const { clusters } = await labStatus(world.operation);
     const files = [lab.s3.credentialsPath, lab.dns.tsigKeyPath, clusters[0]?.kubeconfigs.admin ?? '', clusters[0]?.pki.caKey ?? ''];
     for (const file of files) expect((await stat(file)).mode & 0o077, file).toBe(0);
+  });
+
+  it('show the ends of their logs, all or those of one', async () => {
+    const all = await labLogs({ ...world.operation, lines: 3 });
+    expect(all.map(({ id }) => id)).toEqual(Object.keys(await pidsOf()));
+    expect(all.find(({ id }) => id.endsWith('.controllers'))?.tail.split('\n')).toHaveLength(3);
+    expect((await labLogs({ ...world.operation, lines: 1, server: 'dns' })).map(({ id }) => id)).toEqual(['dns']);
+  });
+
+  it('survive the loss of S3 for a while', async () => {
+    const before = await pidsOf();
+    const from = performance.now();
+    await killS3({ ...world.operation, forMs: 500 });
+    expect(performance.now() - from).toBeGreaterThanOrEqual(500);
+    expect((await pidsOf())['s3']).not.toBe(before['s3']);
   });
 
   describe('S3', () => {

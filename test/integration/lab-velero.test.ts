@@ -59,7 +59,7 @@ describe('Velero in a lab', { timeout: 180_000 }, () => {
     return await live.until((all) => [...all.values()].find((one) => one.metadata.name === name && one.status?.['phase'] === phase), signal);
   };
 
-  it('a volume saved in one cluster comes back in another, byte for byte, on that cluster’s disks', async () => {
+  it('brings a volume saved in one cluster back in another, byte for byte, on that cluster’s disks; listens on loopback only; starts again when killed', async () => {
     const old = await createWithVelero('old', 'ReadWrite');
     const path = join(old.cluster.disksPath, 'pv-db');
     const bytes = randomBytes(300_000);
@@ -93,9 +93,7 @@ describe('Velero in a lab', { timeout: 180_000 }, () => {
     const requesters = new Set((await readS3Access(lab.s3.accessLogPath)).filter((entry) => entry.operation === 's3_PutObject').map((entry) => entry.requester));
     expect([...requesters]).toEqual(['velero']);
     await fresh.kube[Symbol.asyncDispose]();
-  });
 
-  it('listens on loopback only, and starts again when it is killed', async () => {
     const { servers, clusters } = await labStatus(world.operation);
     const cluster = clusters.at(-1);
     const { veleroMetrics, veleroProfiler } = cluster?.ports ?? { veleroMetrics: 0, veleroProfiler: 0 };

@@ -1,10 +1,7 @@
-import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import { DrError, isDrError } from '../../errors/dr-error.ts';
+import { DrError } from '../../errors/dr-error.ts';
 import { digestOf } from '../../model/digest.ts';
 import type { Git, GitSource } from '../../ports/git.ts';
+import { CommitCache } from './commit-cache.ts';
 import { gitRunner, type RunGit, withoutCredentials } from './git-command.ts';
 import { type CommitPlace, filesOf, treeListing } from './git-tree.ts';
 
@@ -12,16 +9,16 @@ const COMMIT = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/;
 const SHORT_COMMIT = /^[0-9a-f]{7,39}$/;
 
 export interface UserGitOptions {
-  /** Folder for bare copies, one per repository; made when needed. */
+  /** Folder for copies of commits; made when needed. */
   readonly cacheDir: string;
   /** Environment that git inherits. */
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-/** Reads repositories through the user's own git, into bare copies that serve later runs too when the remote is away. */
+/** Reads repositories through the user's own git, into copies that serve later runs too when the remote is away. */
 export function createGit({ cacheDir, env }: UserGitOptions): Git {
   const git = gitRunner(env);
-  const cache = new RepositoryCache(git, cacheDir);
+  const cache = new CommitCache(git, cacheDir);
   const place = async (source: GitSource & { readonly commit: string }, signal: AbortSignal): Promise<CommitPlace> => ({
     gitDir: await cache.holding(source.repository, { commit: source.commit, signal }),
     commit: source.commit,
@@ -41,7 +38,7 @@ export function createGit({ cacheDir, env }: UserGitOptions): Git {
 
 interface ResolveContext {
   readonly git: RunGit;
-  readonly cache: RepositoryCache;
+  readonly cache: CommitCache;
   readonly signal: AbortSignal;
 }
 
@@ -76,71 +73,4 @@ async function remoteCandidates({ repository, ref }: GitSource, { git, signal }:
 function refFailed({ repository, ref }: GitSource, why: string): DrError {
   const message = `cannot resolve "${ref}" of ${withoutCredentials(repository)}: ${why}`;
   return new DrError({ code: 'GIT_FAILED', message, suggestions: ['correct `specs.git.ref` in the plan'] });
-}
-
-/** Bare copies of repositories. Work on one repository goes one after the other, since git's locks do not wait. */
-class RepositoryCache {
-  readonly #git: RunGit;
-  readonly #folder: string;
-  readonly #turns = new Map<string, Promise<unknown>>();
-
-  constructor(git: RunGit, folder: string) {
-    this.#git = git;
-    this.#folder = folder;
-  }
-
-  /** Git directory that holds the commit with its files, fetched if it does not yet: first the commit alone, and everything if the server gives no single commits. */
-  async holding(repository: string, { commit, signal }: { readonly commit: string; readonly signal: AbortSignal }): Promise<string> {
-    return this.#inTurn(repository, async (gitDir) => {
-      if (await this.#has(commit, { gitDir, signal })) return gitDir;
-      try {
-        await this.#git({ args: ['fetch', '--quiet', '--no-tags', '--depth=1', '--', repository, commit], gitDir, signal });
-      } catch (error) {
-        if (!isDrError(error, 'GIT_FAILED') || signal.aborted) throw error;
-        await this.#fetchAll(repository, { gitDir, signal });
-      }
-      if (await this.#has(commit, { gitDir, signal })) return gitDir;
-      throw refFailed({ repository, ref: commit, paths: [] }, 'the remote does not have this commit');
-    }, signal);
-  }
-
-  /** The one commit that a shortened id means, or `undefined`. Needs all commits, so it fetches all. */
-  async expand(repository: string, { short, signal }: { readonly short: string; readonly signal: AbortSignal }): Promise<string | undefined> {
-    return this.#inTurn(repository, async (gitDir) => {
-      await this.#fetchAll(repository, { gitDir, signal });
-      try {
-        return (await this.#git({ args: ['rev-parse', '--verify', '--quiet', `${short}^{commit}`], gitDir, signal })).toString('utf8').trim();
-      } catch (error) {
-        if (isDrError(error, 'GIT_FAILED') && error.details['exitCode'] === 1) return undefined;
-        throw error;
-      }
-    }, signal);
-  }
-
-  async #fetchAll(repository: string, at: { readonly gitDir: string; readonly signal: AbortSignal }): Promise<void> {
-    // Single commits fetched before have no history; without this git would believe that it has it.
-    const deepen = existsSync(join(at.gitDir, 'shallow')) ? ['--unshallow'] : [];
-    await this.#git({ args: ['fetch', '--quiet', '--no-tags', '--prune', ...deepen, '--', repository, '+refs/*:refs/remote/*'], ...at });
-  }
-
-  async #has(commit: string, at: { readonly gitDir: string; readonly signal: AbortSignal }): Promise<boolean> {
-    const output = await this.#git({ args: ['cat-file', '--batch-check'], input: `${commit}^{tree}\n`, ...at });
-    return output.toString('utf8').includes(' tree ');
-  }
-
-  async #inTurn<T>(repository: string, work: (gitDir: string) => Promise<T>, signal: AbortSignal): Promise<T> {
-    const before = this.#turns.get(repository) ?? Promise.resolve();
-    const turn = before.then(async () => work(await this.#directory(repository, signal)));
-    // The next one goes on whether this one succeeds or not; its failure is its caller's.
-    this.#turns.set(repository, turn.catch(() => undefined));
-    return turn;
-  }
-
-  async #directory(repository: string, signal: AbortSignal): Promise<string> {
-    const gitDir = join(this.#folder, `${createHash('sha256').update(repository).digest('hex').slice(0, 16)}.git`);
-    await mkdir(this.#folder, { recursive: true, mode: 0o700 });
-    // Harmless when it is there.
-    await this.#git({ args: ['init', '--quiet', '--bare', gitDir], signal });
-    return gitDir;
-  }
 }

@@ -66,14 +66,23 @@ async function parse(source: KubeconfigSource, context: string | undefined): Pro
   const config = new client.KubeConfig();
   try {
     config.loadFromString(source.text);
-  } catch (cause) {
-    // The parser's message may quote the file, so it is not repeated.
-    throw invalid(`${source.origin} is not a kubeconfig: it cannot be parsed`, ['check that it is YAML of kind Config'], cause);
+  } catch {
+    // The parser's message quotes the file, secrets included: neither it nor the error itself goes any further.
+    throw invalid(`${source.origin} is not a kubeconfig: it cannot be parsed`, ['check that it is YAML of kind Config']);
   }
+  refuseIgnored(source);
   if (context !== undefined) config.setCurrentContext(context);
   requireUsable(config, source.origin);
   if (source.folder !== undefined) config.makePathsAbsolute(source.folder);
   return config;
+}
+
+/** Parameters of a user that client-node 2.0 passes over in silence, which would make us somebody else. */
+const IGNORED = ['as-groups', 'as-uid', 'as-user-extra'] as const;
+
+function refuseIgnored({ text, origin }: KubeconfigSource): void {
+  const found = IGNORED.filter((key) => new RegExp(`["']?\\b${key}["']?\\s*:`).test(text));
+  if (found.length > 0) throw invalid(`${origin} uses ${found.join(', ')}, which is not supported`, ['use a user that needs no impersonation of groups']);
 }
 
 function requireUsable(config: KubeConfig, origin: string): void {

@@ -38,11 +38,12 @@ async function run(command: ProcessCommand, options: HostProcessesOptions): Prom
     ...(command.cwd === undefined ? {} : { cwd: command.cwd }),
     ...(command.stdin === undefined ? { stdin: 'ignore' as const } : { input: text(command.stdin) }),
   });
-  const stopped = stopGroupOn(child.pid, AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]));
+  const limit = AbortSignal.timeout(timeoutMs);
+  const stopped = stopGroupOn(child.pid, AbortSignal.any([signal, limit]));
   if (command.onStderrLine !== undefined) forwardLines(child.stderr, command.onStderrLine);
   try {
     const result = await child;
-    if (result.failed) throw failure(command, result);
+    if (result.failed) throw failure(command, { result, timedOut: limit.aborted });
     return { stdout: result.stdout, stderr: result.stderr };
   } finally {
     stopped[Symbol.dispose]();
@@ -83,16 +84,14 @@ interface FailedResult {
   readonly code?: string | undefined;
   readonly stdout?: string;
   readonly stderr?: string;
-  readonly originalMessage?: string | undefined;
 }
 
-function failure(command: ProcessCommand, result: FailedResult): DrError {
+function failure(command: ProcessCommand, { result, timedOut }: { readonly result: FailedResult; readonly timedOut: boolean }): DrError {
   const name = `${command.file}${command.args.length === 0 ? '' : ` ${command.args.join(' ')}`}`;
   if (command.signal.aborted) return abortError(command.signal, name, 'PROCESS_FAILED');
   if (result.code === 'ENOENT' || result.code === 'EACCES') return notFound(command, result.code);
   const output = redacted(`${result.stdout ?? ''}${result.stderr ?? ''}`.trim().slice(-QUOTED), command);
-  // With neither an exit code nor a foreign signal it was our own time limit that ended it.
-  const how = result.exitCode === undefined ? `was ended by ${result.signal ?? result.originalMessage ?? 'its time limit'}` : `exited ${result.exitCode}`;
+  const how = timedOut ? `did not end within ${command.timeoutMs} ms` : result.exitCode === undefined ? `was ended by ${result.signal ?? 'a signal'}` : `exited ${result.exitCode}`;
   return new DrError({
     code: 'PROCESS_FAILED',
     message: `${name} ${how}${output === '' ? ' without output' : `: ${output}`}`,

@@ -4,8 +4,8 @@ import type { SecretFiles } from '../../ports/secret-files.ts';
 import { S3ObjectStore } from './s3-object-store.ts';
 import { parseSharedCredentials } from './shared-credentials.ts';
 
-/** Tries of one request, by the SDK: exponential from 100 ms with jitter, about 6 s in all. */
-const MAX_ATTEMPTS = 9;
+/** Tries of one request, by the SDK: waits double from 100 ms, each cut at random; 6 s on average and 13 s at most before it gives up. */
+const MAX_ATTEMPTS = 8;
 /** Signing needs a region; servers other than AWS do not care which. */
 const REGION_OF_OTHERS = 'us-east-1';
 

@@ -1,3 +1,4 @@
+import { isDrError } from '../../errors/dr-error.ts';
 import type { KubeObject, ResourceType } from '../../model/kube-object.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Caches } from './caches.ts';
@@ -29,8 +30,12 @@ export interface ControllerRuntime {
   readonly retryMs: number;
   readonly log: (line: string) => void;
   readonly signal: AbortSignal;
+  /** How much longer nothing is to be reconciled: a fault. */
+  readonly pausedForMs?: () => number;
 }
 
+/** Wait after a conflict with another writer: the object is read anew. */
+const CONFLICT_RETRY_MS = 200;
 /** Keys worked on at once by one controller. One key is never worked on twice at once. */
 const CONCURRENCY = 4;
 
@@ -64,6 +69,7 @@ async function work(controller: Controller, queue: WorkQueue, runtime: Controlle
       if (signal.aborted) return;
       throw error;
     }
+    await runtime.clock.sleep(runtime.pausedForMs?.() ?? 0, signal).catch(() => undefined);
     const requeue = await attempt(controller, key, runtime);
     queue.done(key);
     if (requeue !== undefined) queue.addAfter(key, requeue);
@@ -75,6 +81,7 @@ async function attempt(controller: Controller, key: string, runtime: ControllerR
     return await controller.reconcile(key, runtime.signal);
   } catch (error) {
     if (runtime.signal.aborted) return undefined;
+    if (isDrError(error, 'KUBE_CONFLICT')) return CONFLICT_RETRY_MS;
     runtime.log(`${controller.name}: ${key}: ${error instanceof Error ? error.message : String(error)}`);
     return runtime.retryMs;
   }

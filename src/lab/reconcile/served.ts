@@ -2,7 +2,7 @@ import type { ResourceType } from '../../model/kube-object.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { KubeCluster } from '../../ports/kube-cluster.ts';
 
-const POLL_MS = 500;
+const POLL_MS = 200;
 
 /** Waits until the API server serves all these types; false when the signal aborted first. */
 export async function untilServed(
@@ -15,7 +15,9 @@ export async function untilServed(
   while (!signal.aborted) {
     for (const type of missing) {
       const served = await kube.resource(type, signal).catch(() => undefined);
-      if (served !== undefined) missing.delete(type);
+      // Each miss is a request: those that come after wait for the first.
+      if (served === undefined) break;
+      missing.delete(type);
     }
     if (missing.size === 0) return true;
     await clock.sleep(POLL_MS, signal).catch(() => undefined);

@@ -25,14 +25,14 @@ export interface LabProcess extends ProcessFacts {
 
 const PAGE_BYTES = 4096;
 
-/** Facts of a process, `undefined` when it has ended (a zombie has). */
+/** Facts of a process, `undefined` when it has ended, its files and sockets closed. */
 export function findProcess(pid: number): ProcessFacts | undefined {
   const stat = readProc(pid, 'stat');
   if (stat === undefined) return undefined;
   // The command name is in parentheses and may itself hold blanks and parentheses.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const [state, , group] = fields;
-  if (state === undefined || group === undefined || state === 'Z' || state === 'X') return undefined;
+  if (state === undefined || group === undefined || state === 'X' || (state === 'Z' && !hasThreads(pid))) return undefined;
   return { pid, group: Number(group), startTime: fields[19] ?? '', rssBytes: Number(fields[21] ?? 0) * PAGE_BYTES };
 }
 
@@ -61,6 +61,15 @@ export function ageMs(facts: ProcessFacts): number {
   const uptimeSeconds = Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]);
   // USER_HZ is 100 on every Linux architecture Node runs on (proc(5), sysconf(_SC_CLK_TCK)).
   return uptimeSeconds * 1_000 - Number(facts.startTime) * 10;
+}
+
+/** A killed process of many threads may be a zombie by its first thread while others still hold its sockets open. */
+function hasThreads(pid: number): boolean {
+  try {
+    return readdirSync(`/proc/${pid}/task`).length > 1;
+  } catch {
+    return false;
+  }
 }
 
 function variable(environment: string, name: string): string | undefined {

@@ -32,24 +32,43 @@ interface Launch {
  * when aborted, and leaves a server that is still starting: the next command adopts it.
  */
 export async function startServer(spec: ServerSpec, operation: LabOperation): Promise<ServerRecord> {
-  const { directory, signal, onProgress } = operation;
-  const from = performance.now();
-  signal.throwIfAborted();
+  const { directory, signal } = operation;
   // Two commands may want the same server at once; the second must see the first one's record.
   const lock = { path: join(layoutOf(directory).run, `${spec.id}.starting`), signal, onWait: () => undefined };
-  const launch = await withLock(lock, async () => await adoptOrSpawn(spec, directory));
-  const adopted = launch.child === undefined;
-  onProgress?.({ part: spec.id, state: adopted ? 'adopted' : 'starting' });
+  for (;;) {
+    signal.throwIfAborted();
+    const launch = await withLock(lock, async () => await adoptOrSpawn(spec, directory));
+    const isReady = launch.child === undefined ? await adopt(spec, launch, operation) : await awaitStart(spec, launch, operation);
+    if (isReady) return launch.record;
+  }
+}
+
+/** Waits for a server that somebody else has started. Returns false when it ends meanwhile: it may have been dying when we found it. */
+async function adopt(spec: ServerSpec, launch: Launch, { signal, onProgress }: LabOperation): Promise<boolean> {
+  const ended = await waitReady(spec, launch, { signal, ended: () => (processOf(launch.record) === undefined ? 'while we waited' : undefined) });
+  if (ended === undefined) onProgress?.({ part: spec.id, state: 'adopted' });
+  return ended === undefined;
+}
+
+/** Waits for a server that we have started. */
+async function awaitStart(spec: ServerSpec, launch: Launch, { directory, signal, onProgress }: LabOperation): Promise<true> {
+  const from = performance.now();
+  let end: string | undefined;
+  launch.child?.once('exit', (code, by) => {
+    end = by === null ? `with exit code ${code}` : `by ${by}`;
+  });
+  onProgress?.({ part: spec.id, state: 'starting' });
   try {
-    await waitReady(spec, launch, signal);
+    const ended = await waitReady(spec, launch, { signal, ended: () => end });
+    if (ended !== undefined) throw await serverError(spec, launch, `ended ${ended}`);
   } catch (error) {
-    if (!signal.aborted && !adopted) await stopServer({ directory, id: spec.id, force: true });
+    if (!signal.aborted) await stopServer({ directory, id: spec.id, force: true });
     throw error;
   } finally {
     launch.child?.removeAllListeners();
   }
-  if (!adopted) onProgress?.({ part: spec.id, state: 'ready', elapsedMs: performance.now() - from });
-  return launch.record;
+  onProgress?.({ part: spec.id, state: 'ready', elapsedMs: performance.now() - from });
+  return true;
 }
 
 async function adoptOrSpawn(spec: ServerSpec, labDirectory: string): Promise<Launch> {
@@ -97,21 +116,18 @@ async function pidOf(child: ChildProcess, spec: ServerSpec): Promise<number> {
   throw new DrError({ code: 'LAB_SERVER_FAILED', message: `${spec.id} cannot be started: ${spec.file}: ${cause instanceof Error ? cause.message : String(cause)}`, cause });
 }
 
-async function waitReady(spec: ServerSpec, launch: Launch, signal: AbortSignal): Promise<void> {
+/** Asks a server until it is ready. Returns how it ended, if it did; throws when it takes too long. */
+async function waitReady(spec: ServerSpec, launch: Launch, { signal, ended }: { readonly signal: AbortSignal; readonly ended: () => string | undefined }): Promise<string | undefined> {
   const deadline = performance.now() + spec.readyTimeoutMs;
-  let ended: string | undefined;
-  launch.child?.once('exit', (code, by) => {
-    ended = by === null ? `with exit code ${code}` : `by ${by}`;
-  });
-  while (ended === undefined) {
+  for (;;) {
     signal.throwIfAborted();
+    const end = ended();
+    if (end !== undefined) return end;
     const probe = AbortSignal.any([signal, AbortSignal.timeout(PROBE_TIMEOUT_MS)]);
-    if (await spec.isReady(probe).catch(() => false)) return;
+    if (await spec.isReady(probe).catch(() => false)) return undefined;
     if (performance.now() > deadline) throw await serverError(spec, launch, `was not ready within ${spec.readyTimeoutMs / 1_000} s`);
     await sleep(POLL_MS, undefined, { signal });
-    if (launch.child === undefined && processOf(launch.record) === undefined) ended = 'while we waited';
   }
-  throw await serverError(spec, launch, `ended ${ended}`);
 }
 
 async function serverError(spec: ServerSpec, launch: Launch, what: string): Promise<DrError> {

@@ -43,10 +43,10 @@ export async function stopServer(options: StopOptions): Promise<void> {
   onProgress?.({ part: id, state: 'stopped', elapsedMs: performance.now() - from });
 }
 
-/** Kills the processes a search finds, and searches again until it finds none. */
+/** Kills the processes a search finds, and searches again until it finds none. Never this process, should it be part of the lab itself. */
 export async function killAll(search: () => readonly LabProcess[]): Promise<void> {
   for (let round = 0; round < KILL_ROUNDS; round += 1) {
-    const found = search();
+    const found = search().filter((one) => one.pid !== process.pid);
     if (found.length === 0) return;
     signalAll(found, 'SIGKILL');
     await waitGone(found);

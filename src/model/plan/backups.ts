@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { httpUrl, type Immutable, label, name, secretRef, text } from './fields.ts';
 
-const VALUES = z.record(text, z.string({ error: 'must be text: quote it' }));
+const VALUES = z.record(text, z.string());
 
 /** One place that holds recovery points. */
 export const planBackup = z.strictObject({

@@ -3,7 +3,7 @@ import type { JsonObject } from '../../../model/json.ts';
 import type { LabCluster } from '../../config.ts';
 import { readJsonFile } from '../../json-file.ts';
 import { pairPaths } from '../../pki/cluster-pki.ts';
-import { type ControlRequest, startControlServer } from '../../reconcile/control-server.ts';
+import { type ControlAnswer, type ControlRequest, startControlServer } from '../../reconcile/control-server.ts';
 import { startApiProxy } from './api-proxy.ts';
 import { FaultState } from './fault-state.ts';
 import { startLatencyProxy } from './latency-proxy.ts';
@@ -21,7 +21,11 @@ async function main(): Promise<void> {
   const { ports } = cluster;
   await startApiProxy({ port: ports.faultProxy, target: ports.apiserver, ca, cert, key, faults });
   await startLatencyProxy({ port: ports.latencyProxy, target: ports.apiserver, delayMs: () => faults.latencyMs });
-  await startControlServer({ port: ports.faultControl, isReady: () => true, handle: async (request) => control(faults, request) });
+  await startControlServer({ port: ports.faultControl, isReady: () => true, handle: async (request) => answer(control(faults, request)) });
+}
+
+function answer(body: JsonObject | undefined): ControlAnswer | undefined {
+  return body === undefined ? undefined : { body };
 }
 
 function control(faults: FaultState, { path, body }: ControlRequest): JsonObject | undefined {

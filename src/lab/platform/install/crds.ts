@@ -1,10 +1,11 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import yaml from 'js-yaml';
-import type { KubeObject } from '../../../model/kube-object.ts';
-import type { KubeCluster } from '../../../ports/kube-cluster.ts';
+import { load } from 'js-yaml';
+import type { KubeObject, ResourceType } from '../../../model/kube-object.ts';
 import type { LabConfig } from '../../config.ts';
+import { untilServed } from '../../reconcile/served.ts';
+import type { PlatformContext } from '../context.ts';
 
 const MANAGER = 'lattice-operator';
 /** The same folder from `src/` and, once compiled, from `dist/`. */
@@ -19,13 +20,19 @@ export async function readCrds(schema: LabConfig['behaviour']['schema']): Promis
   return [...current.filter((crd) => !replaced.has(crd.metadata.name)), ...seed];
 }
 
-/** Installs the definitions as the operator does at each start: forced server-side apply (F5). */
-export async function installCrds(kube: KubeCluster, crds: readonly KubeObject[], signal: AbortSignal): Promise<void> {
+/** Installs definitions as the operator does at each start, by forced server-side apply (F5), and waits until they are served. */
+export async function installCrds(crds: readonly KubeObject[], { kube, clock }: Pick<PlatformContext, 'kube' | 'clock'>, signal: AbortSignal): Promise<void> {
   await Promise.all(crds.map(async (crd) => await kube.apply(crd, { fieldManager: MANAGER, force: true, signal })));
+  await untilServed(crds.flatMap(servedTypes), kube, { clock, signal });
+}
+
+function servedTypes(crd: KubeObject): readonly ResourceType[] {
+  const spec = crd.spec as unknown as { readonly group: string; readonly names: { readonly kind: string }; readonly versions: readonly { readonly name: string; readonly served: boolean }[] };
+  return spec.versions.filter((version) => version.served).map((version) => ({ apiVersion: `${spec.group}/${version.name}`, kind: spec.names.kind }));
 }
 
 async function readFolder(name: string): Promise<readonly KubeObject[]> {
   const folder = join(CRD_FOLDER, name);
   const files = (await readdir(folder)).filter((file) => file.endsWith('.yaml')).sort();
-  return Promise.all(files.map(async (file) => yaml.load(await readFile(join(folder, file), 'utf8')) as KubeObject));
+  return Promise.all(files.map(async (file) => load(await readFile(join(folder, file), 'utf8')) as KubeObject));
 }

@@ -9,19 +9,6 @@ import { withLimit } from '../../wait.ts';
 import { type Child, childFacts, openChild, saveKubeconfig } from '../child.ts';
 import type { ProvisionCtx as Ctx, ProvisionOutputs, Provisioner, ProvisionWriteCtx as WriteCtx } from './provisioner.ts';
 
-const withSchema = z.object({
-  cluster: planCluster,
-  specs: planSpecs,
-  commit: z.string(),
-  /** The operator's own limits are 60 min for machines and 30 min for the pivot (lattice-cluster/src/phases). */
-  timeout: duration.default(95 * 60_000),
-});
-type W = z.output<typeof withSchema>;
-type Ctx = ReadContext<W, StepPorts>;
-type WriteCtx = StepContext<W, StepPorts>;
-
-const outputs = z.object({ kubeconfig: z.string(), server: z.string(), clusterUid: z.string(), version: z.string() });
-type Outputs = z.output<typeof outputs>;
 
 /** Phases in which the parent has handed the cluster over. The phase alone proves nothing: see `childFacts`. */
 const HANDED_OVER: ReadonlySet<string> = new Set(['Pivoted', 'Ready']);

@@ -1,0 +1,61 @@
+import type { LostItem, PersonItem, ReportedStep, RunReport } from '../operations/run-report.ts';
+import { formatDuration } from '../model/duration.ts';
+import { rtoLine } from './rto-table.ts';
+import { markdownTable } from './text-table.ts';
+
+/** Writes the report of a run as Markdown, for the ticket and the post-mortem. */
+export function runReportMarkdown(report: RunReport): string {
+  const sections: readonly (readonly [string, string])[] = [
+    ['Recovery time', `${rtoLine(report.rto)}\n\n${phaseTable(report)}`],
+    ['Steps', stepTable(report.steps)],
+    ['Automatic', bullets(report.automatic, 'nothing was automatic')],
+    ['What needed or needs a person', bullets(report.people.map(personText), 'nothing')],
+    ['What is lost', bullets(report.lost.map(lostText), 'nothing is known to be lost')],
+    ['Holds', bullets(report.holds.map((hold) => `${hold.subject}; may be released when ${hold.releaseWhen}`), 'nothing is put aside any more')],
+    ['Released', bullets(report.released.map(({ hold, releasedAt, releasedBy }) => `${hold.subject}, at ${releasedAt ?? '?'} by ${releasedBy ?? '?'}`), 'nothing')],
+  ];
+  return `# Run ${report.run}\n\n${heading(report)}\n${sections.map(([title, text]) => `## ${title}\n\n${text}\n`).join('\n')}`;
+}
+
+function heading(report: RunReport): string {
+  return markdownTable([
+    ['Cluster', report.cluster],
+    ['State', report.state],
+    ['Runbook', `${report.runbook} (${report.mode})`],
+    ['Started', report.startedAt],
+    ['Ended', report.endedAt ?? 'not yet'],
+    ['Resumed', `${report.resumes} times`],
+    ...Object.entries(report.inputs).map(([name, value]) => [`Input ${name}`, typeof value === 'string' ? value : JSON.stringify(value)]),
+    ['Tool', report.tool],
+    ['State store', report.location],
+  ]);
+}
+
+function phaseTable({ phases }: RunReport): string {
+  const rows = phases.map(({ phase, state, steps, startMs, elapsedMs }) => [phase, state, String(steps), timeText(startMs), timeText(elapsedMs)]);
+  return markdownTable([['Phase', 'State', 'Steps', 'After', 'Took'], ...rows]);
+}
+
+function stepTable(steps: readonly ReportedStep[]): string {
+  const rows = steps.map((step) => [step.id, step.attested ? 'attested' : step.state, timeText(step.elapsedMs), String(step.tries), step.reason ?? step.summary]);
+  return markdownTable([['Step', 'State', 'Took', 'Tries', 'What'], ...rows]);
+}
+
+/** One thing that a person did or has to do. */
+export function personText({ what, who, at, state }: PersonItem): string {
+  const by = who === undefined ? '' : ` (${who}${at === undefined ? '' : `, ${at}`})`;
+  return `${state === 'open' ? 'open: ' : ''}${what}${by}`;
+}
+
+/** One thing that did not come back, and how much of it. */
+export function lostText({ what, why, minutes }: LostItem): string {
+  return `${what}: ${why}${minutes === undefined ? '' : `, at most ${minutes} minutes before the run began`}`;
+}
+
+function bullets(items: readonly string[], none: string): string {
+  return items.length === 0 ? `${none}\n` : items.map((item) => `- ${item}\n`).join('');
+}
+
+function timeText(ms: number | undefined): string {
+  return ms === undefined ? '' : formatDuration(ms);
+}

@@ -1,0 +1,114 @@
+import { describe, expect, it } from 'vitest';
+import { isDrError } from '../../../src/errors/dr-error.ts';
+import { loadRecoveryPlan, readRecoveryPlan } from '../../../src/runbook/load-plan.ts';
+import { fileOf, fullPlan, usEast } from './fixtures.ts';
+import { expectMarked } from './marked-faults.ts';
+
+/** `spec` of a valid plan, one section a line, so that a case can put its own in place of one. */
+const SECTIONS: Readonly<Record<string, string>> = {
+  cluster: '{ name: c, parent: { kubeconfig: { env: K } } }',
+  specs: '{ git: { repository: r, ref: main } }',
+  objectives: '{ rto: 40m, rpo: 1h }',
+};
+
+const CASES: Readonly<Record<string, readonly (readonly [string, string])[]>> = {
+  'misspelt required key': [
+    ['specs', '{ git: { repositry: r, ref: main } } #! unknown key "repositry" (did you mean "repository"?)'],
+    ['objectives', '{ rtoo: 40m, rpo: 1h } #! spec.objectives.rtoo: unknown key "rtoo" (did you mean "rto"?)'],
+    ['cluster', '{ nam: c, parent: { kubeconfig: { env: K } } } #! unknown key "nam" (did you mean "name"?)'],
+    ['health', '[{ name: a, ulr: "http://x/", expect: { status: 200 } }] #! spec.health[0].ulr: unknown key "ulr" (did you mean "url"?)'],
+  ],
+  'unknown key': [
+    ['cluster', '{ name: c, parnt: { kubeconfig: { env: K } } } #! unknown key "parnt" (did you mean "parent"?) && provisioner lattice needs parent beside it'],
+    ['nonsense', '1 #! spec.nonsense: unknown key "nonsense" (known here: cluster, specs'],
+    ['backups', '[{ store: s, bucket: b, regoin: x }] #! unknown key "regoin" (did you mean "region"?)'],
+    ['dns', '{ records: [], server: [] } #! unknown key "server" (did you mean "servers"?)'],
+  ],
+  'missing key': [
+    ['specs', '{ git: { repository: r } } #! spec.specs.git.ref: required key is missing (text)'],
+    ['objectives', '{} #! rto: required key is missing && rpo: required key is missing'],
+    ['backups', '[{ store: s }] #! spec.backups[0].bucket: required key is missing'],
+    ['dns', '{ records: [{ name: n, type: A }] } #! spec.dns.records[0].owner: required key is missing'],
+  ],
+  'wrong type or value': [
+    ['objectives', '{ rto: 40, rpo: 1 hour } #! rto: must be text, is 40 && rpo: "1 hour" is not a duration'],
+    ['cluster', '{ name: Not_A_Label, parent: { kubeconfig: { env: K } } } #! must be 1 to 63 lower-case letters'],
+    ['specs', '{ git: { repository: r, ref: main, paths: x }, profile: latice } #! paths: must be a list, is "x" && did you mean "lattice"?'],
+    ['health', '[{ name: a, url: "ftp://x", expect: { status: 99 } }] #! must be an http or https URL && too small'],
+    ['health', '[{ name: a, url: "http://x", expect: {} }] #! must expect at least one of status, bodyDigest and bodyContains'],
+    ['backups', '[{ store: s, bucket: b, volumeSnapshotLocation: { provider: aws, config: { n: 1 } } }] #! must be text, is 1 (put it into quotes)'],
+    ['approvers', '[] #! must name at least one person'],
+  ],
+  'one of several': [
+    ['cluster', '{ name: c, parent: { kubeconfig: { env: K, file: f } } } #! must have exactly one of env'],
+    ['cluster', '{ name: c, parent: { kubeconfig: {} } } #! must have exactly one of env'],
+    ['secrets', '[{ groups: [g], from: { age: f } }] #! spec.secrets[0].from.identity: required key is missing'],
+    ['secrets', '[{ groups: [g], from: { age: f, comand: [x], identity: { env: K } } }] #! unknown key "comand"'],
+    ['state', '{ s3: { bukcet: b } } #! unknown key "bukcet" (did you mean "bucket"?)'],
+    ['state', 'here #! must have exactly one of folder and s3'],
+  ],
+  'rules between fields': [
+    ['cluster', '{ name: c, provisioner: existing, parent: { kubeconfig: { env: K } } } #! provisioner existing needs existing beside it'],
+    ['cluster', '{ name: c, provisioner: command } #! provisioner command needs command beside it'],
+    ['cluster', '{ name: 7 } #! name: must be text, is 7 && provisioner lattice needs parent beside it'],
+    ['dns', '{ records: [{ name: n, type: A, owner: lattice-dr, server: ns1 }] } #! "ns1" is not declared under dns.servers, which is empty'],
+    ['dns', '{ records: [{ name: n, type: A, owner: lattice-dr }] } #! owner lattice-dr needs server'],
+    ['dns', '{ records: [{ name: n, type: A, owner: manual }, { name: n, type: A, owner: manual }] } #! "n A" is listed twice'],
+    ['health', '[{ name: a, url: "http://x", expect: { status: 200 } }, { name: a, url: "http://y", expect: { status: 200 } }] #! "a" is listed twice'],
+  ],
+};
+
+function planText(section: string, yaml: string): string {
+  const spec = Object.entries({ ...SECTIONS, [section]: yaml }).map(([name, value]) => `  ${name}: ${value}`);
+  return ['apiVersion: dr.lattice.dev/v1alpha1', 'kind: RecoveryPlan', 'metadata: { name: p }', 'spec:', ...spec, ''].join('\n');
+}
+
+describe('faults of a plan', () => {
+  for (const [name, cases] of Object.entries(CASES)) {
+    it.each(cases)(`${name}: %s: %s`, (section, yaml) => {
+      const source = { file: 'p.yaml', text: planText(section, yaml) };
+      expectMarked(source, readRecoveryPlan(source).faults);
+    });
+    it(`${name}: at least four cases`, () => expect(cases.length).toBeGreaterThanOrEqual(4));
+  }
+
+  it('are none in the plan the cases begin with', () => {
+    expect(readRecoveryPlan({ file: 'p.yaml', text: planText('health', '[]') }).faults).toEqual([]);
+  });
+
+  it('are thrown as one INPUT_INVALID', () => {
+    try {
+      loadRecoveryPlan({ file: 'p.yaml', text: planText('objectives', '{}') });
+      expect.unreachable();
+    } catch (error) {
+      expect(isDrError(error, 'INPUT_INVALID') && error.details['faults']).toHaveLength(2);
+    }
+  });
+
+  it('are those of a runbook given by mistake', () => {
+    const { faults } = readRecoveryPlan(fileOf('runbooks/rebuild.yaml'));
+    expect(faults.map((fault) => fault.message)).toContain('"Runbook" is not RecoveryPlan');
+  });
+});
+
+describe('a valid plan', () => {
+  it('has durations in milliseconds, and as text for expressions', () => {
+    const { plan, values } = fullPlan();
+    expect(plan.spec.objectives).toEqual({ rto: 3_600_000, rpo: 900_000, volumes: [{ pvc: 'shop/orders', rpo: 300_000, owner: 'orders team' }] });
+    expect(values['objectives']).toEqual({ rto: '1h', rpo: '15m', volumes: [{ pvc: 'shop/orders', rpo: '5m', owner: 'orders team' }] });
+  });
+
+  it('has its defaults in both', () => {
+    const { plan, values } = usEast();
+    expect(plan.spec.cluster.provisioner).toBe('lattice');
+    expect(values).toMatchObject({ cluster: { provisioner: 'lattice' }, dns: { servers: [{ port: 53 }] } });
+  });
+
+  it('has a digest of its content, not of its formatting', () => {
+    const file = fileOf('test/fixtures/plans/us-east.yaml');
+    const spaced = loadRecoveryPlan({ ...file, text: `# a comment\n${file.text.replace('rto: 40m', 'rto:   40m')}` });
+    const other = loadRecoveryPlan({ ...file, text: file.text.replace('rto: 40m', 'rto: 41m') });
+    expect(spaced.digest).toBe(usEast().digest);
+    expect(other.digest).not.toBe(usEast().digest);
+  });
+});

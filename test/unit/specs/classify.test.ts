@@ -1,0 +1,147 @@
+import { describe, expect, it } from 'vitest';
+import type { KubeObject } from '../../../src/model/kube-object.ts';
+import { classify, dispositionOf } from '../../../src/specs/classify.ts';
+import { KUBERNETES_PROFILE } from '../../../src/specs/profiles/kubernetes.ts';
+import { LATTICE_PROFILE } from '../../../src/specs/profiles/lattice.ts';
+import { apps, classified, core, lattice, manifest, service } from './objects.ts';
+
+const OPTIONS = { profile: LATTICE_PROFILE, cluster: 'workload', hasParent: true };
+
+function actionOf(object: KubeObject): string {
+  const disposition = dispositionOf(object, OPTIONS);
+  return 'hold' in disposition ? `${disposition.action} ${disposition.hold}` : disposition.action;
+}
+
+function withMetadata(object: KubeObject, metadata: object): KubeObject {
+  return { ...object, metadata: { ...object.metadata, ...metadata } };
+}
+
+const OWNER = { apiVersion: 'lattice.dev/v1alpha1', kind: 'LatticeService', name: 'cart', uid: 'u', controller: true };
+
+describe('what becomes of each kind on a Lattice cluster', () => {
+  it.each([
+    ['a service', service('shop/cart'), 'apply'],
+    ['a cron job', lattice('LatticeJob', 'nightly', { schedule: '0 2 * * *' }, 'shop'), 'apply'],
+    ['a job that runs once', lattice('LatticeJob', 'migrate', {}, 'shop'), 'skip'],
+    ['a DNSProvider', lattice('DNSProvider', 'main'), 'hold dns-provider'],
+    ['its own LatticeCluster', lattice('LatticeCluster', 'workload', {}, ''), 'own-cluster'],
+    ['a child LatticeCluster', lattice('LatticeCluster', 'child', {}, ''), 'hold child-cluster'],
+    ['a cluster backup', lattice('LatticeClusterBackup', 'daily'), 'apply-held backup-schedule'],
+    ['a paused cluster backup', lattice('LatticeClusterBackup', 'daily', { paused: true }), 'apply'],
+    ['a restore', lattice('LatticeRestore', 'old'), 'skip'],
+    ['cluster routes', lattice('LatticeClusterRoutes', 'child', {}, ''), 'skip'],
+    ['an Install', lattice('VeleroInstall', 'default', {}, ''), 'skip'],
+    ['an inherited policy', withMetadata(lattice('CedarPolicy', 'base'), { labels: { 'lattice.dev/inherited': 'true' } }), 'skip'],
+    ['a policy named as an inherited one', lattice('CedarPolicy', 'mgmt--base'), 'skip'],
+    ['a service with two dashes in its name', service('shop/a--b'), 'apply'],
+    ['a generated mesh member', withMetadata(lattice('LatticeMeshMember', 'cart', {}, 'shop'), { ownerReferences: [OWNER] }), 'skip'],
+    ['a mesh member somebody wrote', lattice('LatticeMeshMember', 'legacy', {}, 'shop'), 'apply'],
+    ['a Deployment with a controller', withMetadata(apps('Deployment', 'cart', {}), { ownerReferences: [OWNER] }), 'skip'],
+    ['a Cluster API object', { apiVersion: 'infrastructure.cluster.x-k8s.io/v1beta2', kind: 'AWSMachine', metadata: { name: 'm', namespace: 'capi-workload' } }, 'skip'],
+    ['an external-dns of its own', apps('Deployment', 'external-dns', {}), 'hold dns-provider'],
+    ['a Flux Kustomization', { apiVersion: 'kustomize.toolkit.fluxcd.io/v1', kind: 'Kustomization', metadata: { name: 'a', namespace: 'flux-system' } }, 'hold gitops'],
+    ['a Velero schedule', { apiVersion: 'velero.io/v1', kind: 'Schedule', metadata: { name: 's', namespace: 'velero' }, spec: {} }, 'apply-held backup-schedule'],
+    ['a Velero restore', { apiVersion: 'velero.io/v1', kind: 'Restore', metadata: { name: 'r', namespace: 'velero' } }, 'skip'],
+    ['an original secret', core('Secret', 'db', 'lattice-secrets'), 'apply'],
+    ['the CA of a child', core('Secret', 'lattice-ca', 'lattice-system'), 'skip'],
+    ['an encrypted secret', core('Secret', 'db', 'shop', { sops: { mac: 'x' } }), 'skip'],
+    ['a kind nobody knows', { apiVersion: 'example.com/v1', kind: 'Thing', metadata: { name: 'x', namespace: 'shop' } }, 'apply'],
+  ] as readonly (readonly [string, KubeObject, string])[])('%s', (_, object, action) => {
+    expect(actionOf(object)).toBe(action);
+  });
+
+  it('restores the CA of a cluster without a parent', () => {
+    expect(dispositionOf(core('Secret', 'lattice-ca', 'lattice-system'), { ...OPTIONS, hasParent: false }).action).toBe('apply');
+  });
+});
+
+describe('what becomes of a plain Kubernetes cluster', () => {
+  it('holds Cluster API objects back and restores everything else', () => {
+    const capi: KubeObject = { apiVersion: 'cluster.x-k8s.io/v1beta2', kind: 'Cluster', metadata: { name: 'c', namespace: 'x' } };
+    const result = classify([capi, apps('Deployment', 'web', {})].map((object) => manifest(object)), { ...OPTIONS, profile: KUBERNETES_PROFILE });
+    expect(result.held.map(({ hold }) => hold.kind)).toEqual(['child-cluster']);
+    expect(result.apply.map(({ key }) => key)).toEqual(['apps/Deployment shop/web']);
+  });
+});
+
+describe('classification', () => {
+  it('puts every object into exactly one list', () => {
+    const objects = [service('shop/cart'), lattice('DNSProvider', 'main'), lattice('LatticeRestore', 'old'), lattice('LatticeCluster', 'workload', {}, '')];
+    const { apply, held, skipped, ownCluster } = classified(objects);
+    expect(apply.length + held.length + skipped.length + (ownCluster === undefined ? 0 : 1)).toBe(objects.length);
+  });
+
+  it('applies a cluster backup paused and keeps the original in the hold', () => {
+    const { apply } = classified([lattice('LatticeClusterBackup', 'daily', { schedule: '0 2 * * *' })]);
+    expect(apply[0]?.object.spec).toEqual({ schedule: '0 2 * * *', paused: true });
+    expect(apply[0]?.hold).toMatchObject({
+      id: 'latticeclusterbackup/lattice-system/daily',
+      kind: 'backup-schedule',
+      prior: { applied: true, object: { kind: 'LatticeClusterBackup', spec: { schedule: '0 2 * * *' } } },
+    });
+  });
+
+  it('keeps a held object whole, so that a release can apply it', () => {
+    const { held } = classified([withMetadata(lattice('DNSProvider', 'main', { zone: 'example.com' }), { uid: 'old' })]);
+    expect(held[0]?.hold).toMatchObject({
+      id: 'dnsprovider/lattice-system/main',
+      prior: { applied: false, object: { apiVersion: 'lattice.dev/v1alpha1', kind: 'DNSProvider', metadata: { name: 'main', namespace: 'lattice-system' }, spec: { zone: 'example.com' } } },
+    });
+  });
+
+  it('notes services whose own backup schedule starts at once', () => {
+    const { serviceSchedules, notes } = classified([service('shop/db', {}, { backup: { schedule: '0 3 * * *' } }), service('shop/web')]);
+    expect(serviceSchedules.map(({ name }) => name)).toEqual(['db']);
+    expect(notes.map(({ code, path }) => [code, path])).toEqual([['service-schedule', 'spec.backup.schedule']]);
+  });
+});
+
+describe('hygiene', () => {
+  const exported: KubeObject = {
+    ...service('shop/cart'),
+    metadata: {
+      name: 'cart',
+      namespace: 'shop',
+      uid: 'u',
+      resourceVersion: '9',
+      generation: 3,
+      creationTimestamp: '2026-01-01T00:00:00Z',
+      managedFields: [{}],
+      finalizers: ['lattice.dev/x'],
+      ownerReferences: [{ apiVersion: 'v1', kind: 'ConfigMap', name: 'c', uid: 'u' }],
+      labels: { app: 'cart' },
+      annotations: { 'lattice.dev/graph-hash': 'h', 'kubectl.kubernetes.io/last-applied-configuration': '{}', keep: 'me' },
+    },
+    status: { phase: 'Ready' },
+  };
+
+  it('takes out what belongs to the old cluster, and says so', () => {
+    const [item] = classified([exported]).apply;
+    expect(item?.object.metadata).toEqual({ name: 'cart', namespace: 'shop', labels: { app: 'cart' }, annotations: { keep: 'me' } });
+    expect(item?.object.status).toBeUndefined();
+    expect(item?.dropped.toSorted()).toEqual([
+      'metadata.annotations["lattice.dev/graph-hash"]',
+      'metadata.creationTimestamp',
+      'metadata.finalizers',
+      'metadata.generation',
+      'metadata.managedFields',
+      'metadata.ownerReferences',
+      'metadata.resourceVersion',
+      'metadata.uid',
+      'status',
+    ]);
+  });
+
+  it('leaves out empty leftovers without a word', () => {
+    const object = withMetadata({ ...service('shop/cart'), status: {} }, { creationTimestamp: null, annotations: {} });
+    const [item] = classified([object]).apply;
+    expect(item?.dropped).toEqual([]);
+    expect(item?.object.metadata).toEqual({ name: 'cart', namespace: 'shop' });
+  });
+
+  it('does not change the object it was given', () => {
+    const before = structuredClone(exported);
+    classified([exported]);
+    expect(exported).toEqual(before);
+  });
+});
