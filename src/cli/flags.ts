@@ -1,4 +1,4 @@
-import { Flags } from '@oclif/core/flags';
+import * as Flags from '@oclif/core/flags';
 
 /** Flags that mean the same on every command that has them. Each has an environment variable `LATTICE_DR_<FLAG>`. */
 

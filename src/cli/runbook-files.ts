@@ -6,9 +6,15 @@ import type { InputFile } from '../operations/prepare-run.ts';
 import { findInputFile, readInputFile } from './input-files.ts';
 
 /** Names of the runbooks that ship with the tool. */
-export async function shippedRunbooks(root: string): Promise<readonly string[]> {
+async function shippedRunbooks(root: string): Promise<readonly string[]> {
   const files = await readdir(join(root, 'runbooks'));
   return files.filter((file) => file.endsWith('.yaml')).map((file) => basename(file, '.yaml')).sort();
+}
+
+/** Reads all of them, by name. */
+export async function readShippedRunbooks(root: string): Promise<readonly InputFile[]> {
+  const names = await shippedRunbooks(root);
+  return await Promise.all(names.map(async (name) => await readRunbook(name, root)));
 }
 
 /**

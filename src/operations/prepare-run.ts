@@ -5,7 +5,7 @@ import type { JsonObject } from '../model/json.ts';
 import { DrError } from '../errors/dr-error.ts';
 import type { Git } from '../ports/git.ts';
 import { faultsError } from '../runbook/faults.ts';
-import { type LoadedPlan, readRecoveryPlan } from '../runbook/load-plan.ts';
+import { type LoadedPlan, loadRecoveryPlan, readRecoveryPlan } from '../runbook/load-plan.ts';
 import { resolveRunbook } from '../runbook/resolve.ts';
 import type { RunMode } from '../runbook/runbook.ts';
 import { type LoadedRunbook, validateRunbook } from '../runbook/validate.ts';
@@ -50,7 +50,7 @@ export interface LoadedRequest {
 }
 
 /** The runbook input that pins the desired state: a run reads one commit from its first step to its last, and after every resume. */
-const COMMIT_INPUT = 'commit';
+export const COMMIT_INPUT = 'commit';
 
 /** Reads plan and runbook. Throws one `INPUT_INVALID` with the faults of both. */
 export function loadRequest(request: Pick<RunRequest, 'plan' | 'runbook'>, catalogue: StepCatalogue<StepPorts>): LoadedRequest {
@@ -58,6 +58,12 @@ export function loadRequest(request: Pick<RunRequest, 'plan' | 'runbook'>, catal
   const { runbook, faults } = validateRunbook(request.runbook, catalogue, plan === undefined ? {} : { plan });
   if (plan === undefined || runbook === undefined) throw faultsError([...planFaults, ...faults]);
   return { plan: { ...plan, values: anchorPaths(plan.values, request.plan.folder) }, runbook };
+}
+
+/** Reads a plan alone, with its paths made absolute. Throws one `INPUT_INVALID` with all faults. */
+export function loadPlan(file: InputFile): LoadedPlan {
+  const plan = loadRecoveryPlan(file);
+  return { ...plan, values: anchorPaths(plan.values, file.folder) };
 }
 
 /**

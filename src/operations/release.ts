@@ -5,7 +5,7 @@ import type { OwnerEnvironment } from '../engine/run-options.ts';
 import { openHolds } from '../engine/run-state.ts';
 import { asDrError, DrError } from '../errors/dr-error.ts';
 import type { Hold, HoldKind } from '../model/hold.ts';
-import type { RunId } from '../model/ids.ts';
+import type { ClusterName, RunId } from '../model/ids.ts';
 import type { Clusters, KubeCluster } from '../ports/kube-cluster.ts';
 import { targetRef } from '../steps/schemas.ts';
 import type { HoldReleaser } from '../steps/release.ts';
@@ -16,7 +16,7 @@ export interface ReleaseRequest {
   /** Ids of the holds to release; all open ones when empty. */
   readonly holds: readonly string[];
   /** Asked with everything that would be done, before anything is; false ends it with `GATE_DECLINED`. */
-  readonly confirm: (actions: readonly ReleaseAction[]) => Promise<boolean>;
+  readonly confirm: (actions: readonly ReleaseAction[], cluster: ClusterName) => Promise<boolean>;
 }
 
 /** What releasing a hold would do, or that a person has to do it. */
@@ -54,7 +54,7 @@ export async function release(request: ReleaseRequest, tools: ReleaseTools): Pro
   assertVerified(stored);
   const actions = holds.map((hold) => actionOf(hold, tools));
   if (actions.length === 0) return { run: request.run, released: [], open: [] };
-  if (!(await request.confirm(actions))) throw new DrError({ code: 'GATE_DECLINED', message: 'nothing was released' });
+  if (!(await request.confirm(actions, stored.frozen.cluster))) throw new DrError({ code: 'GATE_DECLINED', message: 'nothing was released' });
   return await releaseAll(stored, actions, tools);
 }
 

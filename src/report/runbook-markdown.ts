@@ -57,7 +57,7 @@ function renderStep(step: OutlineStep): string {
 function orderLines(step: OutlineStep): readonly string[] {
   const needs = step.needs.map((need) => `${need.number} (${need.id})`).join(', ');
   return [
-    ...(needs === '' ? [] : [`**Before:** ${step.always ? 'have ended, well or not' : 'are done'}: ${needs}.`]),
+    ...(needs === '' ? [] : [`**${step.always ? 'After these have ended, well or not' : 'After'}:** ${needs}.`]),
     ...(step.runIn === undefined ? [] : [`**Only in:** ${step.runIn.join(', ')}.`]),
     ...(step.condition === undefined ? [] : [`**Only if:** ${code(step.condition)}${step.excluded ? ', which is false for this plan' : ''}.`]),
     ...(step.forEach === undefined ? [] : [`**Once for each of:** ${step.forEach.items?.map(code).join(', ') ?? code(step.forEach.source)}.`]),

@@ -89,23 +89,23 @@ function evaluate(run: () => unknown, { references, scope }: Evaluation): CelRes
     return fromCel(value instanceof Optional ? (value.value() as unknown) : value);
   } catch (error) {
     const summary = summaryOf(error);
-    const absent = (error as EvaluationError).code === 'no_such_key' ? references.find((reference) => !reference.tested && isAbsent(reference, scope)) : undefined;
-    return { fault: absent === undefined ? summary : absentText(absent) };
+    const untested = (error as EvaluationError).code === 'no_such_key' ? references.filter((reference) => !reference.tested) : [];
+    return { fault: untested.map((reference) => absence(reference, scope)).find((text) => text !== undefined) ?? summary };
   }
 }
 
-function absentText({ root, path, firm }: Reference): string {
-  if (root === 'steps') return `step ${path[0]} has no such output here: it was skipped, or has not succeeded; test it with has()`;
-  return `${renderPath([root, ...path.slice(0, firm)])} does not exist; test it with has() or select it with .?`;
-}
-
-function isAbsent({ root, path, firm }: Reference, scope: ExpressionScope): boolean {
+/** Says that a part of what an expression reads does not exist; `undefined` when all of it does. */
+function absence({ root, path, firm }: Reference, scope: ExpressionScope): string | undefined {
   let current: unknown = scope[root as keyof ExpressionScope];
-  for (const part of path.slice(0, firm)) {
-    if (typeof current !== 'object' || current === null || !Object.hasOwn(current, part)) return true;
-    current = (current as Record<string, unknown>)[part];
+  for (const [index, part] of path.slice(0, firm).entries()) {
+    if (typeof current === 'object' && current !== null && Object.hasOwn(current, part)) {
+      current = (current as Record<string, unknown>)[part];
+      continue;
+    }
+    if (root === 'steps') return `step ${path[0]} has no such output here: it was skipped, or has not succeeded; test it with has()`;
+    return `${renderPath([root, ...path.slice(0, index + 1)])} does not exist; test it with has() or select it with .?`;
   }
-  return false;
+  return undefined;
 }
 
 /** What the library says, without the drawing of the source below it. Anything else that it throws is a defect and stays one. */

@@ -60,17 +60,20 @@ function typeProblem(site: ExpressionSite, compiled: CompiledCel, check: SiteChe
   const typed = check.typed.compile(site.source);
   if ('fault' in typed) return `is no CEL: ${typed.fault}`;
   const strict = typed.check();
-  const result = 'fault' in strict && readsWholeMap(compiled, check.world) ? compiled.check() : strict;
+  const result = 'fault' in strict && isLoose(compiled, check.world) ? compiled.check() : strict;
   if ('fault' in result) return `has wrong types: ${result.fault}`;
   if (site.role === 'with') return misfit(result.type, { site, compiled, check });
   const { allowed, words } = RESULT[site.role];
   return allowed.test(result.type) ? undefined : `gives ${result.type.startsWith('$') ? 'a map' : result.type}, must give ${words}`;
 }
 
-/** Typed maps are structs to CEL, which `in`, `size` and `==` refuse though the run would not; their faults do not count then. */
-function readsWholeMap({ references }: CompiledCel, { planSchema, inputs }: ReferenceWorld): boolean {
+/**
+ * Says whether types are no guide: typed maps are structs to CEL, which `in`, `size` and `==` refuse though the run would not, and the items of a `forEach`
+ * are not declared.
+ */
+function isLoose({ references }: CompiledCel, { planSchema, inputs }: ReferenceWorld): boolean {
   return references.some(({ root, path }) => {
-    if (root === 'steps') return path.length <= 2;
+    if (root === 'steps') return path.length <= 2 || String(path[0]).includes('[');
     if (root === 'inputs') return path.length === 0 || Object.keys(inputs).length === 0;
     if (root !== 'plan') return false;
     const spot = schemaAt(planSchema, path);

@@ -13,6 +13,8 @@ export interface ReferenceWorld {
   readonly steps: ReadonlyMap<string, StepView>;
   readonly ancestors: ReadonlyMap<string, ReadonlySet<string>>;
   readonly kinds: KnownKinds;
+  /** Names of the items of a `forEach` step, by the step's id, where they are known. */
+  readonly items: ReadonlyMap<string, readonly string[]>;
 }
 
 /** What is wrong with one reference. */
@@ -75,6 +77,8 @@ function stepProblem({ reference, site, tests }: SitedReference, world: Referenc
     return { message: `step "${base}" is not an ancestor of "${site.step.id}", so its outputs may not exist yet`, suggestion: `add "${base}" to its needs` };
   }
   if (target.forEach !== undefined && item === undefined) return { message: `step "${base}" is a forEach, whose items have the outputs`, suggestion: `name one: steps["${base}[ITEM]"].outputs` };
+  const items = world.items.get(base);
+  if (item !== undefined && items?.includes(item) === false) return { message: `step "${base}" has no item "${item}"`, ...didYouMean(item, items) };
   if (target.forEach === undefined && item !== undefined) return { message: `step "${base}" has no items: it is no forEach` };
   const kind = world.kinds.get(target.uses);
   const unknown = kind === undefined || rest.length === 0 ? undefined : schemaProblem(kind.outputs, rest, `steps.${first}.outputs`);

@@ -14,16 +14,12 @@ export interface KnownKinds {
   get(uses: string | undefined): KnownKind | undefined;
 }
 
-/** Looks kinds up in a catalogue and makes the schemas of each once. */
+/** Looks kinds up in a catalogue. */
 export function knownKinds(catalogue: StepCatalogue): KnownKinds {
-  const made = new Map<string, KnownKind>();
   return {
     get: (uses) => {
       const kind = uses === undefined ? undefined : catalogue.get(uses);
-      if (kind === undefined) return undefined;
-      const known = made.get(kind.kind) ?? { kind, with: inputSchemaOf(kind.with), outputs: outputSchemaOf(kind.outputs) };
-      made.set(kind.kind, known);
-      return known;
+      return kind === undefined ? undefined : { kind, with: inputSchemaOf(kind.with), outputs: outputSchemaOf(kind.outputs) };
     },
   };
 }

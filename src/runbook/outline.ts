@@ -107,19 +107,19 @@ function sectionsOf(steps: readonly OutlineStep[], plan: LoadedPlan | undefined)
   });
 }
 
-/** The order of the file, except where a step stands before one that it needs. */
+/** The order of the file, except where a step stands before one that it needs, or before its guard. */
 function inOrder(steps: readonly RunbookStep[]): readonly RunbookStep[] {
-  const left = [...steps];
+  let left = steps;
   const done: RunbookStep[] = [];
-  for (let next = firstReady(left, done); next !== undefined; next = firstReady(left, done)) {
-    left.splice(left.indexOf(next), 1);
+  while (left.length > 0) {
+    const ready = left.filter((step) => step.needs.every((need) => done.some((other) => other.id === need)));
+    const guarded = new Set(left.flatMap((step) => step.guard?.protects ?? []));
+    const next = ready.find((step) => !guarded.has(step.id)) ?? ready[0];
+    if (next === undefined) return [...done, ...left];
     done.push(next);
+    left = left.filter((step) => step !== next);
   }
   return done;
-}
-
-function firstReady(left: readonly RunbookStep[], done: readonly RunbookStep[]): RunbookStep | undefined {
-  return left.find((step) => step.needs.every((need) => done.some((other) => other.id === need)));
 }
 
 interface StepParts {

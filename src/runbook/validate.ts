@@ -1,6 +1,6 @@
 import type { StepCatalogue } from '../engine/step.ts';
 import type { JsonObject } from '../model/json.ts';
-import { type CelCompiler, createCelCompiler } from './cel.ts';
+import { createCelCompiler } from './cel.ts';
 import { checkExpressions } from './check-expressions.ts';
 import { ancestorsOf, checkGraph } from './check-graph.ts';
 import { checkWith, type WithCheck } from './check-with.ts';
@@ -9,7 +9,7 @@ import { expandStep, occurrencesOf } from './expand.ts';
 import { type Fault, faultsError, sortFaults } from './faults.ts';
 import { resolveInputs } from './inputs.ts';
 import { inputSchemaOf, type JsonSchema } from './json-schema.ts';
-import { type KnownKinds, knownKinds } from './known-kinds.ts';
+import { knownKinds } from './known-kinds.ts';
 import { type KnownValues, NOTHING_KNOWN } from './known-values.ts';
 import type { LoadedPlan } from './load-plan.ts';
 import { recoveryPlanSchema } from './recovery-plan.ts';
@@ -60,7 +60,7 @@ export function checkRunbook(source: YamlSource, catalogue: StepCatalogue, conte
   const compiler = createCelCompiler();
   const kinds = knownKinds(catalogue);
   const known: KnownValues = { plan: context.plan?.values, inputs: inputs.values, absentInputs: inputs.absent };
-  const expressions = expressionFaults({ source, views, kinds, compiler, declared, planKnown: known.plan !== undefined });
+  const expressions = expressionFaults({ source, kinds, compiler, known, broken: new Set() }, { views, declared });
   const broken = new Set(expressions.map((fault) => fault.path));
   const faults = sortFaults([
     ...shape,
@@ -72,19 +72,23 @@ export function checkRunbook(source: YamlSource, catalogue: StepCatalogue, conte
   return parsed.success && faults.length === 0 ? { runbook: { runbook: parsed.data, source }, faults: [] } : { faults };
 }
 
-interface ExpressionParts {
-  readonly source: YamlSource;
+interface Declared {
   readonly views: readonly StepView[];
-  readonly kinds: KnownKinds;
-  readonly compiler: CelCompiler;
   readonly declared: Readonly<Record<string, JsonObject>>;
-  readonly planKnown: boolean;
 }
 
-function expressionFaults({ source, views, kinds, compiler, declared, planKnown }: ExpressionParts): readonly Fault[] {
+function expressionFaults(check: WithCheck, { views, declared }: Declared): readonly Fault[] {
+  const { source, compiler, kinds, known } = check;
   const steps = new Map(views.flatMap((view) => (view.id === undefined ? [] : [[view.id, view] as const])));
-  const world = { planSchema: planSpecSchema(), inputs: declared, steps, ancestors: ancestorsOf(views), kinds };
-  return checkExpressions({ source, views, world, compiler, planKnown });
+  const items = new Map([...steps].flatMap(([id, view]) => itemNames(view, check).map((names) => [id, names] as const)));
+  const world = { planSchema: planSpecSchema(), inputs: declared, steps, ancestors: ancestorsOf(views), kinds, items };
+  return checkExpressions({ source, views, world, compiler, planKnown: known.plan !== undefined });
+}
+
+/** Names of the items of a `forEach` step, as a list of one; empty for another step, or when they are not known. */
+function itemNames(view: StepView, check: WithCheck): readonly (readonly string[])[] {
+  const expansion = view.forEach === undefined ? undefined : expandStep(view, check);
+  return expansion === undefined ? [] : [expansion.items.map((item) => item.name ?? '')];
 }
 
 /** JSON Schema of what expressions see as `plan`. */

@@ -39,7 +39,7 @@ export function parseYamlSource(source: SourceFile): YamlSource {
   const at = (offset: number, path: DocPath, message: string): Fault => ({ file: source.file, ...position(lines, offset), path: renderPath(path), message });
   const list: readonly Document[] = Array.isArray(documents) ? documents : [];
   const [first, second] = list;
-  const faults = list.flatMap((document) => [...document.errors, ...document.warnings].map((error) => yamlFault(error, { text: source.text, at })));
+  const faults = list.flatMap((document) => [...withoutEchoes(document.errors), ...document.warnings].map((error) => yamlFault(error, { text: source.text, at })));
   if (first?.directives?.yaml.explicit === true && first.directives.yaml.version !== '1.2') faults.push(at(0, [], 'asks for YAML 1.1, where yes and no are booleans; write YAML 1.2'));
   if (second !== undefined) faults.push(at(second.range?.[0] ?? 0, [], 'has more than one YAML document; write one file for each'));
   if (first === undefined || first.contents === null) faults.push(at(0, [], 'is empty'));
@@ -60,6 +60,11 @@ export function parseYamlSource(source: SourceFile): YamlSource {
 function position(lines: LineCounter, offset: number): { readonly line: number; readonly column: number } {
   const { line, col } = lines.linePos(offset);
   return { line: Math.max(1, line), column: Math.max(1, col) };
+}
+
+/** Errors without those that only repeat that the parser has lost its way: after one unexpected token, each following token is one too. */
+function withoutEchoes(errors: readonly YAMLError[]): readonly YAMLError[] {
+  return errors.filter((error, index) => error.code !== 'UNEXPECTED_TOKEN' || errors[index - 1]?.code !== 'UNEXPECTED_TOKEN');
 }
 
 interface FaultSite {

@@ -31,7 +31,7 @@ interface Walk {
 }
 
 function compare(live: unknown, desired: unknown, walk: Walk): void {
-  if (desired === undefined || isSame(live, desired)) return;
+  if (desired === undefined || isSame(live, desired, walk.path)) return;
   if (isObject(desired) && isObject(live)) {
     for (const [key, value] of Object.entries(desired)) compare(live[key], value, { ...walk, path: joinPath(walk.path, key) });
   } else if (Array.isArray(desired) && Array.isArray(live)) compareLists(live, desired, walk);
@@ -61,10 +61,10 @@ function diffOf(path: string, from: unknown, to: unknown): FieldDiff {
   return { path, ...(from === undefined ? {} : { from: from as JsonValue }), to: to as JsonValue };
 }
 
-function isSame(live: unknown, desired: unknown): boolean {
+function isSame(live: unknown, desired: unknown, path: string): boolean {
   if (live === desired) return true;
-  if (typeof live === 'string' && typeof desired === 'string') return sameQuantity(live, desired);
-  if ((typeof live === 'string' && typeof desired === 'number') || (typeof live === 'number' && typeof desired === 'string')) return sameQuantity(String(live), String(desired));
+  if (typeof live === 'string' && typeof desired === 'string') return sameQuantity(live, desired, path);
+  if (typeof live === 'string' && typeof desired === 'number') return sameQuantity(live, String(desired), path);
   return live !== undefined && live !== null && typeof live === 'object' && canonicalJson(live as JsonValue) === canonicalJson(desired as JsonValue);
 }
 

@@ -21,13 +21,18 @@ const SUFFIXES: Readonly<Record<string, number>> = {
 };
 const QUANTITY = /^([+-]?\d+(?:\.\d*)?|[+-]?\.\d+)(?:([eE][+-]?\d+)|([numkMGTPE]|[KMGTPE]i)?)$/;
 
+const UNIT = /[A-Za-z]$/;
+/** Keys below which bare numbers are amounts; elsewhere `1.20` and `1.2` may be versions and are two texts. */
+const AMOUNT_KEYS = /(?:^|[.[\]"])(?:limits|requests|capacity|allocatable|hard|cpu|memory|storage|sizeLimit|divisor)(?:$|[.[\]"])/;
+
 /**
- * Whether two texts spell one amount: `1` and `1000m`, `0.5Gi` and `512Mi`, `720h` and `720h0m0s`. Servers and controllers write amounts in their own way, so
- * equal ones are no difference.
+ * Whether two texts spell one amount at a field path: `1` and `1000m`, `0.5Gi` and `512Mi`, `720h` and `720h0m0s`. Servers and controllers write amounts in
+ * their own way, so equal ones are no difference.
  */
-export function sameQuantity(left: string, right: string): boolean {
+export function sameQuantity(left: string, right: string, path: string): boolean {
   if (left === right) return true;
-  const [a, b] = [amountOf(left), amountOf(right)];
+  const isAmount = UNIT.test(left) || UNIT.test(right) || AMOUNT_KEYS.test(path);
+  const [a, b] = isAmount ? [amountOf(left), amountOf(right)] : [];
   if (a !== undefined && b !== undefined) return Math.abs(a - b) <= Math.abs(a) * Number.EPSILON * 4;
   const [c, d] = [parseDuration(left), parseDuration(right)];
   return c !== undefined && c === d;

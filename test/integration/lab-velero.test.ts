@@ -19,7 +19,10 @@ import { readS3Access } from './lab-logs.ts';
 import { createTestLab, listeningAddresses, type TestLab } from './lab-world.ts';
 
 const VELERO = 'velero.io/v1';
-const object = (apiVersion: string, kind: string, metadata: KubeObject['metadata'], spec?: JsonObject): KubeObject => ({ apiVersion, kind, metadata, ...(spec === undefined ? {} : { spec }) });
+const object = (type: string, metadata: KubeObject['metadata'], spec: JsonObject = {}): KubeObject => {
+  const at = type.lastIndexOf('/');
+  return { apiVersion: type.slice(0, at), kind: type.slice(at + 1), metadata, spec };
+};
 
 describe('Velero in a lab', { timeout: 180_000 }, () => {
   let world: TestLab;
@@ -38,19 +41,28 @@ describe('Velero in a lab', { timeout: 180_000 }, () => {
 
   const open = async (cluster: LabCluster): Promise<KubeCluster> => await openCluster({ kubeconfigPath: cluster.kubeconfigs.admin }, { clock: systemClock, env: {} });
 
+  /** Velero ends at once when a type of its own is not served yet. */
+  const installCrds = async (kube: KubeCluster): Promise<void> => {
+    const crds = await veleroCrds(signal);
+    for (const crd of crds) await kube.apply(crd, { ...write, fieldValidation: 'Ignore' });
+    await using live = await kube.live({ apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition' });
+    const isServed = (crd: KubeObject): boolean => JSON.stringify(crd.status?.['conditions'] ?? []).includes('"status":"True","type":"Established"');
+    await live.until((all) => [...all.values()].filter(isServed).length === crds.length || undefined, signal);
+  };
+
   const createWithVelero = async (name: string, accessMode: 'ReadWrite' | 'ReadOnly'): Promise<{ readonly cluster: LabCluster; readonly kube: KubeCluster }> => {
     const cluster = await createCluster({ ...world.operation, name, role: 'workload' });
     const kube = await open(cluster);
-    for (const crd of await veleroCrds(signal)) await kube.apply(crd, { ...write, fieldValidation: 'Ignore' });
-    await kube.apply(object('v1', 'Namespace', { name: 'velero' }), write);
+    await installCrds(kube);
+    await kube.apply(object('v1/Namespace', { name: 'velero' }), write);
     const labels = { app: 'velero' };
     const template = { metadata: { labels }, spec: { containers: [{ name: 'velero', image: 'velero' }] } };
-    await kube.apply(object('apps/v1', 'Deployment', { name: 'velero', namespace: 'velero' }, { selector: { matchLabels: labels }, template }), write);
+    await kube.apply(object('apps/v1/Deployment', { name: 'velero', namespace: 'velero' }, { selector: { matchLabels: labels }, template }), write);
     await startVelero({ ...world.operation, cluster: name });
     const config = { region: lab.s3.region, s3Url: lab.s3.endpoint, s3ForcePathStyle: 'true' };
     const objectStorage = { bucket: lab.s3.bucket, prefix: 'lattice-main' };
-    await kube.apply(object(VELERO, 'BackupStorageLocation', { name: 'lattice-main', namespace: 'velero' }, { provider: 'aws', accessMode, config, objectStorage }), write);
-    await kube.apply(object(VELERO, 'VolumeSnapshotLocation', { name: 'disks', namespace: 'velero' }, { provider: SNAPSHOT_PROVIDER, config: snapshotLocationConfig(lab) }), write);
+    await kube.apply(object('velero.io/v1/BackupStorageLocation', { name: 'lattice-main', namespace: 'velero' }, { provider: 'aws', accessMode, config, objectStorage }), write);
+    await kube.apply(object('velero.io/v1/VolumeSnapshotLocation', { name: 'disks', namespace: 'velero' }, { provider: SNAPSHOT_PROVIDER, config: snapshotLocationConfig(lab) }), write);
     return { cluster, kube };
   };
 
@@ -68,10 +80,10 @@ describe('Velero in a lab', { timeout: 180_000 }, () => {
     const shared = { storageClassName: '', accessModes: ['ReadWriteOnce'] };
     const capacity = { storage: '1Gi' };
     const claimRef = { namespace: 'default', name: 'db' };
-    await old.kube.apply(object('v1', 'PersistentVolume', { name: 'pv-db' }, { ...shared, capacity, claimRef, persistentVolumeReclaimPolicy: 'Retain', hostPath: { path } }), write);
-    await old.kube.apply(object('v1', 'PersistentVolumeClaim', { name: 'db', namespace: 'default' }, { ...shared, volumeName: 'pv-db', resources: { requests: capacity } }), write);
+    await old.kube.apply(object('v1/PersistentVolume', { name: 'pv-db' }, { ...shared, capacity, claimRef, persistentVolumeReclaimPolicy: 'Retain', hostPath: { path } }), write);
+    await old.kube.apply(object('v1/PersistentVolumeClaim', { name: 'db', namespace: 'default' }, { ...shared, volumeName: 'pv-db', resources: { requests: capacity } }), write);
     await untilPhase(old.kube, 'BackupStorageLocation', { name: 'lattice-main', phase: 'Available' });
-    await old.kube.create(object(VELERO, 'Backup', { name: 'one', namespace: 'velero' }, { storageLocation: 'lattice-main', includedNamespaces: ['default'] }), write);
+    await old.kube.create(object('velero.io/v1/Backup', { name: 'one', namespace: 'velero' }, { storageLocation: 'lattice-main', includedNamespaces: ['default'] }), write);
     const backup = await untilPhase(old.kube, 'Backup', { name: 'one', phase: 'Completed' });
     expect(backup.status).toMatchObject({ volumeSnapshotsAttempted: 1, volumeSnapshotsCompleted: 1 });
     await old.kube[Symbol.asyncDispose]();
@@ -82,12 +94,12 @@ describe('Velero in a lab', { timeout: 180_000 }, () => {
     // Velero looks for foreign backups once a minute, whatever its flags say (Velero 1.18 backup_sync_controller.go, `backupSyncReconcilePeriod`). Here
     // is what it would make of what it found.
     const stored = backup.spec ?? {};
-    await fresh.kube.create({ ...object(VELERO, 'Backup', { name: 'one', namespace: 'velero', labels: { 'velero.io/storage-location': 'lattice-main' } }, stored), status: backup.status ?? {} }, write);
-    await fresh.kube.create(object(VELERO, 'Restore', { name: 'one', namespace: 'velero' }, { backupName: 'one', includedResources: ['persistentvolumeclaims', 'persistentvolumes'], restorePVs: true }), write);
+    await fresh.kube.create({ ...object('velero.io/v1/Backup', { name: 'one', namespace: 'velero', labels: { 'velero.io/storage-location': 'lattice-main' } }, stored), status: backup.status ?? {} }, write);
+    await fresh.kube.create(object('velero.io/v1/Restore', { name: 'one', namespace: 'velero' }, { backupName: 'one', includedResources: ['persistentvolumeclaims', 'persistentvolumes'], restorePVs: true }), write);
     await untilPhase(fresh.kube, 'Restore', { name: 'one', phase: 'Completed' });
     const volume = await fresh.kube.get({ apiVersion: 'v1', kind: 'PersistentVolume', name: 'pv-db' }, signal);
     expect(volume?.metadata.labels).toMatchObject({ 'velero.io/restore-name': 'one' });
-    const restored = (volume?.spec as { readonly hostPath: { readonly path: string } }).hostPath.path;
+    const restored = (volume?.spec as { readonly hostPath: { readonly path: string } } | undefined)?.hostPath.path ?? '';
     expect(dirname(restored)).toBe(fresh.cluster.disksPath);
     expect(bytes.equals(await readFile(join(restored, 'base', 'table')))).toBe(true);
     const requesters = new Set((await readS3Access(lab.s3.accessLogPath)).filter((entry) => entry.operation === 's3_PutObject').map((entry) => entry.requester));

@@ -6,6 +6,7 @@ import { Resolver } from 'node:dns/promises';
 import { systemClock } from '../../adapters/clock/system-clock.ts';
 import { openCluster } from '../../adapters/kube/kube-clusters.ts';
 import type { LabCluster, LabConfig } from '../config.ts';
+import { INGRESS_PORT } from '../node/addresses.ts';
 import { pairPaths } from '../pki/cluster-pki.ts';
 import { ingressHosts } from '../seed/recovery-plan.ts';
 import { readWorld, type WorldName } from '../seed/world.ts';
@@ -57,7 +58,7 @@ async function answerOf(lab: LabConfig, host: string): Promise<Answer> {
   resolver.setServers([`${lab.dns.host}:${lab.dns.port}`]);
   const [address = ''] = await resolver.resolve4(host);
   return new Promise((resolve, reject) => {
-    const request = httpGet({ host: address, port: 80, path: '/all', headers: { host }, agent: false, timeout: 10_000 }, (reply) => {
+    const request = httpGet({ host: address, port: INGRESS_PORT, path: '/all', headers: { host }, agent: false, timeout: 10_000 }, (reply) => {
       const hash = createHash('sha256');
       reply.on('data', (chunk: Buffer) => hash.update(chunk));
       reply.on('end', () => resolve({ address, status: reply.statusCode ?? 0, bodySha256: hash.digest('hex') }));

@@ -18,10 +18,9 @@ const DEFAULT_IMAGE = 'registry.lab.test/lattice:lab';
  * manifests with its one-time token first; when that is refused, the machine is up and stays without platform and agent, and false is returned (F13).
  */
 export async function boot(context: Omit<PlatformContext, 'caches'>, signal: AbortSignal): Promise<boolean> {
-  const { kube, cluster, lab, log } = context;
+  const { kube, cluster, log } = context;
   const machine = await readMachineData(cluster);
   if (machine.bootstrap === undefined) {
-    await installCrds(await readCrds(lab.behaviour.schema), context, signal);
     await installBase(context, DEFAULT_IMAGE, signal);
     await installCell(context, signal);
     return true;

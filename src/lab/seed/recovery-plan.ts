@@ -8,6 +8,7 @@ import { stringify } from 'yaml';
 import type { JsonObject } from '../../model/json.ts';
 import type { LabCluster, LabConfig } from '../config.ts';
 import { layoutOf } from '../layout.ts';
+import { INGRESS_PORT } from '../node/addresses.ts';
 import { SNAPSHOT_PROVIDER, snapshotLocationConfig } from '../servers/velero.ts';
 import { objectsIn, type World } from './world.ts';
 
@@ -45,7 +46,7 @@ async function addressOf(lab: LabConfig, host: string): Promise<string> {
 
 function fetchBody(address: string, host: string): Promise<{ readonly status: number; readonly body: string }> {
   return new Promise((resolve, reject) => {
-    const request = get({ host: address, port: 80, path: '/all', headers: { host }, timeout: 5_000, agent: false }, (reply) => {
+    const request = get({ host: address, port: INGRESS_PORT, path: '/all', headers: { host }, timeout: 5_000, agent: false }, (reply) => {
       const chunks: Buffer[] = [];
       reply.on('data', (chunk: Buffer) => chunks.push(chunk));
       reply.on('end', () => resolve({ status: reply.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8') }));
@@ -83,7 +84,7 @@ async function planDocument(input: PlanInput, signal: AbortSignal): Promise<Json
   const hosts = ingressHosts(world);
   const resolver = { host: lab.dns.host, port: lab.dns.port };
   const health = await Promise.all(
-    hosts.map(async (host) => ({ name: host, url: `http://${host}/all`, expect: { status: 200, bodyDigest: await answerDigest(lab, host, signal) }, via: { resolver }, timeout: '60s' })),
+    hosts.map(async (host) => ({ name: host, url: `http://${host}:${INGRESS_PORT}/all`, expect: { status: 200, bodyDigest: await answerDigest(lab, host, signal) }, via: { resolver }, timeout: '60s' })),
   );
   const [store] = objectsIn(world, 'clusters').filter((object) => object.kind === 'BackupStore');
   const [backup] = objectsIn(world, 'clusters').filter((object) => object.kind === 'LatticeClusterBackup');

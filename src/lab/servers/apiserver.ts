@@ -33,47 +33,55 @@ export async function writeAuditPolicy(cluster: LabCluster): Promise<void> {
 
 /** The API server. Admission is stock but for ServiceAccount, which would want a token controller and tokens for pods that are plain processes. */
 export function apiserverSpec(lab: LabConfig, cluster: LabCluster, file: string): ServerSpec {
-  const ca = pairPaths(cluster, 'ca').cert;
-  const serving = pairPaths(cluster, 'apiserver');
-  const etcd = pairPaths(cluster, 'etcd');
-  const accounts = pairPaths(cluster, 'service-account');
   return {
     id: `${cluster.id}.apiserver`,
     cluster: cluster.id,
     file,
-    args: [
-      '--bind-address=127.0.0.1',
-      '--advertise-address=127.0.0.1',
-      `--secure-port=${cluster.ports.apiserver}`,
-      `--etcd-servers=${cluster.etcdUrl}`,
-      `--etcd-cafile=${ca}`,
-      `--etcd-certfile=${etcd.cert}`,
-      `--etcd-keyfile=${etcd.key}`,
-      `--tls-cert-file=${serving.cert}`,
-      `--tls-private-key-file=${serving.key}`,
-      `--client-ca-file=${ca}`,
-      `--service-account-issuer=https://kubernetes.default.svc`,
-      `--service-account-key-file=${accounts.cert}`,
-      `--service-account-signing-key-file=${accounts.key}`,
-      `--service-cluster-ip-range=${SERVICE_RANGE}`,
-      '--authorization-mode=RBAC',
-      '--disable-admission-plugins=ServiceAccount',
-      // Endpoints of the service `kubernetes` may not be loopback, and nobody uses them here.
-      '--endpoint-reconciler-type=none',
-      `--requestheader-client-ca-file=${ca}`,
-      `--requestheader-allowed-names=${FAULT_PROXY_NAME}`,
-      '--requestheader-username-headers=X-Remote-User',
-      '--requestheader-group-headers=X-Remote-Group',
-      `--audit-policy-file=${auditPolicyPath(cluster)}`,
-      `--audit-log-path=${cluster.auditLogPath}`,
-      '--profiling=false',
-      '--v=1',
-    ],
+    args: [...serving(cluster), ...storage(cluster), ...authentication(cluster), ...auditing(cluster), '--profiling=false', '--v=1'],
     workDirectory: cluster.directory,
     logPath: join(layoutOf(lab.directory).logs, `${cluster.id}.apiserver.log`),
     readyTimeoutMs: 60_000,
-    isReady: async (signal) => await answersOk(`${cluster.server}/readyz`, signal, { ca: await readFile(ca, 'utf8') }),
+    isReady: async (signal) => await answersOk(`${cluster.server}/readyz`, signal, { ca: await readFile(cluster.pki.caCert, 'utf8') }),
   };
+}
+
+function serving(cluster: LabCluster): readonly string[] {
+  const { cert, key } = pairPaths(cluster, 'apiserver');
+  return [
+    '--bind-address=127.0.0.1',
+    '--advertise-address=127.0.0.1',
+    `--secure-port=${cluster.ports.apiserver}`,
+    `--tls-cert-file=${cert}`,
+    `--tls-private-key-file=${key}`,
+    `--service-cluster-ip-range=${SERVICE_RANGE}`,
+    // Endpoints of the service `kubernetes` may not be loopback, and nobody uses them here.
+    '--endpoint-reconciler-type=none',
+  ];
+}
+
+function storage(cluster: LabCluster): readonly string[] {
+  const { cert, key } = pairPaths(cluster, 'etcd');
+  return [`--etcd-servers=${cluster.etcdUrl}`, `--etcd-cafile=${cluster.pki.caCert}`, `--etcd-certfile=${cert}`, `--etcd-keyfile=${key}`];
+}
+
+function authentication(cluster: LabCluster): readonly string[] {
+  const accounts = pairPaths(cluster, 'service-account');
+  return [
+    `--client-ca-file=${cluster.pki.caCert}`,
+    '--service-account-issuer=https://kubernetes.default.svc',
+    `--service-account-key-file=${accounts.cert}`,
+    `--service-account-signing-key-file=${accounts.key}`,
+    '--authorization-mode=RBAC',
+    '--disable-admission-plugins=ServiceAccount',
+    `--requestheader-client-ca-file=${cluster.pki.caCert}`,
+    `--requestheader-allowed-names=${FAULT_PROXY_NAME}`,
+    '--requestheader-username-headers=X-Remote-User',
+    '--requestheader-group-headers=X-Remote-Group',
+  ];
+}
+
+function auditing(cluster: LabCluster): readonly string[] {
+  return [`--audit-policy-file=${auditPolicyPath(cluster)}`, `--audit-log-path=${cluster.auditLogPath}`];
 }
 
 function auditPolicyPath(cluster: LabCluster): string {

@@ -30,8 +30,8 @@ export function snapshotLocationConfig(lab: LabConfig): JsonObject {
 }
 
 /**
- * Velero outside of its cluster. Before it starts, the cluster needs Velero's definitions, its namespace, and a Deployment `velero/velero` (else every
- * restore ends PartiallyFailed). Times are shorter than the defaults of one minute, so that practice does not wait.
+ * Velero outside of its cluster. Before it starts, the cluster needs Velero's definitions, established (else it ends at once), its namespace, and a
+ * Deployment `velero/velero` (else every restore ends PartiallyFailed). Times are shorter than the defaults of one minute, so that practice does not wait.
  */
 export async function veleroSpec(lab: LabConfig, cluster: LabCluster, signal: AbortSignal): Promise<ServerSpec> {
   const files = await ensureBinaries({ names: ['velero', ...PLUGINS], signal });

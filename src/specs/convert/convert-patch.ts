@@ -1,4 +1,4 @@
-import { isMap, isPair, isScalar, LineCounter, parseAllDocuments, stringify, type Document, type Pair, type YAMLMap } from 'yaml';
+import { isMap, isPair, isScalar, parseAllDocuments, stringify, type Document, type Pair, type YAMLMap } from 'yaml';
 import type { JsonValue } from '../../model/json.ts';
 import type { ConvertedObject } from './convert-seed.ts';
 import type { Edit, FieldPath } from './edit.ts';
@@ -17,11 +17,11 @@ export interface ConversionPatch {
  * objects of this file.
  */
 export function conversionPatch(file: { readonly path: string; readonly text: string }, converted: readonly ConvertedObject[]): ConversionPatch {
-  const documents = parseAllDocuments(file.text, { keepSourceTokens: false, lineCounter: new LineCounter(), uniqueKeys: false });
+  const documents = [...parseAllDocuments(file.text, { uniqueKeys: false })];
   const splices: Splice[] = [];
   const byHand: string[] = [];
   for (const item of converted) {
-    const document = Array.isArray(documents) ? documentAt(documents, file.text, item.manifest.source.line) : undefined;
+    const document = documentAt(documents, file.text, item.manifest.source.line);
     const planned = document === undefined || item.manifest.source.item !== undefined ? undefined : plan(document, file.text, item.edits);
     if (planned === undefined) byHand.push(item.manifest.key);
     else splices.push(...planned);

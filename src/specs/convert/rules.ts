@@ -38,7 +38,7 @@ const LOCAL_PROVIDER = 'lattice-local';
  * @see evan-hines-js/lattice at 08fbacb, `lattice-crd/src/crd/{cluster,types,infra_provider,backup_store,cluster_backup}.rs`; server-side apply of the
  * documented examples to those CRDs on kube-apiserver 1.36.3
  */
-export const RULES: readonly Rule[] = [
+const RULES: readonly Rule[] = [
   { kinds: ['CloudProvider'], convert: renamedKind },
   { kinds: ['CloudProvider', 'InfraProvider'], convert: (object) => lowerCaseType(object, ['aws', 'proxmox', 'docker', 'basis']) },
   { kinds: ['DNSProvider'], convert: (object) => lowerCaseType(object, ['pihole', 'route53', 'cloudflare', 'google', 'azure']) },

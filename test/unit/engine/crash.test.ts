@@ -105,11 +105,13 @@ describe('a run stopped at any journal line', () => {
 
   it('comes to the same end for random graphs and several stops', { timeout: 120_000 }, async () => {
     await fc.assert(
-      fc.asyncProperty(graphs(), fc.array(fc.tuple(fc.double({ min: 0, max: 1, noNaN: true }), fc.constantFrom(...SIDES)), { minLength: 1, maxLength: 3 }), async (graph, stops) => {
+      fc.asyncProperty(graphs(), fc.array(fc.tuple(fc.nat(999), fc.constantFrom(...SIDES)), { minLength: 1, maxLength: 3 }), async (graph, stops) => {
         const { end, appends } = await uninterrupted(graph);
-        const points = stops.map(([where, side]) => ({ append: 1 + Math.floor(where * appends), side }));
+        const points = stops.map(([where, side]) => ({ append: 1 + Math.floor((where * appends) / 1_000), side }));
         const { bench, result } = await interrupted(graph, points);
-        expect(endState(bench, result)).toEqual(end);
+        // Without keepGoing, how far independent branches have come when a step fails is a matter of time, and a resume is faster.
+        const timely = !graph.keepGoing && end.state === 'failed';
+        expect(timely ? result.state : endState(bench, result)).toEqual(timely ? end.state : end);
         for (const [part, times] of bench.world.parts) expect(times, part).toBe(1);
         for (const step of result.steps) expect(FINAL_STATES.has(step.state), step.id).toBe(true);
       }),

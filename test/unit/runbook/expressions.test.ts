@@ -79,7 +79,7 @@ describe('values', () => {
 
 describe('faults', () => {
   it.each([
-    ['${{ plan.gone.x }}', 'step cutover: ${{ plan.gone.x }}: plan.gone.x does not exist; test it with has() or select it with .?'],
+    ['${{ plan.gone.x }}', 'step cutover: ${{ plan.gone.x }}: plan.gone does not exist; test it with has() or select it with .?'],
     ['${{ steps.gone.outputs.x }}', 'step gone has no such output here: it was skipped, or has not succeeded; test it with has()'],
     ['${{ plan.none.x }}', 'plan.none.x does not exist'],
     ['${{ plan.list[9].name }}', 'index out of bounds'],

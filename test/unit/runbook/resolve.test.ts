@@ -89,8 +89,8 @@ describe('forEach', () => {
   });
 
   it('over nothing leaves a skipped node that passes order on', () => {
-    const graph = graphOf(fenceAll.replace('plan.controlPlane.nodes', 'plan.controlPlane.nodes.filter(n, n.name == "x")'));
-    expect(nodeOf(graph, 'fence')).toMatchObject({ needs: ['first'], skipped: 'forEach gives no items: plan.controlPlane.nodes.filter(n, n.name == "x")' });
+    const graph = graphOf(fenceAll.replace('plan.controlPlane.nodes', "plan.controlPlane.nodes.filter(n, n.name == 'x')"));
+    expect(nodeOf(graph, 'fence')).toMatchObject({ needs: ['first'], skipped: 'forEach gives no items: plan.controlPlane.nodes.filter(n, n.name == \'x\')' });
     expect(nodeOf(graph, 'last')?.needs).toEqual(['fence']);
   });
 
@@ -176,7 +176,7 @@ describe('the shipped runbook', () => {
 
 describe('resolving', () => {
   it('lists every fault that plan and inputs bring, in one INPUT_INVALID', () => {
-    const text = bookText('inputs: { who: { type: string, description: w } }', 'steps:\n- { id: a, uses: test/make, with: { name: "${{ plan.specs }}" } }\n- { id: b, uses: test/make, with: { name: x, size: "${{ size(plan.health) - 2 }}" } }');
+    const text = bookText('inputs: { who: { type: string, description: w } }', 'steps:\n- { id: a, uses: test/make, with: { name: "${{ plan.state }}" } }\n- { id: b, uses: test/make, with: { name: x, size: "${{ size(plan.health) - 2 }}" } }');
     const runbook = loadRunbook({ file: 't.yaml', text }, SMALL);
     try {
       resolveRunbook({ runbook, plan: fullPlan(), inputs: { whom: 'x' }, mode: 'recovery', catalogue: SMALL });

@@ -152,6 +152,7 @@ const PLAN_CASES: Readonly<Record<string, readonly string[]>> = {
     '- { id: a, uses: test/make, forEach: plan.controlPlane.nodes, with: { name: "${{ item.role }}" } } #! item.role does not exist',
     '- { id: a, uses: test/plain, forEach: "plan.health.map(h, \\"a b\\")" } #! item 0 is named "a b"',
     '- { id: a, uses: test/plain, forEach: "[1, 1]" } #! item 1 is named "1", which another item is too',
+    '- { id: a, uses: test/make, forEach: plan.controlPlane.nodes, with: { name: x } }\n    - { id: b, uses: test/make, needs: [a], with: { name: "${{ steps[\'a[cp-2]\'].outputs.address }}" } } #! step "a" has no item "cp-2" (did you mean "cp-1"?)',
     '- { id: a, uses: test/plain, forEach: "plan.dns.records[0].to" } #! plan.dns.records[0].to does not exist',
     '- { id: a, uses: test/crossed, with: { low: 2, high: "${{ size(plan.health) }}" } } #! low must not be above high',
   ],

@@ -83,7 +83,8 @@ export class Cell {
       await kube.mergePatch(refOf(object), { status: { unpivotImportComplete: true } }, { ...options, subresource: 'status' });
       return;
     }
-    if (state === undefined || object.metadata.deletionTimestamp !== undefined) return;
+    // Before the pivot the parent is the authority, and while it deletes the child it is again.
+    if (state === undefined || object.metadata.deletionTimestamp !== undefined || object.status?.['pivotComplete'] !== true) return;
     const digest = JSON.stringify([state, object.metadata.generation, object.status?.['phase']]);
     if (this.#synced.get(name) === digest) return;
     await kube.mergePatch(refOf(object), { spec: state.spec }, options);

@@ -2,10 +2,10 @@ import type { KubeObject } from '../../../model/kube-object.ts';
 import { type Controller, type Requeue } from '../../reconcile/controller.ts';
 import { phaseOf } from '../../reconcile/status.ts';
 import { namespaced, TYPES } from '../../reconcile/types.ts';
-import type { PlatformContext } from '../context.ts';
+import { capiNamespace, LATTICE_SYSTEM, type PlatformContext } from '../context.ts';
 import { externalSecret } from '../external-secrets.ts';
 import { addFinalizer } from '../finalizers.ts';
-import { capiNamespace, LATTICE_SYSTEM } from '../context.ts';
+import { CELL_SERVICE } from '../install/base.ts';
 import { BOOTSTRAP_SECRET_SUFFIX } from './capi-controller.ts';
 import { capiCluster, capiLabels } from './capi-objects.ts';
 import type { CellState } from './cell.ts';
@@ -135,7 +135,7 @@ export class ChildController {
   }
 
   #hasCellAddress(): boolean {
-    const status = this.#context.caches.get(namespaced(TYPES.Service, LATTICE_SYSTEM, 'lattice-cell'))?.status;
+    const status = this.#context.caches.get(namespaced(TYPES.Service, LATTICE_SYSTEM, CELL_SERVICE))?.status;
     const balancer = status?.['loadBalancer'] as { readonly ingress?: readonly unknown[] } | undefined;
     return (balancer?.ingress ?? []).length > 0;
   }

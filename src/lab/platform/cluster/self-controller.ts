@@ -5,6 +5,7 @@ import { phaseOf, writeStatus } from '../../reconcile/status.ts';
 import { namespaced, TYPES } from '../../reconcile/types.ts';
 import { capiNamespace, LATTICE_SYSTEM, type PlatformContext } from '../context.ts';
 import { addFinalizer, removeFinalizer } from '../finalizers.ts';
+import { CELL_SERVICE, installCell } from '../install/base.ts';
 import { CLUSTER_FINALIZER } from './child-controller.ts';
 import { CLUSTER_MANAGER, writePhase } from './cluster-status.ts';
 
@@ -24,7 +25,7 @@ export function selfController(context: PlatformContext): Controller {
       { type: TYPES.LatticeCluster, keys: (object) => (object.metadata.name === own ? [own] : []) },
       { type: TYPES.CapiCluster, keys: all },
       { type: TYPES.Node, keys: all },
-      { type: TYPES.Secret, keys: () => [] },
+      ...[TYPES.Secret, TYPES.Service].map((type) => ({ type, keys: () => [] })),
     ],
     async reconcile(name, signal): Promise<Requeue> {
       const cluster = context.caches.get({ ...TYPES.LatticeCluster, name });
@@ -37,6 +38,8 @@ export function selfController(context: PlatformContext): Controller {
         return undefined;
       }
       if (hasParent) await addFinalizer(cluster, CLUSTER_FINALIZER, edit);
+      // A cluster that provisions others has a cell; a root has one from its installation.
+      if ((cluster.spec?.['parentConfig'] ?? null) !== null && !hasCell(context)) await installCell(context, signal);
       const capi = context.caches.get(namespaced(TYPES.CapiCluster, capiNamespace(name), name));
       const phase = phaseOf(cluster);
       if (phase !== 'Ready' && hasParent && phaseOf(capi) !== 'Provisioned') {
@@ -69,6 +72,10 @@ function readyStatus(cluster: KubeObject, context: PlatformContext): JsonObject 
     workerPools,
     observedGeneration: cluster.metadata.generation,
   };
+}
+
+function hasCell({ caches }: PlatformContext): boolean {
+  return caches.get(namespaced(TYPES.Service, LATTICE_SYSTEM, CELL_SERVICE)) !== undefined;
 }
 
 function isReady(node: KubeObject): boolean {

@@ -11,6 +11,9 @@ const MANAGER = 'lattice-operator';
 /** Name of the operator's Deployment, and its pods' label `app`. */
 export const OPERATOR_NAME = 'lattice-operator';
 
+/** Name of the Service that children reach their parent by. */
+export const CELL_SERVICE = 'lattice-cell';
+
 /** What a machine's first boot leaves on a cluster besides the definitions: namespaces, the storage class, the operator (F15). */
 export async function installBase(context: Pick<PlatformContext, 'kube' | 'cluster'>, image: string, signal: AbortSignal): Promise<void> {
   const options = { fieldManager: MANAGER, force: true, signal };
@@ -28,9 +31,9 @@ export async function installCell(context: Pick<PlatformContext, 'kube' | 'clust
     { name: 'grpc', port: 50051 },
     { name: 'auth-proxy', port: 8082 },
   ];
-  await context.kube.apply({ ...TYPES.Service, metadata: { namespace: LATTICE_SYSTEM, name: 'lattice-cell' }, spec: { type: 'LoadBalancer', selector: { app: OPERATOR_NAME }, ports } }, options);
+  await context.kube.apply({ ...TYPES.Service, metadata: { namespace: LATTICE_SYSTEM, name: CELL_SERVICE }, spec: { type: 'LoadBalancer', selector: { app: OPERATOR_NAME }, ports } }, options);
   const internal = { selector: { app: OPERATOR_NAME }, ports: [{ name: 'proxy', port: 8081 }] };
-  await context.kube.apply({ ...TYPES.Service, metadata: { namespace: LATTICE_SYSTEM, name: 'lattice-cell-internal' }, spec: internal }, options);
+  await context.kube.apply({ ...TYPES.Service, metadata: { namespace: LATTICE_SYSTEM, name: `${CELL_SERVICE}-internal` }, spec: internal }, options);
   if ((await context.kube.get(namespaced(TYPES.Secret, LATTICE_SYSTEM, CA_SECRET), signal)) !== undefined) return;
   const { cert, key } = await createAuthority(`lattice root CA of ${context.cluster.name}`);
   const data = { 'tls.crt': Buffer.from(cert).toString('base64'), 'tls.key': Buffer.from(key).toString('base64') };

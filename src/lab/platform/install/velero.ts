@@ -1,5 +1,5 @@
 import { startVelero } from '../../cluster-servers.ts';
-import { SNAPSHOT_PROVIDER, snapshotLocationConfig, veleroCrds } from '../../servers/velero.ts';
+import { veleroCrds } from '../../servers/velero.ts';
 import { TYPES } from '../../reconcile/types.ts';
 import type { PlatformContext } from '../context.ts';
 import { installCrds } from './crds.ts';
@@ -7,10 +7,11 @@ import { systemDeployment } from './system-deployment.ts';
 
 const MANAGER = 'lattice-velero-install-controller';
 const NAMESPACE = 'velero';
-/** The one VolumeSnapshotLocation of each cluster of the lab. Upstream's chart has none (F21); without one no volume could be saved here at all. */
-export const SNAPSHOT_LOCATION = 'lab-volumes';
 
-/** Installs Velero: definitions, namespace, the Deployment it looks for, a snapshot location, and the real server beside the cluster. */
+/**
+ * Installs Velero: definitions, namespace, the Deployment it looks for, and the real server beside the cluster. No VolumeSnapshotLocation: upstream's chart
+ * has none either (F21), so whoever wants volumes saved or restored makes one.
+ */
 export async function installVelero(context: PlatformContext, signal: AbortSignal): Promise<void> {
   const { kube, lab, cluster } = context;
   const options = { fieldManager: MANAGER, force: true, signal };
@@ -18,10 +19,6 @@ export async function installVelero(context: PlatformContext, signal: AbortSigna
   await kube.apply({ ...TYPES.Namespace, metadata: { name: NAMESPACE } }, options);
   await kube.apply(systemDeployment({ namespace: NAMESPACE, name: 'velero', image: 'velero/velero:v1.18.3' }), options);
   await applyNodeAgent(context, signal);
-  await kube.apply(
-    { ...TYPES.VolumeSnapshotLocation, metadata: { namespace: NAMESPACE, name: SNAPSHOT_LOCATION }, spec: { provider: SNAPSHOT_PROVIDER, config: snapshotLocationConfig(lab) } },
-    options,
-  );
   await startVelero({ directory: lab.directory, cluster: cluster.id, signal });
 }
 

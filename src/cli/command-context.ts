@@ -1,0 +1,21 @@
+import type { DrError } from '../errors/dr-error.ts';
+import type { Interrupts } from './interrupts.ts';
+
+/** What a command gives to what works for it: where it was started, how to talk, how to end. */
+export interface CommandContext {
+  /** Folder of the package. */
+  readonly root: string;
+  /** Version of the tool, for the record. */
+  readonly tool: string;
+  readonly json: boolean;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly interrupts: Interrupts;
+  /** Steps that run now, kept up to date for those who ask why the end takes so long. */
+  readonly running: Set<string>;
+  /** A command line of this program that can be pasted. */
+  readonly commandLine: (...words: readonly string[]) => string;
+  /** Prints a result for people on standard output; nothing under `--json`. */
+  readonly print: (text: string) => void;
+  /** Ends the process with the code of this error, once the command has returned. */
+  readonly endWith: (error: DrError) => void;
+}

@@ -1,0 +1,39 @@
+import type { CommandContext } from './command-context.ts';
+import { exitCodeOf } from './exit-code.ts';
+import { Interrupts } from './interrupts.ts';
+import { programName } from './program-name.ts';
+import { shellLine } from './shell-quote.ts';
+
+export interface ContextOptions {
+  readonly root: string;
+  readonly version: string;
+  readonly json: boolean;
+  /** Folder of the commands, which tells a clone from an installed package. */
+  readonly commands: string;
+}
+
+/** Makes the context of a command from this process; starts listening to signals. */
+export function createContext({ root, version, json, commands }: ContextOptions): CommandContext {
+  const running = new Set<string>();
+  const name = programName({ root, cwd: process.cwd(), fromSource: commands.includes('src'), execPath: process.execPath });
+  const interrupts = new Interrupts({
+    say: (text) => process.stderr.write(`${text}\n`),
+    waitingFor: () => [...running],
+    leave: (code) => process.exit(code),
+  });
+  return {
+    root,
+    tool: version,
+    json,
+    env: process.env,
+    interrupts,
+    running,
+    commandLine: (...words) => `${name} ${shellLine(words)}`,
+    print: (text) => {
+      if (!json) process.stdout.write(text);
+    },
+    endWith: (error) => {
+      process.exitCode = exitCodeOf(error);
+    },
+  };
+}

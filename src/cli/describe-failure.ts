@@ -1,0 +1,44 @@
+import { asDrError, DrError } from '../errors/dr-error.ts';
+import type { JsonObject } from '../model/json.ts';
+import { errorJson, errorText } from '../report/error-text.ts';
+import type { CommandContext } from './command-context.ts';
+import { writeCrashFile } from './crash-file.ts';
+import { exitCodeOf } from './exit-code.ts';
+import { stateHome } from './state-store.ts';
+
+/** How a command failed, ready to print. */
+export interface Failure {
+  readonly exitCode: number;
+  readonly json: JsonObject;
+  readonly text: string;
+}
+
+export interface FailedCommand {
+  /** The words that call the command: `lab`, `up`. */
+  readonly words: readonly string[];
+  readonly userAgent: string;
+  readonly context: CommandContext;
+}
+
+/** oclif marks its own errors about flags and arguments with this exit code. */
+const OCLIF_USAGE = 2;
+
+/** Turns whatever was thrown into an error of ours, with a crash file for what nobody expected. */
+export async function describeFailure(thrown: Error & { readonly oclif?: { readonly exit?: number } }, command: FailedCommand): Promise<Failure> {
+  const error = thrown.oclif?.exit === OCLIF_USAGE ? usageError(thrown, command) : asDrError(thrown);
+  const crash = error.kind === 'bug' ? await crashFile(error, command) : undefined;
+  return {
+    exitCode: exitCodeOf(error),
+    json: { ...errorJson(error), ...(crash === undefined ? {} : { crashFile: crash }) },
+    text: `${errorText(error)}${crash === undefined ? '' : `  crash file: ${crash}\n`}`,
+  };
+}
+
+function usageError(thrown: Error, { words, context }: FailedCommand): DrError {
+  const [message = ''] = thrown.message.split('\nSee more help');
+  return new DrError({ code: 'USAGE', message: message.charAt(0).toLowerCase() + message.slice(1), suggestions: [context.commandLine(...words, '--help')] });
+}
+
+async function crashFile(error: DrError, { words, userAgent, context }: FailedCommand): Promise<string | undefined> {
+  return await writeCrashFile(error, { folder: stateHome(context.env), at: new Date(), head: `${userAgent}\ncommand: ${words.join(' ')}` });
+}

@@ -1,0 +1,46 @@
+import type { HoldList } from '../operations/holds.ts';
+import type { RunList } from '../operations/list-runs.ts';
+import type { RunPlan } from '../operations/plan-run.ts';
+import type { RunbookList } from '../operations/list-runbooks.ts';
+import type { ReleaseResult } from '../operations/release.ts';
+import type { RunReport } from '../operations/run-report.ts';
+import type { RunStatus } from '../operations/run-status.ts';
+import type { ShownRunbook } from '../operations/show-runbook.ts';
+import type { ValidRunbook } from '../operations/validate-runbook.ts';
+import type { ValidResult } from '../operations/validate.ts';
+
+/** Results of operations as text for people. Renderers are loaded when they are used, so that help stays fast. */
+export const resultText = {
+  async plan(plan: RunPlan): Promise<string> {
+    return (await import('../report/plan-view.ts')).planView(plan);
+  },
+  async runs(list: RunList): Promise<string> {
+    return (await import('../report/status-view.ts')).runListView(list);
+  },
+  async status(status: RunStatus, resumeCommand: string): Promise<string> {
+    return (await import('../report/status-view.ts')).runStatusView(status, resumeCommand);
+  },
+  async holds(list: HoldList): Promise<string> {
+    return (await import('../report/holds-view.ts')).holdsView(list);
+  },
+  async released(result: ReleaseResult): Promise<string> {
+    return (await import('../report/holds-view.ts')).releaseView(result);
+  },
+  async report(report: RunReport): Promise<string> {
+    return (await import('../report/run-report-markdown.ts')).runReportMarkdown(report);
+  },
+  async runbooks(list: RunbookList): Promise<string> {
+    return (await import('../report/runbook-view.ts')).runbookListView(list);
+  },
+  async runbook(shown: ShownRunbook, form: 'list' | 'markdown' | 'graph'): Promise<string> {
+    if (form === 'markdown') return (await import('../report/runbook-markdown.ts')).renderRunbookMarkdown(shown.outline);
+    if (form === 'graph' && shown.graph !== undefined) return (await import('../engine/graph-render.ts')).renderGraphviz(shown.graph);
+    return (await import('../report/runbook-view.ts')).runbookView(shown.outline);
+  },
+  validRunbook({ name, steps, withPlan }: ValidRunbook): string {
+    return `valid: runbook ${name} (${steps} steps)${withPlan ? ' with this plan' : '; with --plan more is checked'}\n`;
+  },
+  valid({ plan, runbook }: ValidResult): string {
+    return `valid: plan ${plan.name} (cluster ${plan.cluster}) with runbook ${runbook.name} (${runbook.steps} steps)\n`;
+  },
+};

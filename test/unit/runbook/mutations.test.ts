@@ -1,0 +1,95 @@
+import { describe, expect, it } from 'vitest';
+import { parse, stringify } from 'yaml';
+import { isDrError } from '../../../src/errors/dr-error.ts';
+import type { JsonObject, JsonValue } from '../../../src/model/json.ts';
+import { type DocPath, type Fault, renderPath } from '../../../src/runbook/faults.ts';
+import { loadRecoveryPlan } from '../../../src/runbook/load-plan.ts';
+import { loadRunbook } from '../../../src/runbook/validate.ts';
+import { catalogue } from '../../../src/steps/catalogue.ts';
+import { fileOf, usEast } from './fixtures.ts';
+
+const WRONG: readonly JsonValue[] = [null, 5, true, 'x', [], {}, '${{ plan.gone }}', [{ a: [null] }], '${{', { __proto__: 1, constructor: 2 }, '', -1, '\u0000'];
+
+interface Mutation {
+  readonly name: string;
+  readonly data: JsonValue;
+}
+
+/** Every key and list entry of a document: deleted, renamed, and given some of the wrong values, all of which come round within the document. */
+function mutationsOf(data: JsonValue): readonly Mutation[] {
+  return pathsOf(data, []).flatMap((path, index) => {
+    const name = renderPath(path);
+    const key = path.at(-1);
+    const renamed = typeof key === 'string' ? [{ name: `${name} renamed`, data: edit(data, path, (value) => ({ [`${key}x`]: value })) }] : [];
+    const wrong = [WRONG[index % WRONG.length] as JsonValue];
+    return [
+      { name: `${name} deleted`, data: edit(data, path, () => ({})) },
+      ...renamed,
+      ...wrong.map((value) => ({ name: `${name} = ${JSON.stringify(value)}`, data: edit(data, path, () => ({ [String(key)]: value })) })),
+    ];
+  });
+}
+
+function pathsOf(value: JsonValue | undefined, path: DocPath): readonly DocPath[] {
+  if (typeof value !== 'object' || value === null) return [];
+  const entries: readonly (readonly [string | number, JsonValue | undefined])[] = Array.isArray(value) ? value.map((item: JsonValue, index) => [index, item] as const) : Object.entries(value as JsonObject);
+  return entries.flatMap(([key, item]) => [[...path, key], ...pathsOf(item, [...path, key])]);
+}
+
+/** The document with one entry replaced by those that `change` gives for its value. */
+function edit(value: JsonValue, [key, ...rest]: DocPath, change: (value: JsonValue) => JsonObject): JsonValue {
+  const replace = (name: string | number, item: JsonValue): JsonObject => (name !== key ? { [String(name)]: item } : rest.length === 0 ? change(item) : { [String(name)]: edit(item, rest, change) });
+  if (Array.isArray(value)) return value.flatMap((item: JsonValue, index) => Object.values(replace(index, item)) as JsonValue[]);
+  return Object.fromEntries(Object.entries(value as JsonObject).flatMap(([name, item]) => Object.entries(replace(name, item as JsonValue))));
+}
+
+/** Loads a mutated document: it is valid, or `INPUT_INVALID` with a position in each fault. */
+function tally(mutations: readonly Mutation[], load: (text: string) => unknown): { readonly valid: number; readonly refused: number } {
+  let refused = 0;
+  for (const { name, data } of mutations) {
+    const text = stringify(data);
+    try {
+      load(text);
+    } catch (error) {
+      refused += 1;
+      expect(isDrError(error, 'INPUT_INVALID'), `${name}: ${String(error)}`).toBe(true);
+      const lines = text.split('\n').length;
+      const faults = (isDrError(error) ? error.details['faults'] : []) as unknown as readonly Fault[];
+      expect(faults.length, name).toBeGreaterThan(0);
+      for (const fault of faults) expect(fault.line >= 1 && fault.line <= lines && fault.column >= 1, `${name}: ${JSON.stringify(fault)}`).toBe(true);
+    }
+  }
+  return { valid: mutations.length - refused, refused };
+}
+
+describe('a mutated file is valid or refused with positions', () => {
+  it.each(['us-east', 'full'])('plan %s', (name) => {
+    const { text } = fileOf(`test/fixtures/plans/${name}.yaml`);
+    const { valid, refused } = tally(mutationsOf(parse(text) as JsonValue), (mutated) => loadRecoveryPlan({ file: 'm.yaml', text: mutated }));
+    expect(refused).toBeGreaterThan(valid);
+  });
+
+  const { text } = fileOf('runbooks/rebuild.yaml');
+  const whole = parse(text) as { readonly spec: { readonly steps: readonly JsonValue[] } } & JsonObject;
+  const context = { plan: usEast(), inputs: { commit: 'abc' } };
+  const load = (mutated: string): unknown => loadRunbook({ file: 'm.yaml', text: mutated }, catalogue, context);
+
+  it('the shipped runbook, outside of its steps', () => {
+    const { steps, ...spec } = whole.spec;
+    const head = mutationsOf({ ...whole, spec });
+    const { refused } = tally(head.map(({ name, data }) => ({ name, data: withSteps(data, steps) })), load);
+    expect(refused).toBeGreaterThan(10);
+  });
+
+  it.each(whole.spec.steps.map((step, index) => [String((step as JsonObject)['id']), index] as const))('the shipped runbook, step %s', (_, index) => {
+    const mutations = mutationsOf(whole.spec.steps[index] as JsonValue).map(({ name, data }) => ({ name, data: withSteps(whole, whole.spec.steps.with(index, data)) }));
+    const { refused } = tally(mutations, load);
+    expect(refused).toBeGreaterThan(3);
+  });
+
+  function withSteps(data: JsonValue, steps: readonly JsonValue[]): JsonValue {
+    const { spec } = data as JsonObject;
+    const isMap = typeof spec === 'object' && spec !== null && !Array.isArray(spec);
+    return isMap ? { ...(data as JsonObject), spec: { ...spec, steps } } : data;
+  }
+});
