@@ -35,8 +35,14 @@ async function run(manifest, fromSource) {
   if (!fromSource) return await execute({ loadOptions: { root: ROOT } });
   // Else oclif looks for tsx or ts-node, which Node does not need.
   process.env.OCLIF_TS_NODE = '0';
-  const pjson = { ...manifest, oclif: { ...manifest.oclif, commands: './src/commands' } };
+  const hooks = Object.fromEntries(Object.entries(manifest.oclif.hooks).map(([name, path]) => [name, sourceOf(path)]));
+  const pjson = { ...manifest, oclif: { ...manifest.oclif, commands: sourceOf(manifest.oclif.commands), hooks } };
   return await execute({ loadOptions: { root: ROOT, pjson, ignoreManifest: true } });
+}
+
+/** Where a built file comes from. */
+function sourceOf(path) {
+  return path.replace(/^\.\/dist\//, './src/').replace(/\.js$/, '.ts');
 }
 
 /** A reader that goes away (`--help | head -1`) ends the output, never a recovery. */

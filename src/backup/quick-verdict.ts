@@ -10,6 +10,8 @@ export interface BackupFacts {
   readonly resourceList: Readonly<Record<string, readonly string[]>> | undefined;
   /** Entries of `<b>-volumeinfo.json.gz`. */
   readonly volumeInfo: readonly JsonObject[] | undefined;
+  /** Entries of `<b>-volumesnapshots.json.gz`: native snapshots and the location each is in. */
+  readonly volumeSnapshots: readonly JsonObject[] | undefined;
 }
 
 /** A recovery point that may be restored from; a first verdict, not a proof of its content. */
@@ -53,7 +55,7 @@ function volumesOf(facts: BackupFacts): Pick<RecoveryPoint, 'volumes' | 'without
   const reasons = new Map(info.filter((entry) => !hasData(entry)).map((entry) => [claimOf(entry), String(entry['skippedReason'] ?? entry['result'] ?? 'skipped')]));
   const listed = facts.resourceList?.['v1/PersistentVolumeClaim'] ?? [];
   const lost = listed.filter((claim) => !savedClaims.has(claim));
-  const locations = saved.map((entry) => (entry['nativeSnapshotInfo'] as JsonObject | undefined)?.['snapshotLocation'] ?? (entry['snapshotLocation'] as string | undefined));
+  const locations = (facts.volumeSnapshots ?? []).map((snapshot) => (snapshot['spec'] as JsonObject | undefined)?.['location']);
   return {
     volumes: [...savedClaims].sort(),
     withoutData: lost.map((claim) => ({ claim, reason: reasons.get(claim) ?? 'not in the volume information' })).sort((a, b) => (a.claim < b.claim ? -1 : 1)),

@@ -5,6 +5,7 @@ export interface VeleroBackupKeys {
   readonly tarball: string;
   readonly resourceList: string;
   readonly volumeInfo: string;
+  readonly volumeSnapshots: string;
 }
 
 function withPrefix(prefix: string | undefined, rest: string): string {
@@ -25,7 +26,13 @@ export function backupKeys(prefix: string | undefined, backup: string): VeleroBa
     tarball: `${directory}${backup}.tar.gz`,
     resourceList: `${directory}${backup}-resource-list.json.gz`,
     volumeInfo: `${directory}${backup}-volumeinfo.json.gz`,
+    volumeSnapshots: `${directory}${backup}-volumesnapshots.json.gz`,
   };
+}
+
+/** Key of what a restore had to say: warnings and errors. */
+export function restoreResultsKey(prefix: string | undefined, restore: string): string {
+  return withPrefix(prefix, `restores/${restore}/restore-${restore}-results.gz`);
 }
 
 /** Name of the Velero Schedule the platform makes for a LatticeClusterBackup; its backups are `<schedule>-<YYYYMMDDhhmmss>` (lattice-backup/src/cluster_backup_controller.rs). */

@@ -1,5 +1,6 @@
 import { Command } from '@oclif/core/command';
-import type { DrError } from '../errors/dr-error.ts';
+import { DrError } from '../errors/dr-error.ts';
+import { errorJson } from '../report/error-text.ts';
 import type { CommandContext } from './command-context.ts';
 import type { Session } from './session.ts';
 
@@ -25,7 +26,12 @@ export abstract class BaseCommand extends Command {
   protected async openContext(): Promise<CommandContext> {
     if (this.#context !== undefined) return this.#context;
     const { createContext } = await import('./create-context.ts');
-    this.#context = createContext({ root: this.config.root, version: this.config.version, json: this.jsonEnabled(), commands: String(this.config.pjson.oclif.commands) });
+    this.#context = createContext({
+      root: this.config.root,
+      version: this.config.version,
+      json: this.jsonEnabled(),
+      commands: String(this.config.pjson.oclif.commands),
+    });
     return this.#context;
   }
 
@@ -40,6 +46,11 @@ export abstract class BaseCommand extends Command {
     process.exitCode = failure.exitCode;
     if (this.jsonEnabled()) this.logJson({ error: failure.json });
     else process.stderr.write(failure.text);
+  }
+
+  /** A result as JSON: errors in it as data, with their causes, where plain JSON would lose their message. */
+  protected override toSuccessJson(result: unknown): unknown {
+    return JSON.parse(JSON.stringify(result, (_key, value: unknown) => (value instanceof DrError ? errorJson(value) : value)));
   }
 
   /** Ends the process with the code of this error, once the command has returned. */

@@ -1,6 +1,6 @@
-import type { RunView } from '../report/run-view.ts';
 import { createJsonView } from '../report/json-lines.ts';
 import { createPlainView } from '../report/plain-lines.ts';
+import type { RunView } from '../report/run-view.ts';
 
 /** What decides how a run is shown. */
 export interface ViewChoice {

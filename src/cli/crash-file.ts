@@ -4,7 +4,10 @@ import type { DrError } from '../errors/dr-error.ts';
 import { crashText } from '../report/error-text.ts';
 
 /** Writes what is known of a broken invariant to a file only this user can read. Gives its path, or `undefined` when even that fails. */
-export async function writeCrashFile(error: DrError, options: { readonly folder: string; readonly at: Date; readonly head: string }): Promise<string | undefined> {
+export async function writeCrashFile(
+  error: DrError,
+  options: { readonly folder: string; readonly at: Date; readonly head: string },
+): Promise<string | undefined> {
   const path = join(options.folder, `crash-${options.at.toISOString().replace(/[:.]/g, '-')}.txt`);
   try {
     await mkdir(options.folder, { recursive: true, mode: 0o700 });

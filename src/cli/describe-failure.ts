@@ -23,6 +23,9 @@ export interface FailedCommand {
 /** oclif marks its own errors about flags and arguments with this exit code. */
 const OCLIF_USAGE = 2;
 
+/** Lines that oclif puts around the faults it lists. */
+const OCLIF_FRAME = /^(The following errors? occurred:|See more help with --help)$/;
+
 /** Turns whatever was thrown into an error of ours, with a crash file for what nobody expected. */
 export async function describeFailure(thrown: Error & { readonly oclif?: { readonly exit?: number } }, command: FailedCommand): Promise<Failure> {
   const error = thrown.oclif?.exit === OCLIF_USAGE ? usageError(thrown, command) : asDrError(thrown);
@@ -35,8 +38,12 @@ export async function describeFailure(thrown: Error & { readonly oclif?: { reado
 }
 
 function usageError(thrown: Error, { words, context }: FailedCommand): DrError {
-  const [message = ''] = thrown.message.split('\nSee more help');
-  return new DrError({ code: 'USAGE', message: message.charAt(0).toLowerCase() + message.slice(1), suggestions: [context.commandLine(...words, '--help')] });
+  const lines = thrown.message
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && !OCLIF_FRAME.test(line));
+  const message = lines.map((line) => line.charAt(0).toLowerCase() + line.slice(1)).join('; ');
+  return new DrError({ code: 'USAGE', message, suggestions: [context.commandLine(...words, '--help')] });
 }
 
 async function crashFile(error: DrError, { words, userAgent, context }: FailedCommand): Promise<string | undefined> {

@@ -3,11 +3,9 @@ import type { RunEvent } from '../engine/events.ts';
 import { NOBODY, type Prompter } from '../engine/prompter.ts';
 import type { OwnerEnvironment, RunEnvironment, RunResult } from '../engine/run-options.ts';
 import type { RunId } from '../model/ids.ts';
-import type { JsonObject } from '../model/json.ts';
 import { reportRun } from '../operations/run-report.ts';
-import { closingLines } from '../report/closing-lines.ts';
+import { type ClosingCommands, closingLines } from '../report/closing-lines.ts';
 import { errorText } from '../report/error-text.ts';
-import { runResultJson } from '../report/run-result-json.ts';
 import { runSummary } from '../report/run-summary.ts';
 import type { RunView } from '../report/run-view.ts';
 import { createExpressionEvaluator } from '../runbook/expressions.ts';
@@ -17,6 +15,7 @@ import { chooseView } from './choose-view.ts';
 import type { CommandContext } from './command-context.ts';
 import type { Composition } from './compose.ts';
 import { createTerminalPrompter } from './prompter.ts';
+import { saveReport } from './save-report.ts';
 import { storeFlag } from './state-store.ts';
 
 /** A command that runs steps: who it is, what it may use, what was decided beforehand. */
@@ -29,7 +28,8 @@ export interface Execution extends CommandContext {
 /** What is left of a run to print. */
 export interface FinishedRun {
   readonly result: RunResult;
-  readonly json: JsonObject;
+  /** Commands that go on with the run, or show it. */
+  readonly commands: ClosingCommands;
   /** For people: the summary, and as its last three lines what became of it, where its state and holds are, and how to go on. */
   readonly text: string;
 }
@@ -82,5 +82,5 @@ async function sumUp({ owner, env, commandLine }: Execution, result: RunResult):
   const commands = { resume: verb('resume', result.run), report: verb('report', result.run), release: verb('release', result.run) };
   const summary = runSummary(await reportRun(owner.store, result.run));
   const error = result.error === undefined ? '' : `\n${errorText(result.error)}`;
-  return { result, json: runResultJson(result, commands), text: `\n${summary}${error}\n${closingLines(result, commands).join('\n')}\n` };
+  return { result, commands, text: `\n${summary}${error}\n${closingLines(result, commands).join('\n')}\n` };
 }

@@ -4,7 +4,12 @@ import * as Flags from '@oclif/core/flags';
 
 export const planFlag = Flags.string({ char: 'p', summary: 'RecoveryPlan of the cluster.', helpValue: 'FILE', env: 'LATTICE_DR_PLAN', required: true });
 
-export const optionalPlanFlag = Flags.string({ char: 'p', summary: 'RecoveryPlan of the cluster, which says where the state of its runs is.', helpValue: 'FILE', env: 'LATTICE_DR_PLAN' });
+export const optionalPlanFlag = Flags.string({
+  char: 'p',
+  summary: 'RecoveryPlan of the cluster, which says where the state of its runs is.',
+  helpValue: 'FILE',
+  env: 'LATTICE_DR_PLAN',
+});
 
 export const runbookFlag = Flags.string({
   summary: 'Runbook: the name of a shipped one, or a file.',
@@ -19,15 +24,34 @@ export const stateDirFlag = Flags.string({
   env: 'LATTICE_DR_STATE_DIR',
 });
 
-export const inputFlag = Flags.string({ summary: 'Value of a runbook input; repeat it for more.', helpValue: 'NAME=VALUE', multiple: true, multipleNonGreedy: true });
+export const inputFlag = Flags.string({
+  summary: 'Value of a runbook input; repeat it for more.',
+  helpValue: 'NAME=VALUE',
+  multiple: true,
+  multipleNonGreedy: true,
+});
 
-export const modeFlag = Flags.option({ options: ['recovery', 'drill'] as const, summary: 'Which steps run, by their runIn.', default: 'recovery', env: 'LATTICE_DR_MODE' })();
+export const modeFlag = Flags.option({
+  options: ['recovery', 'drill'] as const,
+  summary: 'Which steps run, by their runIn.',
+  default: 'recovery',
+  env: 'LATTICE_DR_MODE',
+})();
 
 /** Decisions that are given beforehand. They have no environment variable: a decision is made on the command line, or on the terminal. */
 export const decisionFlags = {
   confirm: Flags.string({ summary: 'Name of the cluster, typed: passes the gates that ask for it.', helpValue: 'CLUSTER' }),
   approve: Flags.string({ summary: 'Approves the gate of a step; repeat it for more.', helpValue: 'STEP', multiple: true, multipleNonGreedy: true }),
-  attest: Flags.string({ summary: 'Your statement for the gate of a step; repeat it for more.', helpValue: 'STEP=TEXT', multiple: true, multipleNonGreedy: true }),
+  attest: Flags.string({
+    summary: 'Your statement for the gate of a step; repeat it for more.',
+    helpValue: 'STEP=TEXT',
+    multiple: true,
+    multipleNonGreedy: true,
+  }),
 };
 
-export const labDirFlag = Flags.string({ summary: "Directory of the lab; by default its name in this user's state folder.", helpValue: 'DIRECTORY', env: 'LATTICE_DR_DIR', aliases: ['lab-dir'] });
+export const labDirFlag = Flags.string({
+  summary: "Directory of the lab; by default its name in this user's state folder.",
+  helpValue: 'DIRECTORY',
+  env: 'LATTICE_DR_DIR',
+});

@@ -10,7 +10,11 @@ const MAX_BYTES = 4 * 1024 * 1024;
 export async function readInputFile(path: string, what: string): Promise<InputFile> {
   const found = await findInputFile(path);
   if (found !== undefined) return found;
-  throw new DrError({ code: 'INPUT_INVALID', message: `the ${what} '${path}' does not exist (${resolve(path)})`, suggestions: [`name the ${what} with --${what} FILE`] });
+  throw new DrError({
+    code: 'INPUT_INVALID',
+    message: `the ${what} '${path}' does not exist (${resolve(path)})`,
+    suggestions: [`name the ${what} with --${what} FILE`],
+  });
 }
 
 /** Reads a file, or gives `undefined` when it does not exist. */

@@ -51,6 +51,9 @@ async function askGate({ cluster, gate }: GateQuestion, { input, output, by }: T
 
 async function askUnknown(_question: UnknownQuestion, { input, output, by }: TerminalPrompterOptions, signal: AbortSignal): Promise<UnknownAnswer> {
   const { confirm } = await import('@inquirer/prompts');
-  const absent = await confirm({ message: 'have you looked, and it has NOT happened, so that it is to be done now?', default: false }, { input, output, signal });
+  const absent = await confirm(
+    { message: 'have you looked, and it has NOT happened, so that it is to be done now?', default: false },
+    { input, output, signal },
+  );
   return { answer: absent ? 'absent' : 'stop', by };
 }

@@ -18,7 +18,11 @@ export function createReleaseConfirm({ typed, json, signal }: ReleaseConfirmOpti
     if (typed !== undefined) return assertTyped(typed, cluster);
     const { stdin, stderr } = process;
     if (json || !stdin.isTTY || !stderr.isTTY) {
-      throw new DrError({ code: 'GATE_WAITING', message: 'a person must agree to the release, and there is no terminal', suggestions: [`--confirm ${cluster}`] });
+      throw new DrError({
+        code: 'GATE_WAITING',
+        message: 'a person must agree to the release, and there is no terminal',
+        suggestions: [`--confirm ${cluster}`],
+      });
     }
     stderr.write(releaseQuestion(actions));
     const { confirm } = await import('@inquirer/prompts');
@@ -28,5 +32,8 @@ export function createReleaseConfirm({ typed, json, signal }: ReleaseConfirmOpti
 
 function assertTyped(typed: string, cluster: string): true {
   if (typed === cluster) return true;
-  throw new DrError({ code: 'CLUSTER_NAME_NOT_CONFIRMED', message: `--confirm says '${typed}', but the run is about cluster '${cluster}'; nothing was released` });
+  throw new DrError({
+    code: 'CLUSTER_NAME_NOT_CONFIRMED',
+    message: `--confirm says '${typed}', but the run is about cluster '${cluster}'; nothing was released`,
+  });
 }

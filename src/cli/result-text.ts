@@ -1,13 +1,13 @@
 import type { HoldList } from '../operations/holds.ts';
+import type { RunbookList } from '../operations/list-runbooks.ts';
 import type { RunList } from '../operations/list-runs.ts';
 import type { RunPlan } from '../operations/plan-run.ts';
-import type { RunbookList } from '../operations/list-runbooks.ts';
 import type { ReleaseResult } from '../operations/release.ts';
 import type { RunReport } from '../operations/run-report.ts';
 import type { RunStatus } from '../operations/run-status.ts';
 import type { ShownRunbook } from '../operations/show-runbook.ts';
-import type { ValidRunbook } from '../operations/validate-runbook.ts';
 import type { ValidResult } from '../operations/validate.ts';
+import type { ValidRunbook } from '../operations/validate-runbook.ts';
 
 /** Results of operations as text for people. Renderers are loaded when they are used, so that help stays fast. */
 export const resultText = {

@@ -1,6 +1,6 @@
 import { latestRun, listRuns } from '../engine/run-files.ts';
 import { DrError } from '../errors/dr-error.ts';
-import { isRunId, type ClusterName, type RunId } from '../model/ids.ts';
+import { type ClusterName, isRunId, type RunId } from '../model/ids.ts';
 import type { RunStore } from '../ports/run-store.ts';
 
 /**
@@ -11,12 +11,20 @@ export async function chooseRun(store: RunStore, options: { readonly named: stri
   const { named, cluster } = options;
   if (named !== undefined) {
     if (isRunId(named)) return named;
-    throw new DrError({ code: 'USAGE', message: `'${named}' is no run id (<cluster>-<time>-<4 hex digits>)`, suggestions: ['lattice-dr status lists the runs'] });
+    throw new DrError({
+      code: 'USAGE',
+      message: `'${named}' is no run id (<cluster>-<time>-<4 hex digits>)`,
+      suggestions: ['lattice-dr status lists the runs'],
+    });
   }
   if (cluster !== undefined) return await latestRun(store, cluster);
   const runs = await listRuns(store);
   const [only] = runs;
   if (only === undefined) throw new DrError({ code: 'RUN_NOT_FOUND', message: `there are no runs in '${store.location}'` });
   if (runs.length === 1) return only.id;
-  throw new DrError({ code: 'USAGE', message: `there are ${runs.length} runs in '${store.location}': name one, or a plan`, suggestions: runs.slice(-5).map((run) => run.id) });
+  throw new DrError({
+    code: 'USAGE',
+    message: `there are ${runs.length} runs in '${store.location}': name one, or a plan`,
+    suggestions: runs.slice(-5).map((run) => run.id),
+  });
 }

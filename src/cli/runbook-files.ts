@@ -1,14 +1,17 @@
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { DrError } from '../errors/dr-error.ts';
-import { nearest } from '../runbook/faults.ts';
 import type { InputFile } from '../operations/prepare-run.ts';
+import { nearest } from '../runbook/faults.ts';
 import { findInputFile, readInputFile } from './input-files.ts';
 
 /** Names of the runbooks that ship with the tool. */
 async function shippedRunbooks(root: string): Promise<readonly string[]> {
   const files = await readdir(join(root, 'runbooks'));
-  return files.filter((file) => file.endsWith('.yaml')).map((file) => basename(file, '.yaml')).sort();
+  return files
+    .filter((file) => file.endsWith('.yaml'))
+    .map((file) => basename(file, '.yaml'))
+    .sort();
 }
 
 /** Reads all of them, by name. */

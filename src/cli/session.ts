@@ -1,19 +1,19 @@
 import type { Decisions } from '../engine/decisions.ts';
 import type { OwnerEnvironment, RunEnvironment, RunResult } from '../engine/run-options.ts';
 import type { ClusterName, RunId } from '../model/ids.ts';
-import type { JsonObject } from '../model/json.ts';
-import type { ShowRequest } from '../operations/show-runbook.ts';
-import type { ReleaseTools } from '../operations/release.ts';
-import { clusterOf, loadPlan, type RunRequest } from '../operations/prepare-run.ts';
 import type { PlanTools } from '../operations/plan-run.ts';
+import { clusterOf, loadPlan, type RunRequest } from '../operations/prepare-run.ts';
+import type { ReleaseTools } from '../operations/release.ts';
+import type { ShowRequest } from '../operations/show-runbook.ts';
 import type { RunStore } from '../ports/run-store.ts';
+import type { ClosingCommands } from '../report/closing-lines.ts';
 import { createExpressionEvaluator } from '../runbook/expressions.ts';
 import type { LoadedPlan } from '../runbook/load-plan.ts';
 import { catalogue } from '../steps/catalogue.ts';
-import { HOLD_RELEASERS } from '../steps/release.ts';
 import type { StepPorts } from '../steps/ports.ts';
+import { HOLD_RELEASERS } from '../steps/release.ts';
 import type { CommandContext } from './command-context.ts';
-import { compose, type Composition } from './compose.ts';
+import { type Composition, compose } from './compose.ts';
 import { parseInputs } from './decisions.ts';
 import { executeRun } from './execute-run.ts';
 import { readInputFile } from './input-files.ts';
@@ -34,6 +34,9 @@ export interface RequestFlags {
   readonly input?: readonly string[] | undefined;
   readonly mode?: RunRequest['mode'];
 }
+
+/** The result of a run, with the commands that follow it. */
+export type ReportedRun = RunResult & { readonly commands: ClosingCommands };
 
 /** A command at work: the outside systems, the state of runs, and how to show what happens. Dispose it to close connections. */
 export class Session implements AsyncDisposable {
@@ -73,12 +76,12 @@ export class Session implements AsyncDisposable {
   }
 
   /** Executes a run before the eyes of the person, prints what it came to, and fixes the exit code. */
-  async execute(store: RunStore, decisions: Decisions, work: (env: RunEnvironment<StepPorts>) => Promise<RunResult>): Promise<JsonObject> {
+  async execute(store: RunStore, decisions: Decisions, work: (env: RunEnvironment<StepPorts>) => Promise<RunResult>): Promise<ReportedRun> {
     const owner = await this.owner(store);
-    const { result, json, text } = await executeRun({ ...this.#context, composition: this.composition, owner, decisions }, work);
+    const { result, commands, text } = await executeRun({ ...this.#context, composition: this.composition, owner, decisions }, work);
     this.#context.print(text);
     if (result.error !== undefined) this.#context.endWith(result.error);
-    return json;
+    return { ...result, commands };
   }
 
   /** What owning a run needs. */

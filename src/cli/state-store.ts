@@ -1,8 +1,8 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { DrError } from '../errors/dr-error.ts';
-import type { LoadedPlan } from '../runbook/load-plan.ts';
 import type { RunStore } from '../ports/run-store.ts';
+import type { LoadedPlan } from '../runbook/load-plan.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 

@@ -5,10 +5,14 @@ import type { RunPlan } from '../operations/plan-run.ts';
 /** `lattice-dr plan`. */
 export default class Plan extends BaseCommand {
   static override readonly summary = 'Show what a recovery would change, without changing anything.';
-  static override readonly description = `Asks every step of the runbook what is there and what it would do. What depends on something that only a later step brings about is shown as known after that step, never guessed.
+  static override readonly description =
+    `Asks every step of the runbook what is there and what it would do. What depends on something that only a later step brings about is shown as known after that step, never guessed.
 
 Exits with the code of the first step that refused to plan.`;
-  static override readonly examples = ['<%= config.bin %> <%= command.id %> --plan us-east.yaml', '<%= config.bin %> <%= command.id %> --plan us-east.yaml --runbook ./my-rebuild.yaml --json'];
+  static override readonly examples = [
+    '<%= config.bin %> <%= command.id %> --plan us-east.yaml',
+    '<%= config.bin %> <%= command.id %> --plan us-east.yaml --runbook ./my-rebuild.yaml --json',
+  ];
   static override readonly flags = { plan: planFlag, runbook: runbookFlag, input: inputFlag, mode: modeFlag };
 
   async run(): Promise<RunPlan> {

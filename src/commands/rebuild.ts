@@ -1,11 +1,12 @@
 import { BaseCommand } from '../cli/base-command.ts';
 import { decisionFlags, inputFlag, modeFlag, planFlag, runbookFlag, stateDirFlag } from '../cli/flags.ts';
-import type { JsonObject } from '../model/json.ts';
+import type { ReportedRun } from '../cli/session.ts';
 
 /** `lattice-dr rebuild`. */
 export default class Rebuild extends BaseCommand {
   static override readonly summary = 'Rebuild a lost cluster from git, its backups and its parent.';
-  static override readonly description = `Fences the old cluster, provisions a new one, restores secrets and volumes, applies the specs of one git commit in dependency order, proves health and moves DNS over.
+  static override readonly description =
+    `Fences the old cluster, provisions a new one, restores secrets and volumes, applies the specs of one git commit in dependency order, proves health and moves DNS over.
 
 Every irreversible step has a gate: the cluster's name typed, an approval, or a statement. Without a terminal they are given by --confirm, --approve and --attest; a gate that nobody can answer ends the run with exit 10, and resume goes on from there.`;
   static override readonly examples = [
@@ -14,7 +15,7 @@ Every irreversible step has a gate: the cluster's name typed, an approval, or a 
   ];
   static override readonly flags = { plan: planFlag, runbook: runbookFlag, input: inputFlag, mode: modeFlag, 'state-dir': stateDirFlag, ...decisionFlags };
 
-  async run(): Promise<JsonObject> {
+  async run(): Promise<ReportedRun> {
     const { flags } = await this.parse(Rebuild);
     const [{ rebuild }, { parseDecisions }] = await Promise.all([import('../operations/rebuild.ts'), import('../cli/decisions.ts')]);
     const decisions = parseDecisions(flags);

@@ -7,21 +7,34 @@ import type { ReleaseResult } from '../operations/release.ts';
 /** `lattice-dr release`. */
 export default class Release extends BaseCommand {
   static override readonly summary = 'Put back what a verified run has put aside.';
-  static override readonly description = `Releases holds in a fixed order, what cannot hurt first, and journals each. Only after a run that ended verified. Asks before it does anything; without a terminal --confirm carries the name of the cluster.
+  static override readonly description =
+    `Releases holds in a fixed order, what cannot hurt first, and journals each. Only after a run that ended verified. Asks before it does anything; without a terminal --confirm carries the name of the cluster.
 
 Without RUN: the last run of the plan's cluster, or the only run in the state folder.`;
-  static override readonly examples = ['<%= config.bin %> <%= command.id %> us-east-20261121T031500Z-9f3c', '<%= config.bin %> <%= command.id %> --plan us-east.yaml --hold backup-location/velero/production-s3 --confirm us-east'];
+  static override readonly examples = [
+    '<%= config.bin %> <%= command.id %> us-east-20261121T031500Z-9f3c',
+    '<%= config.bin %> <%= command.id %> --plan us-east.yaml --hold backup-location/velero/production-s3 --confirm us-east',
+  ];
   static override readonly args = { run: Args.string({ description: 'Id of the run.' }) };
   static override readonly flags = {
     plan: optionalPlanFlag,
     'state-dir': stateDirFlag,
-    hold: Flags.string({ summary: 'Only this hold, by its id as holds lists it; repeat it for more.', helpValue: 'ID', multiple: true, multipleNonGreedy: true }),
+    hold: Flags.string({
+      summary: 'Only this hold, by its id as holds lists it; repeat it for more.',
+      helpValue: 'ID',
+      multiple: true,
+      multipleNonGreedy: true,
+    }),
     confirm: Flags.string({ summary: 'Name of the cluster, typed: releases without asking.', helpValue: 'CLUSTER' }),
   };
 
   async run(): Promise<ReleaseResult> {
     const { args, flags } = await this.parse(Release);
-    const [{ release }, { resultText }, { createReleaseConfirm }] = await Promise.all([import('../operations/release.ts'), import('../cli/result-text.ts'), import('../cli/release-confirm.ts')]);
+    const [{ release }, { resultText }, { createReleaseConfirm }] = await Promise.all([
+      import('../operations/release.ts'),
+      import('../cli/result-text.ts'),
+      import('../cli/release-confirm.ts'),
+    ]);
     await using session = await this.openSession();
     const { store, run } = await session.openRun(args.run, flags);
     const confirm = createReleaseConfirm({ typed: flags.confirm, json: this.jsonEnabled(), signal: session.signal });

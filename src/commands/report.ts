@@ -7,7 +7,8 @@ import type { RunReport } from '../operations/run-report.ts';
 /** `lattice-dr report`. */
 export default class Report extends BaseCommand {
   static override readonly summary = 'Report a run: time against the objective, what was automatic, what needs a person, what is lost.';
-  static override readonly description = "Reads the journal only. Prints Markdown, or JSON with --json.\n\nWithout RUN: the last run of the plan's cluster, or the only run in the state folder.";
+  static override readonly description =
+    "Reads the journal only. Prints Markdown, or JSON with --json.\n\nWithout RUN: the last run of the plan's cluster, or the only run in the state folder.";
   static override readonly examples = ['<%= config.bin %> <%= command.id %> us-east-20261121T031500Z-9f3c --output report.md'];
   static override readonly args = { run: Args.string({ description: 'Id of the run.' }) };
   static override readonly flags = {

@@ -8,7 +8,10 @@ import type { RunStatus } from '../operations/run-status.ts';
 export default class Status extends BaseCommand {
   static override readonly summary = 'List runs, or show how one stands.';
   static override readonly description = 'Reads the journal only: it asks no cluster, and may be used while the run goes on.';
-  static override readonly examples = ['<%= config.bin %> <%= command.id %> --plan us-east.yaml', '<%= config.bin %> <%= command.id %> us-east-20261121T031500Z-9f3c'];
+  static override readonly examples = [
+    '<%= config.bin %> <%= command.id %> --plan us-east.yaml',
+    '<%= config.bin %> <%= command.id %> us-east-20261121T031500Z-9f3c',
+  ];
   static override readonly args = { run: Args.string({ description: 'Id of the run; without it, all runs are listed.' }) };
   static override readonly flags = { plan: optionalPlanFlag, 'state-dir': stateDirFlag };
 

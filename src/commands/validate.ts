@@ -5,7 +5,8 @@ import type { ValidResult } from '../operations/validate.ts';
 /** `lattice-dr validate`. */
 export default class Validate extends BaseCommand {
   static override readonly summary = 'Check a plan and a runbook, and list every fault.';
-  static override readonly description = 'Reads the two files and nothing else. Each fault is shown with file, line, column, path and, where there is one, what was probably meant.';
+  static override readonly description =
+    'Reads the two files and nothing else. Each fault is shown with file, line, column, path and, where there is one, what was probably meant.';
   static override readonly examples = ['<%= config.bin %> <%= command.id %> --plan us-east.yaml'];
   static override readonly flags = { plan: planFlag, runbook: runbookFlag };
 

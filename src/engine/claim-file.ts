@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { DrError } from '../errors/dr-error.ts';
-import { isRunId, type ClusterName, type RunId } from '../model/ids.ts';
+import { type ClusterName, isRunId, type RunId } from '../model/ids.ts';
 import type { RunStore } from '../ports/run-store.ts';
 import { ownerSchema } from './journal-entries.ts';
 
@@ -21,7 +21,7 @@ export interface Claim extends ClaimFile {
 }
 
 /** Keys of a cluster's claims begin so. */
-export function claimsPrefix(cluster: ClusterName): string {
+function claimsPrefix(cluster: ClusterName): string {
   return `clusters/${cluster}/claims/`;
 }
 

@@ -21,7 +21,9 @@ export function checkDecisions(graph: StepGraph, decisions: Decisions): void {
   const attestable = graph.nodes.filter((node) => node.gate?.attest !== undefined).map((node) => node.id);
   const faults = [
     ...decisions.approve.filter((step) => !includes(approvable, step)).map((step) => fault('--approve', step, approvable)),
-    ...Object.keys(decisions.attest).filter((step) => !includes(attestable, step)).map((step) => fault('--attest', step, attestable)),
+    ...Object.keys(decisions.attest)
+      .filter((step) => !includes(attestable, step))
+      .map((step) => fault('--attest', step, attestable)),
   ];
   if (faults.length > 0) throw new DrError({ code: 'USAGE', message: faults.join('; '), suggestions: ['lattice-dr runbook show lists the gates'] });
 }

@@ -3,7 +3,7 @@ import type { StepId } from '../model/ids.ts';
 import type { JsonSafe, JsonValue } from '../model/json.ts';
 import { withDeadline } from './deadline.ts';
 import { recordError } from './recorded-error.ts';
-import { recordOf, type RunScope } from './run-scope.ts';
+import { type RunScope, recordOf } from './run-scope.ts';
 import type { Effect, EffectDeclaration } from './step.ts';
 import { effectId } from './step-record.ts';
 import { settleUnknown } from './unknown-state.ts';
@@ -76,7 +76,8 @@ export class EffectRunner<P> {
     signal.throwIfAborted();
     await scope.journal.append({ type: 'effect-intent', step, name, key, deadline: new Date(clock.now() + timeoutMs).toISOString() });
     this.#emit(effect, 'started');
-    const late = (): DrError => new DrError({ code: 'STEP_TIMEOUT', message: `effect '${effectId(effect)}' of step '${step}' did not end within ${timeoutMs} ms` });
+    const late = (): DrError =>
+      new DrError({ code: 'STEP_TIMEOUT', message: `effect '${effectId(effect)}' of step '${step}' did not end within ${timeoutMs} ms` });
     let result: JsonSafe<T>;
     try {
       result = await withDeadline({ clock, signal, timeoutMs, late, work: (inner) => effect.run(inner) });

@@ -12,11 +12,34 @@ export const FINAL_STATES: ReadonlySet<StepState> = new Set(['succeeded', 'faile
 
 /** What a view, a log or a JSON-lines stream receives. `at` is ISO 8601 UTC. Views never influence the run. */
 export type RunEvent = { readonly at: string; readonly run: RunId } & (
-  | { readonly type: 'run-started'; readonly resumed: boolean; readonly steps: readonly { readonly id: StepId; readonly summary: string; readonly phase: string }[] }
-  | { readonly type: 'step-state'; readonly step: StepId; readonly state: StepState; readonly reason?: string; readonly elapsedMs?: number; readonly evidence?: JsonObject }
+  | {
+      readonly type: 'run-started';
+      readonly resumed: boolean;
+      readonly steps: readonly { readonly id: StepId; readonly summary: string; readonly phase: string }[];
+    }
+  | {
+      readonly type: 'step-state';
+      readonly step: StepId;
+      readonly state: StepState;
+      readonly reason?: string;
+      readonly elapsedMs?: number;
+      readonly evidence?: JsonObject;
+    }
   | { readonly type: 'step-progress'; readonly step: StepId; readonly progress: StepProgress }
-  | { readonly type: 'step-retry'; readonly step: StepId; readonly attempt: number; readonly delayMs: number; readonly error: { readonly code: string; readonly message: string } }
-  | { readonly type: 'effect'; readonly step: StepId; readonly name: string; readonly key: string; readonly state: 'started' | 'done' | 'found-done' | 'failed' }
+  | {
+      readonly type: 'step-retry';
+      readonly step: StepId;
+      readonly attempt: number;
+      readonly delayMs: number;
+      readonly error: { readonly code: string; readonly message: string };
+    }
+  | {
+      readonly type: 'effect';
+      readonly step: StepId;
+      readonly name: string;
+      readonly key: string;
+      readonly state: 'started' | 'done' | 'found-done' | 'failed';
+    }
   | { readonly type: 'gate'; readonly step: StepId; readonly gate: Gate; readonly state: 'asked' | 'approved' | 'declined'; readonly by?: string }
   | { readonly type: 'hold'; readonly hold: Hold; readonly state: 'held' | 'released' }
   | { readonly type: 'journal'; readonly message: string }

@@ -1,10 +1,10 @@
 import { DrError } from '../errors/dr-error.ts';
 import type { PlannedChange } from '../model/change.ts';
-import { digestOfJson, type Digest } from '../model/digest.ts';
+import { type Digest, digestOfJson } from '../model/digest.ts';
 import type { JsonValue } from '../model/json.ts';
 import type { Gate, StepNode } from './graph-types.ts';
 import type { GateAnswer } from './prompter.ts';
-import { recordOf, type RunScope } from './run-scope.ts';
+import { type RunScope, recordOf } from './run-scope.ts';
 import type { DecisionRecord } from './step-record.ts';
 
 /** Planned changes that go into the journal with a question; the digest covers all of them. */
@@ -39,7 +39,11 @@ export function positiveDecision<P>(scope: RunScope<P>, node: StepNode): Decisio
  * Asks for the decision a gate needs and journals question and answer. Resolves `passed` or `waiting` (nobody to ask, no decision given beforehand).
  * Throws `GATE_DECLINED`, or `CLUSTER_NAME_NOT_CONFIRMED` when another name was typed.
  */
-export async function askGate<P>(scope: RunScope<P>, node: GatedNode, ask: { readonly view: GateView; readonly signal: AbortSignal }): Promise<'passed' | 'waiting'> {
+export async function askGate<P>(
+  scope: RunScope<P>,
+  node: GatedNode,
+  ask: { readonly view: GateView; readonly signal: AbortSignal },
+): Promise<'passed' | 'waiting'> {
   const { id: step, gate } = node;
   const { changes, shown } = ask.view;
   const kept = changes.slice(0, JOURNALLED_CHANGES) as unknown as JsonValue[];
@@ -99,13 +103,21 @@ async function judge<P>(scope: RunScope<P>, node: GatedNode, { answer, shown, ho
 
 function refusalOf<P>({ frozen }: RunScope<P>, { id: step, gate }: GatedNode, answer: Judged['answer']): DrError | undefined {
   if (answer.answer === 'declined') {
-    return new DrError({ code: 'GATE_DECLINED', message: `${answer.by} declined step '${step}': ${gate.reason}`, suggestions: [`to be asked again: lattice-dr resume ${frozen.id}`] });
+    return new DrError({
+      code: 'GATE_DECLINED',
+      message: `${answer.by} declined step '${step}': ${gate.reason}`,
+      suggestions: [`to be asked again: lattice-dr resume ${frozen.id}`],
+    });
   }
   if ((answer.answer === 'attested') !== (gate.attest !== undefined)) {
     return new DrError({ code: 'BUG', message: `the gate of step '${step}' was answered '${answer.answer}', which is not what it asks for` });
   }
   if (answer.answer === 'attested' && answer.text.trim() === '') {
-    return new DrError({ code: 'GATE_DECLINED', message: `the statement for step '${step}' is empty`, suggestions: [`state in your own words: ${gate.attest ?? ''}`] });
+    return new DrError({
+      code: 'GATE_DECLINED',
+      message: `the statement for step '${step}' is empty`,
+      suggestions: [`state in your own words: ${gate.attest ?? ''}`],
+    });
   }
   if (gate.confirm === undefined || (answer.answer === 'approved' && answer.typed === frozen.cluster)) return undefined;
   const typed = answer.answer === 'approved' ? (answer.typed ?? '') : '';

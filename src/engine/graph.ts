@@ -57,7 +57,7 @@ export function topologicalOrder<Id extends string, N extends GraphNode<Id>>(nod
 }
 
 /** Maps each node to the nodes that need it, each named once. */
-export function dependentsOf<Id extends string, N extends GraphNode<Id>>(nodes: readonly (N & GraphNode<Id>)[]): ReadonlyMap<Id, readonly N[]> {
+function dependentsOf<Id extends string, N extends GraphNode<Id>>(nodes: readonly (N & GraphNode<Id>)[]): ReadonlyMap<Id, readonly N[]> {
   const dependents = new Map<Id, N[]>(nodes.map((node) => [node.id, []]));
   for (const node of nodes) {
     for (const need of new Set(node.needs)) dependents.get(need)?.push(node);
@@ -85,7 +85,7 @@ export function criticalPath<Id extends string>(
   let last: Id | undefined;
   for (const node of topologicalOrder(nodes)) {
     const after = node.needs.reduce<Id | undefined>((latest, need) => (endOf(ends, need) > endOf(ends, latest) ? need : latest), undefined);
-    ends.set(node.id, { at: endOf(ends, after) + durationOf(node.id), after });
+    ends.set(node.id, { at: Math.max(0, endOf(ends, after)) + durationOf(node.id), after });
     if (endOf(ends, node.id) > endOf(ends, last)) last = node.id;
   }
   const path: Id[] = [];
@@ -93,6 +93,7 @@ export function criticalPath<Id extends string>(
   return { path, totalMs: last === undefined ? 0 : endOf(ends, last) };
 }
 
+/** When a node ends; before the start for none, so that a node of no length is still later than none. */
 function endOf<Id>(ends: ReadonlyMap<Id, { readonly at: DurationMs }>, id: Id | undefined): DurationMs {
   return id === undefined ? -1 : (ends.get(id)?.at ?? -1);
 }
@@ -164,7 +165,12 @@ function findCycles<Id extends string>(byId: ReadonlyMap<Id, GraphNode<Id>>): re
         onPath.delete(top.id);
         done.add(top.id);
       } else if (onPath.has(need)) {
-        faults.push(cycleFault(path.map((frame) => frame.id), need));
+        faults.push(
+          cycleFault(
+            path.map((frame) => frame.id),
+            need,
+          ),
+        );
       } else if (!done.has(need) && byId.has(need)) {
         path.push({ id: need, next: 0 });
         onPath.add(need);

@@ -7,7 +7,7 @@ import type { NodeEnd, WorkResult } from './schedule.ts';
 import type { AnyStepKind, StepContext } from './step.ts';
 import { stepContext } from './step-context.ts';
 import { parseOutputs, resolveInput, skipReason } from './step-input.ts';
-import { StepOutcome, type Proof } from './step-outcome.ts';
+import { type Proof, StepOutcome } from './step-outcome.ts';
 import { tryInTime } from './step-tries.ts';
 
 export interface GuardRunOptions<P> {
@@ -92,7 +92,7 @@ export class GuardRun<P> {
 
   /** Never rejects: a violation goes to the controller, from where the protected steps and `finish` have it. */
   async #keepWatch(): Promise<void> {
-    const { scope, node, kind, violation } = this.#options;
+    const { scope, kind, violation } = this.#options;
     const signal = AbortSignal.any([this.#stop.signal, scope.journal.failed]);
     try {
       await kind.execute(this.#context(scope, signal));
@@ -112,7 +112,10 @@ export class GuardRun<P> {
 
   #context(scope: RunScope<P>, signal: AbortSignal): StepContext<unknown, P> {
     const { node, kind } = this.#options;
-    return stepContext({ scope, step: node.id, with: this.#input, signal }, { effects: kind.effects, spool: this.outcome.spool, progress: this.outcome.progress });
+    return stepContext(
+      { scope, step: node.id, with: this.#input, signal },
+      { effects: kind.effects, spool: this.outcome.spool, progress: this.outcome.progress },
+    );
   }
 
   #violated(reason: string, cause?: DrError): DrError {

@@ -1,8 +1,8 @@
 import { DrError } from '../errors/dr-error.ts';
-import { digestOf, type Digest } from '../model/digest.ts';
+import { type Digest, digestOf } from '../model/digest.ts';
 import type { RunId } from '../model/ids.ts';
 import type { LogSegment } from '../ports/run-store.ts';
-import { parseEntry, type EntryBody, type JournalEntry } from './journal-entries.ts';
+import { type EntryBody, type JournalEntry, parseEntry } from './journal-entries.ts';
 
 /** Where the next line of a journal joins: number and digest of the last one. */
 export interface ChainEnd {

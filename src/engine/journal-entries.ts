@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Digest } from '../model/digest.ts';
 import { HOLD_KINDS } from '../model/hold.ts';
-import { isClusterName, isRunId, isStepId, type ClusterName, type RunId, type StepId } from '../model/ids.ts';
+import { type ClusterName, isClusterName, isRunId, isStepId, type RunId, type StepId } from '../model/ids.ts';
 import type { JsonObject, JsonValue } from '../model/json.ts';
 
 const stepId = z.custom<StepId>((value) => typeof value === 'string' && isStepId(value), 'not a step id');
@@ -25,7 +25,15 @@ const step = { step: stepId };
 
 const entries = [
   z.object({ type: z.literal('run-started'), run: runId, cluster: clusterName, mode: z.enum(['recovery', 'drill']), tool: text, frozen: digest }),
-  z.object({ type: z.literal('owner'), nonce: text, owner: ownerSchema, tool: text, claim: count, purpose: z.enum(['run', 'release']) }),
+  z.object({
+    type: z.literal('owner'),
+    nonce: text,
+    owner: ownerSchema,
+    tool: text,
+    claim: count,
+    purpose: z.enum(['run', 'release']),
+    ownerGone: text.exactOptional(),
+  }),
   z.object({ type: z.literal('alive') }),
   z.object({ type: z.literal('repair'), segment: count, cutBytes: count }),
   z.object({ type: z.literal('step-started'), ...step, try: count }),

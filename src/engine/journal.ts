@@ -1,12 +1,11 @@
-import type { Digest } from '../model/digest.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { RunLog } from '../ports/run-store.ts';
-import { encodeLine, type ChainEnd } from './journal-chain.ts';
+import { type ChainEnd, encodeLine } from './journal-chain.ts';
 import type { EntryBody } from './journal-entries.ts';
 import { applyEntry, type RunState } from './run-state.ts';
 
 /** An owner says that it is alive this often, during steps too. */
-export const ALIVE_EVERY_MS = 15_000;
+const ALIVE_EVERY_MS = 15_000;
 
 export interface JournalOptions {
   readonly log: RunLog;
@@ -42,11 +41,6 @@ export class Journal {
   /** Aborts, with the error as reason, when a line could not be made durable. Nothing may be started after that. */
   get failed(): AbortSignal {
     return this.#failed.signal;
-  }
-
-  /** Digest of the last line, for those who want to keep a proof of where the journal ended. */
-  get lastDigest(): Digest {
-    return this.#end.digest;
   }
 
   /**

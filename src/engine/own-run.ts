@@ -5,7 +5,7 @@ import { Journal } from './journal.ts';
 import { oneAtATime } from './prompter.ts';
 import type { FrozenRun } from './run-files.ts';
 import type { OwnerEnvironment, RunEnvironment } from './run-options.ts';
-import { stamping, type RunScope } from './run-scope.ts';
+import { type RunScope, stamping } from './run-scope.ts';
 
 export interface OwnOptions<E extends OwnerEnvironment> {
   readonly env: E;
@@ -39,12 +39,13 @@ export async function ownJournal<E extends OwnerEnvironment>(options: OwnOptions
   const { end, torn } = taken.journal;
   const journal = new Journal({ log: taken.log, clock: env.clock, end, state: taken.state });
   const { id: run, cluster, mode, tool } = frozen;
+  const ownerGone = env.ownerGone === undefined ? {} : { ownerGone: env.ownerGone };
   try {
     if (torn !== undefined) await journal.append({ type: 'repair', segment: torn.segment, cutBytes: torn.bytes });
     if (taken.state.status === 'new' && options.frozenDigest !== undefined) {
       await journal.append({ type: 'run-started', run, cluster, mode, tool, frozen: options.frozenDigest });
     }
-    await journal.append({ type: 'owner', nonce: taken.tag.nonce, owner: env.owner, tool: env.tool, claim: taken.tag.claim, purpose });
+    await journal.append({ type: 'owner', nonce: taken.tag.nonce, owner: env.owner, tool: env.tool, claim: taken.tag.claim, purpose, ...ownerGone });
     return journal;
   } catch (error) {
     await journal.close().catch(() => undefined);
@@ -56,7 +57,9 @@ export async function ownJournal<E extends OwnerEnvironment>(options: OwnOptions
 function remarks<E extends OwnerEnvironment>({ env, frozen, taken }: OwnOptions<E>): readonly string[] {
   const { torn, fencedLines } = taken.journal;
   return [
-    ...(torn === undefined ? [] : [`the last line was unfinished (${torn.bytes} bytes, segment ${torn.segment}) and has been cut; what it would have said is looked up in the world`]),
+    ...(torn === undefined
+      ? []
+      : [`the last line was unfinished (${torn.bytes} bytes, segment ${torn.segment}) and has been cut; what it would have said is looked up in the world`]),
     ...(fencedLines === 0 ? [] : [`${fencedLines} lines were written by an owner that had already been replaced; they do not count`]),
     ...(frozen.tool === env.tool ? [] : [`the run was started by version ${frozen.tool}, this is ${env.tool}; the contracts of its steps are the same`]),
   ];

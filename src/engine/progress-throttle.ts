@@ -3,7 +3,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { StepProgress } from './step.ts';
 
 /** At most one progress event of a step in this time. */
-export const PROGRESS_EVERY_MS: DurationMs = 1_000;
+const PROGRESS_EVERY_MS: DurationMs = 1_000;
 
 /** Lets one progress report a second through: the first at once, then the newest of each second, and the last one when the step ends. */
 export class ProgressThrottle {
@@ -36,12 +36,16 @@ export class ProgressThrottle {
     this.#emit(this.#latest);
     this.#latest = undefined;
     this.#quiet = true;
-    this.#clock.sleep(PROGRESS_EVERY_MS, this.#closed.signal).then(
-      () => {
-        this.#quiet = false;
-        this.#flush();
-      },
-      () => undefined,
-    );
+    void this.#quieten();
+  }
+
+  async #quieten(): Promise<void> {
+    try {
+      await this.#clock.sleep(PROGRESS_EVERY_MS, this.#closed.signal);
+    } catch {
+      return;
+    }
+    this.#quiet = false;
+    this.#flush();
   }
 }

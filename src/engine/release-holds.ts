@@ -1,4 +1,4 @@
-import { DrError } from '../errors/dr-error.ts';
+import { asDrError, DrError } from '../errors/dr-error.ts';
 import { HOLD_KINDS, type Hold } from '../model/hold.ts';
 import type { RunId } from '../model/ids.ts';
 import { takeCluster } from './claims.ts';
@@ -17,46 +17,65 @@ export interface ReleaseOptions extends OwnerEnvironment {
   readonly release: (hold: Hold, signal: AbortSignal) => Promise<void>;
 }
 
-export interface ReleaseResult {
+export interface HoldsReleased {
   readonly released: readonly Hold[];
   readonly remaining: readonly Hold[];
+  /** What stopped the release; nothing after it was tried. */
+  readonly error?: DrError;
 }
 
 /**
- * Releases holds of a run that no longer runs, one after the other in the fixed order of their kinds, each journalled once it is put back. Stops at the first
- * that fails and throws its error; those before it stay released. Throws `USAGE` for an id that is not held, and what `resumeRun` throws.
+ * Releases holds of a run that no longer runs, one after the other in the fixed order of their kinds, each journalled once it is put back. It owns the run
+ * meanwhile, so no other run of the cluster starts beside it, and leaves the run's end as it was. Stops at the first hold that fails; those before it stay
+ * released.
+ *
+ * Throws, with nothing changed: `USAGE` for an id that is not held, `RUN_NOT_FOUND`, `JOURNAL_BROKEN`, `RUN_LOCKED`, `STORE_FAILED`.
  */
-export async function releaseHolds(options: ReleaseOptions): Promise<ReleaseResult> {
+export async function releaseHolds(options: ReleaseOptions): Promise<HoldsReleased> {
   const stored = await readRun(options.store, options.run);
   const wanted = chooseHolds(stored.state, options);
   if (wanted.length === 0) return { released: [], remaining: openHolds(stored.state) };
   const { frozen } = stored;
   const taken = await takeCluster({ env: options, cluster: frozen.cluster, run: frozen.id });
   const journal = await ownJournal({ env: options, frozen, taken, frozenDigest: stored.digest }, 'release');
-  const before = taken.state.end;
-  const alive = new AbortController();
-  const beating = journal.stayAlive(alive.signal);
+  const ended = new AbortController();
+  const alive = journal.stayAlive(ended.signal);
+  const { released, error: stopped } = await releaseEach(options, journal, wanted);
+  ended.abort();
+  await alive;
+  const unwritten = await writeEnd(journal, taken.state.end);
+  const error = stopped ?? unwritten;
+  await journal.close().catch(() => undefined);
+  return { released, remaining: openHolds(journal.state), ...(error === undefined ? {} : { error }) };
+}
+
+async function releaseEach(options: ReleaseOptions, journal: Journal, wanted: readonly Hold[]): Promise<Pick<HoldsReleased, 'released' | 'error'>> {
+  const { owner, run, clock } = options;
+  const signal = AbortSignal.any([options.signal, journal.failed]);
+  const released: Hold[] = [];
   try {
-    const released = await releaseEach(options, journal, wanted);
-    return { released, remaining: openHolds(journal.state) };
-  } finally {
-    alive.abort();
-    await beating;
-    // The run itself is as it was; one that had died without a final line gets one now.
-    if (!journal.failed.aborted) await journal.append({ type: 'ended', ...(before === undefined ? { state: 'cancelled' } : { state: before.state, ...(before.error === undefined ? {} : { error: before.error }) }) });
-    await journal.close();
+    for (const hold of wanted) {
+      signal.throwIfAborted();
+      await options.release(hold, signal);
+      await journal.append({ type: 'released', hold: hold.id, by: owner.user });
+      released.push(hold);
+      options.events({ type: 'hold', hold, state: 'released', run, at: new Date(clock.now()).toISOString() });
+    }
+    return { released };
+  } catch (error) {
+    return { released, error: asDrError(error) };
   }
 }
 
-async function releaseEach(options: ReleaseOptions, journal: Journal, wanted: readonly Hold[]): Promise<readonly Hold[]> {
-  const { owner, run, clock, signal } = options;
-  for (const hold of wanted) {
-    signal.throwIfAborted();
-    await options.release(hold, signal);
-    await journal.append({ type: 'released', hold: hold.id, by: owner.user });
-    options.events({ type: 'hold', hold, state: 'released', run, at: new Date(clock.now()).toISOString() });
+/** The run itself is as it was; one that had died without a final line gets one now. */
+async function writeEnd(journal: Journal, before: RunState['end']): Promise<DrError | undefined> {
+  const error = before?.error === undefined ? {} : { error: before.error };
+  try {
+    await journal.append({ type: 'ended', state: before?.state ?? 'cancelled', ...error });
+    return undefined;
+  } catch (failure) {
+    return asDrError(failure);
   }
-  return wanted;
 }
 
 function chooseHolds(state: RunState, { only, run }: ReleaseOptions): readonly Hold[] {
@@ -64,7 +83,11 @@ function chooseHolds(state: RunState, { only, run }: ReleaseOptions): readonly H
   const missing = (only ?? []).filter((id) => !held.some((hold) => hold.id === id));
   if (missing.length > 0) {
     const list = held.map((hold) => hold.id).join(', ') || 'nothing';
-    throw new DrError({ code: 'USAGE', message: `run '${run}' does not hold ${missing.map((id) => `'${id}'`).join(', ')} (it holds: ${list})`, suggestions: [`lattice-dr holds ${run}`] });
+    throw new DrError({
+      code: 'USAGE',
+      message: `run '${run}' does not hold ${missing.map((id) => `'${id}'`).join(', ')} (it holds: ${list})`,
+      suggestions: [`lattice-dr holds ${run}`],
+    });
   }
   const chosen = only === undefined ? held : held.filter((hold) => only.includes(hold.id));
   return [...chosen].sort((a, b) => HOLD_KINDS.indexOf(a.kind) - HOLD_KINDS.indexOf(b.kind));

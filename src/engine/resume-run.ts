@@ -2,12 +2,12 @@ import { takeCluster } from './claims.ts';
 import { checkDecisions } from './decisions.ts';
 import { ownRun } from './own-run.ts';
 import { restoreError } from './recorded-error.ts';
+import { executeRun } from './run.ts';
 import { assertRunUnchanged } from './run-changes.ts';
 import { readRun, type StoredRun } from './run-files.ts';
 import type { ResumeRunOptions, RunResult, StepResult } from './run-options.ts';
 import { openHolds } from './run-state.ts';
 import { newStep } from './step-record.ts';
-import { executeRun } from './run.ts';
 
 /**
  * Goes on with a run: takes the cluster again and executes its graph, where every step looks at the world before it acts. What the journal says was done,

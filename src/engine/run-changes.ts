@@ -5,7 +5,7 @@ import type { FrozenRun } from './run-files.ts';
 import type { AnyStepKind, StepCatalogue } from './step.ts';
 
 /** Names everything in which a graph resolved now differs from the frozen one, and every step contract that has another version. */
-export function findRunChanges<P>(frozen: FrozenRun, catalogue: StepCatalogue<P>, graph?: StepGraph): readonly string[] {
+function findRunChanges<P>(frozen: FrozenRun, catalogue: StepCatalogue<P>, graph?: StepGraph): readonly string[] {
   return [...contractChanges(frozen, catalogue), ...(graph === undefined || graph.digest === frozen.graph.digest ? [] : graphChanges(frozen.graph, graph))];
 }
 
@@ -25,7 +25,10 @@ export function assertRunUnchanged<P>(frozen: FrozenRun, catalogue: StepCatalogu
 export function kindOf<P>(catalogue: StepCatalogue<P>, node: StepNode): AnyStepKind<P> {
   const kind = catalogue.get(node.uses);
   if (kind !== undefined && kind.version === node.version) return kind;
-  throw new DrError({ code: 'RUN_CHANGED', message: `step '${node.id}' uses '${node.uses}' version ${node.version}, this tool has ${versionText(kind?.version)}` });
+  throw new DrError({
+    code: 'RUN_CHANGED',
+    message: `step '${node.id}' uses '${node.uses}' version ${node.version}, this tool has ${versionText(kind?.version)}`,
+  });
 }
 
 /** Contract version of every kind a graph uses. */

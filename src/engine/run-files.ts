@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import { DrError } from '../errors/dr-error.ts';
-import { digestOf, type Digest } from '../model/digest.ts';
-import { isClusterName, isRunId, type ClusterName, type RunId } from '../model/ids.ts';
+import { type Digest, digestOf } from '../model/digest.ts';
+import { type ClusterName, isClusterName, isRunId, type RunId } from '../model/ids.ts';
 import { canonicalJson, type JsonObject, type JsonValue } from '../model/json.ts';
 import type { RunStore } from '../ports/run-store.ts';
 import { lastClaim } from './claim-file.ts';
 import type { StepGraph } from './graph-types.ts';
-import { readJournal, type JournalText } from './journal-chain.ts';
+import { type JournalText, readJournal } from './journal-chain.ts';
 import { foldJournal, type RunState } from './run-state.ts';
 
 /** Raise when a field of `run.json` changes its meaning. */
@@ -126,5 +126,10 @@ function altered(store: RunStore, run: RunId): DrError {
 }
 
 function notFound(store: RunStore, message: string): DrError {
-  return new DrError({ code: 'RUN_NOT_FOUND', message, details: { store: store.location }, suggestions: ['lattice-dr status lists the runs in the state store of a plan'] });
+  return new DrError({
+    code: 'RUN_NOT_FOUND',
+    message,
+    details: { store: store.location },
+    suggestions: ['lattice-dr status lists the runs in the state store of a plan'],
+  });
 }

@@ -22,8 +22,10 @@ export interface OwnerEnvironment {
   readonly random: Random;
   /** This process. */
   readonly owner: ProcessOwner;
-  /** Whether a process of this host and boot still lives. */
+  /** Whether a process may still live: `false` only when it is proven gone, so `true` for one that cannot be looked at from here. */
   readonly isAlive: (owner: ProcessOwner) => Promise<boolean>;
+  /** How a person knows that the process which holds the cluster is gone. Counts only for one that cannot be looked at from here. */
+  readonly ownerGone?: string;
   /** Version of the tool, for the record. */
   readonly tool: string;
   readonly events: RunEventSink;

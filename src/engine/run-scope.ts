@@ -1,6 +1,6 @@
 import type { StepId } from '../model/ids.ts';
 import type { JsonObject } from '../model/json.ts';
-import type { RunEvent, RunEventSink } from './events.ts';
+import type { RunEvent } from './events.ts';
 import type { Journal } from './journal.ts';
 import type { Prompter } from './prompter.ts';
 import type { FrozenRun } from './run-files.ts';
@@ -34,7 +34,7 @@ export function recordOf<P>(scope: RunScope<P>, step: StepId): StepRecord {
 export function stamping(env: Pick<RunEnvironment, 'clock' | 'events'>, run: FrozenRun['id']): (event: EventBody) => void {
   return (event) => {
     try {
-      (env.events as RunEventSink)({ ...event, at: new Date(env.clock.now()).toISOString(), run } as RunEvent);
+      env.events({ ...event, at: new Date(env.clock.now()).toISOString(), run });
     } catch {
       // See above.
     }

@@ -3,7 +3,7 @@ import type { Hold } from '../model/hold.ts';
 import type { ClusterName, RunId, StepId } from '../model/ids.ts';
 import type { ProcessOwner } from '../ports/processes.ts';
 import type { JournalEntry, RecordedError } from './journal-entries.ts';
-import { applyToStep, newStep, type StepRecord } from './step-record.ts';
+import { applyToStep, newStep, type StepEntry, type StepRecord } from './step-record.ts';
 
 /** Something put aside by a step, and whether it still is. */
 export interface HoldRecord {
@@ -43,7 +43,7 @@ export interface RunState {
 }
 
 /** The state before the first line. */
-export const NEW_RUN_STATE: RunState = { status: 'new', owners: [], steps: new Map(), holds: new Map() };
+const NEW_RUN_STATE: RunState = { status: 'new', owners: [], steps: new Map(), holds: new Map() };
 
 /** What is put aside and not released, in the order in which it was. */
 export function openHolds(state: RunState): readonly Hold[] {
@@ -58,6 +58,10 @@ export function foldJournal(entries: readonly JournalEntry[]): RunState {
 /** State after one more entry. Pure; every consumer of a journal uses this one. */
 export function applyEntry(before: RunState, entry: JournalEntry): RunState {
   const state = { ...before, lastAt: entry.at };
+  if (isStepEntry(entry)) {
+    const step = state.steps.get(entry.step) ?? newStep(entry.step);
+    return { ...state, steps: new Map(state.steps).set(entry.step, applyToStep(step, entry)) };
+  }
   switch (entry.type) {
     case 'run-started':
       return { ...state, status: 'running', run: entry.run, cluster: entry.cluster, frozen: entry.frozen, startedAt: entry.at };
@@ -73,10 +77,14 @@ export function applyEntry(before: RunState, entry: JournalEntry): RunState {
       return { ...state, status: 'superseded', supersededBy: entry.by };
     case 'alive':
     case 'repair':
-      return state;
-    default:
-      return { ...state, steps: new Map(state.steps).set(entry.step, applyToStep(state.steps.get(entry.step) ?? newStep(entry.step), entry)) };
+      break;
   }
+  return state;
+}
+
+/** Entries that change one step's record; a hold belongs to the run, though a step takes it. */
+function isStepEntry(entry: JournalEntry): entry is StepEntry {
+  return 'step' in entry && entry.type !== 'held';
 }
 
 /** A new owner that runs steps trusts no state, but keeps what was done, decided and put aside. One that only releases holds changes no step. */

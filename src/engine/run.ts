@@ -5,11 +5,11 @@ import type { StepNode } from './graph-types.ts';
 import { GuardRun } from './guard-run.ts';
 import { recordError } from './recorded-error.ts';
 import { kindOf } from './run-changes.ts';
-import { groupLimits, runNodes, type RunNode, type RunNodeId } from './run-nodes.ts';
+import { groupLimits, type RunNode, type RunNodeId, runNodes } from './run-nodes.ts';
 import type { RunResult } from './run-options.ts';
 import type { RunScope } from './run-scope.ts';
 import { openHolds, type RunEndState } from './run-state.ts';
-import { schedule, type NodeChange, type NodeEnd, type WorkResult } from './schedule.ts';
+import { type NodeChange, type NodeEnd, schedule, type WorkResult } from './schedule.ts';
 import { StepRun } from './step-run.ts';
 
 /** Most steps side by side when the caller does not say. */
@@ -147,10 +147,16 @@ class RunExecution<P> {
   #ending(): Ending {
     const results = this.#results();
     const stopped = this.#stopped.flatMap((id) => results.find((result) => result.id === id) ?? []);
-    const failed = [...results.filter((result) => result.error?.code === 'GUARD_VIOLATED' && this.#guards.has(result.id)), ...stopped].filter((result) => result.state === 'failed');
+    const failed = [...results.filter((result) => result.error?.code === 'GUARD_VIOLATED' && this.#guards.has(result.id)), ...stopped].filter(
+      (result) => result.state === 'failed',
+    );
     const waiting = stopped.filter((result) => result.state === 'waiting');
-    if (this.#cancel.signal.aborted && results.some((result) => result.state === 'cancelled')) return { state: 'cancelled', error: asDrError(this.#cancel.signal.reason) };
-    for (const [state, found] of [['failed', failed[0]], ['waiting', waiting[0]]] as const) {
+    if (this.#cancel.signal.aborted && results.some((result) => result.state === 'cancelled'))
+      return { state: 'cancelled', error: asDrError(this.#cancel.signal.reason) };
+    for (const [state, found] of [
+      ['failed', failed[0]],
+      ['waiting', waiting[0]],
+    ] as const) {
       if (found !== undefined) return { state, step: found.id, ...(found.error === undefined ? {} : { error: found.error }) };
     }
     return { state: 'succeeded' };

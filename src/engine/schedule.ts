@@ -117,15 +117,18 @@ class Scheduler<Id extends string, N extends ScheduleNode<Id>> {
     entry.phase = 'admitting';
     this.#options.onChange?.({ id: entry.node.id, state: 'ready' });
     if (this.#options.admit === undefined) return this.#enqueue(entry);
+    void this.#admit(entry, this.#options.admit);
+  }
+
+  async #admit(entry: Entry<Id, N>, admit: NonNullable<ScheduleOptions<Id, N>['admit']>): Promise<void> {
     const signal = entry.node.always === true ? this.#never.signal : this.#stop.signal;
-    void guarded(() => this.#options.admit?.(entry.node, signal) ?? Promise.resolve(undefined)).then((result) => {
-      if (result === undefined) this.#enqueue(entry);
-      else this.#finish(entry, result);
-    });
+    const result = await guarded(() => admit(entry.node, signal));
+    if (result === undefined) this.#enqueue(entry);
+    else this.#finish(entry, result);
   }
 
   #enqueue(entry: Entry<Id, N>): void {
-    const end = entry.node.always === true ? undefined : this.#refusal(entry);
+    const end = entry.node.always === true ? undefined : this.#refusal();
     if (end !== undefined) return this.#finish(entry, end);
     entry.phase = 'queued';
     this.#slots.push(entry, entry.node.group);
@@ -136,23 +139,22 @@ class Scheduler<Id extends string, N extends ScheduleNode<Id>> {
     for (let entry = this.#slots.take(); entry !== undefined; entry = this.#slots.take()) {
       // Ended by a stop or a cancel while it waited in the queue.
       if (entry.phase === 'ended') this.#slots.release(entry.node.group);
-      else this.#start(entry);
+      else void this.#start(entry);
     }
   }
 
-  #start(entry: Entry<Id, N>): void {
+  async #start(entry: Entry<Id, N>): Promise<void> {
     entry.phase = 'running';
     this.#options.onChange?.({ id: entry.node.id, state: 'running' });
     const signal = entry.node.always === true ? this.#never.signal : this.#options.signal;
-    void guarded(() => this.#options.work(entry.node, signal)).then((result) => {
-      this.#slots.release(entry.node.group);
-      this.#finish(entry, result);
-      this.#startNext();
-    });
+    const result = await guarded(() => this.#options.work(entry.node, signal));
+    this.#slots.release(entry.node.group);
+    this.#finish(entry, result);
+    this.#startNext();
   }
 
   /** Why a ready node may not start any more. */
-  #refusal(entry: Entry<Id, N>): NodeEnd<Id> | undefined {
+  #refusal(): NodeEnd<Id> | undefined {
     if (this.#options.signal.aborted) return cancelled(this.#options.signal);
     return this.#stopRoot === undefined ? undefined : blocked(this.#stopRoot, false);
   }
@@ -249,7 +251,8 @@ function blocked<Id extends string>(root: Root<Id>, descendant: boolean): NodeEn
 function checkLimits<Id extends string, N extends ScheduleNode<Id>>({ graph, limits }: ScheduleOptions<Id, N>): void {
   const all = { total: limits.total, ...limits.groups };
   for (const [name, limit] of Object.entries(all)) if (!(limit >= 1)) throw bug(`limit '${name}' is ${limit}, it must be 1 or more`);
-  for (const { id, group } of graph) if (group !== undefined && limits.groups?.[group] === undefined) throw bug(`'${id}' is in group '${group}', which has no limit`);
+  for (const { id, group } of graph)
+    if (group !== undefined && limits.groups?.[group] === undefined) throw bug(`'${id}' is in group '${group}', which has no limit`);
 }
 
 function bug(message: string): DrError {

@@ -4,10 +4,10 @@ import { takeCluster } from './claims.ts';
 import { checkDecisions } from './decisions.ts';
 import { assertStepGraph } from './graph.ts';
 import { ownRun } from './own-run.ts';
-import { contractsOf, kindOf } from './run-changes.ts';
-import { freezeRun, type FrozenRun } from './run-files.ts';
-import type { RunResult, StartRunOptions } from './run-options.ts';
 import { executeRun } from './run.ts';
+import { contractsOf, kindOf } from './run-changes.ts';
+import { type FrozenRun, freezeRun } from './run-files.ts';
+import type { RunResult, StartRunOptions } from './run-options.ts';
 
 /**
  * Starts a run of a resolved graph and executes it: checks graph and decisions, takes the cluster, fixes `run.json`, then runs.

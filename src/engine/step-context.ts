@@ -3,7 +3,7 @@ import type { StepId } from '../model/ids.ts';
 import { EffectRunner } from './effects.ts';
 import type { EvidenceSpool } from './evidence-spool.ts';
 import type { ProgressThrottle } from './progress-throttle.ts';
-import { recordOf, type RunScope } from './run-scope.ts';
+import { type RunScope, recordOf } from './run-scope.ts';
 import { openHolds } from './run-state.ts';
 import type { EffectDeclaration, ReadContext, StepContext } from './step.ts';
 

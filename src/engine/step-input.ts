@@ -8,7 +8,7 @@ import type { RunScope } from './run-scope.ts';
 import type { AnyStepKind } from './step.ts';
 
 /** What the expressions of a node may read now: plan, inputs, its item and the outputs of the ancestors that have succeeded. */
-export function expressionScope<P>(scope: RunScope<P>, node: StepNode): ExpressionScope {
+function expressionScope<P>(scope: RunScope<P>, node: StepNode): ExpressionScope {
   const { plan, inputs } = scope.frozen.graph;
   const done = [...(scope.ancestors.get(node.id) ?? [])].flatMap((id) => {
     const outputs = scope.outputs.get(id);

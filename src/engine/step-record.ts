@@ -60,10 +60,7 @@ export function newStep(id: StepId): StepRecord {
 }
 
 /** An entry that is about one step. */
-export type StepEntry = Exclude<
-  JournalEntry,
-  { type: 'run-started' | 'owner' | 'alive' | 'repair' | 'held' | 'released' | 'ended' | 'superseded' }
->;
+export type StepEntry = Exclude<JournalEntry, { type: 'run-started' | 'owner' | 'alive' | 'repair' | 'held' | 'released' | 'ended' | 'superseded' }>;
 
 /** What the journal says of a step after one more entry about it. Pure. */
 export function applyToStep(step: StepRecord, entry: StepEntry): StepRecord {
@@ -73,8 +70,6 @@ export function applyToStep(step: StepRecord, entry: StepEntry): StepRecord {
       return { ...step, state: 'running', tries: entry.try, verified: false, startedAt: step.startedAt ?? entry.at };
     case 'step-observed':
       return { ...step, state: 'running', evidence: entry.evidence, startedAt: step.startedAt ?? entry.at };
-    case 'step-retry':
-      return step;
     case 'step-succeeded':
       return succeeded(step, entry);
     case 'step-failed':
@@ -95,9 +90,11 @@ export function applyToStep(step: StepRecord, entry: StepEntry): StepRecord {
       return { ...step, state: 'waiting', reason: entry.gate.reason };
     case 'gate-decided':
       return decided(step, entry);
+    case 'step-retry':
     case 'unknown-answered':
-      return step;
+      break;
   }
+  return step;
 }
 
 function succeeded(step: StepRecord, entry: Extract<StepEntry, { type: 'step-succeeded' }>): StepRecord {

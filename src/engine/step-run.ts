@@ -1,12 +1,12 @@
 import { asDrError, DrError } from '../errors/dr-error.ts';
 import { askGate, gateWaiting, isGated, positiveDecision, viewOf } from './gates.ts';
 import type { StepNode } from './graph-types.ts';
-import { recordOf, type RunScope } from './run-scope.ts';
+import { type RunScope, recordOf } from './run-scope.ts';
 import type { WorkResult } from './schedule.ts';
 import type { AnyStepKind, StepContext } from './step.ts';
 import { readContext, stepContext } from './step-context.ts';
 import { parseOutputs, resolveInput, skipReason } from './step-input.ts';
-import { StepOutcome, type Proof } from './step-outcome.ts';
+import { type Proof, StepOutcome } from './step-outcome.ts';
 import { tryInTime } from './step-tries.ts';
 import { settleUnknown } from './unknown-state.ts';
 

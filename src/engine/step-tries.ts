@@ -20,7 +20,8 @@ export async function tryInTime<P, T>(scope: RunScope<P>, node: StepNode, run: {
     clock,
     signal: run.signal,
     timeoutMs: node.timeoutMs,
-    late: () => new DrError({ code: 'STEP_TIMEOUT', message: `step '${node.id}' did not end within ${formatDuration(node.timeoutMs)}`, details: { step: node.id } }),
+    late: () =>
+      new DrError({ code: 'STEP_TIMEOUT', message: `step '${node.id}' did not end within ${formatDuration(node.timeoutMs)}`, details: { step: node.id } }),
     work: async (signal, pause) => {
       const timed = { ...scope, prompter: wrapped(scope.prompter, pause) };
       for (let number = 1; ; number += 1) {
@@ -35,7 +36,11 @@ export async function tryInTime<P, T>(scope: RunScope<P>, node: StepNode, run: {
 }
 
 /** Waits until the next try, or throws what was thrown when there is none. */
-async function waitForNext<P>(scope: RunScope<P>, node: StepNode, last: { readonly thrown: unknown; readonly number: number; readonly signal: AbortSignal }): Promise<void> {
+async function waitForNext<P>(
+  scope: RunScope<P>,
+  node: StepNode,
+  last: { readonly thrown: unknown; readonly number: number; readonly signal: AbortSignal },
+): Promise<void> {
   const error = asDrError(last.thrown);
   const delayMs = last.signal.aborted ? undefined : delayBeforeTry(last.number + 1, error, node.retry);
   if (delayMs === undefined) throw last.thrown;

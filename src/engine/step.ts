@@ -144,7 +144,7 @@ export interface StepKind<W, O extends JsonObject, P> {
 }
 
 /** A step kind whose `with` and outputs are known only by their schemas: what graphs and the engine handle. */
-// biome-ignore lint: the catalogue is heterogeneous; every value is parsed by its own schema before it is used.
+// oxlint-disable-next-line typescript/no-explicit-any -- the catalogue is heterogeneous; every value is parsed by its own schema before it is used.
 export type AnyStepKind<P> = StepKind<any, any, P>;
 
 /** The step kinds a runbook may use, by `kind`. */

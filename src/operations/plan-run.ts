@@ -67,7 +67,8 @@ export async function planRun(request: RunRequest, tools: PlanTools): Promise<Ru
   return { cluster, runbook: graph.name, mode: request.mode, inputs: graph.inputs, steps: planner.steps };
 }
 
-type Found = Omit<StepPlan, 'id' | 'uses' | 'summary' | 'phase' | 'risk' | 'gate' | 'changes' | 'knownAfter'> & Partial<Pick<StepPlan, 'changes' | 'knownAfter'>>;
+type Found = Omit<StepPlan, 'id' | 'uses' | 'summary' | 'phase' | 'risk' | 'gate' | 'changes' | 'knownAfter'> &
+  Partial<Pick<StepPlan, 'changes' | 'knownAfter'>>;
 
 class Planner {
   readonly steps: StepPlan[] = [];

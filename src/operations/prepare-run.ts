@@ -1,8 +1,8 @@
 import type { StepGraph } from '../engine/graph-types.ts';
 import type { StepCatalogue } from '../engine/step.ts';
-import { isClusterName, type ClusterName } from '../model/ids.ts';
-import type { JsonObject } from '../model/json.ts';
 import { DrError } from '../errors/dr-error.ts';
+import { type ClusterName, isClusterName } from '../model/ids.ts';
+import type { JsonObject } from '../model/json.ts';
 import type { Git } from '../ports/git.ts';
 import { faultsError } from '../runbook/faults.ts';
 import { type LoadedPlan, loadRecoveryPlan, readRecoveryPlan } from '../runbook/load-plan.ts';
@@ -74,7 +74,12 @@ export async function prepareRun(request: RunRequest, { catalogue, git, signal }
   const { plan, runbook } = loadRequest(request, catalogue);
   const inputs = await pinCommit({ ...request.inputs }, { plan, runbook }, { git, signal });
   const graph = resolveRunbook({ runbook, plan, inputs, mode: request.mode, catalogue });
-  return { cluster: clusterOf(plan), plan, graph, sources: { plan: request.plan.file, planFolder: request.plan.folder, runbook: request.runbook.file, planDigest: plan.digest } };
+  return {
+    cluster: clusterOf(plan),
+    plan,
+    graph,
+    sources: { plan: request.plan.file, planFolder: request.plan.folder, runbook: request.runbook.file, planDigest: plan.digest },
+  };
 }
 
 /** Name of the cluster that a plan is about. */
@@ -84,7 +89,11 @@ export function clusterOf({ plan }: LoadedPlan): ClusterName {
   throw new DrError({ code: 'BUG', message: `a valid plan names cluster '${name}', which is no cluster name` });
 }
 
-async function pinCommit(inputs: JsonObject, { plan, runbook }: LoadedRequest, { git, signal }: { readonly git: Git; readonly signal: AbortSignal }): Promise<JsonObject> {
+async function pinCommit(
+  inputs: JsonObject,
+  { plan, runbook }: LoadedRequest,
+  { git, signal }: { readonly git: Git; readonly signal: AbortSignal },
+): Promise<JsonObject> {
   if (inputs[COMMIT_INPUT] !== undefined || runbook.runbook.spec.inputs[COMMIT_INPUT] === undefined) return inputs;
   const source = plan.values['specs'] as { readonly git: { readonly repository: string; readonly ref: string; readonly paths: readonly string[] } };
   return { ...inputs, [COMMIT_INPUT]: await git.resolve(source.git, signal) };

@@ -1,5 +1,5 @@
-import { startRun } from '../engine/start-run.ts';
 import type { RunEnvironment, RunResult } from '../engine/run-options.ts';
+import { startRun } from '../engine/start-run.ts';
 import type { StepPorts } from '../steps/ports.ts';
 import { prepareRun, type RunRequest } from './prepare-run.ts';
 

@@ -7,8 +7,8 @@ import { asDrError, DrError } from '../errors/dr-error.ts';
 import type { Hold, HoldKind } from '../model/hold.ts';
 import type { ClusterName, RunId } from '../model/ids.ts';
 import type { Clusters, KubeCluster } from '../ports/kube-cluster.ts';
-import { targetRef } from '../steps/schemas.ts';
 import type { HoldReleaser } from '../steps/release.ts';
+import { targetRef } from '../steps/schemas.ts';
 import { listHolds } from './holds.ts';
 
 export interface ReleaseRequest {
@@ -127,5 +127,9 @@ function kubeconfigOf({ frozen, state }: StoredRun): string {
     const kubeconfig = state.steps.get(id)?.outputs?.['kubeconfig'];
     if (typeof kubeconfig === 'string') return kubeconfig;
   }
-  throw new DrError({ code: 'RELEASE_REFUSED', message: `run '${frozen.id}' has no step that gave the kubeconfig of a rebuilt cluster`, suggestions: ['release by hand'] });
+  throw new DrError({
+    code: 'RELEASE_REFUSED',
+    message: `run '${frozen.id}' has no step that gave the kubeconfig of a rebuilt cluster`,
+    suggestions: ['release by hand'],
+  });
 }

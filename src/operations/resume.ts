@@ -27,9 +27,17 @@ async function resolveAgain(frozen: FrozenRun, readFile: ResumeRequest['readFile
   const [plan, runbook] = await Promise.all(paths.map(readFile));
   if (plan === undefined || runbook === undefined) {
     const gone = paths.filter((_, index) => [plan, runbook][index] === undefined).join(' and ');
-    env.events({ type: 'journal', run: frozen.id, at: new Date(env.clock.now()).toISOString(), message: `${gone} cannot be read: going on with what was fixed when the run started` });
+    env.events({
+      type: 'journal',
+      run: frozen.id,
+      at: new Date(env.clock.now()).toISOString(),
+      message: `${gone} cannot be read: going on with what was fixed when the run started`,
+    });
     return undefined;
   }
-  const { graph } = await prepareRun({ plan, runbook, inputs: frozen.graph.inputs, mode: frozen.mode }, { catalogue: env.catalogue, git: env.ports.git, signal: env.signal });
+  const { graph } = await prepareRun(
+    { plan, runbook, inputs: frozen.graph.inputs, mode: frozen.mode },
+    { catalogue: env.catalogue, git: env.ports.git, signal: env.signal },
+  );
   return graph;
 }

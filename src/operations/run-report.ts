@@ -1,10 +1,8 @@
 import { z } from 'zod';
-import type { StepState } from '../engine/events.ts';
 import type { JournalEntry } from '../engine/journal-entries.ts';
 import { readRun, type StoredRun } from '../engine/run-files.ts';
-import { openHolds, type HoldRecord } from '../engine/run-state.ts';
-import { newStep, type StepRecord } from '../engine/step-record.ts';
-import type { StepNode } from '../engine/graph-types.ts';
+import { type HoldRecord, openHolds } from '../engine/run-state.ts';
+import type { StepRecord } from '../engine/step-record.ts';
 import type { DurationMs } from '../model/duration.ts';
 import type { Hold } from '../model/hold.ts';
 import type { RunId, StepId } from '../model/ids.ts';
@@ -12,7 +10,8 @@ import type { JsonObject } from '../model/json.ts';
 import { duration } from '../model/plan/fields.ts';
 import type { RunStore } from '../ports/run-store.ts';
 import { recoveryPointSchema } from '../steps/backup/recovery-point-schema.ts';
-import { type Interval, spanOf, unionMs } from './intervals.ts';
+import { type Interval, unionMs } from './intervals.ts';
+import { type PhaseResult, phasesOf, type ReportedStep, reportedSteps } from './report-steps.ts';
 
 /** All that is to be said about a run, from its journal alone. */
 export interface RunReport {
@@ -25,7 +24,7 @@ export interface RunReport {
   readonly location: string;
   readonly state: string;
   readonly startedAt: string;
-  /** When health was proven, or the run ended; absent while it goes on. */
+  /** When the run ended; absent while it goes on. */
   readonly endedAt?: string;
   readonly resumes: number;
   readonly rto: RtoResult;
@@ -41,39 +40,12 @@ export interface RunReport {
 }
 
 export interface RtoResult {
-  /** From the start of the run to proven health. */
+  /** From the start of the run to proven health, or to its end when it succeeded without a step that proves it. Absent when nothing is proven. */
   readonly elapsedMs?: DurationMs;
   readonly objectiveMs?: DurationMs;
   readonly met?: boolean;
   /** Of it, while somebody was being waited for. */
   readonly waitedMs: DurationMs;
-}
-
-export interface PhaseResult {
-  readonly phase: string;
-  readonly state: StepState;
-  readonly steps: number;
-  /** From the start of the run to the phase's first start. */
-  readonly startMs?: DurationMs;
-  /** Time in which at least one of its steps ran; phases overlap, so the sum is more than the whole. */
-  readonly elapsedMs?: DurationMs;
-}
-
-export interface ReportedStep {
-  readonly id: StepId;
-  readonly uses: string;
-  readonly summary: string;
-  readonly phase: string;
-  readonly state: StepState;
-  readonly reason?: string;
-  readonly startedAt?: string;
-  readonly endedAt?: string;
-  readonly elapsedMs?: DurationMs;
-  readonly tries: number;
-  /** Rests on a person's statement: attested, never verified. */
-  readonly attested: boolean;
-  readonly evidence?: JsonObject;
-  readonly effects: readonly { readonly name: string; readonly key: string; readonly state: string }[];
 }
 
 export interface PersonItem {
@@ -107,8 +79,7 @@ export async function reportRun(store: RunStore, run: RunId): Promise<RunReport>
 /** Folds a stored run into a report. Pure. */
 export function reportOf(stored: StoredRun, location: string): RunReport {
   const { frozen, state } = stored;
-  const steps = frozen.graph.nodes.map((node) => stepOf(node, state.steps.get(node.id) ?? newStep(node.id)));
-  const endedAt = healthyAt(steps) ?? state.end?.at;
+  const steps = reportedSteps(stored);
   return {
     run: frozen.id,
     cluster: frozen.cluster,
@@ -119,9 +90,9 @@ export function reportOf(stored: StoredRun, location: string): RunReport {
     location,
     state: state.end?.state ?? state.status,
     startedAt: frozen.startedAt,
-    ...(endedAt === undefined ? {} : { endedAt }),
+    ...(state.end === undefined ? {} : { endedAt: state.end.at }),
     resumes: Math.max(0, state.owners.length - 1),
-    rto: rtoOf(stored, endedAt),
+    rto: rtoOf(stored, healthyAt(steps) ?? (state.end?.state === 'succeeded' ? state.end.at : undefined)),
     phases: phasesOf(steps, frozen.startedAt),
     steps,
     automatic: steps.filter((step) => step.state === 'succeeded' && !step.attested && decisionsOf(stored, step.id).length === 0).map((step) => step.id),
@@ -132,37 +103,20 @@ export function reportOf(stored: StoredRun, location: string): RunReport {
   };
 }
 
-function stepOf(node: StepNode, record: StepRecord): ReportedStep {
-  const { state, reason, startedAt, endedAt, tries, attested, evidence } = record;
-  const elapsed = startedAt === undefined || endedAt === undefined ? {} : { elapsedMs: Date.parse(endedAt) - Date.parse(startedAt) };
-  return {
-    id: node.id,
-    uses: node.uses,
-    summary: node.summary,
-    phase: node.phase,
-    state,
-    ...(reason === undefined ? {} : { reason }),
-    ...(startedAt === undefined ? {} : { startedAt }),
-    ...(endedAt === undefined ? {} : { endedAt }),
-    ...elapsed,
-    tries,
-    attested,
-    ...(evidence === undefined ? {} : { evidence }),
-    effects: [...record.effects.values()].map(({ name, key, state: effectState }) => ({ name, key, state: effectState })),
-  };
-}
-
 /** When the last step that proves health succeeded: that is what the objective is about, not what is tidied up afterwards. */
 function healthyAt(steps: readonly ReportedStep[]): string | undefined {
   const proofs = steps.filter((step) => step.uses.startsWith('health/') && step.state !== 'skipped');
   if (proofs.length === 0 || proofs.some((step) => step.state !== 'succeeded')) return undefined;
-  return proofs.map((step) => step.endedAt ?? '').sort().at(-1);
+  return proofs
+    .map((step) => step.endedAt ?? '')
+    .sort()
+    .at(-1);
 }
 
-function rtoOf({ frozen, journal }: StoredRun, endedAt: string | undefined): RtoResult {
+function rtoOf({ frozen, journal }: StoredRun, provenAt: string | undefined): RtoResult {
   const plan = planParts.safeParse(frozen.graph.plan);
   const objectiveMs = plan.success ? plan.data.objectives.rto : undefined;
-  const elapsedMs = endedAt === undefined ? undefined : Date.parse(endedAt) - Date.parse(frozen.startedAt);
+  const elapsedMs = provenAt === undefined ? undefined : Date.parse(provenAt) - Date.parse(frozen.startedAt);
   return {
     ...(elapsedMs === undefined ? {} : { elapsedMs }),
     ...(objectiveMs === undefined ? {} : { objectiveMs }),
@@ -171,31 +125,15 @@ function rtoOf({ frozen, journal }: StoredRun, endedAt: string | undefined): Rto
   };
 }
 
-/** From each question to its answer. */
+/** From each question, as first asked, to its answer. */
 function waits(entries: readonly JournalEntry[]): readonly Interval[] {
   const asked = new Map<string, number>();
   return entries.flatMap((entry) => {
-    if (entry.type === 'gate-asked') asked.set(entry.step, Date.parse(entry.at));
+    if (entry.type === 'gate-asked' && !asked.has(entry.step)) asked.set(entry.step, Date.parse(entry.at));
     const from = entry.type === 'gate-decided' ? asked.get(entry.step) : undefined;
-    return from === undefined ? [] : [{ from, to: Date.parse(entry.at) }];
-  });
-}
-
-/** The worst state of a phase's steps stands for it. */
-const SEVERITY: readonly StepState[] = ['failed', 'cancelled', 'waiting', 'blocked', 'running', 'ready', 'pending', 'succeeded', 'skipped'];
-
-function phasesOf(steps: readonly ReportedStep[], startedAt: string): readonly PhaseResult[] {
-  const names = [...new Set(steps.map((step) => step.phase))];
-  return names.map((phase) => {
-    const own = steps.filter((step) => step.phase === phase);
-    const intervals = own.flatMap((step) => (step.startedAt === undefined || step.endedAt === undefined ? [] : [{ from: Date.parse(step.startedAt), to: Date.parse(step.endedAt) }]));
-    const span = spanOf(intervals);
-    return {
-      phase,
-      state: SEVERITY.find((state) => own.some((step) => step.state === state)) ?? 'pending',
-      steps: own.length,
-      ...(span === undefined ? {} : { startMs: span.from - Date.parse(startedAt), elapsedMs: unionMs(intervals) }),
-    };
+    if (from === undefined || entry.type !== 'gate-decided') return [];
+    asked.delete(entry.step);
+    return [{ from, to: Date.parse(entry.at) }];
   });
 }
 
@@ -208,7 +146,9 @@ function peopleOf(stored: StoredRun, steps: readonly ReportedStep[]): readonly P
   const decided = steps.flatMap((step) =>
     decisionsOf(stored, step.id).map(({ decision, by, at }): PersonItem => ({ what: `${step.id}: ${decision}`, who: by, at, state: 'done' })),
   );
-  const waiting = steps.filter((step) => step.state === 'waiting').map((step): PersonItem => ({ what: `${step.id}: ${step.reason ?? 'waits'}`, state: 'open' }));
+  const waiting = steps
+    .filter((step) => step.state === 'waiting')
+    .map((step): PersonItem => ({ what: `${step.id}: ${step.reason ?? 'waits'}`, state: 'open' }));
   if (!plan.success) return [...decided, ...waiting];
   const records = (plan.data.dns?.records ?? []).filter((record) => record.owner === 'manual');
   return [

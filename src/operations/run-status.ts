@@ -1,6 +1,6 @@
+import type { StepState } from '../engine/events.ts';
 import { readRun } from '../engine/run-files.ts';
 import { type OwnerRecord, openHolds, type RunState } from '../engine/run-state.ts';
-import type { StepState } from '../engine/events.ts';
 import { newStep } from '../engine/step-record.ts';
 import type { Hold } from '../model/hold.ts';
 import type { RunId } from '../model/ids.ts';

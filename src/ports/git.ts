@@ -13,9 +13,9 @@ export interface GitSource {
 export interface Git {
   /** Commit id the ref names now; asks the remote. */
   resolve(source: GitSource, signal: AbortSignal): Promise<string>;
-  /** The files of a commit under `paths`, read without a work tree; fetched once per repository. Sorted by path. */
+  /** The files of a commit under `paths`, read without a work tree; a commit is fetched once and kept. Sorted by path. Fails on what would be left out in silence (submodules, LFS pointers, links out of the repository). */
   files(source: GitSource & { readonly commit: string }, signal: AbortSignal): Promise<readonly GitFile[]>;
-  /** Facts a preflight shows: author date of the commit and how it was verified. */
+  /** Facts a preflight shows: when it was committed (ISO 8601 UTC), its subject, and a digest of the paths and content under `paths`. */
   describe(source: GitSource & { readonly commit: string }, signal: AbortSignal): Promise<{ readonly committedAt: string; readonly subject: string; readonly tree: Digest }>;
 }
 

@@ -19,7 +19,7 @@ export interface ObjectStores extends AsyncDisposable {
 export interface ObjectStore {
   readonly bucket: string;
   list(options: { readonly prefix: string; readonly delimiter?: string; readonly signal: AbortSignal }): Promise<ObjectListing>;
-  /** Size and identity, or `undefined` when absent. */
+  /** Size and identity, or `undefined` when absent (also when the bucket is: an answer to HEAD has no body to tell them apart; `list` does). */
   head(key: string, signal: AbortSignal): Promise<ObjectHead | undefined>;
   /** The whole object, at most `maxBytes` (else `S3_FAILED`); `undefined` when absent. */
   read(key: string, options: { readonly maxBytes: number; readonly signal: AbortSignal }): Promise<Uint8Array | undefined>;

@@ -8,7 +8,7 @@ export interface Processes {
    * SIGTERM, and SIGKILL 5 s later.
    */
   run(command: ProcessCommand): Promise<ProcessResult>;
-  /** This machine's identity for locks: whether a process of that pid and start time still lives. */
+  /** Whether a process of that pid and start time may still live. `true` for any that is not of this host, boot and PID namespace: it cannot be proven dead from here. */
   isAlive(owner: ProcessOwner): Promise<boolean>;
   /** Who we are. */
   self(): Promise<ProcessOwner>;
@@ -34,7 +34,7 @@ export interface ProcessResult {
 /** A process that can be told from a later one with the same pid. */
 export interface ProcessOwner {
   readonly host: string;
-  /** Kernel boot id. */
+  /** Kernel boot id, with the PID namespace on Linux: the same pid in another container is another process. */
   readonly boot: string;
   readonly pid: number;
   /** Start time in clock ticks since boot (`/proc/<pid>/stat`, field 22), or the process start in ms elsewhere. */

@@ -25,10 +25,10 @@ function outcomeLine({ state, error, steps, cluster }: RunResult): string {
   return `${state === 'waiting' ? 'waits for a person' : state}${where}${why === '' ? '' : `: ${why.replaceAll('\n', ' ')}`}`;
 }
 
-/** How many things are put aside, and which. */
-export function holdsText(holds: readonly Hold[]): string {
+/** How many things are put aside, and which; `holds` says what they are. */
+function holdsText(holds: readonly Hold[]): string {
   if (holds.length === 0) return 'no holds';
-  return `${holds.length} ${holds.length === 1 ? 'hold' : 'holds'}: ${holds.map((hold) => hold.subject).join('; ')}`;
+  return `${holds.length} ${holds.length === 1 ? 'hold' : 'holds'}: ${holds.map((hold) => hold.id).join(', ')}`;
 }
 
 function nextLine({ state, holds }: RunResult, commands: ClosingCommands): string {

@@ -37,4 +37,3 @@ function codeOf(error: Error): JsonObject {
   const code = (error as { readonly code?: unknown }).code;
   return typeof code === 'string' ? { code } : {};
 }
-

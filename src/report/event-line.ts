@@ -21,7 +21,7 @@ export function eventLine(event: RunEvent): string | undefined {
     case 'gate':
       return gateLine(event);
     case 'hold':
-      return `${event.state === 'held' ? 'hold' : 'hold released'}: ${event.hold.subject}`;
+      return event.state === 'held' ? `hold: ${event.hold.subject}` : `hold released: ${event.hold.id}`;
     case 'journal':
       return `journal: ${event.message}`;
     case 'run-ended':
@@ -67,8 +67,9 @@ function effectLine({ step, name, key, state }: EventOf<'effect'>): string {
   return `${step}: ${name} ${key} ${outcome}`;
 }
 
-function gateLine({ step, gate, state, by }: EventOf<'gate'>): string {
-  if (state === 'asked') return `${step}: ${gateText(gate)} (${gate.reason})`;
+/** A question is told by the state that follows it. */
+function gateLine({ step, state, by }: EventOf<'gate'>): string | undefined {
+  if (state === 'asked') return undefined;
   return `${step}: ${state} by ${by ?? 'an unnamed person'}`;
 }
 

@@ -16,5 +16,12 @@ export function gateQuestionText({ cluster, step, summary, risk, gate, changes, 
 
 /** What a person must see before saying whether something has happened. */
 export function unknownQuestionText({ what, evidence }: UnknownQuestion): string {
-  return ['', `it cannot be told whether ${what} has happened; what was seen:`, ...JSON.stringify(evidence, undefined, 2).split('\n').map((line) => `  ${line}`), ''].join('\n');
+  return [
+    '',
+    `it cannot be told whether ${what} has happened; what was seen:`,
+    ...JSON.stringify(evidence, undefined, 2)
+      .split('\n')
+      .map((line) => `  ${line}`),
+    '',
+  ].join('\n');
 }

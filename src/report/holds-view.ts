@@ -4,7 +4,7 @@ import { textTable } from './text-table.ts';
 
 /** Writes the holds of a run for people, in the order of release. */
 export function holdsView({ run, open, released }: HoldList): string {
-  const done = released.map(({ hold, releasedAt }) => `released: ${hold.subject}, at ${releasedAt ?? '?'}\n`).join('');
+  const done = released.map(({ hold, releasedAt }) => `released: ${hold.id}, at ${releasedAt ?? '?'}\n`).join('');
   if (open.length === 0) return `run ${run} holds nothing\n${done}`;
   const rows = open.map(({ hold, step }) => [hold.id, step, hold.subject, hold.releaseWhen]);
   return `${textTable([['HOLD', 'STEP', 'WHAT', 'RELEASE WHEN'], ...rows])}${done}`;
@@ -17,6 +17,9 @@ export function releaseQuestion(actions: readonly ReleaseAction[]): string {
 
 /** Writes what was released and what is still put aside. */
 export function releaseView({ run, released, open }: ReleaseResult): string {
-  const lines = [...released.map((hold) => `released: ${hold.subject}\n`), ...open.map(({ hold, reason }) => `still held: ${hold.subject}; ${reason}\n`)];
+  const lines = [
+    ...released.map((hold) => `released: ${hold.id}\n`),
+    ...open.map(({ hold, reason }) => `still held: ${hold.id}: ${hold.subject}; ${reason}\n`),
+  ];
   return lines.length === 0 ? `run ${run} holds nothing\n` : lines.join('');
 }

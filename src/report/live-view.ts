@@ -1,8 +1,8 @@
 import { type DefaultRenderer, Listr, type ListrTask, type ListrTaskWrapper } from 'listr2';
 import type { RunEvent, StepState } from '../engine/events.ts';
+import { formatDuration } from '../model/duration.ts';
 import type { StepId } from '../model/ids.ts';
 import { gateText, progressText, retryText } from './event-line.ts';
-import { formatDuration } from '../model/duration.ts';
 import { type LiveRenderer, liveRendererClass } from './live-renderer.ts';
 import type { RunView } from './run-view.ts';
 
@@ -55,7 +55,8 @@ class LiveStep {
     const time = elapsedMs === undefined ? '' : `  [${formatDuration(elapsedMs)}]`;
     const word = state === 'blocked' ? 'not started' : state;
     const why = reason === undefined ? '' : `: ${reason}`;
-    this.#title = state === 'running' || state === 'succeeded' || state === 'pending' || state === 'ready' ? `${this.#name}${time}` : `${this.#name}${time}  ${word}${why}`;
+    this.#title =
+      state === 'running' || state === 'succeeded' || state === 'pending' || state === 'ready' ? `${this.#name}${time}` : `${this.#name}${time}  ${word}${why}`;
     this.#output = '';
     this.#show();
     if (state === 'succeeded') this.#ended.resolve();

@@ -1,5 +1,6 @@
-import type { LostItem, PersonItem, ReportedStep, RunReport } from '../operations/run-report.ts';
 import { formatDuration } from '../model/duration.ts';
+import type { ReportedStep } from '../operations/report-steps.ts';
+import type { LostItem, PersonItem, RunReport } from '../operations/run-report.ts';
 import { rtoLine } from './rto-table.ts';
 import { markdownTable } from './text-table.ts';
 
@@ -11,8 +12,20 @@ export function runReportMarkdown(report: RunReport): string {
     ['Automatic', bullets(report.automatic, 'nothing was automatic')],
     ['What needed or needs a person', bullets(report.people.map(personText), 'nothing')],
     ['What is lost', bullets(report.lost.map(lostText), 'nothing is known to be lost')],
-    ['Holds', bullets(report.holds.map((hold) => `${hold.subject}; may be released when ${hold.releaseWhen}`), 'nothing is put aside any more')],
-    ['Released', bullets(report.released.map(({ hold, releasedAt, releasedBy }) => `${hold.subject}, at ${releasedAt ?? '?'} by ${releasedBy ?? '?'}`), 'nothing')],
+    [
+      'Holds',
+      bullets(
+        report.holds.map((hold) => `${hold.subject}; may be released when ${hold.releaseWhen}`),
+        'nothing is put aside any more',
+      ),
+    ],
+    [
+      'Released',
+      bullets(
+        report.released.map(({ hold, releasedAt, releasedBy }) => `${hold.subject}, at ${releasedAt ?? '?'} by ${releasedBy ?? '?'}`),
+        'nothing',
+      ),
+    ],
   ];
   return `# Run ${report.run}\n\n${heading(report)}\n${sections.map(([title, text]) => `## ${title}\n\n${text}\n`).join('\n')}`;
 }
@@ -37,7 +50,13 @@ function phaseTable({ phases }: RunReport): string {
 }
 
 function stepTable(steps: readonly ReportedStep[]): string {
-  const rows = steps.map((step) => [step.id, step.attested ? 'attested' : step.state, timeText(step.elapsedMs), String(step.tries), step.reason ?? step.summary]);
+  const rows = steps.map((step) => [
+    step.id,
+    step.attested ? 'attested' : step.state,
+    timeText(step.elapsedMs),
+    String(step.tries),
+    step.reason ?? step.summary,
+  ]);
   return markdownTable([['Step', 'State', 'Took', 'Tries', 'What'], ...rows]);
 }
 
@@ -49,7 +68,7 @@ export function personText({ what, who, at, state }: PersonItem): string {
 
 /** One thing that did not come back, and how much of it. */
 export function lostText({ what, why, minutes }: LostItem): string {
-  return `${what}: ${why}${minutes === undefined ? '' : `, at most ${minutes} minutes before the run began`}`;
+  return `${what}: ${why}${minutes === undefined ? '' : `; the run began ${minutes} min later`}`;
 }
 
 function bullets(items: readonly string[], none: string): string {

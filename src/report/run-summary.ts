@@ -1,6 +1,6 @@
 import type { RunReport } from '../operations/run-report.ts';
-import { lostText, personText } from './run-report-markdown.ts';
 import { rtoTable } from './rto-table.ts';
+import { lostText, personText } from './run-report-markdown.ts';
 
 /** What stands below a run on the terminal: time by phase, what a person still has to do, what is lost. */
 export function runSummary(report: RunReport): string {

@@ -45,7 +45,10 @@ function overview(steps: readonly OutlineStep[]): string {
 function sectionBlocks({ sections }: RunbookOutline): readonly string[] {
   const known = sections.filter((section) => section.value !== undefined);
   if (known.length === 0) return [];
-  return ['## Values of the plan', ...known.map(({ name, value }) => `### ${code(`plan.${name}`)}\n\n\`\`\`yaml\n${stringify(value, { lineWidth: 0 }).trimEnd()}\n\`\`\``)];
+  return [
+    '## Values of the plan',
+    ...known.map(({ name, value }) => `### ${code(`plan.${name}`)}\n\n\`\`\`yaml\n${stringify(value, { lineWidth: 0 }).trimEnd()}\n\`\`\``),
+  ];
 }
 
 function renderStep(step: OutlineStep): string {
@@ -73,7 +76,9 @@ function gateLines({ gate }: OutlineStep): readonly string[] {
 }
 
 function doLines(step: OutlineStep): readonly string[] {
-  const inputs = step.with.map((value) => `\n  - ${code(value.name)}: ${'section' in value ? `all of ${code(`plan.${value.section}`)}` : code(value.text)}`).join('');
+  const inputs = step.with
+    .map((value) => `\n  - ${code(value.name)}: ${'section' in value ? `all of ${code(`plan.${value.section}`)}` : code(value.text)}`)
+    .join('');
   return [
     ...(inputs === '' ? [] : [`**Given:**${inputs}`]),
     ...(step.byHand ?? []).map((action) => `**By hand:** ${sentence(action)}`),

@@ -5,7 +5,10 @@ import { textTable } from './text-table.ts';
 
 /** Writes the list of runbooks for people. */
 export function runbookListView({ runbooks }: RunbookList): string {
-  return textTable([['RUNBOOK', 'STEPS', 'WHAT', 'FILE'], ...runbooks.map(({ name, steps, description, file }) => [name, String(steps), description, file])], [1]);
+  return textTable(
+    [['RUNBOOK', 'STEPS', 'WHAT', 'FILE'], ...runbooks.map(({ name, steps, description, file }) => [name, String(steps), description, file])],
+    [1],
+  );
 }
 
 /** Writes the steps of a runbook for people, with what each needs and who must agree. */

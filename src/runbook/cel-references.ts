@@ -31,7 +31,7 @@ export function boundNames(node: ASTNode): readonly string[] {
   if (node.op !== 'rcall') return inner;
   const [name, , args] = node.args as [string, ASTNode, readonly ASTNode[]];
   const [variable] = args;
-  return (MACROS.has(name) || name === 'bind') && variable?.op === 'id' ? [variable.args as string, ...inner] : inner;
+  return (MACROS.has(name) || name === 'bind') && variable?.op === 'id' ? [variable.args, ...inner] : inner;
 }
 
 /** Everything an expression reads, in no order. Variables that macros such as `map(x, …)` bind are left out. */
@@ -52,7 +52,7 @@ function collect(node: ASTNode, walk: Walk): readonly Reference[] {
     const path = chain.root === 'steps' ? chain.path.map((part, index) => (index === 0 ? decodeStepId(String(part)) : part)) : chain.path;
     return [{ root: chain.root, path, tested: walk.tested, firm: chain.firm ?? path.length }, ...inner];
   }
-  if (node.op === 'call' && (node.args as [string, ASTNode[]])[0] === 'has') return childrenOf(node).flatMap((child) => collect(child, { ...walk, tested: true }));
+  if (node.op === 'call' && node.args[0] === 'has') return childrenOf(node).flatMap((child) => collect(child, { ...walk, tested: true }));
   if (node.op === 'rcall') return collectMacro(node, walk);
   return childrenOf(node).flatMap((child) => collect(child, walk));
 }
@@ -61,18 +61,18 @@ function collectMacro(node: ASTNode, walk: Walk): readonly Reference[] {
   const [name, receiver, args] = node.args as [string, ASTNode, readonly ASTNode[]];
   const [variable, ...rest] = args;
   if (receiver.op === 'id' && receiver.args === 'cel' && name === 'bind' && variable?.op === 'id') {
-    const scope = { ...walk, bound: new Set([...walk.bound, variable.args as string]) };
+    const scope = { ...walk, bound: new Set([...walk.bound, variable.args]) };
     return rest.flatMap((arg, index) => collect(arg, index === 0 ? walk : scope));
   }
   const outer = collect(receiver, walk);
   if (!MACROS.has(name) || variable?.op !== 'id') return [...outer, ...args.flatMap((arg) => collect(arg, walk))];
-  const bound = new Set([...walk.bound, variable.args as string]);
+  const bound = new Set([...walk.bound, variable.args]);
   return [...outer, ...rest.flatMap((arg) => collect(arg, { ...walk, bound }))];
 }
 
 /** The chain of selections a node ends, when it begins at a variable. A part whose key is not known closes the path; what follows is not looked at. */
 function chainOf(node: ASTNode): Chain | undefined {
-  if (node.op === 'id') return { root: node.args as string, path: [], firm: undefined, dynamic: [], closed: false };
+  if (node.op === 'id') return { root: node.args, path: [], firm: undefined, dynamic: [], closed: false };
   if (node.op !== '.' && node.op !== '.?' && node.op !== '[]' && node.op !== '[?]') return undefined;
   const [inner, key] = node.args as [ASTNode, ASTNode | string];
   const before = chainOf(inner);

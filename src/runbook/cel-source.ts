@@ -64,7 +64,7 @@ interface HasCall {
 
 function hasCalls(node: ASTNode): HasCall[] {
   if (node.op === 'call') {
-    const [name, args] = node.args as [string, ASTNode[]];
+    const [name, args] = node.args;
     const [chain] = args;
     if (name === 'has' && chain !== undefined) return [{ start: node.start, end: node.end, chain }];
   }
@@ -74,7 +74,7 @@ function hasCalls(node: ASTNode): HasCall[] {
 /** Ends of `a.b`, `a.b.c`, … within a chain of plain selections; empty when the chain holds anything else. */
 function prefixEnds(node: ASTNode): readonly number[] {
   if (node.op !== '.') return [];
-  const [inner] = node.args as [ASTNode, string];
+  const [inner] = node.args;
   if (inner.op === 'id') return [node.end];
   const before = prefixEnds(inner);
   return before.length === 0 ? [] : [...before, node.end];

@@ -1,4 +1,4 @@
-import { type ASTNode, Environment, EvaluationError, TypeError as CelTypeError, type ObjectSchema, Optional, ParseError } from '@marcbachmann/cel-js';
+import { type ASTNode, TypeError as CelTypeError, Environment, EvaluationError, Optional, ParseError } from '@marcbachmann/cel-js';
 import type { ExpressionScope } from '../engine/expression.ts';
 import type { JsonObject, JsonValue } from '../model/json.ts';
 import { boundNames, type Reference, referencesOf } from './cel-references.ts';
@@ -31,7 +31,7 @@ export interface CelCompiler {
 }
 
 /** Any value may be in any variable; types show only when the expression is evaluated. */
-export const UNTYPED: CelVariables = { plan: 'map', inputs: 'map', steps: 'map' };
+const UNTYPED: CelVariables = { plan: 'map', inputs: 'map', steps: 'map' };
 
 /**
  * Makes a compiler of CEL (https://github.com/google/cel-spec) with optional selection (`plan.?dns.?servers.orValue([])`). Two things are wider than the
@@ -41,7 +41,7 @@ export function createCelCompiler(variables: CelVariables = UNTYPED): CelCompile
   const environment = new Environment({ enableOptionalTypes: true, homogeneousAggregateLiterals: false });
   for (const [name, declaration] of Object.entries(variables) as [string, CelDeclaration][]) {
     if (typeof declaration === 'string') environment.registerVariable(name, declaration);
-    else environment.registerVariable(name, { schema: declaration as ObjectSchema });
+    else environment.registerVariable(name, { schema: declaration });
   }
   environment.registerVariable('item', 'dyn');
   const known = new Map<string, CompiledCel | { readonly fault: string }>();
@@ -136,10 +136,17 @@ function fromCel(value: unknown): CelResult {
     return Number.isSafeInteger(number) ? { value: number } : { fault: `gives ${value}, which JSON cannot hold exactly` };
   }
   if (typeof value === 'number') return Number.isFinite(value) ? { value } : { fault: `gives ${value}, which JSON cannot hold` };
-  if (Array.isArray(value)) return gather(value.map((item) => fromCel(item)), (items) => items);
+  if (Array.isArray(value))
+    return gather(
+      value.map((item) => fromCel(item)),
+      (items) => items,
+    );
   if (isPlainObject(value)) {
     const keys = Object.keys(value);
-    return gather(keys.map((key) => fromCel(value[key])), (items) => Object.fromEntries(items.map((item, index) => [keys[index] ?? '', item])));
+    return gather(
+      keys.map((key) => fromCel(value[key])),
+      (items) => Object.fromEntries(items.map((item, index) => [keys[index] ?? '', item])),
+    );
   }
   return { fault: 'gives a value that JSON cannot hold; turn it into text with string()' };
 }

@@ -1,4 +1,4 @@
-import { createCelCompiler, type CelCompiler, type CompiledCel } from './cel.ts';
+import { type CelCompiler, type CompiledCel, createCelCompiler } from './cel.ts';
 import type { Reference } from './cel-references.ts';
 import { celTypes } from './cel-types.ts';
 import { type ReferenceWorld, referenceProblem } from './check-references.ts';

@@ -121,12 +121,14 @@ function guardFaults(view: StepView, { source, views, catalogue }: GraphCheck): 
   const path = [...view.path, 'guard'];
   const ancestors = ancestorsOf(views);
   const kind = view.uses === undefined ? undefined : catalogue.get(view.uses);
-  const risk = kind === undefined || kind.risk === 'read-only' ? [] : [source.faultAt(path, { message: `${kind.kind} is ${kind.risk}, and a guard must be read-only` })];
+  const risk =
+    kind === undefined || kind.risk === 'read-only' ? [] : [source.faultAt(path, { message: `${kind.kind} is ${kind.risk}, and a guard must be read-only` })];
   const order = view.protects.flatMap(({ name, index }) => {
     const at = [...path, 'protects', index];
     if (name === id) return [source.faultAt(at, { message: 'a guard cannot protect itself' })];
     if (ancestors.get(id)?.has(name) === true) return [source.faultAt(at, { message: `${id} waits for "${name}", so it cannot run beside it` })];
-    if (ancestors.get(name)?.has(id) === true) return [source.faultAt(at, { message: `"${name}" waits for ${id}, so the guard would end before what it protects begins` })];
+    if (ancestors.get(name)?.has(id) === true)
+      return [source.faultAt(at, { message: `"${name}" waits for ${id}, so the guard would end before what it protects begins` })];
     return [];
   });
   return [...risk, ...order];

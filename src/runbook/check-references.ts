@@ -43,7 +43,10 @@ export function referenceProblem(sited: SitedReference, world: ReferenceWorld): 
   if (root === 'inputs') return inputProblem(path, world.inputs);
   if (root === 'steps') return stepProblem(sited, world);
   if (root === 'item') return site.step.forEach === undefined ? { message: 'reads item, but the step has no forEach' } : undefined;
-  return { message: `unknown variable "${root}"`, ...(didYouMean(root, ROOTS).suggestion === undefined ? { suggestion: `known: ${ROOTS.join(', ')}` } : didYouMean(root, ROOTS)) };
+  return {
+    message: `unknown variable "${root}"`,
+    ...(didYouMean(root, ROOTS).suggestion === undefined ? { suggestion: `known: ${ROOTS.join(', ')}` } : didYouMean(root, ROOTS)),
+  };
 }
 
 function schemaProblem(schema: JsonSchema, path: Reference['path'], prefix: string): ReferenceProblem | undefined {
@@ -71,12 +74,14 @@ function stepProblem({ reference, site, tests }: SitedReference, world: Referenc
   const { base, item } = splitItem(String(first));
   const target = world.steps.get(base);
   if (target === undefined) return { message: `there is no step "${base}"`, ...didYouMean(base, world.steps.keys()) };
-  if (second !== undefined && second !== 'outputs') return { message: `steps.${first} has no "${second}"`, suggestion: `write steps.${first}.outputs.${second}` };
+  if (second !== undefined && second !== 'outputs')
+    return { message: `steps.${first} has no "${second}"`, suggestion: `write steps.${first}.outputs.${second}` };
   if (base === site.step.id) return { message: 'reads the outputs of its own step' };
   if (site.step.id !== undefined && world.ancestors.get(site.step.id)?.has(base) !== true) {
     return { message: `step "${base}" is not an ancestor of "${site.step.id}", so its outputs may not exist yet`, suggestion: `add "${base}" to its needs` };
   }
-  if (target.forEach !== undefined && item === undefined) return { message: `step "${base}" is a forEach, whose items have the outputs`, suggestion: `name one: steps["${base}[ITEM]"].outputs` };
+  if (target.forEach !== undefined && item === undefined)
+    return { message: `step "${base}" is a forEach, whose items have the outputs`, suggestion: `name one: steps["${base}[ITEM]"].outputs` };
   const items = world.items.get(base);
   if (item !== undefined && items?.includes(item) === false) return { message: `step "${base}" has no item "${item}"`, ...didYouMean(item, items) };
   if (target.forEach === undefined && item !== undefined) return { message: `step "${base}" has no items: it is no forEach` };
@@ -84,7 +89,9 @@ function stepProblem({ reference, site, tests }: SitedReference, world: Referenc
   const unknown = kind === undefined || rest.length === 0 ? undefined : schemaProblem(kind.outputs, rest, `steps.${first}.outputs`);
   if (unknown !== undefined) return unknown;
   const absence = reference.tested || reference.firm === 0 || isTested(reference, tests) ? undefined : mayBeAbsent(target, site.step);
-  return absence === undefined ? undefined : { message: `step "${base}" ${absence}, so its outputs may be absent`, suggestion: `test them with has(steps.${first}.outputs…)` };
+  return absence === undefined
+    ? undefined
+    : { message: `step "${base}" ${absence}, so its outputs may be absent`, suggestion: `test them with has(steps.${first}.outputs…)` };
 }
 
 /** `fence[cp-1]` is item `cp-1` of step `fence`. */

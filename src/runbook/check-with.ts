@@ -39,7 +39,12 @@ export function checkWith({ view, item }: Occurrence, check: WithCheck): readonl
   const filler = new Filler(check, { item, base });
   const data = filler.fill(toTemplate(view.with), []) as JsonObject;
   const broken = filler.faults.map(({ path, message }) => check.source.faultAt([...base, ...path], { message }));
-  return [...reserved, ...broken, ...unknownInputs(kind, data, { source: check.source, base }), ...schemaFaults(kind, data, { source: check.source, base, filler })];
+  return [
+    ...reserved,
+    ...broken,
+    ...unknownInputs(kind, data, { source: check.source, base }),
+    ...schemaFaults(kind, data, { source: check.source, base, filler }),
+  ];
 }
 
 /** The places of a `with` whose value is not known before the run, and the values of the others. */
@@ -62,7 +67,7 @@ class Filler {
   fill(template: Template, path: DocPath): JsonValue | undefined {
     if (isExpression(template)) return this.#expression(template.$expr, path);
     if (Array.isArray(template)) return template.map((entry: Template, index) => this.fill(entry, [...path, index]) ?? null);
-    if (typeof template !== 'object' || template === null) return template as JsonValue;
+    if (typeof template !== 'object' || template === null) return template;
     const entries = Object.entries(template as Readonly<Record<string, Template | undefined>>);
     return Object.fromEntries(entries.flatMap(([key, entry]) => (entry === undefined ? [] : [[key, this.fill(entry, [...path, key])]])));
   }

@@ -35,13 +35,16 @@ export function expandStep(view: StepView, { source, compiler, known, broken }: 
   const result = evaluateSource(view.forEach, { compiler, scope: earlyScope(known, undefined) });
   if ('fault' in result) return { view, items: [], faults: [source.faultAt(path, { message: result.fault })] };
   const list = 'value' in result ? result.value : [];
-  if (!Array.isArray(list)) return { view, items: [], faults: [source.faultAt(path, { message: `"${view.forEach}" gives ${describe(list)}, must give a list` })] };
+  if (!Array.isArray(list))
+    return { view, items: [], faults: [source.faultAt(path, { message: `"${view.forEach}" gives ${describe(list)}, must give a list` })] };
   const items = (list as readonly JsonValue[]).map((item, index) => ({ name: nameOf(item, index), item }));
   const faults = items.flatMap(({ name }, index) => {
     const isTaken = items.findIndex((other) => other.name === name) < index;
     const isOdd = !/^[^[\]\s]+$/.test(name);
     if (!isTaken && !isOdd) return [];
-    return [source.faultAt(path, { message: `item ${index} is named "${name}", which ${isTaken ? 'another item is too' : 'has spaces or brackets, or is empty'}` })];
+    return [
+      source.faultAt(path, { message: `item ${index} is named "${name}", which ${isTaken ? 'another item is too' : 'has spaces or brackets, or is empty'}` }),
+    ];
   });
   return { view, items, faults };
 }

@@ -44,7 +44,13 @@ export function toTemplate(value: JsonValue): Template {
 
 /** Says whether a template is an expression. */
 export function isExpression(template: Template): template is Expression {
-  return typeof template === 'object' && template !== null && !Array.isArray(template) && typeof (template as Expression).$expr === 'string' && Object.keys(template).length === 1;
+  return (
+    typeof template === 'object' &&
+    template !== null &&
+    !Array.isArray(template) &&
+    typeof (template as Expression).$expr === 'string' &&
+    Object.keys(template).length === 1
+  );
 }
 
 /** Resolves every expression in a template. The first fault is given; it names the expression. */
@@ -75,7 +81,8 @@ function resolveText(template: string, resolution: Resolution): CelResult {
     const resolved: CelResult = 'text' in part ? { value: part.text } : evaluateSource(part.source, resolution);
     if ('fault' in resolved) return resolved;
     const value = 'value' in resolved ? resolved.value : null;
-    if (value === null || typeof value === 'object') return { fault: `\${{ ${'source' in part ? part.source : ''} }} gives no text, number or boolean, so it cannot stand within text` };
+    if (value === null || typeof value === 'object')
+      return { fault: `\${{ ${'source' in part ? part.source : ''} }} gives no text, number or boolean, so it cannot stand within text` };
     text += String(value);
   }
   return { value: text };

@@ -49,7 +49,12 @@ export function resolveInputs(declared: Readonly<Record<string, JsonObject>>, gi
     else if (value === undefined && given !== undefined) problems.push({ path, message: `no value was given for the input ${name}, which has no default` });
   }
   for (const name of Object.keys(given ?? {})) {
-    if (!Object.hasOwn(declared, name)) problems.push({ path: ['spec', 'inputs'], message: `a value was given for "${name}", which is no input of this runbook`, ...didYouMean(name, Object.keys(declared)) });
+    if (!Object.hasOwn(declared, name))
+      problems.push({
+        path: ['spec', 'inputs'],
+        message: `a value was given for "${name}", which is no input of this runbook`,
+        ...didYouMean(name, Object.keys(declared)),
+      });
   }
   return { values, absent, problems };
 }

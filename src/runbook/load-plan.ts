@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type Digest, digestOfJson } from '../model/digest.ts';
-import type { JsonObject, JsonValue } from '../model/json.ts';
+import type { JsonObject } from '../model/json.ts';
 import { type Fault, faultsError } from './faults.ts';
 import { inputSchemaOf } from './json-schema.ts';
 import { type RecoveryPlan, recoveryPlanSchema } from './recovery-plan.ts';
@@ -29,7 +29,7 @@ export function readRecoveryPlan(file: SourceFile): PlanReading {
     return { faults: zodFaults({ source, base: [], data: source.data, schema: inputSchemaOf(recoveryPlanSchema), issues: parsed.error.issues }) };
   }
   const whole = z.encode(recoveryPlanSchema, parsed.data) as unknown as { readonly spec: JsonObject } & JsonObject;
-  return { plan: { plan: parsed.data, values: whole.spec, digest: digestOfJson(whole as JsonValue), source }, faults: [] };
+  return { plan: { plan: parsed.data, values: whole.spec, digest: digestOfJson(whole), source }, faults: [] };
 }
 
 /** Reads a RecoveryPlan. Throws one `INPUT_INVALID` that lists every fault. */

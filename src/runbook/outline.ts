@@ -78,7 +78,13 @@ export function outlineRunbook({ runbook, catalogue, plan, inputs }: OutlineOpti
   const { source } = runbook;
   const { metadata, spec } = runbook.runbook;
   const { values, absent } = resolveInputs(inputViews(source.data), inputs);
-  const check: WithCheck = { source, kinds: knownKinds(catalogue), compiler: createCelCompiler(), known: { plan: plan?.values, inputs: values, absentInputs: absent }, broken: new Set() };
+  const check: WithCheck = {
+    source,
+    kinds: knownKinds(catalogue),
+    compiler: createCelCompiler(),
+    known: { plan: plan?.values, inputs: values, absentInputs: absent },
+    broken: new Set(),
+  };
   const ordered = inOrder(spec.steps);
   const numbers = new Map(ordered.map((step, index) => [step.id, index + 1]));
   const views = new Map(stepViews(source.data).map((view) => [view.id, view]));
@@ -145,7 +151,9 @@ function outlineStep(step: RunbookStep, { view, numbers, check }: StepParts): Ou
     ...(view.condition === undefined ? {} : { condition: view.condition }),
     excluded: expansion !== undefined && items.every(({ item }) => isExcluded(view, item, check)),
     ...(step.runIn === undefined ? {} : { runIn: step.runIn }),
-    ...(view.forEach === undefined ? {} : { forEach: { source: view.forEach, ...(expansion === undefined ? {} : { items: items.map((item) => item.name ?? '') }) } }),
+    ...(view.forEach === undefined
+      ? {}
+      : { forEach: { source: view.forEach, ...(expansion === undefined ? {} : { items: items.map((item) => item.name ?? '') }) } }),
     always: step.always,
     timeoutMs: step.timeout ?? kind?.timeoutMs ?? 0,
     phase: step.phase ?? (step.uses.split('/')[0] as string),

@@ -36,7 +36,13 @@ export function resolveRunbook({ runbook, plan, inputs, mode, catalogue }: Resol
   if (reading.runbook === undefined) throw faultsError(reading.faults);
   const { metadata, spec } = reading.runbook.runbook;
   const { values, absent } = resolveInputs(inputViews(source.data), inputs);
-  const check: WithCheck = { source, kinds: knownKinds(catalogue), compiler: createCelCompiler(), known: { plan: plan.values, inputs: values, absentInputs: absent }, broken: new Set() };
+  const check: WithCheck = {
+    source,
+    kinds: knownKinds(catalogue),
+    compiler: createCelCompiler(),
+    known: { plan: plan.values, inputs: values, absentInputs: absent },
+    broken: new Set(),
+  };
   const views = stepViews(source.data);
   const expanded = spec.steps.map((step, index) => expand(step, { view: views[index] as StepView, check }));
   const ids = new Map(expanded.map(({ step, items }) => [step.id, items.map((item) => item.id)]));
@@ -59,7 +65,8 @@ interface ExpandedStep {
 
 function expand(step: RunbookStep, { view, check }: { readonly view: StepView; readonly check: WithCheck }): ExpandedStep {
   const items = expandStep(view, check)?.items ?? [];
-  if (items.length === 0) return { step, view, items: [{ id: step.id as StepId, name: undefined, item: undefined, empty: `forEach gives no items: ${view.forEach}` }] };
+  if (items.length === 0)
+    return { step, view, items: [{ id: step.id as StepId, name: undefined, item: undefined, empty: `forEach gives no items: ${view.forEach}` }] };
   return { step, view, items: items.map((item) => ({ ...item, id: (item.name === undefined ? step.id : `${step.id}[${item.name}]`) as StepId })) };
 }
 
@@ -82,7 +89,7 @@ function nodeOf(named: NamedItem, { step, view, ids, check, mode }: NodeContext)
     risk: kind.risk,
     safety: kind.safety,
     needs: all(step.needs),
-    with: toTemplate(step.with as JsonObject) as StepNode['with'],
+    with: toTemplate(step.with) as StepNode['with'],
     ...condition,
     ...(step.always ? { always: true } : {}),
     ...(step.gate === undefined ? {} : { gate: step.gate satisfies Gate }),

@@ -76,7 +76,7 @@ const input = z
     optional: z.boolean().default(false).describe('May be left out; expressions then use has(inputs.NAME) or inputs.?NAME'),
   })
   .superRefine((value, context) => {
-    if ('default' in value && value.optional === true) context.addIssue({ code: 'custom', path: ['optional'], message: 'has no meaning beside default' });
+    if ('default' in value && value.optional) context.addIssue({ code: 'custom', path: ['optional'], message: 'has no meaning beside default' });
   }, beside);
 
 const inputName = z.string().regex(/^[a-zA-Z][a-zA-Z0-9_]*$/, { error: 'must be a letter followed by letters, digits or "_"' });
@@ -100,5 +100,3 @@ export const runbookSchema = z
 export type Runbook = Immutable<z.output<typeof runbookSchema>>;
 /** One step of a Runbook, parsed. */
 export type RunbookStep = Runbook['spec']['steps'][number];
-/** A declared input of a Runbook, parsed. */
-export type RunbookInput = Runbook['spec']['inputs'][string];

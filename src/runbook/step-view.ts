@@ -63,7 +63,7 @@ function viewOf(step: JsonObject, path: DocPath): StepView {
 }
 
 /** The CEL of a field that is CEL with or without `${{ }}` around it. */
-export function bare(value: JsonValue | undefined): string | undefined {
+function bare(value: JsonValue | undefined): string | undefined {
   if (typeof value !== 'string') return undefined;
   return loneExpression(value) ?? value;
 }

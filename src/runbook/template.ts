@@ -2,7 +2,7 @@
 export type TemplatePart = { readonly text: string } | { readonly source: string };
 
 /** Opening of an expression within text. */
-export const OPEN = '${{';
+const OPEN = '${{';
 
 /** Says whether text holds an expression. */
 export function holdsExpression(text: string): boolean {

@@ -32,7 +32,9 @@ export interface RunbookContext {
 }
 
 /** A runbook, or everything that is wrong with it. */
-export type RunbookReading = { readonly runbook: LoadedRunbook; readonly faults: readonly [] } | { readonly runbook?: never; readonly faults: readonly Fault[] };
+export type RunbookReading =
+  | { readonly runbook: LoadedRunbook; readonly faults: readonly [] }
+  | { readonly runbook?: never; readonly faults: readonly Fault[] };
 
 /**
  * Reads a Runbook and lists every fault in it: YAML, schema, unknown step kinds and inputs, missing needs, cycles, gates that cannot be met, guards,

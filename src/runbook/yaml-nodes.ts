@@ -29,7 +29,7 @@ const MAX_VALUES = 100_000;
 /** Turns a parsed YAML document into JSON. Aliases are followed; merge keys (`<<`) are no part of YAML 1.2 and stay ordinary keys. */
 export function readNodes(document: Document): ReadNodes {
   const reader = new NodeReader(document);
-  const data = reader.read(document.contents as Node | null, [], undefined);
+  const data = reader.read(document.contents, [], undefined);
   return { data, spans: reader.spans, problems: reader.problems };
 }
 

@@ -39,8 +39,11 @@ export function parseYamlSource(source: SourceFile): YamlSource {
   const at = (offset: number, path: DocPath, message: string): Fault => ({ file: source.file, ...position(lines, offset), path: renderPath(path), message });
   const list: readonly Document[] = Array.isArray(documents) ? documents : [];
   const [first, second] = list;
-  const faults = list.flatMap((document) => [...withoutEchoes(document.errors), ...document.warnings].map((error) => yamlFault(error, { text: source.text, at })));
-  if (first?.directives?.yaml.explicit === true && first.directives.yaml.version !== '1.2') faults.push(at(0, [], 'asks for YAML 1.1, where yes and no are booleans; write YAML 1.2'));
+  const faults = list.flatMap((document) =>
+    [...withoutEchoes(document.errors), ...document.warnings].map((error) => yamlFault(error, { text: source.text, at })),
+  );
+  if (first?.directives?.yaml.explicit === true && first.directives.yaml.version !== '1.2')
+    faults.push(at(0, [], 'asks for YAML 1.1, where yes and no are booleans; write YAML 1.2'));
   if (second !== undefined) faults.push(at(second.range?.[0] ?? 0, [], 'has more than one YAML document; write one file for each'));
   if (first === undefined || first.contents === null) faults.push(at(0, [], 'is empty'));
   const read = first?.contents === null || first === undefined ? undefined : readNodes(first);

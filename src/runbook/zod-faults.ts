@@ -25,14 +25,19 @@ export function zodFaults(findings: ZodFindings): readonly Fault[] {
   const issues = findings.issues.flatMap((issue) => flatten(issue, findings.data));
   const missing = issues.filter((issue) => isMissing(issue, findings.data));
   const explained = new Set<Issue>();
-  const unknown = issues.filter((issue) => issue.code === 'unrecognized_keys').flatMap((issue) => {
-    const required = missing.filter((other) => samePath(other.path.slice(0, -1), issue.path));
-    return issue.keys.map((key) => {
-      const meant = nearest(key, required.map((other) => String(other.path.at(-1))));
-      for (const other of required) if (meant === String(other.path.at(-1))) explained.add(other);
-      return unknownKey(findings, [...docPath(issue.path), key], meant);
+  const unknown = issues
+    .filter((issue) => issue.code === 'unrecognized_keys')
+    .flatMap((issue) => {
+      const required = missing.filter((other) => samePath(other.path.slice(0, -1), issue.path));
+      return issue.keys.map((key) => {
+        const meant = nearest(
+          key,
+          required.map((other) => String(other.path.at(-1))),
+        );
+        for (const other of required) if (meant === String(other.path.at(-1))) explained.add(other);
+        return unknownKey(findings, [...docPath(issue.path), key], meant);
+      });
     });
-  });
   const rest = issues.filter((issue) => issue.code !== 'unrecognized_keys' && !explained.has(issue)).map((issue) => issueFault(findings, issue));
   return [...unknown, ...rest];
 }
@@ -41,6 +46,8 @@ function unknownKey(findings: ZodFindings, path: DocPath, meant: string | undefi
   const key = String(path.at(-1));
   const spot = schemaAt(findings.schema, path.slice(0, -1));
   const known = spot.state === 'closed' ? spot.keys : [];
+  // Known to another alternative than the one that the other keys chose.
+  if (known.includes(key)) return faultOf(findings, path, { message: `key "${key}" does not go together with the keys beside it`, at: 'key' });
   const hint = meant === undefined ? didYouMean(key, known) : { suggestion: `did you mean "${meant}"?` };
   const list = hint.suggestion === undefined && known.length > 0 ? { suggestion: `known here: ${known.join(', ')}` } : hint;
   return faultOf(findings, path, { message: `unknown key "${key}"`, ...list, at: 'key' });
@@ -56,7 +63,10 @@ function issueFault(findings: ZodFindings, issue: Issue): Fault {
   }
   if (issue.code === 'invalid_type') {
     const isUnquoted = issue.expected === 'string' && (typeof value === 'number' || typeof value === 'boolean');
-    return faultOf(findings, path, { message: `must be ${article(issue.expected)}, is ${describe(value)}`, ...(isUnquoted ? { suggestion: 'put it into quotes' } : {}) });
+    return faultOf(findings, path, {
+      message: `must be ${article(issue.expected)}, is ${describe(value)}`,
+      ...(isUnquoted ? { suggestion: 'put it into quotes' } : {}),
+    });
   }
   if (issue.code === 'invalid_value') {
     const options = issue.values.map(String);
@@ -70,31 +80,36 @@ function issueFault(findings: ZodFindings, issue: Issue): Fault {
   return faultOf(findings, path, { message: `${subject}${lower(issue.message)}` });
 }
 
-function faultOf({ source, base, origin }: ZodFindings, path: DocPath, fault: { readonly message: string; readonly suggestion?: string; readonly at?: 'key' }): Fault {
+function faultOf(
+  { source, base, origin }: ZodFindings,
+  path: DocPath,
+  fault: { readonly message: string; readonly suggestion?: string; readonly at?: 'key' },
+): Fault {
   const from = origin?.(path);
   return source.faultAt([...base, ...path], { ...fault, message: from === undefined ? fault.message : `${fault.message}, from ${from}` });
 }
 
-/** The issues of the alternative that was probably meant: the one nearest to the keys that are there, if only one is; else the union's own issue. */
+/** The issues of the alternative that was probably meant: the one to which the fewest keys are strange, if only one is; else the union's own issue. */
 function flatten(issue: Issue, data: JsonValue | undefined): readonly Issue[] {
   if (issue.code !== 'invalid_union' || issue.errors.length === 0) return [issue];
   const value = valueAt(data, docPath(issue.path));
   if (typeof value !== 'object' || value === null) return [issue];
-  const ranked = issue.errors.map((errors) => ({ errors, misfit: misfit(errors, value) })).sort((a, b) => a.misfit - b.misfit);
+  const ranked = issue.errors.map((errors) => ({ errors, strange: strangeKeys(errors) })).sort((a, b) => a.strange - b.strange);
   const [best, next] = ranked;
-  if (best === undefined || best.misfit === next?.misfit) return [issue];
-  return best.errors.flatMap((inner) => flatten({ ...inner, path: [...issue.path, ...inner.path] } as Issue, data));
+  if (best === undefined || best.strange === next?.strange) return [issue];
+  return best.errors.flatMap((inner) => flatten({ ...inner, path: [...issue.path, ...inner.path] }, data));
 }
 
-/** How far an alternative is from the keys of a value: a missing key counts two, an unknown one counts one. */
-function misfit(errors: readonly Issue[], value: JsonValue): number {
-  const missing = errors.filter((error) => error.path.length === 1 && isMissing(error, value)).length;
-  const unknown = errors.flatMap((error) => (error.code === 'unrecognized_keys' && error.path.length === 0 ? error.keys : [])).length;
-  return 2 * missing + unknown;
+function strangeKeys(errors: readonly Issue[]): number {
+  return errors.flatMap((error) => (error.code === 'unrecognized_keys' && error.path.length === 0 ? error.keys : [])).length;
 }
 
 function isMissing(issue: Issue, data: JsonValue | undefined): boolean {
-  return issue.path.length > 0 && valueAt(data, docPath(issue.path)) === undefined && (issue.code === 'invalid_type' || issue.code === 'invalid_value' || issue.code === 'invalid_union');
+  return (
+    issue.path.length > 0 &&
+    valueAt(data, docPath(issue.path)) === undefined &&
+    (issue.code === 'invalid_type' || issue.code === 'invalid_value' || issue.code === 'invalid_union')
+  );
 }
 
 function docPath(path: readonly PropertyKey[]): DocPath {
@@ -106,7 +121,7 @@ function samePath(a: readonly PropertyKey[], b: readonly PropertyKey[]): boolean
 }
 
 /** The value at a path of a JSON value; `undefined` when there is none. */
-export function valueAt(root: JsonValue | undefined, path: DocPath): JsonValue | undefined {
+function valueAt(root: JsonValue | undefined, path: DocPath): JsonValue | undefined {
   let current = root;
   for (const part of path) {
     if (typeof current !== 'object' || current === null) return undefined;
@@ -126,7 +141,15 @@ export function describe(value: JsonValue | undefined): string {
   return text.length <= 60 ? text : `${text.slice(0, 57)}…"`;
 }
 
-const TYPE_WORDS: Readonly<Record<string, string>> = { object: 'a map', record: 'a map', array: 'a list', string: 'text', number: 'a number', int: 'a whole number', boolean: 'true or false' };
+const TYPE_WORDS: Readonly<Record<string, string>> = {
+  object: 'a map',
+  record: 'a map',
+  array: 'a list',
+  string: 'text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+};
 
 function article(type: string): string {
   return TYPE_WORDS[type] ?? type;

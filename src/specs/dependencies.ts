@@ -26,8 +26,10 @@ export interface RelaxedEdge extends Edge {
 export interface ApplyGraph {
   /** Every node after its needs; lower tiers first where the order is free. */
   readonly nodes: readonly ApplyNode[];
-  /** All blocking edges between objects that are applied, groups expanded: what `plan` and a test look at. */
+  /** Blocking edges between objects that are applied. */
   readonly edges: readonly Edge[];
+  /** References of applied objects to all objects of a kind; `edgesOf` expands them. */
+  readonly groups: readonly GroupReference[];
   readonly relaxed: readonly RelaxedEdge[];
   readonly unresolved: readonly UnresolvedReference[];
   readonly deferred: readonly Deferred[];
@@ -42,7 +44,6 @@ export interface ApplyGraph {
  */
 export function applyGraph(input: DependencyInput): ApplyGraph {
   const resolved = resolveReferences(input);
-  const expanded = expandGroups(resolved.groups);
   const { held, deferred } = holdBack({ ...input, toHeld: resolved.toHeld, edges: resolved.edges });
   const heldKeys = new Set(held.map((item) => item.key));
   const items = input.apply.filter((item) => !heldKeys.has(item.key));
@@ -51,9 +52,15 @@ export function applyGraph(input: DependencyInput): ApplyGraph {
   for (const group of resolved.groups) builder.group(group);
   for (const edge of resolved.toHeld) if (!heldKeys.has(edge.from)) builder.relax(edge, 'held');
   builder.last(items.filter((item) => ruleFor(input.profile, item.object)?.last === true));
-  const edges = [...resolved.edges, ...expanded].filter((edge) => !heldKeys.has(edge.from) && !heldKeys.has(edge.to));
+  const edges = resolved.edges.filter((edge) => !heldKeys.has(edge.from) && !heldKeys.has(edge.to));
+  const groups = resolved.groups.filter((group) => !heldKeys.has(group.from));
   const tier = (item: ToApply): number => ruleFor(input.profile, item.object)?.tier ?? input.profile.unknown.tier;
-  return { nodes: builder.nodes(tier), edges, relaxed: builder.relaxed, unresolved: resolved.unresolved, deferred, heldBack: held };
+  return { nodes: builder.nodes(tier), edges, groups, relaxed: builder.relaxed, unresolved: resolved.unresolved, deferred, heldBack: held };
+}
+
+/** All blocking edges of a graph, those to groups one by one. For showing and checking; a scheduler needs only the nodes. */
+export function edgesOf(graph: Pick<ApplyGraph, 'edges' | 'groups'>): readonly Edge[] {
+  return [...graph.edges, ...expandGroups(graph.groups)];
 }
 
 function expandGroups(groups: readonly GroupReference[]): readonly Edge[] {

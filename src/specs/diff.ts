@@ -1,6 +1,5 @@
 import type { FieldDiff } from '../model/change.ts';
-import type { JsonObject, JsonValue } from '../model/json.ts';
-import { canonicalJson } from '../model/json.ts';
+import { canonicalJson, type JsonValue } from '../model/json.ts';
 import type { KubeObject } from '../model/kube-object.ts';
 import { isObject, joinPath } from './fields.ts';
 import { sameQuantity } from './same-quantity.ts';
@@ -90,8 +89,8 @@ function redactedDiff(key: string, exists: boolean): FieldDiff {
 }
 
 function bytesOf(secret: KubeObject): ReadonlyMap<string, string> {
-  const data = isObject(secret['data']) ? (secret['data'] as JsonObject) : {};
-  const text = isObject(secret['stringData']) ? (secret['stringData'] as JsonObject) : {};
+  const data = isObject(secret['data']) ? secret['data'] : {};
+  const text = isObject(secret['stringData']) ? secret['stringData'] : {};
   const encoded = Object.entries(text).map(([key, value]) => [key, Buffer.from(String(value), 'utf8').toString('base64')] as const);
   return new Map([...Object.entries(data).map(([key, value]) => [key, String(value)] as const), ...encoded]);
 }

@@ -42,7 +42,7 @@ export function cleanForRestore(object: KubeObject, operatorAnnotations: Readonl
     if (SERVER_METADATA.has(key)) note(`metadata.${key}`, value);
     else kept[key] = key === 'annotations' && isObject(value) ? cleanAnnotations(value, operatorAnnotations, note) : value;
   }
-  return { object: { ...rest, metadata: withoutEmptyAnnotations(kept) } as KubeObject, dropped };
+  return { object: { ...rest, metadata: withoutEmptyAnnotations(kept) }, dropped };
 }
 
 function cleanAnnotations(annotations: object, operatorAnnotations: ReadonlySet<string>, note: (path: string, value: unknown) => void): Record<string, unknown> {

@@ -1,6 +1,6 @@
 import { canonicalJson, type JsonObject, type JsonValue } from '../model/json.ts';
 import { groupOf, refKey, refOf, type KubeObject } from '../model/kube-object.ts';
-import type { Finding, FindingCode, Findings } from '../model/finding.ts';
+import type { Finding, Findings } from '../model/finding.ts';
 import type { ManifestDocument, ParsedFile } from '../model/manifest.ts';
 import { asText, fieldAt, isObject, joinPath } from './fields.ts';
 import { ruleFor, typeKey, type KindRule, type Profile } from './profile.ts';
@@ -80,7 +80,7 @@ class ManifestReader {
 
   #value(value: JsonValue, source: ManifestSource): void {
     if (!isObject(value)) {
-      this.#fault('not-an-object', source, `a ${Array.isArray(value) ? 'list' : typeof value} where an object is expected`);
+      this.#fault(source, { code: 'not-an-object', message: `a ${Array.isArray(value) ? 'list' : typeof value} where an object is expected` });
       return;
     }
     const name = this.#identity(value, source);
@@ -97,8 +97,8 @@ class ManifestReader {
     const name = asText(fieldAt(value, 'metadata', 'name'));
     const label = [kind, name].filter((part) => part !== undefined).join(' ');
     const subject = label === '' ? {} : { object: label };
-    if (kind === undefined) this.#fault('kind-missing', source, 'no kind', { ...subject, path: 'kind' });
-    if (apiVersion === undefined) this.#fault('api-version-missing', source, 'no apiVersion', { ...subject, path: 'apiVersion' });
+    if (kind === undefined) this.#fault(source, { ...subject, path: 'kind', code: 'kind-missing', message: 'no kind' });
+    if (apiVersion === undefined) this.#fault(source, { ...subject, path: 'apiVersion', code: 'api-version-missing', message: 'no apiVersion' });
     if (name === undefined) this.#nameFault(value, source, subject);
     return kind === undefined || apiVersion === undefined ? undefined : name;
   }
@@ -108,12 +108,12 @@ class ManifestReader {
     const generated = asText(fieldAt(value, 'metadata', 'generateName'));
     if (generated !== undefined) {
       const rest = { ...subject, path: 'metadata.generateName', suggestion: 'give it a fixed metadata.name' };
-      this.#fault('name-generated', source, `generateName ${JSON.stringify(generated)} makes another object on every apply`, rest);
+      this.#fault(source, { ...rest, code: 'name-generated', message: `generateName ${JSON.stringify(generated)} makes another object on every apply` });
     } else if (given === undefined || given === null || given === '') {
-      this.#fault('name-missing', source, 'no name', { ...subject, path: 'metadata.name' });
+      this.#fault(source, { ...subject, path: 'metadata.name', code: 'name-missing', message: 'no name' });
     } else {
       const rest = { ...subject, path: 'metadata.name', suggestion: 'put it in quotes' };
-      this.#fault('name-missing', source, `the name ${JSON.stringify(given)} is a ${typeof given}, not text`, rest);
+      this.#fault(source, { ...rest, code: 'name-missing', message: `the name ${JSON.stringify(given)} is a ${typeof given}, not text` });
     }
   }
 
@@ -122,16 +122,16 @@ class ManifestReader {
     const namespace = asText(object.metadata.namespace);
     const subject = { object: `${object.kind} ${object.metadata.name}`, path: 'metadata.namespace' };
     if (scope === 'Namespaced' && namespace === undefined) {
-      this.#fault('namespace-missing', source, `${object.kind} is namespaced and names no namespace`, { ...subject, suggestion: 'write metadata.namespace' });
+      this.#fault(source, { ...subject, suggestion: 'write metadata.namespace', code: 'namespace-missing', message: `${object.kind} is namespaced and names no namespace` });
     }
     const { namespace: _written, ...metadata } = object.metadata;
     if (namespace === undefined) return { ...object, metadata }; // An empty or null namespace is none.
     if (scope === 'Cluster') {
-      this.#note('namespace-ignored', source, `${object.kind} is cluster-scoped: the namespace ${JSON.stringify(namespace)} is left out`, subject);
+      this.#note(source, { ...subject, code: 'namespace-ignored', message: `${object.kind} is cluster-scoped: the namespace ${JSON.stringify(namespace)} is left out` });
       return { ...object, metadata };
     }
     const refused = this.#profile.refusedNamespace?.(object);
-    if (refused !== undefined) this.#fault('namespace-refused', source, refused, subject);
+    if (refused !== undefined) this.#fault(source, { ...subject, code: 'namespace-refused', message: refused });
     return object;
   }
 
@@ -143,7 +143,7 @@ class ManifestReader {
       for (const [key, value] of Object.entries(isObject(map) ? map : {})) {
         if (typeof value === 'string') continue;
         const rest = { object: `${object.kind} ${object.metadata.name}`, path: joinPath(`metadata.${field}`, key), suggestion: 'put it in quotes' };
-        this.#fault('metadata-type', source, `${JSON.stringify(value)} is not text`, rest);
+        this.#fault(source, { ...rest, code: 'metadata-type', message: `${JSON.stringify(value)} is not text` });
       }
     }
   }
@@ -156,18 +156,20 @@ class ManifestReader {
     }
     const where = `${first.source.file}:${first.source.line}`;
     const same = canonicalJson(first.object as unknown as JsonValue) === canonicalJson(found.object as unknown as JsonValue);
-    if (same) this.#note('duplicate-document', found.source, `written before with the same content at ${where}`, { object: found.key });
-    else this.#fault('duplicate-object', found.source, `written before with other content at ${where}`, { object: found.key, suggestion: 'keep one of the two' });
+    if (same) this.#note(found.source, { object: found.key, code: 'duplicate-document', message: `written before with the same content at ${where}` });
+    else this.#fault(found.source, { object: found.key, suggestion: 'keep one of the two', code: 'duplicate-object', message: `written before with other content at ${where}` });
   }
 
-  #fault(code: FindingCode, source: ManifestSource, message: string, rest: Partial<Finding> = {}): void {
-    this.faults.push({ ...rest, code, file: source.file, line: source.line, message });
+  #fault(source: ManifestSource, found: Found): void {
+    this.faults.push({ ...found, file: source.file, line: source.line });
   }
 
-  #note(code: FindingCode, source: ManifestSource, message: string, rest: Partial<Finding> = {}): void {
-    this.notes.push({ ...rest, code, file: source.file, line: source.line, message });
+  #note(source: ManifestSource, found: Found): void {
+    this.notes.push({ ...found, file: source.file, line: source.line });
   }
 }
+
+type Found = Omit<Finding, 'file' | 'line' | 'column'>;
 
 /** Types an API server must serve before these objects can be applied, each once. Group first, so that one discovery request answers for many. */
 export function typesOf(objects: readonly KubeObject[]): readonly { readonly apiVersion: string; readonly kind: string }[] {

@@ -1,6 +1,6 @@
 import { createGunzip } from 'node:zlib';
 import { Readable } from 'node:stream';
-import { backupKeys, backupsPrefix, locationName, scheduleName } from '../backup/velero-layout.ts';
+import { backupKeys, backupsPrefix, locationName, restoreResultsKey, scheduleName } from '../backup/velero-layout.ts';
 import { quickVerdict, type BackupFacts, type QuickVerdict } from '../backup/quick-verdict.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { PlanBackup } from '../model/plan/backups.ts';
@@ -42,11 +42,12 @@ async function readGzipJson(store: ObjectStore, key: string, signal: AbortSignal
 async function factsOf(store: ObjectStore, section: PlanBackup, options: { readonly name: string; readonly signal: AbortSignal }): Promise<BackupFacts> {
   const { name, signal } = options;
   const keys = backupKeys(bucketPrefix(section), name);
-  const [metadata, tarball, resourceList, volumeInfo] = await Promise.all([
+  const [metadata, tarball, resourceList, volumeInfo, volumeSnapshots] = await Promise.all([
     readJson(store, keys.metadata, signal),
     store.head(keys.tarball, signal),
     readGzipJson(store, keys.resourceList, signal),
     readGzipJson(store, keys.volumeInfo, signal),
+    readGzipJson(store, keys.volumeSnapshots, signal),
   ]);
   return {
     name,
@@ -54,7 +55,20 @@ async function factsOf(store: ObjectStore, section: PlanBackup, options: { reado
     tarballBytes: tarball?.sizeBytes,
     resourceList: resourceList as BackupFacts['resourceList'],
     volumeInfo: volumeInfo as BackupFacts['volumeInfo'],
+    volumeSnapshots: volumeSnapshots as BackupFacts['volumeSnapshots'],
   };
+}
+
+/**
+ * What Velero itself says went wrong in a restore: the errors of `restores/<name>/restore-<name>-results.gz`, `namespace: text` each; empty when the file
+ * is not there.
+ */
+export async function restoreErrors(ports: StepPorts, backup: PlanBackup, options: { readonly restore: string; readonly signal: AbortSignal }): Promise<readonly string[]> {
+  const store = await ports.objectStores.open(objectStoreRef(backup));
+  const results = await readGzipJson(store, restoreResultsKey(bucketPrefix(backup), options.restore), options.signal);
+  const errors = ((results ?? {}) as { errors?: { velero?: string[]; cluster?: string[]; namespaces?: Record<string, string[]> } }).errors ?? {};
+  const inNamespaces = Object.entries(errors.namespaces ?? {}).flatMap(([namespace, lines]) => lines.map((line) => `${namespace}: ${line}`));
+  return [...(errors.velero ?? []), ...(errors.cluster ?? []), ...inNamespaces];
 }
 
 /** Prefix in the bucket: what the plan says, else what the platform uses for the store. */

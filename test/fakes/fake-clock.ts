@@ -65,13 +65,13 @@ export class FakeClock implements Clock {
 
   /** Jumps from timer to timer until the promise settles. Throws when nothing is left that could settle it. */
   async runUntil<T>(promise: Promise<T>): Promise<T> {
-    let settled = false;
+    const state = { settled: false };
     const mark = (): void => {
-      settled = true;
+      state.settled = true;
     };
     promise.then(mark, mark);
     await settle();
-    while (!settled) {
+    while (!state.settled) {
       const timer = this.#first(Number.POSITIVE_INFINITY);
       if (timer === undefined) throw new Error('the promise waits for something that is not the clock');
       await this.advance(timer.due - this.#elapsed);

@@ -46,7 +46,10 @@ describe('Velero in a lab', { timeout: 180_000 }, () => {
     const crds = await veleroCrds(signal);
     for (const crd of crds) await kube.apply(crd, { ...write, fieldValidation: 'Ignore' });
     await using live = await kube.live({ apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition' });
-    const isServed = (crd: KubeObject): boolean => JSON.stringify(crd.status?.['conditions'] ?? []).includes('"status":"True","type":"Established"');
+    const isServed = ({ status }: KubeObject): boolean => {
+      const conditions = (status?.['conditions'] ?? []) as readonly { readonly type: string; readonly status: string }[];
+      return conditions.some((condition) => condition.type === 'Established' && condition.status === 'True');
+    };
     await live.until((all) => [...all.values()].filter(isServed).length === crds.length || undefined, signal);
   };
 

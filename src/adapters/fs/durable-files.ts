@@ -1,6 +1,6 @@
+import { randomBytes } from 'node:crypto';
 import { mkdir, open, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { randomBytes } from 'node:crypto';
 import { DrError } from '../../errors/dr-error.ts';
 
 const FOLDER_MODE = 0o700;
@@ -10,7 +10,8 @@ const FILE_MODE = 0o600;
 export async function makeFolder(path: string): Promise<void> {
   try {
     const first = await mkdir(path, { recursive: true, mode: FOLDER_MODE });
-    for (let made = path; first !== undefined && made.length >= first.length; made = dirname(made)) await syncFolder(dirname(made));
+    if (first === undefined) return;
+    for (let made = path; made.length >= first.length; made = dirname(made)) await syncFolder(dirname(made));
   } catch (error) {
     throw storeFailure('make', path, error);
   }
@@ -64,6 +65,7 @@ export function storeFailure(verb: string, path: string, error: unknown): DrErro
 
 function suggestionsFor(code: string): readonly string[] {
   if (code === 'ENOSPC' || code === 'EDQUOT') return ['free space on that file system, then resume the run'];
-  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') return ['check that you own the folder, that it is writable and that its file system has hard links'];
+  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS')
+    return ['check that you own the folder, that it is writable and that its file system has hard links'];
   return ['check the file system, then resume the run'];
 }

@@ -1,4 +1,4 @@
-import { open, stat, type FileHandle } from 'node:fs/promises';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { DrError } from '../../errors/dr-error.ts';
 import type { RunLog } from '../../ports/run-store.ts';

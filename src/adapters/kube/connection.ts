@@ -36,12 +36,18 @@ type Attempt =
   | { readonly reply: KubeReply; readonly session: Session; readonly cause: RetryCause | undefined }
   | { readonly error: unknown; readonly cause: RetryCause };
 
+/** How long a proof of readiness stands, in milliseconds; a lost connection ends it at once. */
+const READY_FOR_MS = 30_000;
+/** Tries against a server that does not say that it is ready: about 6 s. Past that its refusals are taken as meant. */
+const STARTING_TRIES = 8;
+
 /** Sends requests to one API server, with retries and credentials that stay fresh. */
 export class KubeConnection implements AsyncDisposable {
   readonly #sessions: Sessions;
   readonly #options: ConnectionOptions;
   readonly #retries = new Map<string, number>();
   readonly #closing = new AbortController();
+  #readyUntil = 0;
 
   constructor(sessions: Sessions, options: ConnectionOptions) {
     this.#sessions = sessions;
@@ -124,17 +130,36 @@ export class KubeConnection implements AsyncDisposable {
     const session = await this.#sessions.current();
     try {
       const reply = await this.#exchange(session, request);
-      const final = request.anyStatus === true || (request.notFoundIsAnswer === true && reply.status === 404);
-      const cause = final ? undefined : retryCauseOfReply(reply, { repeatability: request.repeatability, mayRace: request.mayRace ?? false, tries });
-      return { reply, session, cause };
+      return { reply, session, cause: await this.#causeOf(reply, { request, session, tries }) };
     } catch (error) {
       if (request.signal.aborted) throw this.#aborted(request, last);
       if (this.closing.aborted) throw abortError(this.closing, this.#describe(request), 'KUBE_UNAVAILABLE');
       if (isTrustFailure(error)) throw this.#untrusted(error);
       const cause = retryCauseOfFailure(error, request.repeatability);
       if (cause === undefined) throw this.#unavailable(request, error);
+      this.#readyUntil = 0;
       return { error, cause };
     }
+  }
+
+  async #causeOf(reply: KubeReply, context: { readonly request: KubeRequest; readonly session: Session; readonly tries: number }): Promise<RetryCause | undefined> {
+    const { request, session, tries } = context;
+    if (request.anyStatus === true) return undefined;
+    const isAbsence = request.notFoundIsAnswer === true && reply.status === 404;
+    const cause = isAbsence ? undefined : retryCauseOfReply(reply, { repeatability: request.repeatability, mayRace: request.mayRace ?? false, tries });
+    if (cause !== undefined || !isStartingAnswer(reply) || tries >= STARTING_TRIES) return cause;
+    return (await this.#wasReady(session, request.signal)) ? undefined : 'starting';
+  }
+
+  /**
+   * Says whether the server was known to be ready before the answer in hand came. If not it asks, so that the next answer counts. Measured on
+   * kube-apiserver 1.36: for up to 0.5 s after it starts to listen it answers 403 to all but `system:masters`, and 404 for groups of CRDs.
+   */
+  async #wasReady(session: Session, signal: AbortSignal): Promise<boolean> {
+    if (this.#options.clock.monotonic() < this.#readyUntil) return true;
+    const { status } = await this.#exchange(session, { method: 'GET', path: '/readyz', accept: '*/*', repeatability: 'always', signal });
+    if (status === 200) this.#readyUntil = this.#options.clock.monotonic() + READY_FOR_MS;
+    return false;
   }
 
   async #exchange(session: Session, request: KubeRequest): Promise<KubeReply> {
@@ -206,6 +231,11 @@ export class KubeConnection implements AsyncDisposable {
       cause,
     });
   }
+}
+
+/** A refusal that a server also gives while it starts, before it has read its own rules and types. */
+function isStartingAnswer(reply: KubeReply): boolean {
+  return reply.status === 403 || (reply.status === 404 && !reply.contentType.includes('json'));
 }
 
 /** Message of a connection failure; an `AggregateError` has none of its own. */

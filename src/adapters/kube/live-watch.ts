@@ -13,6 +13,8 @@ import { MalformedWatchLine, readWatch } from './watch-stream.ts';
 const WATCH_SECONDS = 300;
 /** Watches that fail one after the other without an event, after which the list is taken anew: its version may be of no use to this server. */
 const FAILURES_BEFORE_RELIST = 3;
+/** Refusals one after the other, about 4 s in all, after which they are taken as meant: a server that starts refuses what it will allow (see connection.ts). */
+const REFUSALS_LIMIT = 6;
 /** Malformed streams one after the other, after which the set gives up: something between us and the server alters them. */
 const MALFORMED_LIMIT = 3;
 
@@ -29,14 +31,15 @@ export interface LiveWatchOptions {
 type WatchEnd = { readonly next: 'resume' | 'relist' | 'failed'; readonly cause?: string };
 
 /**
- * Keeps a cache equal to the server by one list and a chain of watches, until its signal aborts or the server refuses (401 after new credentials,
- * 403, 404), which fails the cache. An API server that is away is waited for: the waiters' own signals decide how long.
+ * Keeps a cache equal to the server by one list and a chain of watches, until its signal aborts or the server keeps refusing (401 after new
+ * credentials, 403, 404), which fails the cache. An API server that is away is waited for: the waiters' own signals decide how long.
  */
 export class LiveWatch {
   readonly #options: LiveWatchOptions;
   #version: string | undefined;
   #failures = 0;
   #malformed = 0;
+  #refusals = 0;
   #renewed = false;
 
   constructor(options: LiveWatchOptions) {
@@ -88,6 +91,7 @@ export class LiveWatch {
       const response = await connection.openStream(collectionPath(resource, scope.namespace) + queryString(query), signal);
       if (response.statusCode !== 200) return await this.#onRefusal(response);
       this.#renewed = false;
+      this.#refusals = 0;
       return await this.#readEvents(response.body);
     } catch (error) {
       return this.#onFailure(error);
@@ -119,7 +123,9 @@ export class LiveWatch {
       await this.#options.connection.renewCredentials();
       return { next: 'resume', cause: '401' };
     }
-    const mayPass = reply.status === 429 || reply.status >= 500 || (reply.status === 404 && !reply.contentType.includes('json'));
+    const away = reply.status === 429 || reply.status >= 500;
+    if (!away) this.#refusals += 1;
+    const mayPass = away || ((reply.status === 403 || reply.status === 404) && this.#refusals < REFUSALS_LIMIT);
     if (mayPass) return { next: 'failed', cause: `${reply.status}` };
     throw this.#refused(reply);
   }

@@ -4,7 +4,7 @@ import { isSchemaRefusal, isWebhookFailure, isWriteRace, type KubeReply } from '
 export type Repeatability = 'always' | 'unsent';
 
 /** Why a request is tried again; the key under which it is counted. */
-export type RetryCause = '429' | '500' | '502' | '503' | '504' | 'webhook' | 'conflict' | 'not-yet-served' | 'connect' | 'cut' | 'timeout';
+export type RetryCause = '429' | '500' | '502' | '503' | '504' | 'webhook' | 'conflict' | 'not-yet-served' | 'starting' | 'connect' | 'cut' | 'timeout';
 
 /** Waits between tries without Retry-After: 100, 200, 400, 800 ms, then 1.6 s until the deadline; each shortened by up to half at random. */
 const BACKOFF = { firstMs: 100, factor: 2, maxMs: 1_600 } as const;

@@ -225,5 +225,5 @@ function ignoredFrom(events: readonly Event[]): number | undefined {
   const second = events.findIndex((event, index) => index > 0 && event.type === EVENT_ID.DOCUMENT);
   if (second === -1) return undefined;
   const first = events.slice(second).find((event) => event.type !== EVENT_ID.DOCUMENT && event.type !== EVENT_ID.POP);
-  return first === undefined ? undefined : offsetOf(first as ScalarEvent);
+  return first === undefined ? undefined : offsetOf(first);
 }

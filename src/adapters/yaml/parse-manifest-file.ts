@@ -3,7 +3,7 @@ import type { Finding, FindingCode } from '../../model/finding.ts';
 import type { JsonValue } from '../../model/json.ts';
 import type { ManifestDocument, ManifestFile, ParsedFile } from '../../model/manifest.ts';
 import { Constructor, ConstructError, type Constructed } from './construct.ts';
-import { parseJsonStream } from './json-stream.ts';
+import { parseJsonStream, type JsonItem } from './json-stream.ts';
 import { splitDocuments, type Chunk } from './split-documents.ts';
 import { originalOffset, parseEventsLikeGo, type Insertion } from './tolerant-events.ts';
 
@@ -48,14 +48,17 @@ class FileReader {
   }
 
   read(text: string): void {
-    if (/^\s*\{/.test(text)) {
-      const json = parseJsonStream(text);
-      if (json !== undefined) {
-        for (const item of json) this.#document(item.value, placeOf(text, item.offset, 1).line);
-        for (const item of json) for (const offset of item.inexact) this.fault('yaml-inexact-number', placeOf(text, offset, 1), INEXACT);
-        return;
-      }
-    }
+    const json = /^\s*\{/.test(text) ? parseJsonStream(text) : undefined;
+    if (json === undefined) this.#yaml(text);
+    else for (const item of json) this.#json(item, text);
+  }
+
+  #json(item: JsonItem, text: string): void {
+    this.#document(item.value, placeOf(text, item.offset, 1).line);
+    for (const offset of item.inexact) this.fault('yaml-inexact-number', placeOf(text, offset, 1), INEXACT);
+  }
+
+  #yaml(text: string): void {
     const { chunks, badSeparators } = splitDocuments(text);
     for (const bad of badSeparators) this.fault('yaml-syntax', { line: bad.line, column: 1 }, `nothing may follow the separator: ${JSON.stringify(bad.text)}`);
     for (const chunk of chunks) this.#chunk(chunk);

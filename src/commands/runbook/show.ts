@@ -7,8 +7,13 @@ import type { ShownRunbook } from '../../operations/show-runbook.ts';
 /** `lattice-dr runbook show`. */
 export default class RunbookShow extends BaseCommand {
   static override readonly summary = 'Show a runbook: its steps, a procedure to follow by hand, or its graph.';
-  static override readonly description = `Needs no cluster. --markdown writes a procedure that a person can follow when the tool itself is down; with --plan its values are filled in. --graph writes Graphviz, and needs --plan because forEach and if depend on it.`;
-  static override readonly examples = ['<%= config.bin %> <%= command.id %> rebuild', '<%= config.bin %> <%= command.id %> rebuild --plan us-east.yaml --markdown > procedure.md', '<%= config.bin %> <%= command.id %> rebuild --plan us-east.yaml --graph | dot -Tsvg > rebuild.svg'];
+  static override readonly description =
+    `Needs no cluster. --markdown writes a procedure that a person can follow when the tool itself is down; with --plan its values are filled in. --graph writes Graphviz, and needs --plan because forEach and if depend on it.`;
+  static override readonly examples = [
+    '<%= config.bin %> <%= command.id %> rebuild',
+    '<%= config.bin %> <%= command.id %> rebuild --plan us-east.yaml --markdown > procedure.md',
+    '<%= config.bin %> <%= command.id %> rebuild --plan us-east.yaml --graph | dot -Tsvg > rebuild.svg',
+  ];
   static override readonly args = { runbook: Args.string({ description: 'Name of a shipped runbook, or a file.', default: 'rebuild' }) };
   static override readonly flags = {
     plan: optionalPlanFlag,

@@ -22,7 +22,7 @@ const CALL_TIMEOUT_MS = 5_000;
 
 /**
  * Calls a workload through the mesh. The caller's side refuses what the caller has not declared; the callee's side refuses callers that it has not
- * declared: traffic needs both (F41). A name without ready endpoints is unreachable.
+ * declared: traffic needs both (F40). A name without ready endpoints is unreachable.
  */
 export async function callWorkload(mesh: Mesh, call: MeshCall): Promise<MeshReply | MeshRefusal> {
   const caller = mesh[call.from];

@@ -31,14 +31,19 @@ function createPrinter(): (event: BinaryProgress) => void {
     if (ongoing) lastPrinted.set(event.module, event.elapsedMs);
     const count = event.total === undefined ? '' : ` ${event.compiled ?? 0}/${event.total}`;
     const seconds = Math.round(event.elapsedMs / 1000);
-    console.error(`${String(seconds).padStart(5)}s  ${ongoing ? event.module : event.binary}: ${event.phase}${count}${event.line === undefined ? '' : ` (${event.line})`}`);
+    console.error(
+      `${String(seconds).padStart(5)}s  ${ongoing ? event.module : event.binary}: ${event.phase}${count}${event.line === undefined ? '' : ` (${event.line})`}`,
+    );
   };
 }
 
 async function main(): Promise<void> {
   const names = namesFrom(process.argv.slice(2));
   const abort = new AbortController();
-  for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143]] as const) {
+  for (const [signal, code] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const) {
     process.once(signal, () => {
       process.exitCode = code;
       abort.abort(new Error(`stopped by ${signal}; what is compiled is kept, run it again to go on`));

@@ -23,10 +23,13 @@ export async function moduleKey(name: GoModuleName): Promise<string> {
   const folder = join(GO_SOURCES, name);
   const hash = createHash('sha256');
   for (const path of await sourcesOf(folder)) {
-    hash.update(`${path}\0`).update(await readFile(join(folder, path))).update('\0');
+    hash
+      .update(`${path}\0`)
+      .update(await readFile(join(folder, path)))
+      .update('\0');
   }
-  const { ldflags, gcflags } = moduleOf(name);
-  hash.update(JSON.stringify({ ldflags, gcflags, platform: process.platform, arch: process.arch }));
+  const { ldflags, unoptimised } = moduleOf(name);
+  hash.update(JSON.stringify({ ldflags, unoptimised, platform: process.platform, arch: process.arch }));
   return `${name}-${hash.digest('hex').slice(0, 12)}`;
 }
 

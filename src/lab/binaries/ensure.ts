@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { labCacheRoot, moduleCacheFolder } from './cache.ts';
-import { goBuild, type GoBuildStatus } from './go-build.ts';
+import { type GoBuildStatus, goBuild } from './go-build.ts';
 import { findGo } from './go-tool.ts';
 import { locateBinary } from './locate.ts';
 import { withLock } from './module-lock.ts';
@@ -22,15 +22,23 @@ export type BinaryPaths<Name extends LabBinaryName = LabBinaryName> = Readonly<R
 
 /**
  * Finds each binary, or builds it: first LATTICE_DR_LAB_ASSETS and KUBEBUILDER_ASSETS, then the cache, then `go build`.
- * What is missing from one module is built together; modules are built one after another, since one keeps all
- * processors busy. Throws `LAB_GO_MISSING` and `LAB_BINARY_BUILD_FAILED`; rejects with the signal's reason.
+ * What is missing from one module is built together. Throws `LAB_GO_MISSING` and `LAB_BINARY_BUILD_FAILED`; rejects with the signal's reason.
  */
 export async function ensureBinaries<Name extends LabBinaryName>(options: EnsureBinariesOptions<Name>): Promise<BinaryPaths<Name>> {
-  const run = new EnsureRun(options);
-  const missing = await run.takeFound(options.names);
-  for (const module of Object.keys(GO_MODULES) as GoModuleName[]) {
-    const wanted = missing.filter((name) => binaryOf(name).module === module);
-    if (wanted.length > 0) await run.build(module, wanted);
+  const failed = new AbortController();
+  const signal = AbortSignal.any([failed.signal, ...(options.signal === undefined ? [] : [options.signal])]);
+  const run = new EnsureRun({ ...options, signal });
+  const missing = Map.groupBy(await run.takeFound(options.names), (name) => binaryOf(name).module);
+  const [first, ...others] = (Object.keys(GO_MODULES) as GoModuleName[]).filter((module) => missing.has(module));
+  const build = async (module: GoModuleName): Promise<void> => await run.build(module, missing.get(module) ?? []);
+  if (first !== undefined) await build(first);
+  const builds = others.map(build);
+  try {
+    await Promise.all(builds);
+  } catch (error) {
+    failed.abort(error); // the builds beside the failed one
+    await Promise.allSettled(builds);
+    throw error;
   }
   return Object.fromEntries(run.paths) as BinaryPaths<Name>;
 }

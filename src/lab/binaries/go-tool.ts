@@ -24,7 +24,10 @@ export async function findGo(env: NodeJS.ProcessEnv): Promise<string> {
   }
   throw new DrError({
     code: 'LAB_GO_MISSING',
-    message: found.length === 0 ? `the lab's servers have to be built, and there is no go command on the PATH` : `the lab's servers need Go ${wanted} or newer: ${found.join('; ')}`,
+    message:
+      found.length === 0
+        ? `the lab's servers have to be built, and there is no go command on the PATH`
+        : `the lab's servers need Go ${wanted} or newer: ${found.join('; ')}`,
     suggestions: [
       `install Go ${wanted} or newer and put it on the PATH`,
       ...(found.length === 0 ? [] : ['or set GOTOOLCHAIN=auto, and Go fetches the version it needs']),

@@ -14,7 +14,7 @@ const PROVISIONED_BY = 'pv.kubernetes.io/provisioned-by';
 
 /**
  * Gives each claim of the lab's class that names no volume a new, empty one, at once. That is why specs before data loses the data: the claim is bound to
- * an empty volume by the time a restore comes (F50).
+ * an empty volume by the time a restore comes (F49).
  */
 export function provisionController(context: NodeContext): Controller {
   return {
@@ -37,7 +37,7 @@ export function provisionController(context: NodeContext): Controller {
   };
 }
 
-/** Removes volumes, and their bytes, whose claim is gone: the class's reclaim policy is Delete, as that of the platform's own classes is (F51). */
+/** Removes volumes, and their bytes, whose claim is gone: the class's reclaim policy is Delete, as that of the platform's own classes is (F50). */
 export function reclaimController(context: NodeContext): Controller {
   return {
     name: 'volume-reclaimer',

@@ -25,7 +25,7 @@ export function timestamp(clock: Clock): string {
 
 /** Namespace of the platform's own objects. */
 export const LATTICE_SYSTEM = 'lattice-system';
-/** Namespace of the originals that the built-in SecretProvider reads (F35). */
+/** Namespace of the originals that the built-in SecretProvider reads (F34). */
 export const LATTICE_SECRETS = 'lattice-secrets';
 /** Namespace of a cluster's Cluster API objects. */
 export function capiNamespace(cluster: string): string {

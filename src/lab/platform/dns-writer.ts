@@ -14,7 +14,7 @@ const NSUPDATE_TIMEOUT_MS = 10_000;
 
 /**
  * Writes A records over RFC 2136 as external-dns v0.15 does with `--policy=upsert-only --registry=txt`: with an ownership TXT beside each, never a
- * deletion, and hands off every name that another owner has or that has an address without an owner (F53, F54).
+ * deletion, and hands off every name that another owner has or that has an address without an owner (F52, F53).
  */
 export class DnsWriter {
   readonly #dns: LabDns;

@@ -5,7 +5,7 @@ import type { IngressSpec } from './service/spec.ts';
 const API = 'gateway.networking.k8s.io';
 const ROUTE_VERSIONS: Readonly<Record<string, string>> = { HTTPRoute: 'v1', GRPCRoute: 'v1', TCPRoute: 'v1alpha2' };
 
-/** Name of a namespace's one Gateway (F57). */
+/** Name of a namespace's one Gateway (F54). */
 export function gatewayName(namespace: string): string {
   return `${namespace}-ingress`;
 }

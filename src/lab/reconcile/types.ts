@@ -43,7 +43,6 @@ export const TYPES = {
   CapiCluster: { apiVersion: 'cluster.x-k8s.io/v1beta2', kind: 'Cluster' },
   CapiMachine: { apiVersion: 'cluster.x-k8s.io/v1beta2', kind: 'Machine' },
   BackupStorageLocation: { apiVersion: 'velero.io/v1', kind: 'BackupStorageLocation' },
-  VolumeSnapshotLocation: { apiVersion: 'velero.io/v1', kind: 'VolumeSnapshotLocation' },
   VeleroSchedule: { apiVersion: 'velero.io/v1', kind: 'Schedule' },
   VeleroRestore: { apiVersion: 'velero.io/v1', kind: 'Restore' },
 } as const satisfies Readonly<Record<string, ResourceType>>;

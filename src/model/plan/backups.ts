@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { httpUrl, type Immutable, label, name, secretRef, text } from './fields.ts';
+import { httpUrl, type Immutable, label, secretRef, text } from './fields.ts';
 
 const VALUES = z.record(text, z.string());
 
@@ -14,7 +14,7 @@ export const planBackup = z.strictObject({
   credentials: secretRef.exactOptional().describe('AWS shared-credentials file; without it and without profile, the usual chain of the AWS SDK is used'),
   clusterBackup: label.exactOptional().describe('Name of the LatticeClusterBackup whose backups hold the volumes'),
   volumeSnapshotLocation: z
-    .strictObject({ provider: name.describe('Velero provider name, such as aws'), config: VALUES.default({}) })
+    .strictObject({ provider: text.describe('Velero provider name, such as velero.io/aws'), config: VALUES.default({}) })
     .exactOptional()
     .describe('Velero VolumeSnapshotLocation needed to restore volumes'),
 });

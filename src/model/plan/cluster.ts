@@ -18,7 +18,9 @@ export const planCluster = z
       .enum(['lattice', 'existing', 'command'])
       .default('lattice')
       .describe('lattice: the parent provisions it from its LatticeCluster; existing: a kubeconfig is given; command: a program makes it'),
-    command: command.exactOptional().describe('For provisioner command: makes the cluster and prints the path of its kubeconfig on the last line of its output'),
+    command: command
+      .exactOptional()
+      .describe('For provisioner command: makes the cluster and prints the path of its kubeconfig on the last line of its output'),
     manifest: text.exactOptional().describe('Path within the specs repository of the LatticeCluster; by default it is looked for under specs.git.paths'),
     kubeconfigOut: text.default('new-cluster.kubeconfig').describe('File the direct kubeconfig of the rebuilt cluster is written to, relative to the plan'),
     latticeImage: text.exactOptional().describe('Image of the Lattice operator; needed when the specs are still in the schema without latticeImage'),

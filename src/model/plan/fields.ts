@@ -12,10 +12,14 @@ export type Immutable<T> = T extends string | number | boolean | null | undefine
 export const text = z.string().regex(/^\S(?:[\s\S]*\S)?$/, { error: 'must not be empty or have spaces at its ends' });
 
 /** Name of one thing in a list, unique there by its own rule: letters, digits, `.`, `_` and `-`, at most 253 characters. */
-export const name = z.string().regex(/^[A-Za-z0-9]([-A-Za-z0-9_.]{0,251}[A-Za-z0-9])?$/, { error: 'must be 1 to 253 letters, digits, ".", "_" or "-", with a letter or digit at both ends' });
+export const name = z.string().regex(/^[A-Za-z0-9]([-A-Za-z0-9_.]{0,251}[A-Za-z0-9])?$/, {
+  error: 'must be 1 to 253 letters, digits, ".", "_" or "-", with a letter or digit at both ends',
+});
 
 /** RFC 1123 label, as Kubernetes names clusters, namespaces and services. */
-export const label = z.string().regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, { error: 'must be 1 to 63 lower-case letters, digits or "-", with a letter or digit at both ends (RFC 1123 label)' });
+export const label = z.string().regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, {
+  error: 'must be 1 to 63 lower-case letters, digits or "-", with a letter or digit at both ends (RFC 1123 label)',
+});
 
 /**
  * A span of time, written as text with its unit (`90s`, `15m`, `1h30m`, `7d`) and decoded to milliseconds. Files and expressions always hold the text;
@@ -26,7 +30,12 @@ export const duration = z
     decode: (value, payload) => {
       const ms = parseDuration(value);
       if (ms !== undefined) return ms;
-      payload.issues.push({ code: 'custom', message: 'is not a duration: write a number and a unit, such as 90s, 15m or 1h30m', input: value, params: { of: 'value' } });
+      payload.issues.push({
+        code: 'custom',
+        message: 'is not a duration: write a number and a unit, such as 90s, 15m or 1h30m',
+        input: value,
+        params: { of: 'value' },
+      });
       return z.NEVER;
     },
     encode: durationText,
@@ -37,7 +46,11 @@ export const duration = z
 export function durationText(ms: number): string {
   const parts: string[] = [];
   let rest = ms;
-  for (const [unit, size] of [['h', 3_600_000], ['m', 60_000], ['s', 1_000]] as const) {
+  for (const [unit, size] of [
+    ['h', 3_600_000],
+    ['m', 60_000],
+    ['s', 1_000],
+  ] as const) {
     const count = Math.floor(rest / size);
     if (count > 0) parts.push(`${count}${unit}`);
     rest -= count * size;
@@ -77,7 +90,9 @@ export const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http or 
  * For `superRefine`: runs a rule between fields even when other fields are wrong, so that all faults are listed at once. The rule must then expect any
  * value in the fields it looks at; `rows` helps.
  */
-export const beside = { when: (payload: { readonly value: unknown }) => typeof payload.value === 'object' && payload.value !== null && !Array.isArray(payload.value) };
+export const beside = {
+  when: (payload: { readonly value: unknown }) => typeof payload.value === 'object' && payload.value !== null && !Array.isArray(payload.value),
+};
 
 /** For `superRefine` of a list: two entries with the same text in `keys` are a fault at the second. */
 export function distinct(...keys: readonly string[]): (value: unknown, context: z.RefinementCtx) => void {

@@ -82,7 +82,7 @@ function locate(document: Document.Parsed, path: FieldPath): Located {
   for (const [index, key] of path.entries()) {
     if (!isMap(map)) return { map: undefined, pair: undefined, rest: path };
     const pair = map.items.find((item) => isPair(item) && isScalar(item.key) && String(item.key.value) === key);
-    if (pair === undefined || index === path.length - 1) return { map: map as YAMLMap, pair, rest: path.slice(index) };
+    if (pair === undefined || index === path.length - 1) return { map, pair, rest: path.slice(index) };
     map = pair.value;
   }
   return { map: undefined, pair: undefined, rest: path };

@@ -33,8 +33,8 @@ function phase(ready: readonly string[], rest: Partial<Omit<PhaseRule, 'rule' | 
   return { rule: 'phase', ready, failed: rest.failed ?? ['Failed'], heals: rest.heals ?? true, observed: rest.observed ?? 'required' };
 }
 
-function row(kind: string, tier: number, ready: KindRule['ready'], rest: Partial<KindRule> = {}): KindRule {
-  return { group: LATTICE_GROUP, kind, scope: 'Namespaced', tier, ready, ...rest };
+function row(kind: string, tier: number, rest: Partial<KindRule> & Pick<KindRule, 'ready'>): KindRule {
+  return { group: LATTICE_GROUP, kind, scope: 'Namespaced', tier, ...rest };
 }
 
 function packageReferences(object: KubeObject): readonly Reference[] {
@@ -50,24 +50,24 @@ function packageReferences(object: KubeObject): readonly Reference[] {
  */
 const LATTICE_KINDS: readonly KindRule[] = [
   { group: '', kind: 'Secret', scope: 'Namespaced', tier: 20, ready: { rule: 'exists' }, disposition: latticeSecretDisposition },
-  row('SecretProvider', 30, phase(['Ready']), { references: secretProviderReferences }),
-  row('InfraProvider', 40, phase(['Ready']), { references: providerReferences }),
-  row('ImageProvider', 40, phase(['Ready']), { references: imageProviderReferences }),
-  row('CedarPolicy', 50, phase(['Valid'], { failed: ['Invalid'], heals: false })),
-  row('DNSProvider', 60, phase(['Ready']), { references: providerReferences, disposition: dnsProviderDisposition }),
-  row('CertIssuer', 61, phase(['Ready']), { references: certIssuerReferences, deferrable: true }),
-  row('OIDCProvider', 62, phase(['Ready'], { observed: 'if-present' }), { references: oidcReferences }),
-  row('LatticeQuota', 70, phase(['Active', 'Exceeded'], { failed: ['Invalid'], heals: false })),
-  row('BackupStore', 80, phase(['Ready']), { references: backupStoreReferences, provides: providedStore }),
-  row('LatticePackage', 100, phase(['Ready']), { references: packageReferences, provides: packageNamespace }),
-  row('LatticeMeshMember', 101, phase(['Ready']), { references: meshMemberReferences }),
-  row('LatticeService', 110, phase(['Ready']), { references: workloadReferences, provides: ownedVolumes }),
-  row('LatticeModel', 120, phase(['Serving']), { references: workloadReferences, provides: ownedVolumes }),
-  row('LatticeJob', 121, { rule: 'lattice-job' }, { references: workloadReferences, provides: ownedVolumes, disposition: jobDisposition }),
-  row('LatticeClusterBackup', 130, phase(['Active', 'Paused']), { references: clusterBackupReferences, disposition: clusterBackupDisposition, last: true }),
-  row('LatticeCluster', 140, phase(['Ready'], { heals: false, observed: 'if-present' }), { scope: 'Cluster', disposition: clusterDisposition }),
-  row('LatticeRestore', 150, phase(['Completed']), { disposition: never('applying it would start the restore again') }),
-  row('LatticeClusterRoutes', 150, phase(['Ready']), { scope: 'Cluster', disposition: never('the operator writes it from heartbeats') }),
+  row('SecretProvider', 30, { ready: phase(['Ready']), references: secretProviderReferences }),
+  row('InfraProvider', 40, { ready: phase(['Ready']), references: providerReferences }),
+  row('ImageProvider', 40, { ready: phase(['Ready']), references: imageProviderReferences }),
+  row('CedarPolicy', 50, { ready: phase(['Valid'], { failed: ['Invalid'], heals: false }) }),
+  row('DNSProvider', 60, { ready: phase(['Ready']), references: providerReferences, disposition: dnsProviderDisposition }),
+  row('CertIssuer', 61, { ready: phase(['Ready']), references: certIssuerReferences, deferrable: true }),
+  row('OIDCProvider', 62, { ready: phase(['Ready'], { observed: 'if-present' }), references: oidcReferences }),
+  row('LatticeQuota', 70, { ready: phase(['Active', 'Exceeded'], { failed: ['Invalid'], heals: false }) }),
+  row('BackupStore', 80, { ready: phase(['Ready']), references: backupStoreReferences, provides: providedStore }),
+  row('LatticePackage', 100, { ready: phase(['Ready']), references: packageReferences, provides: packageNamespace }),
+  row('LatticeMeshMember', 101, { ready: phase(['Ready']), references: meshMemberReferences }),
+  row('LatticeService', 110, { ready: phase(['Ready']), references: workloadReferences, provides: ownedVolumes }),
+  row('LatticeModel', 120, { ready: phase(['Serving']), references: workloadReferences, provides: ownedVolumes }),
+  row('LatticeJob', 121, { ready: { rule: 'lattice-job' }, references: workloadReferences, provides: ownedVolumes, disposition: jobDisposition }),
+  row('LatticeClusterBackup', 130, { ready: phase(['Active', 'Paused']), references: clusterBackupReferences, disposition: clusterBackupDisposition, last: true }),
+  row('LatticeCluster', 140, { ready: phase(['Ready'], { heals: false, observed: 'if-present' }), scope: 'Cluster', disposition: clusterDisposition }),
+  row('LatticeRestore', 150, { ready: phase(['Completed']), disposition: never('applying it would start the restore again') }),
+  row('LatticeClusterRoutes', 150, { ready: phase(['Ready']), scope: 'Cluster', disposition: never('the operator writes it from heartbeats') }),
 ];
 
 /** Namespaces that provisioning makes (`lattice-cell/src/bootstrap/generator.rs`) and that every cluster has. */

@@ -50,31 +50,33 @@ function accountReference(spec: JsonObject, at: string, namespace: string): read
 
 function volumeUses(volume: JsonObject, at: string): readonly Use[] {
   const sources = asList(fieldAt(volume, 'projected', 'sources')).flatMap((source, index) => [
-    use('ConfigMap', fieldAt(source, 'configMap'), 'name', `${joinPath(`${at}.projected.sources`, index)}.configMap`),
-    use('Secret', fieldAt(source, 'secret'), 'name', `${joinPath(`${at}.projected.sources`, index)}.secret`),
+    use('ConfigMap', fieldAt(source, 'configMap'), `${joinPath(`${at}.projected.sources`, index)}.configMap.name`),
+    use('Secret', fieldAt(source, 'secret'), `${joinPath(`${at}.projected.sources`, index)}.secret.name`),
   ]);
   return [
-    use('ConfigMap', volume['configMap'], 'name', `${at}.configMap`),
-    use('Secret', volume['secret'], 'secretName', `${at}.secret`),
-    use('PersistentVolumeClaim', volume['persistentVolumeClaim'], 'claimName', `${at}.persistentVolumeClaim`),
+    use('ConfigMap', volume['configMap'], `${at}.configMap.name`),
+    use('Secret', volume['secret'], `${at}.secret.secretName`),
+    use('PersistentVolumeClaim', volume['persistentVolumeClaim'], `${at}.persistentVolumeClaim.claimName`),
     ...sources,
   ];
 }
 
 function containerUses(container: JsonObject, at: string): readonly Use[] {
   const whole = asList(container['envFrom']).flatMap((source, index) => [
-    use('ConfigMap', fieldAt(source, 'configMapRef'), 'name', `${joinPath(`${at}.envFrom`, index)}.configMapRef`),
-    use('Secret', fieldAt(source, 'secretRef'), 'name', `${joinPath(`${at}.envFrom`, index)}.secretRef`),
+    use('ConfigMap', fieldAt(source, 'configMapRef'), `${joinPath(`${at}.envFrom`, index)}.configMapRef.name`),
+    use('Secret', fieldAt(source, 'secretRef'), `${joinPath(`${at}.envFrom`, index)}.secretRef.name`),
   ]);
   const single = asList(container['env']).flatMap((variable, index) => [
-    use('ConfigMap', fieldAt(variable, 'valueFrom', 'configMapKeyRef'), 'name', `${joinPath(`${at}.env`, index)}.valueFrom.configMapKeyRef`),
-    use('Secret', fieldAt(variable, 'valueFrom', 'secretKeyRef'), 'name', `${joinPath(`${at}.env`, index)}.valueFrom.secretKeyRef`),
+    use('ConfigMap', fieldAt(variable, 'valueFrom', 'configMapKeyRef'), `${joinPath(`${at}.env`, index)}.valueFrom.configMapKeyRef.name`),
+    use('Secret', fieldAt(variable, 'valueFrom', 'secretKeyRef'), `${joinPath(`${at}.env`, index)}.valueFrom.secretKeyRef.name`),
   ]);
   return [...whole, ...single];
 }
 
-function use(kind: string, source: JsonValue | undefined, key: string, at: string): Use {
-  return { kind, name: fieldAt(source, key), field: `${at}.${key}`, optional: fieldAt(source, 'optional') === true };
+/** `field` ends with the key of `source` that holds the name. */
+function use(kind: string, source: JsonValue | undefined, field: string): Use {
+  const key = field.slice(field.lastIndexOf('.') + 1);
+  return { kind, name: fieldAt(source, key), field, optional: fieldAt(source, 'optional') === true };
 }
 
 function toReference(item: Use, namespace: string): readonly Reference[] {

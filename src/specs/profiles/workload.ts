@@ -32,8 +32,8 @@ export interface DeclaredResource {
  */
 export function workloadParts(object: KubeObject): readonly WorkloadPart[] {
   const spec = specOf(object);
-  if (object.kind === 'LatticeService') return [part('spec.workload', spec['workload'], 'spec', spec)];
-  if (object.kind === 'LatticePackage') return [part('spec', spec, 'spec', {})];
+  if (object.kind === 'LatticeService') return [{ path: 'spec.workload', workload: asObject(spec['workload']), runtimePath: 'spec', runtime: spec }];
+  if (object.kind === 'LatticePackage') return [{ path: 'spec', workload: spec, runtimePath: 'spec', runtime: {} }];
   if (object.kind === 'LatticeJob') {
     const tasks = objectEntries(spec['tasks']).map(([key, task]) => taskPart(joinPath('spec.tasks', key), task));
     return spec['defaults'] === undefined ? tasks : [taskPart('spec.defaults', asObject(spec['defaults'])), ...tasks];
@@ -44,17 +44,18 @@ export function workloadParts(object: KubeObject): readonly WorkloadPart[] {
 }
 
 function taskPart(path: string, task: JsonObject): WorkloadPart {
-  return part(`${path}.workload`, task['workload'], path, task);
+  return { path: `${path}.workload`, workload: asObject(task['workload']), runtimePath: path, runtime: task };
 }
 
 function roleParts(path: string, role: JsonObject): readonly WorkloadPart[] {
   return (['entry', 'worker'] as const)
     .filter((side) => role[`${side}Workload`] !== undefined || role[`${side}Runtime`] !== undefined)
-    .map((side) => part(`${path}.${side}Workload`, role[`${side}Workload`], `${path}.${side}Runtime`, role[`${side}Runtime`]));
-}
-
-function part(path: string, workload: unknown, runtimePath: string, runtime: unknown): WorkloadPart {
-  return { path, workload: asObject(workload), runtimePath, runtime: asObject(runtime) };
+    .map((side) => ({
+      path: `${path}.${side}Workload`,
+      workload: asObject(role[`${side}Workload`]),
+      runtimePath: `${path}.${side}Runtime`,
+      runtime: asObject(role[`${side}Runtime`]),
+    }));
 }
 
 /**

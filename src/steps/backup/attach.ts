@@ -14,7 +14,7 @@ import { FIELD_MANAGER } from '../platform-names.ts';
 import type { StepPorts } from '../ports.ts';
 import { targetRef, targetSchema } from '../schemas.ts';
 import { withLimit } from '../wait.ts';
-import { recoveryPointSchema } from './recovery-point-schema.ts';
+import { type ChosenRecoveryPoint, recoveryPointSchema } from './recovery-point-schema.ts';
 
 const withSchema = z.object({
   target: targetSchema,
@@ -33,6 +33,8 @@ const SYNC_LIMIT_MS = 5 * 60_000;
 
 const LOCATION = { apiVersion: VELERO_API, kind: 'BackupStorageLocation' } as const;
 
+const SNAPSHOT_LOCATION = { apiVersion: VELERO_API, kind: 'VolumeSnapshotLocation' } as const;
+
 function locationRef(store: string): ObjectRef {
   return { ...LOCATION, namespace: VELERO_NAMESPACE, name: locationName(store) };
 }
@@ -45,16 +47,22 @@ function isUsable(location: KubeObject | undefined): boolean {
   return location?.spec?.['accessMode'] === 'ReadOnly' && location.status?.['phase'] === 'Available';
 }
 
+/** Snapshot locations that the backup's volumes are in and the cluster does not have. */
+async function missingSnapshotLocations(cluster: KubeCluster, point: ChosenRecoveryPoint, signal: AbortSignal): Promise<readonly string[]> {
+  const found = await Promise.all(point.snapshotLocations.map((name) => cluster.get({ ...SNAPSHOT_LOCATION, namespace: VELERO_NAMESPACE, name }, signal)));
+  return point.snapshotLocations.filter((_, index) => found[index] === undefined);
+}
+
 async function observeAttached(ctx: Ctx): Promise<Observation<Record<string, never>>> {
   const cluster = await ctx.ports.clusters.open(targetRef(ctx.with.target));
   const seen = await Promise.all(
     ctx.with.recoveryPoints.map(async (point) => {
-      const [location, backup] = await Promise.all([cluster.get(locationRef(point.store), ctx.signal), cluster.get(backupRef(point.name), ctx.signal)]);
-      return { store: point.store, backup: point.name, available: isUsable(location), synced: backup?.status?.['phase'] === 'Completed', message: String(location?.status?.['message'] ?? '') };
+      const [location, backup, missing] = await Promise.all([cluster.get(locationRef(point.store), ctx.signal), cluster.get(backupRef(point.name), ctx.signal), missingSnapshotLocations(cluster, point, ctx.signal)]);
+      return { store: point.store, missingSnapshotLocations: missing, backup: point.name, available: isUsable(location), synced: backup?.status?.['phase'] === 'Completed', message: String(location?.status?.['message'] ?? '') };
     }),
   );
   const evidence = { locations: seen };
-  if (seen.every(({ available, synced }) => available && synced)) return { state: 'present', outputs: {}, evidence };
+  if (seen.every(({ available, synced, missingSnapshotLocations: missing }) => available && synced && missing.length === 0)) return { state: 'present', outputs: {}, evidence };
   return { state: 'absent', evidence };
 }
 
@@ -101,7 +109,7 @@ async function attachSnapshotLocations(cluster: KubeCluster, ctx: WriteCtx): Pro
     if (section === undefined) continue;
     for (const name of point.snapshotLocations) {
       const metadata = { name, namespace: VELERO_NAMESPACE };
-      const object = { apiVersion: VELERO_API, kind: 'VolumeSnapshotLocation', metadata, spec: { provider: section.provider, config: section.config } };
+      const object = { ...SNAPSHOT_LOCATION, metadata, spec: { provider: section.provider, config: section.config } };
       await cluster.apply(object, { fieldManager: FIELD_MANAGER, force: true, signal: ctx.signal });
     }
   }

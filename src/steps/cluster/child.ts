@@ -17,8 +17,12 @@ export interface Child {
 
 type Ctx = Pick<ReadContext<unknown, StepPorts>, 'ports' | 'signal'>;
 
+/** Keys under which a kubeconfig is kept: `value` by Cluster API (util/kubeconfig), `kubeconfig` in the platform's direct copy. */
+const KUBECONFIG_KEYS = ['value', 'kubeconfig'] as const;
+
 function kubeconfigIn(secret: KubeObject | undefined): Secret | undefined {
-  const value = (secret?.['data'] as Record<string, string> | undefined)?.['value'];
+  const data = (secret?.['data'] ?? {}) as Record<string, string>;
+  const value = KUBECONFIG_KEYS.map((key) => data[key]).find((candidate) => candidate !== undefined);
   return value === undefined ? undefined : new Secret(Buffer.from(value, 'base64').toString('utf8'));
 }
 

@@ -43,13 +43,15 @@ async function secretsAreThere(ctx: PreflightCtx): Promise<string> {
 async function recordsCanBeMoved(ctx: PreflightCtx): Promise<string> {
   const { dns } = ctx.with;
   if (dns === undefined || dns.records.length === 0) return 'the plan names no records';
+  const slow: string[] = [];
   for (const record of ownRecords(dns)) {
     const zone = await zoneOf(ctx, dns, record);
     const now = await zone.query(record.name, record.type, ctx.signal);
     const ttlMs = (now?.ttlSeconds ?? 0) * 1_000;
-    if (record.maxTtl !== undefined && ttlMs > record.maxTtl) refuse('DNS_UPDATE_FAILED', `record ${record.name} has a TTL of ${ttlMs / 1_000} s, the plan allows ${record.maxTtl / 1_000} s`);
+    // Too late to lower it now: caches keep the old answer this long, whatever is written.
+    if (record.maxTtl !== undefined && ttlMs > record.maxTtl) slow.push(`${record.name} has a TTL of ${ttlMs / 1_000} s instead of at most ${record.maxTtl / 1_000} s`);
   }
-  return `${ownRecords(dns).length} records are ours and answered by their servers`;
+  return [`${ownRecords(dns).length} records are ours and answered by their servers`, ...slow].join('; ');
 }
 
 /** What the plan's stores offer: the newest usable recovery point of each. */

@@ -3,17 +3,19 @@ import { VELERO_NAMESPACE } from '../../backup/location.ts';
 import { DEFAULT_RETRY, type Observation, type ReadContext, type StepContext } from '../../engine/step.ts';
 import { DrError } from '../../errors/dr-error.ts';
 import type { KubeObject } from '../../model/kube-object.ts';
+import { planBackup } from '../../model/plan/backups.ts';
 import type { KubeCluster } from '../../ports/kube-cluster.ts';
 import { type ChosenRecoveryPoint, recoveryPointSchema } from '../backup/recovery-point-schema.ts';
 import { defineStep } from '../define-step.ts';
 import { FIELD_MANAGER } from '../platform-names.ts';
 import type { StepPorts } from '../ports.ts';
+import { restoreErrors } from '../recovery-points.ts';
 import { targetRef, targetSchema } from '../schemas.ts';
 import { withLimit } from '../wait.ts';
 import { type ClaimState, claimStates, RESTORE_NAME_LABEL } from './claims.ts';
 import { isTerminal, RESTORE_TYPE, restoreName, restorePhase, restoreRef, RUN_LABEL, volumeRestore } from './velero-restore.ts';
 
-const withSchema = z.object({ target: targetSchema, recoveryPoints: z.array(recoveryPointSchema) });
+const withSchema = z.object({ target: targetSchema, backups: z.array(planBackup), recoveryPoints: z.array(recoveryPointSchema) });
 type W = z.output<typeof withSchema>;
 type Ctx = ReadContext<W, StepPorts>;
 type WriteCtx = StepContext<W, StepPorts>;
@@ -89,7 +91,7 @@ async function ensureRestore(cluster: KubeCluster, point: ChosenRecoveryPoint, c
 
 async function follow(cluster: KubeCluster, name: string, ctx: WriteCtx): Promise<KubeObject> {
   await using live = await cluster.live(RESTORE_TYPE, { namespace: VELERO_NAMESPACE });
-  return live.until((objects) => {
+  return await live.until((objects) => {
     const restore = [...objects.values()].find((object) => object.metadata.name === name);
     if (restore === undefined) return undefined;
     const progress = (restore.status?.['progress'] ?? {}) as { itemsRestored?: number; totalItems?: number };
@@ -98,14 +100,18 @@ async function follow(cluster: KubeCluster, name: string, ctx: WriteCtx): Promis
   }, ctx.signal);
 }
 
-function restoreFailed(restore: KubeObject): DrError {
-  const status = (restore.status ?? {}) as { failureReason?: string; validationErrors?: readonly string[]; errors?: number; warnings?: number };
-  const why = status.failureReason ?? status.validationErrors?.join('; ') ?? `${status.errors ?? 0} errors, ${status.warnings ?? 0} warnings`;
+/** The error of a restore that did not complete, in Velero's own words as far as it left any. */
+async function restoreFailed(restore: KubeObject, point: ChosenRecoveryPoint, ctx: Ctx): Promise<DrError> {
+  const status = (restore.status ?? {}) as { failureReason?: string; validationErrors?: readonly string[]; errors?: number };
+  const { name } = restore.metadata;
+  const backup = ctx.with.backups.find((candidate) => candidate.store === point.store);
+  const results = backup === undefined ? [] : await restoreErrors(ctx.ports, backup, { restore: name, signal: ctx.signal });
+  const why = [status.failureReason, ...(status.validationErrors ?? []), ...results].filter((line) => line !== undefined && line !== '');
   return new DrError({
     code: 'STEP_FAILED',
-    message: `Velero restore '${restore.metadata.name}' ended ${restorePhase(restore)}: ${why}`,
+    message: `Velero restore '${name}' ended ${restorePhase(restore)}: ${why.slice(0, 10).join('; ') || `${status.errors ?? 0} errors`}`,
     retry: restorePhase(restore) === 'Failed' ? 'retryable' : 'never',
-    suggestions: [`read its log: velero restore logs ${restore.metadata.name}, or restores/${restore.metadata.name}/ in the bucket`],
+    suggestions: [`its log is in the bucket: restores/${name}/restore-${name}-logs.gz`],
   });
 }
 
@@ -157,7 +163,7 @@ export const volumesRestore = defineStep({
       if (states.every((state) => state.state === 'restored')) continue;
       const restore = await follow(cluster, await ensureRestore(cluster, point, ctx), ctx);
       ctx.evidence.append({ restore: restore.metadata.name, phase: restorePhase(restore), backup: point.name });
-      if (restorePhase(restore) !== 'Completed') throw restoreFailed(restore);
+      if (restorePhase(restore) !== 'Completed') throw await restoreFailed(restore, point, ctx);
     }
     await waitUntilBound(cluster, ctx);
   },

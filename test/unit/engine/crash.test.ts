@@ -1,7 +1,7 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { StepGraph } from '../../../src/engine/graph-types.ts';
 import { FINAL_STATES } from '../../../src/engine/events.ts';
+import type { StepGraph } from '../../../src/engine/graph-types.ts';
 import type { RunResult } from '../../../src/engine/run-options.ts';
 import type { RunId } from '../../../src/model/ids.ts';
 import type { CrashPoint } from '../../fakes/memory-run-store.ts';
@@ -19,7 +19,7 @@ function endState(bench: Bench, result: RunResult): EndState {
   return {
     state: result.state,
     steps: result.steps.map(({ id, state, outputs }) => [id, state, outputs]),
-    parts: [...bench.world.parts].sort(),
+    parts: [...bench.world.parts].sort(([a], [b]) => a.localeCompare(b)),
     finished: [...bench.world.finished].sort(),
   };
 }
@@ -46,7 +46,10 @@ function graphs(): fc.Arbitrary<StepGraph> {
         }),
       );
   return fc
-    .tuple(fc.integer({ min: 1, max: 6 }).chain((size) => fc.tuple(...Array.from({ length: size }, (_, index) => nodeAt(index)))), fc.boolean())
+    .tuple(
+      fc.integer({ min: 1, max: 6 }).chain((size) => fc.tuple(...Array.from({ length: size }, (_, index) => nodeAt(index)))),
+      fc.boolean(),
+    )
     .map(([nodes, keepGoing]) => graphOf(nodes, { keepGoing }));
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { GateAnswer, GateQuestion, Prompter } from '../../../src/engine/prompter.ts';
 import type { Gate } from '../../../src/engine/graph-types.ts';
+import type { GateAnswer, GateQuestion, Prompter } from '../../../src/engine/prompter.ts';
 import { Bench, graphOf, makeThing, node, statesOf } from './run-harness.ts';
 
 const APPROVE: Gate = { reason: 'traffic moves', approve: 1 };
@@ -25,7 +25,9 @@ describe('a gate', () => {
     const prompter = person(answer);
     const result = await bench.start(gated(gate), { prompter });
     expect(result.state).toBe('succeeded');
-    expect(prompter.asked).toEqual([expect.objectContaining({ step: 'b', cluster: 'east', gate, changes: [{ verb: 'create', subject: 'b' }], shown: expect.stringMatching(/^sha256:/) })]);
+    expect(prompter.asked).toEqual([
+      expect.objectContaining({ step: 'b', cluster: 'east', gate, changes: [{ verb: 'create', subject: 'b' }], shown: expect.stringMatching(/^sha256:/) }),
+    ]);
     const lines = (await bench.told(result.run)).filter((line) => line.endsWith(' b'));
     expect(lines).toEqual(['gate-asked b', 'gate-decided b', 'step-observed b', 'step-started b', 'step-succeeded b']);
     expect(result.steps[1]).toMatchObject({ attested: gate === ATTEST });
@@ -63,11 +65,11 @@ describe('a gate', () => {
   });
 
   it.each([
-    ['a no', APPROVE, { answer: 'declined', by: 'ann' }, 'GATE_DECLINED'],
-    ['another name', CONFIRM, { answer: 'approved', by: 'ann', typed: 'west' }, 'CLUSTER_NAME_NOT_CONFIRMED'],
-    ['no name', CONFIRM, { answer: 'approved', by: 'ann' }, 'CLUSTER_NAME_NOT_CONFIRMED'],
-    ['an empty statement', ATTEST, { answer: 'attested', by: 'ann', text: ' ' }, 'GATE_DECLINED'],
-  ] as const)('stops at %s, changes nothing, and asks again on resume', async (_what, gate, answer, code) => {
+    { what: 'a no', gate: APPROVE, answer: { answer: 'declined', by: 'ann' }, code: 'GATE_DECLINED' },
+    { what: 'another name', gate: CONFIRM, answer: { answer: 'approved', by: 'ann', typed: 'west' }, code: 'CLUSTER_NAME_NOT_CONFIRMED' },
+    { what: 'no name', gate: CONFIRM, answer: { answer: 'approved', by: 'ann' }, code: 'CLUSTER_NAME_NOT_CONFIRMED' },
+    { what: 'an empty statement', gate: ATTEST, answer: { answer: 'attested', by: 'ann', text: ' ' }, code: 'GATE_DECLINED' },
+  ] as const)('stops at $what, changes nothing, and asks again on resume', async ({ gate, answer, code }) => {
     const bench = new Bench();
     const result = await bench.start(gated(gate), { prompter: person(answer) });
     expect(result).toMatchObject({ state: 'failed', error: { code, kind: 'declined' } });

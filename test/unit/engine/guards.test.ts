@@ -16,7 +16,8 @@ function addWatch(bench: Bench, calls: string[] = []): { violateAtMs?: number; f
       calls.push('watching');
       for (;;) {
         await ctx.clock.sleep(1_000, ctx.signal);
-        if (state.violateAtMs !== undefined && ctx.clock.monotonic() >= state.violateAtMs) throw new DrError({ code: 'FENCE_NOT_PROVEN', message: 'the old cluster answers again' });
+        if (state.violateAtMs !== undefined && ctx.clock.monotonic() >= state.violateAtMs)
+          throw new DrError({ code: 'FENCE_NOT_PROVEN', message: 'the old cluster answers again' });
       }
     },
     verify: async () => {
@@ -32,7 +33,13 @@ function addWatch(bench: Bench, calls: string[] = []): { violateAtMs?: number; f
 const guard = (protects: readonly string[], overrides: Partial<Omit<StepNode, 'needs'>> = {}): StepNode =>
   node('g', { uses: 'test/watch', needs: ['a'], guard: { protects: protects as StepId[] }, ...overrides });
 
-const nodes = [node('a'), guard(['b', 'c']), node('b', { needs: ['a'], with: { ms: 5_000 } }), node('c', { needs: ['b'], with: { ms: 5_000 } }), node('d', { needs: ['g'] })];
+const nodes = [
+  node('a'),
+  guard(['b', 'c']),
+  node('b', { needs: ['a'], with: { ms: 5_000 } }),
+  node('c', { needs: ['b'], with: { ms: 5_000 } }),
+  node('d', { needs: ['g'] }),
+];
 
 describe('a guard', () => {
   it('looks before what it protects starts, watches beside it, and looks again at the end', async () => {
@@ -61,7 +68,11 @@ describe('a guard', () => {
     addWatch(bench).violateAtMs = 3_000;
     const result = await bench.start(graphOf(nodes));
     expect(statesOf(result)).toEqual({ a: 'succeeded', g: 'failed', b: 'failed', c: 'blocked', d: 'blocked' });
-    expect(result).toMatchObject({ state: 'failed', step: 'g', error: { code: 'GUARD_VIOLATED', kind: 'verification', message: expect.stringContaining('the old cluster answers again') } });
+    expect(result).toMatchObject({
+      state: 'failed',
+      step: 'g',
+      error: { code: 'GUARD_VIOLATED', kind: 'verification', message: expect.stringContaining('the old cluster answers again') },
+    });
     expect(result.elapsedMs).toBe(3_000);
     expect(bench.world.finished.has('b')).toBe(false);
   });
@@ -92,7 +103,9 @@ describe('a guard', () => {
     const bench = new Bench();
     const calls: string[] = [];
     addWatch(bench, calls);
-    const result = await bench.start(graphOf([node('a'), guard(['b'], { skipped: 'not in drills' }), node('b', { needs: ['a'] }), node('d', { needs: ['g'] })]));
+    const result = await bench.start(
+      graphOf([node('a'), guard(['b'], { skipped: 'not in drills' }), node('b', { needs: ['a'] }), node('d', { needs: ['g'] })]),
+    );
     expect(statesOf(result)).toEqual({ a: 'succeeded', g: 'skipped', b: 'succeeded', d: 'succeeded' });
     expect(calls).toEqual([]);
   });
@@ -108,7 +121,12 @@ describe('a guard', () => {
     const bench = new Bench();
     const calls: string[] = [];
     addWatch(bench, calls);
-    const graph = graphOf([node('a'), guard(['b', 'c']), node('b', { needs: ['a'], with: { ms: 2_000 } }), node('c', { needs: ['b'], gate: { reason: 'why', approve: 1 } })]);
+    const graph = graphOf([
+      node('a'),
+      guard(['b', 'c']),
+      node('b', { needs: ['a'], with: { ms: 2_000 } }),
+      node('c', { needs: ['b'], gate: { reason: 'why', approve: 1 } }),
+    ]);
     const waiting = await bench.start(graph);
     expect(statesOf(waiting)).toEqual({ a: 'succeeded', g: 'blocked', b: 'succeeded', c: 'waiting' });
     expect(bench.clock.pending).toBe(0);
@@ -130,7 +148,12 @@ describe('a guard', () => {
   it('still sees a violation while the run waits for its other steps to end', async () => {
     const bench = new Bench();
     addWatch(bench).violateAtMs = 3_000;
-    const graph = graphOf([node('a'), guard(['b', 'c']), node('b', { needs: ['a'], with: { ms: 9_000 } }), node('c', { needs: ['a'], gate: { reason: 'why', approve: 1 } })]);
+    const graph = graphOf([
+      node('a'),
+      guard(['b', 'c']),
+      node('b', { needs: ['a'], with: { ms: 9_000 } }),
+      node('c', { needs: ['a'], gate: { reason: 'why', approve: 1 } }),
+    ]);
     const result = await bench.start(graph);
     expect(statesOf(result)).toEqual({ a: 'succeeded', g: 'failed', b: 'failed', c: 'waiting' });
     expect(result).toMatchObject({ state: 'failed', step: 'g', error: { code: 'GUARD_VIOLATED' } });

@@ -6,10 +6,10 @@ import { buildStepGraph } from '../../../src/engine/graph.ts';
 import type { StepGraph, StepNode } from '../../../src/engine/graph-types.ts';
 import { NOBODY } from '../../../src/engine/prompter.ts';
 import { resumeRun } from '../../../src/engine/resume-run.ts';
-import type { ResumeRunOptions, RunEnvironment, RunResult, StartRunOptions } from '../../../src/engine/run-options.ts';
 import { latestRun, readRun, type StoredRun } from '../../../src/engine/run-files.ts';
+import type { ResumeRunOptions, RunEnvironment, RunResult, StartRunOptions } from '../../../src/engine/run-options.ts';
 import { startRun } from '../../../src/engine/start-run.ts';
-import { NO_RETRY, type AnyStepKind, type StepKind } from '../../../src/engine/step.ts';
+import { type AnyStepKind, NO_RETRY, type StepKind } from '../../../src/engine/step.ts';
 import { DrError } from '../../../src/errors/dr-error.ts';
 import type { ClusterName, RunId, StepId } from '../../../src/model/ids.ts';
 import type { JsonObject, JsonValue } from '../../../src/model/json.ts';
@@ -102,14 +102,14 @@ function valueOf({ thing, from }: Thing): string {
 }
 
 /** Expressions of tests: `$expr` is a path such as `steps.a.outputs.value`, a missing one a fault; a condition is `true` or `false`. */
-export const pathEvaluator: ExpressionEvaluator = {
+const pathEvaluator: ExpressionEvaluator = {
   resolve: (template, scope) => resolve(template, scope as unknown as JsonObject),
   condition: (source) => source === 'true',
 };
 
 function resolve(template: Template, scope: JsonObject): JsonValue {
   if (Array.isArray(template)) return template.map((item: Template) => resolve(item, scope));
-  if (template === null || typeof template !== 'object') return template as JsonValue;
+  if (template === null || typeof template !== 'object') return template;
   if ('$expr' in template && typeof template.$expr === 'string') return lookUp(template.$expr, scope);
   return Object.fromEntries(Object.entries(template).flatMap(([key, value]) => (value === undefined ? [] : [[key, resolve(value as Template, scope)]])));
 }
@@ -222,4 +222,17 @@ export class Bench {
 /** States by step. */
 export function statesOf(result: RunResult): Readonly<Record<string, string>> {
   return Object.fromEntries(result.steps.map((step) => [step.id, step.state]));
+}
+
+/** Crashes the run just before the first journal line of a type, by playing the run once to find that line. */
+export async function crashBefore(bench: Bench, graph: StepGraph, line: string): Promise<RunId> {
+  const rehearsal = new Bench();
+  for (const [name, kind] of bench.kinds) rehearsal.kinds.set(name, kind);
+  const lines = await rehearsal.told((await rehearsal.start(graph)).run);
+  const append = lines.indexOf(line) + 1;
+  if (append === 0) throw new Error(`no line '${line}' in ${lines.join(', ')}`);
+  bench.store.crashAt({ append, side: 'before' });
+  const { run } = await bench.start(graph);
+  if (!bench.store.crashed) throw new Error(`the run did not come to '${line}'`);
+  return run;
 }

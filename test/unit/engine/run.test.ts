@@ -1,22 +1,26 @@
 import { describe, expect, it } from 'vitest';
 import { openHolds } from '../../../src/engine/run-state.ts';
 import { DrError } from '../../../src/errors/dr-error.ts';
-import type { StepKind } from '../../../src/engine/step.ts';
-import { Bench, CLUSTER, graphOf, makeThing, node, statesOf, type World } from './run-harness.ts';
+import { Bench, CLUSTER, graphOf, makeThing, node, statesOf } from './run-harness.ts';
 
 type ThingKind = typeof makeThing;
 
 /** The kind of the bench with parts replaced. */
-function variant(kind: string, overrides: Partial<ThingKind>): StepKind<any, { value: string }, World> {
+function variant(kind: string, overrides: Partial<ThingKind>): ThingKind {
   return { ...makeThing, kind, ...overrides };
 }
 
 describe('a run', () => {
   it('runs steps in order, hands outputs on, and journals intents before and outcomes after', async () => {
     const bench = new Bench();
-    const result = await bench.start(graphOf([node('a', { with: { parts: 1 } }), node('b', { needs: ['a'], with: { from: [{ $expr: 'steps.a.outputs.value' }] } })]));
+    const result = await bench.start(
+      graphOf([node('a', { with: { parts: 1 } }), node('b', { needs: ['a'], with: { from: [{ $expr: 'steps.a.outputs.value' }] } })]),
+    );
     expect(result).toMatchObject({ state: 'succeeded', cluster: CLUSTER, resumed: false, holds: [] });
-    expect(result.steps.map((step) => [step.id, step.outputs])).toEqual([['a', { value: 'a()' }], ['b', { value: 'b(a())' }]]);
+    expect(result.steps.map((step) => [step.id, step.outputs])).toEqual([
+      ['a', { value: 'a()' }],
+      ['b', { value: 'b(a())' }],
+    ]);
     expect(await bench.told(result.run)).toEqual([
       'run-started',
       'owner',
@@ -68,7 +72,13 @@ describe('a run', () => {
     ]);
     const result = await bench.start(graph);
     expect(statesOf(result)).toEqual({ a: 'succeeded', b: 'skipped', c: 'skipped', d: 'succeeded', e: 'failed' });
-    expect(result.steps.map((step) => step.reason)).toEqual([undefined, 'not in drills', 'its condition is false: false', undefined, "'steps.b.outputs.value' is not there"]);
+    expect(result.steps.map((step) => step.reason)).toEqual([
+      undefined,
+      'not in drills',
+      'its condition is false: false',
+      undefined,
+      "'steps.b.outputs.value' is not there",
+    ]);
     expect(result.error?.code).toBe('INPUT_INVALID');
   });
 
@@ -84,7 +94,9 @@ describe('a run', () => {
   });
 
   it('runs always steps after a failure', async () => {
-    const result = await new Bench().start(graphOf([node('a', { with: { fails: true } }), node('b', { needs: ['a'] }), node('z', { needs: ['b'], always: true })]));
+    const result = await new Bench().start(
+      graphOf([node('a', { with: { fails: true } }), node('b', { needs: ['a'] }), node('z', { needs: ['b'], always: true })]),
+    );
     expect(statesOf(result)).toEqual({ a: 'failed', b: 'blocked', z: 'succeeded' });
     expect(result).toMatchObject({ state: 'failed', step: 'a' });
   });
@@ -169,7 +181,12 @@ describe('a run', () => {
       }),
     );
     await bench.start(graphOf([node('a', { uses: 'test/chatty' })]));
-    expect(bench.events.flatMap((event) => (event.type === 'step-progress' ? [event.progress.done ?? event.progress.message] : []))).toEqual([1, 10, 20, 'applied']);
+    expect(bench.events.flatMap((event) => (event.type === 'step-progress' ? [event.progress.done ?? event.progress.message] : []))).toEqual([
+      1,
+      10,
+      20,
+      'applied',
+    ]);
   });
 
   it('keeps the evidence of a step beside the run and its digest in the outcome, also of a step that failed', async () => {
@@ -184,7 +201,9 @@ describe('a run', () => {
         },
       }),
     );
-    const result = await bench.start(graphOf([node('a[x/y]', { uses: 'test/detailed' }), node('b', { uses: 'test/detailed', with: { fails: true } })], { keepGoing: true }));
+    const result = await bench.start(
+      graphOf([node('a[x/y]', { uses: 'test/detailed' }), node('b', { uses: 'test/detailed', with: { fails: true } })], { keepGoing: true }),
+    );
     const { state } = await bench.stored(result.run);
     const names = [...state.steps.values()].flatMap((step) => step.logs.map((log) => `${log.name} ${log.lines}`));
     expect(names).toEqual([expect.stringMatching(/^a\[x_y\]-[0-9a-f]{8}\.jsonl 2$/), 'b.jsonl 2']);
@@ -194,7 +213,10 @@ describe('a run', () => {
   it('refuses an effect that the kind does not declare', async () => {
     const bench = new Bench();
     bench.add(variant('test/sneaky', { effects: [] }));
-    expect((await bench.start(graphOf([node('a', { uses: 'test/sneaky', with: { parts: 1 } })]))).error).toMatchObject({ code: 'BUG', message: expect.stringContaining('does not declare') });
+    expect((await bench.start(graphOf([node('a', { uses: 'test/sneaky', with: { parts: 1 } })]))).error).toMatchObject({
+      code: 'BUG',
+      message: expect.stringContaining('does not declare'),
+    });
     expect(bench.world.log).toEqual([]);
   });
 
@@ -250,7 +272,11 @@ describe('cancelling a run', () => {
     const bench = new Bench();
     const cancel = new AbortController();
     void bench.clock.sleep(5_000).then(() => cancel.abort());
-    const graph = graphOf([node('a', { with: { parts: 1, ms: 60_000 }, timeoutMs: 1e6 }), node('b', { needs: ['a'] }), node('z', { needs: ['b'], always: true })]);
+    const graph = graphOf([
+      node('a', { with: { parts: 1, ms: 60_000 }, timeoutMs: 1e6 }),
+      node('b', { needs: ['a'] }),
+      node('z', { needs: ['b'], always: true }),
+    ]);
     const result = await bench.start(graph, { signal: cancel.signal });
     expect(result).toMatchObject({ state: 'cancelled', error: { code: 'CANCELLED', kind: 'cancelled' } });
     expect(statesOf(result)).toEqual({ a: 'cancelled', b: 'cancelled', z: 'succeeded' });

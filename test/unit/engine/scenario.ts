@@ -1,5 +1,5 @@
+import { type NodeChange, type NodeEnd, type ScheduleNode, type ScheduleOptions, schedule, type WorkResult } from '../../../src/engine/schedule.ts';
 import { DrError } from '../../../src/errors/dr-error.ts';
-import { schedule, type NodeChange, type NodeEnd, type ScheduleNode, type ScheduleOptions, type WorkResult } from '../../../src/engine/schedule.ts';
 import { FakeClock } from '../../fakes/fake-clock.ts';
 
 export interface ScenarioNode extends ScheduleNode {

@@ -12,15 +12,27 @@ const BOOK = `steps:
 - { id: each, uses: test/make, needs: [make-it], forEach: plan.controlPlane.nodes, if: has(plan.dns), runIn: [drill], with: { name: "\${{ steps.make-it.outputs.address }}" }, gate: { attest: it is off, reason: two write at once } }
 - { id: watch, uses: test/watch, needs: [make-it], guard: { protects: [last] } }
 - { id: all, uses: test/loose, with: { name: "\${{ plan.specs.git.ref }}" }, if: has(plan.externals), gate: { confirm: cluster, reason: it is gone then } }`;
-const INPUTS = 'inputs:\n  size: { type: number, description: "how | many", default: 3 }\n  who: { type: string, description: who, optional: true }\n  must: { type: string, description: must }';
+const INPUTS =
+  'inputs:\n  size: { type: number, description: "how | many", default: 3 }\n  who: { type: string, description: who, optional: true }\n  must: { type: string, description: must }';
 
 describe('a runbook as a procedure', () => {
   it('is complete without a plan', () => {
-    expect(renderRunbookMarkdown(outlineRunbook({ runbook: book(INPUTS, BOOK.replace(', limit: "${{ plan.?objectives.?gone }}"', '')), catalogue: SMALL }))).toMatchSnapshot();
+    expect(
+      renderRunbookMarkdown(outlineRunbook({ runbook: book(INPUTS, BOOK.replace(', limit: "${{ plan.?objectives.?gone }}"', '')), catalogue: SMALL })),
+    ).toMatchSnapshot();
   });
 
   it('has the values of a plan', () => {
-    expect(renderRunbookMarkdown(outlineRunbook({ runbook: book(INPUTS, BOOK.replace('.?objectives.?gone', '.?cluster.?existing')), catalogue: SMALL, plan: usEast(), inputs: { must: 'x' } }))).toMatchSnapshot();
+    expect(
+      renderRunbookMarkdown(
+        outlineRunbook({
+          runbook: book(INPUTS, BOOK.replace('.?objectives.?gone', '.?cluster.?existing')),
+          catalogue: SMALL,
+          plan: usEast(),
+          inputs: { must: 'x' },
+        }),
+      ),
+    ).toMatchSnapshot();
   });
 
   it('names every step of the shipped runbook once, after those it needs', () => {

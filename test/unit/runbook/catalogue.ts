@@ -5,7 +5,7 @@ import { duration } from '../../../src/model/plan/fields.ts';
 const nothing = z.object({});
 
 /** A step kind that validation can look at and nothing can run. */
-export function kindOf(kind: string, parts: Partial<AnyStepKind<unknown>> = {}): AnyStepKind<unknown> {
+function kindOf(kind: string, parts: Partial<AnyStepKind<unknown>> = {}): AnyStepKind<unknown> {
   const unused = (): Promise<never> => Promise.reject(new Error(`${kind} is for validation only`));
   return {
     kind,
@@ -41,7 +41,12 @@ export const SMALL: StepCatalogue = catalogueOf(
   }),
   kindOf('test/loose', { with: z.object({ name: z.string() }) }),
   kindOf('test/crossed', {
-    with: z.strictObject({ low: z.number(), high: z.number(), limit: duration.exactOptional() }).refine((value) => value.low <= value.high, { error: 'low must not be above high' }),
+    with: z
+      .strictObject({ low: z.number(), high: z.number(), limit: duration.exactOptional() })
+      .refine((value) => value.low <= value.high, { error: 'low must not be above high' }),
+  }),
+  kindOf('test/same', {
+    with: z.strictObject({ one: z.string(), other: z.string() }).refine((value) => value.one === value.other, { error: 'must be the same' }),
   }),
   kindOf('test/watch', { risk: 'read-only' }),
   kindOf('test/destroy', { risk: 'destructive', effects: [{ name: 'delete', destroys: 'the thing' }] }),

@@ -1,14 +1,25 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ExpressionScope } from '../../../src/engine/expression.ts';
 import { isDrError } from '../../../src/errors/dr-error.ts';
-import { durationText } from '../../../src/model/plan/fields.ts';
 import { parseDuration } from '../../../src/model/duration.ts';
+import { durationText } from '../../../src/model/plan/fields.ts';
 import { decodeStepId, encodeStepId } from '../../../src/runbook/cel-source.ts';
 import { createExpressionEvaluator, toTemplate } from '../../../src/runbook/expressions.ts';
 
 const SCOPE: ExpressionScope = {
-  plan: { name: 'c', count: 3, ratio: 1.5, none: null, list: [{ name: 'a', n: 1 }, { name: 'b', n: 2 }], steps: { a: 1 }, deep: { er: { est: true } } },
+  plan: {
+    name: 'c',
+    count: 3,
+    ratio: 1.5,
+    none: null,
+    list: [
+      { name: 'a', n: 1 },
+      { name: 'b', n: 2 },
+    ],
+    steps: { a: 1 },
+    deep: { er: { est: true } },
+  },
   inputs: { who: 'ana', some_list: [1, 2] },
   steps: { 'verify-health': { outputs: { ok: true, count: 2, text: 'x' } }, 'fence[cp-1]': { outputs: { off: true } } },
   item: { name: 'cp-1' },
@@ -21,7 +32,13 @@ describe('values', () => {
   it.each([
     ['${{ plan.count }}', 3],
     ['  ${{ plan.count }}\n', 3],
-    ['${{ plan.list }}', [{ name: 'a', n: 1 }, { name: 'b', n: 2 }]],
+    [
+      '${{ plan.list }}',
+      [
+        { name: 'a', n: 1 },
+        { name: 'b', n: 2 },
+      ],
+    ],
     ['${{ plan.none }}', null],
     ['${{ plan.count + 1 }}', 4],
     ['${{ plan.ratio * 2.0 }}', 3],
@@ -61,12 +78,18 @@ describe('values', () => {
   });
 
   it('are found in maps and lists; an absent optional leaves its key out', () => {
-    expect(resolve({ a: ['${{ plan.count }}', { b: 'x${{ plan.count }}' }], c: '${{ plan.?gone }}', d: '${{ plan.?name }}' })).toEqual({ a: [3, { b: 'x3' }], d: 'c' });
+    expect(resolve({ a: ['${{ plan.count }}', { b: 'x${{ plan.count }}' }], c: '${{ plan.?gone }}', d: '${{ plan.?name }}' })).toEqual({
+      a: [3, { b: 'x3' }],
+      d: 'c',
+    });
   });
 
   it('are what went in, for any JSON', () => {
     const evaluated = createExpressionEvaluator();
-    const number = fc.oneof(fc.maxSafeInteger(), fc.double({ noNaN: true, noDefaultInfinity: true }).map((value) => (Object.is(value, -0) ? 0 : value)));
+    const number = fc.oneof(
+      fc.maxSafeInteger(),
+      fc.double({ noNaN: true, noDefaultInfinity: true }).map((value) => (Object.is(value, -0) ? 0 : value)),
+    );
     const leaf = fc.oneof(fc.string(), fc.boolean(), fc.constant(null), number);
     const json = fc.letrec((tie) => ({ value: fc.oneof({ maxDepth: 3 }, leaf, fc.array(tie('value')), fc.dictionary(fc.string(), tie('value'))) })).value;
     fc.assert(
@@ -109,7 +132,34 @@ describe('faults', () => {
   });
 
   it('are INPUT_INVALID for any source', () => {
-    const piece = fc.constantFrom('plan', 'steps', '.a-b', '.outputs', '[', ']', '(', ')', '"', "'", '{', '}', ' + ', ' - ', '?', ':', '1', 'has(', '.?', 'r"', '\\', ' in ', '.map(x, x)', '"""', 'b"', '.size()');
+    const piece = fc.constantFrom(
+      'plan',
+      'steps',
+      '.a-b',
+      '.outputs',
+      '[',
+      ']',
+      '(',
+      ')',
+      '"',
+      "'",
+      '{',
+      '}',
+      ' + ',
+      ' - ',
+      '?',
+      ':',
+      '1',
+      'has(',
+      '.?',
+      'r"',
+      '\\',
+      ' in ',
+      '.map(x, x)',
+      '"""',
+      'b"',
+      '.size()',
+    );
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 12 }), (pieces) => {
         try {

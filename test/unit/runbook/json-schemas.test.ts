@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { inputSchemaOf, outputSchemaOf, schemaAt } from '../../../src/runbook/json-schema.ts';
 import { jsonSchemaFiles } from '../../../src/runbook/json-schemas.ts';
 import { recoveryPlanSchema } from '../../../src/runbook/recovery-plan.ts';
-import { z } from 'zod';
 import { fileOf } from './fixtures.ts';
 
 describe('JSON Schema files', () => {

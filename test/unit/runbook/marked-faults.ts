@@ -5,10 +5,15 @@ import type { SourceFile } from '../../../src/runbook/yaml-source.ts';
 /**
  * Faults a text says it has: a line that ends in `#! one && two` has two faults, whose rendered text holds `one` and `two`. The marks are comments to YAML.
  */
-export function marksOf(text: string): readonly { readonly line: number; readonly holds: string }[] {
+function marksOf(text: string): readonly { readonly line: number; readonly holds: string }[] {
   return text.split('\n').flatMap((line, index) => {
     const at = line.indexOf('#!');
-    return at < 0 ? [] : line.slice(at + 2).split('&&').map((mark) => ({ line: index + 1, holds: mark.trim() }));
+    return at < 0
+      ? []
+      : line
+          .slice(at + 2)
+          .split('&&')
+          .map((mark) => ({ line: index + 1, holds: mark.trim() }));
   });
 }
 

@@ -8,7 +8,21 @@ import { loadRunbook } from '../../../src/runbook/validate.ts';
 import { catalogue } from '../../../src/steps/catalogue.ts';
 import { fileOf, usEast } from './fixtures.ts';
 
-const WRONG: readonly JsonValue[] = [null, 5, true, 'x', [], {}, '${{ plan.gone }}', [{ a: [null] }], '${{', { __proto__: 1, constructor: 2 }, '', -1, '\u0000'];
+const WRONG: readonly JsonValue[] = [
+  null,
+  5,
+  true,
+  'x',
+  [],
+  {},
+  '${{ plan.gone }}',
+  [{ a: [null] }],
+  '${{',
+  { __proto__: 1, constructor: 2 },
+  '',
+  -1,
+  '\u0000',
+];
 
 interface Mutation {
   readonly name: string;
@@ -32,13 +46,16 @@ function mutationsOf(data: JsonValue): readonly Mutation[] {
 
 function pathsOf(value: JsonValue | undefined, path: DocPath): readonly DocPath[] {
   if (typeof value !== 'object' || value === null) return [];
-  const entries: readonly (readonly [string | number, JsonValue | undefined])[] = Array.isArray(value) ? value.map((item: JsonValue, index) => [index, item] as const) : Object.entries(value as JsonObject);
+  const entries: readonly (readonly [string | number, JsonValue | undefined])[] = Array.isArray(value)
+    ? value.map((item: JsonValue, index) => [index, item] as const)
+    : Object.entries(value as JsonObject);
   return entries.flatMap(([key, item]) => [[...path, key], ...pathsOf(item, [...path, key])]);
 }
 
 /** The document with one entry replaced by those that `change` gives for its value. */
 function edit(value: JsonValue, [key, ...rest]: DocPath, change: (value: JsonValue) => JsonObject): JsonValue {
-  const replace = (name: string | number, item: JsonValue): JsonObject => (name !== key ? { [String(name)]: item } : rest.length === 0 ? change(item) : { [String(name)]: edit(item, rest, change) });
+  const replace = (name: string | number, item: JsonValue): JsonObject =>
+    name !== key ? { [String(name)]: item } : rest.length === 0 ? change(item) : { [String(name)]: edit(item, rest, change) };
   if (Array.isArray(value)) return value.flatMap((item: JsonValue, index) => Object.values(replace(index, item)) as JsonValue[]);
   return Object.fromEntries(Object.entries(value as JsonObject).flatMap(([name, item]) => Object.entries(replace(name, item as JsonValue))));
 }
@@ -77,12 +94,18 @@ describe('a mutated file is valid or refused with positions', () => {
   it('the shipped runbook, outside of its steps', () => {
     const { steps, ...spec } = whole.spec;
     const head = mutationsOf({ ...whole, spec });
-    const { refused } = tally(head.map(({ name, data }) => ({ name, data: withSteps(data, steps) })), load);
+    const { refused } = tally(
+      head.map(({ name, data }) => ({ name, data: withSteps(data, steps) })),
+      load,
+    );
     expect(refused).toBeGreaterThan(10);
   });
 
   it.each(whole.spec.steps.map((step, index) => [String((step as JsonObject)['id']), index] as const))('the shipped runbook, step %s', (_, index) => {
-    const mutations = mutationsOf(whole.spec.steps[index] as JsonValue).map(({ name, data }) => ({ name, data: withSteps(whole, whole.spec.steps.with(index, data)) }));
+    const mutations = mutationsOf(whole.spec.steps[index] as JsonValue).map(({ name, data }) => ({
+      name,
+      data: withSteps(whole, whole.spec.steps.with(index, data)),
+    }));
     const { refused } = tally(mutations, load);
     expect(refused).toBeGreaterThan(3);
   });
@@ -90,6 +113,6 @@ describe('a mutated file is valid or refused with positions', () => {
   function withSteps(data: JsonValue, steps: readonly JsonValue[]): JsonValue {
     const { spec } = data as JsonObject;
     const isMap = typeof spec === 'object' && spec !== null && !Array.isArray(spec);
-    return isMap ? { ...(data as JsonObject), spec: { ...spec, steps } } : data;
+    return isMap ? { ...(data as JsonObject), spec: { ...(spec as JsonObject), steps } } : data;
   }
 });

@@ -45,6 +45,8 @@ const CASES: Readonly<Record<string, readonly (readonly [string, string])[]>> = 
     ['secrets', '[{ groups: [g], from: { age: f } }] #! spec.secrets[0].from.identity: required key is missing'],
     ['secrets', '[{ groups: [g], from: { age: f, comand: [x], identity: { env: K } } }] #! unknown key "comand"'],
     ['state', '{ s3: { bukcet: b } } #! unknown key "bukcet" (did you mean "bucket"?)'],
+    ['secrets', '[{ groups: [g], from: { sops: p, age: f } }] #! key "age" does not go together with the keys beside it'],
+    ['cluster', '{ name: c, parent: { kubeconfig: { env: K, contxt: x } } } #! unknown key "contxt" (did you mean "context"?)'],
     ['state', 'here #! must have exactly one of folder and s3'],
   ],
   'rules between fields': [

@@ -43,9 +43,17 @@ describe('a resolved runbook', () => {
   });
 
   it('takes from the step what it says', () => {
-    const steps = 'steps:\n- { id: b, uses: test/plain }\n- { id: w, uses: test/watch, guard: { protects: [a] } }\n- { id: a, uses: test/plain, needs: [b], timeout: 2m, retry: { attempts: 2, maxDelay: 1s }, phase: p, always: true, gate: { approve: 1, reason: r } }';
+    const steps =
+      'steps:\n- { id: b, uses: test/plain }\n- { id: w, uses: test/watch, guard: { protects: [a] } }\n- { id: a, uses: test/plain, needs: [b], timeout: 2m, retry: { attempts: 2, maxDelay: 1s }, phase: p, always: true, gate: { approve: 1, reason: r } }';
     const graph = graphOf(['keepGoing: true', steps]);
-    expect(nodeOf(graph, 'a')).toMatchObject({ needs: ['b'], timeoutMs: 120_000, retry: { attempts: 2, firstDelayMs: 1_000, maxDelayMs: 1_000 }, phase: 'p', always: true, gate: { approve: 1, reason: 'r' } });
+    expect(nodeOf(graph, 'a')).toMatchObject({
+      needs: ['b'],
+      timeoutMs: 120_000,
+      retry: { attempts: 2, firstDelayMs: 1_000, maxDelayMs: 1_000 },
+      phase: 'p',
+      always: true,
+      gate: { approve: 1, reason: 'r' },
+    });
     expect(nodeOf(graph, 'w')?.guard).toEqual({ protects: ['a'] });
     expect(graph.keepGoing).toBe(true);
   });
@@ -64,13 +72,16 @@ describe('a resolved runbook', () => {
 
   it('has a digest that any change of it changes', () => {
     const text = 'steps: [{ id: a, uses: test/make, with: { name: x } }]';
-    const digests = [graphOf(text), graphOf(text.replace('x', 'y')), graphOf(text, { plan: usEast() }), graphOf(`${text}\nkeepGoing: true`)].map((graph) => graph.digest);
+    const digests = [graphOf(text), graphOf(text.replace('x', 'y')), graphOf(text, { plan: usEast() }), graphOf(`${text}\nkeepGoing: true`)].map(
+      (graph) => graph.digest,
+    );
     expect(new Set(digests).size).toBe(4);
     expect(graphOf(text).digest).toBe(digests[0]);
   });
 
   it('has the values of inputs, given and by default', () => {
-    const inputs = 'inputs: { who: { type: string, description: w }, n: { type: number, description: n, default: 2 }, o: { type: list, description: o, optional: true } }';
+    const inputs =
+      'inputs: { who: { type: string, description: w }, n: { type: number, description: n, default: 2 }, o: { type: list, description: o, optional: true } }';
     const steps = 'steps: [{ id: a, uses: test/make, with: { name: "${{ inputs.who }}", size: "${{ inputs.n }}", tags: "${{ inputs.?o }}" } }]';
     expect(graphOf([inputs, steps], { inputs: { who: 'x' } }).inputs).toEqual({ who: 'x', n: 2 });
     expect(graphOf([inputs, steps], { inputs: { who: 'x', n: '7', o: '["t"]' } }).inputs).toEqual({ who: 'x', n: 7, o: ['t'] });
@@ -78,19 +89,24 @@ describe('a resolved runbook', () => {
 });
 
 describe('forEach', () => {
-  const fenceAll = 'steps:\n- { id: first, uses: test/plain }\n- { id: fence, uses: test/make, needs: [first], forEach: "${{ plan.controlPlane.nodes }}", maxParallel: 2, with: { name: "${{ item.address }}" } }\n- { id: last, uses: test/plain, needs: [fence] }';
+  const fenceAll =
+    'steps:\n- { id: first, uses: test/plain }\n- { id: fence, uses: test/make, needs: [first], forEach: "${{ plan.controlPlane.nodes }}", maxParallel: 2, with: { name: "${{ item.address }}" } }\n- { id: last, uses: test/plain, needs: [fence] }';
 
   it('makes one node for each item, which needs on it mean all', () => {
     const graph = graphOf(fenceAll);
     expect(graph.nodes.map((node) => node.id)).toEqual(['first', 'fence[cp-1]', 'fence[cp-2]', 'last']);
     expect(nodeOf(graph, 'last')?.needs).toEqual(['fence[cp-1]', 'fence[cp-2]']);
-    expect(nodeOf(graph, 'fence[cp-2]')).toMatchObject({ needs: ['first'], item: { name: 'cp-2', address: '10.0.0.12' }, group: { name: 'forEach fence', limit: 2 } });
+    expect(nodeOf(graph, 'fence[cp-2]')).toMatchObject({
+      needs: ['first'],
+      item: { name: 'cp-2', address: '10.0.0.12' },
+      group: { name: 'forEach fence', limit: 2 },
+    });
     expect(graph.nodes.every((node) => isStepId(node.id))).toBe(true);
   });
 
   it('over nothing leaves a skipped node that passes order on', () => {
     const graph = graphOf(fenceAll.replace('plan.controlPlane.nodes', "plan.controlPlane.nodes.filter(n, n.name == 'x')"));
-    expect(nodeOf(graph, 'fence')).toMatchObject({ needs: ['first'], skipped: 'forEach gives no items: plan.controlPlane.nodes.filter(n, n.name == \'x\')' });
+    expect(nodeOf(graph, 'fence')).toMatchObject({ needs: ['first'], skipped: "forEach gives no items: plan.controlPlane.nodes.filter(n, n.name == 'x')" });
     expect(nodeOf(graph, 'last')?.needs).toEqual(['fence']);
   });
 
@@ -121,7 +137,8 @@ describe('forEach', () => {
 
 describe('steps that are out before the run', () => {
   it('by mode and by condition stay, with the reason, and pass order on', () => {
-    const steps = 'steps:\n- { id: a, uses: test/plain, runIn: [recovery] }\n- { id: b, uses: test/plain, needs: [a], if: has(plan.dns) }\n- { id: c, uses: test/plain, needs: [b], if: "!has(plan.dns)" }\n- { id: d, uses: test/plain, needs: [c] }';
+    const steps =
+      'steps:\n- { id: a, uses: test/plain, runIn: [recovery] }\n- { id: b, uses: test/plain, needs: [a], if: has(plan.dns) }\n- { id: c, uses: test/plain, needs: [b], if: "!has(plan.dns)" }\n- { id: d, uses: test/plain, needs: [c] }';
     const graph = graphOf(steps, { mode: 'drill' });
     expect(graph.nodes.map((node) => [node.id, node.needs, node.skipped])).toEqual([
       ['a', [], 'runs only in recovery, and this is a drill'],
@@ -140,7 +157,9 @@ describe('steps that are out before the run', () => {
   });
 
   it('are not decided when the run decides', () => {
-    const graph = graphOf('steps:\n- { id: a, uses: test/make, with: { name: x } }\n- { id: b, uses: test/plain, needs: [a], if: "${{ steps.a.outputs.count > 1 }}" }');
+    const graph = graphOf(
+      'steps:\n- { id: a, uses: test/make, with: { name: x } }\n- { id: b, uses: test/plain, needs: [a], if: "${{ steps.a.outputs.count > 1 }}" }',
+    );
     expect(nodeOf(graph, 'b')).toMatchObject({ if: 'steps.a.outputs.count > 1' });
   });
 });
@@ -176,7 +195,10 @@ describe('the shipped runbook', () => {
 
 describe('resolving', () => {
   it('lists every fault that plan and inputs bring, in one INPUT_INVALID', () => {
-    const text = bookText('inputs: { who: { type: string, description: w } }', 'steps:\n- { id: a, uses: test/make, with: { name: "${{ plan.state }}" } }\n- { id: b, uses: test/make, with: { name: x, size: "${{ size(plan.health) - 2 }}" } }');
+    const text = bookText(
+      'inputs: { who: { type: string, description: w } }',
+      'steps:\n- { id: a, uses: test/make, with: { name: "${{ plan.state }}" } }\n- { id: b, uses: test/make, with: { name: x, size: "${{ size(plan.health) - 2 }}" } }',
+    );
     const runbook = loadRunbook({ file: 't.yaml', text }, SMALL);
     try {
       resolveRunbook({ runbook, plan: fullPlan(), inputs: { whom: 'x' }, mode: 'recovery', catalogue: SMALL });

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { isDrError } from '../../../src/errors/dr-error.ts';
+import { renderFault } from '../../../src/runbook/faults.ts';
 import { loadRecoveryPlan } from '../../../src/runbook/load-plan.ts';
 import { loadRunbook, type RunbookContext, validateRunbook } from '../../../src/runbook/validate.ts';
 import { SMALL } from './catalogue.ts';
@@ -60,6 +61,7 @@ const CASES: Readonly<Record<string, readonly string[]>> = {
     '- { id: A_b, uses: test/plain } #! must be 1 to 63 lower-case letters',
     '- { id: a, uses: test/make, with: { name: "${{ size(plan.specs.git.ref) }}" } } #! gives number, and test/make takes string here',
     '- { id: a, uses: test/make, with: { name: x } }\n    - { id: b, uses: test/make, needs: [a], with: { name: "${{ steps.a.outputs.nested.deep }}" } } #! gives boolean, and test/make takes string here',
+    '- { id: a, uses: test/same, with: { one: x, other: y } } #! must be the same',
     '- { id: a, uses: test/crossed, with: { low: 2, high: 1 } } #! low must not be above high',
     '- { id: a, uses: test/crossed, with: { low: 2, high: "${{ steps.a.outputs.x }}", limit: 9 } } #! reads the outputs of its own step && must be text, is 9',
   ],
@@ -158,6 +160,23 @@ const PLAN_CASES: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
+/** What looks like a fault and is none. */
+const VALID: readonly string[] = [
+  '- { id: a, uses: test/make, with: { name: x }, if: has(plan.dns) }\n    - { id: b, uses: test/make, needs: [a], if: has(plan.dns), with: { name: "${{ steps.a.outputs.address }}" } }',
+  '- { id: a-b, uses: test/make, with: { name: x }, if: has(plan.dns) }\n    - { id: b, uses: test/make, needs: [a-b], if: has(steps.a-b.outputs.address), with: { name: "${{ steps.a-b.outputs.address }}" } }',
+  '- { id: a, uses: test/make, with: { name: x }, runIn: [drill] }\n    - { id: b, uses: test/make, needs: [a], with: { name: "${{ has(steps.a.outputs) ? steps.a.outputs.address : plan.cluster.name }}" } }',
+  '- { id: a, uses: test/make, with: { name: x }, runIn: [drill] }\n    - { id: b, uses: test/make, needs: [a], runIn: [drill], with: { name: "${{ steps.a.outputs.address }}" } }',
+  '- { id: a, uses: test/make, with: { name: x }, runIn: [drill] }\n    - { id: b, uses: test/make, needs: [a], with: { name: "${{ steps.?a.?outputs.?address.orValue(\'x\') }}" } }',
+  '- { id: a, uses: test/make, with: { name: x } }\n    - { id: b, uses: test/plain, needs: [a] }\n    - { id: c, uses: test/make, needs: [b], with: { name: "${{ steps.a.outputs.address }}", size: "${{ steps.a.outputs.count }}" } }',
+  '- { id: a, uses: test/make, with: { name: x } }\n    - { id: b, uses: test/crossed, needs: [a], with: { low: 2, high: "${{ steps.a.outputs.count }}" } }',
+  '- { id: a, uses: test/make, with: { name: x } }\n    - { id: b, uses: test/same, needs: [a], with: { one: x, other: "${{ steps.a.outputs.address }}" } }',
+  '- { id: a, uses: test/crossed, with: { low: "${{ size(plan.specs.git.paths) }}", high: 2 } }',
+  '- { id: a, uses: test/plain, if: size(plan.cluster) > 1 && "name" in plan.cluster }',
+  '- { id: a, uses: test/make, with: { name: "at ${{ plan.specs.git.ref }} of ${{ plan.cluster.name }}", limit: 90s, tags: "${{ plan.health.map(h, h.name) }}" } }',
+  '- { id: a, uses: test/plain }\n    - { id: b, uses: test/watch, guard: { protects: [c] }, needs: [a] }\n    - { id: c, uses: test/destroy, needs: [a] }',
+  '- { id: b, uses: test/plain, needs: [a], always: true }\n    - { id: a, uses: test/plain, gate: { attest: it is off, reason: r } }',
+];
+
 function check(steps: string, context: RunbookContext = {}): void {
   const source = { file: 't.yaml', text: `${HEAD}  steps:\n    ${steps}\n` };
   expectMarked(source, validateRunbook(source, SMALL, context).faults);
@@ -166,6 +185,12 @@ function check(steps: string, context: RunbookContext = {}): void {
 describe('faults of a runbook', () => {
   for (const [name, cases] of Object.entries(CASES)) it.each(cases)(`${name}: %s`, (steps) => check(steps));
   for (const [name, cases] of Object.entries(PLAN_CASES)) it.each(cases)(`${name}: %s`, (steps) => check(steps, { plan: PLAN, inputs: {} }));
+
+  it.each(VALID)('are not: %s', (steps) => {
+    const source = { file: 't.yaml', text: `${HEAD}  steps:\n    ${steps}\n` };
+    expect(validateRunbook(source, SMALL).faults.map(renderFault)).toEqual([]);
+    expect(validateRunbook(source, SMALL, { plan: PLAN, inputs: {} }).faults.map(renderFault)).toEqual([]);
+  });
 
   it('are at least four for each class', () => {
     for (const [name, cases] of Object.entries(CASES)) expect(cases.length, name).toBeGreaterThanOrEqual(4);
@@ -187,7 +212,10 @@ describe('faults of a runbook', () => {
 
 describe('inputs given for a run', () => {
   const text = `${HEAD}  inputs:\n    who: { type: string, description: w }\n    many: { type: number, description: m, default: 1 }\n    maybe: { type: list, description: l, optional: true }\n  steps: [{ id: a, uses: test/make, with: { name: "\${{ inputs.who }}", size: "\${{ inputs.many }}" } }]\n`;
-  const faultsOf = (inputs: RunbookContext['inputs']) => validateRunbook({ file: 't.yaml', text }, SMALL, { plan: PLAN, ...(inputs === undefined ? {} : { inputs }) }).faults.map((fault) => `${fault.line} ${fault.message}`);
+  const faultsOf = (inputs: RunbookContext['inputs']) =>
+    validateRunbook({ file: 't.yaml', text }, SMALL, { plan: PLAN, ...(inputs === undefined ? {} : { inputs }) }).faults.map(
+      (fault) => `${fault.line} ${fault.message}`,
+    );
 
   it.each([
     ['none is missed before a run', undefined, []],

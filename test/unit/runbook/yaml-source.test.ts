@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { renderFault } from '../../../src/runbook/faults.ts';
 import { parseYamlSource } from '../../../src/runbook/yaml-source.ts';
@@ -19,7 +19,14 @@ describe('YAML faults', () => {
     ['an unclosed quote', 'a: "x\n', ['f:2:1 missing closing "quote']],
     ['a colon in a value', 'a: b: c\n', ['f:1:4 nested mappings are not allowed in compact mappings (put a value that holds ": " into quotes)']],
     ['keys that are not text', '1: x\nnull: y\n', ['f:1:1 a key is not text; put it into quotes', 'f:2:1 a key is not text; put it into quotes']],
-    ['numbers that JSON changes', 'a: .nan\nb: 12345678901234567890\n', ['f:1:4 a: number .nan cannot be kept exactly; put it into quotes if it is text', 'f:2:4 b: number 12345678901234567890 cannot be kept exactly; put it into quotes if it is text']],
+    [
+      'numbers that JSON changes',
+      'a: .nan\nb: 12345678901234567890\n',
+      [
+        'f:1:4 a: number .nan cannot be kept exactly; put it into quotes if it is text',
+        'f:2:4 b: number 12345678901234567890 cannot be kept exactly; put it into quotes if it is text',
+      ],
+    ],
     ['YAML 1.1', '%YAML 1.1\n---\na: yes\n', ['f:1:1 asks for YAML 1.1, where yes and no are booleans; write YAML 1.2']],
   ])('%s', (_, text, expected) => {
     expect(faultsOf(text)).toEqual(expected);
@@ -30,8 +37,10 @@ describe('YAML faults', () => {
   });
 
   it('stop aliases that would fill the memory', () => {
-    const levels = [...'bcdefghij'].map((name, index) => `${name}: &${name} [${Array(10).fill(`*${'abcdefghij'[index]}`).join(', ')}]`);
-    expect(faultsOf(`a: &a [${Array(10).fill('x').join(', ')}]\n${levels.join('\n')}`)[0]).toContain('has more than 100000 values once its aliases are followed');
+    const levels = 'bcdefghij'.split('').map((name, index) => `${name}: &${name} [${Array(10).fill(`*${'abcdefghij'[index]}`).join(', ')}]`);
+    expect(faultsOf(`a: &a [${Array(10).fill('x').join(', ')}]\n${levels.join('\n')}`)[0]).toContain(
+      'has more than 100000 values once its aliases are followed',
+    );
   });
 });
 
@@ -39,7 +48,12 @@ describe('YAML data', () => {
   it('follows aliases, keeps the types of YAML 1.2 and every key', () => {
     const { data, faults } = parseYamlSource({ file: 'f', text: 'a: &x [1, yes, ~]\nb: *x\n__proto__: 1\nd: 2026-01-02\n' });
     expect(faults).toEqual([]);
-    expect(Object.entries(data as object)).toEqual([['a', [1, 'yes', null]], ['b', [1, 'yes', null]], ['__proto__', 1], ['d', '2026-01-02']]);
+    expect(Object.entries(data as object)).toEqual([
+      ['a', [1, 'yes', null]],
+      ['b', [1, 'yes', null]],
+      ['__proto__', 1],
+      ['d', '2026-01-02'],
+    ]);
   });
 
   it.each([
@@ -61,7 +75,35 @@ describe('YAML data', () => {
   });
 
   it('is read, or faults are given, for any text', () => {
-    const piece = fc.constantFrom('a', 'b:', ': ', '- ', '\n', '\n  ', '[', ']', '{', '}', '"', "'", '&x ', '*x', '!t ', '|', '>', '#', '?', '\t', '%', '---', '...', '${{', '}}', '\u0000', '1e999');
+    const piece = fc.constantFrom(
+      'a',
+      'b:',
+      ': ',
+      '- ',
+      '\n',
+      '\n  ',
+      '[',
+      ']',
+      '{',
+      '}',
+      '"',
+      "'",
+      '&x ',
+      '*x',
+      '!t ',
+      '|',
+      '>',
+      '#',
+      '?',
+      '\t',
+      '%',
+      '---',
+      '...',
+      '${{',
+      '}}',
+      '\u0000',
+      '1e999',
+    );
     const text = fc.array(piece, { maxLength: 25 }).map((pieces) => pieces.join(''));
     fc.assert(
       fc.property(fc.oneof(text, fc.string()), (input) => {

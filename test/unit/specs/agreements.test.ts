@@ -41,7 +41,7 @@ describe('agreements', () => {
   });
 
   it('include mesh members', () => {
-    const legacy = lattice('LatticeMeshMember', 'legacy', { allowedCallers: [{ name: 'web' }], dependencies: [{ name: 'db', namespace: 'data' }] }, 'shop');
+    const legacy = lattice('LatticeMeshMember', 'shop/legacy', { allowedCallers: [{ name: 'web' }], dependencies: [{ name: 'db', namespace: 'data' }] });
     expect(statuses(service('shop/web', calls('legacy')), legacy, service('data/db', { l: { type: 'service', id: 'legacy', namespace: 'shop', direction: 'inbound' } }))).toEqual([
       'shop/legacy -> data/db: bilateral',
       'shop/web -> shop/legacy: bilateral',

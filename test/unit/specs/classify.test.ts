@@ -21,37 +21,37 @@ const OWNER = { apiVersion: 'lattice.dev/v1alpha1', kind: 'LatticeService', name
 describe('what becomes of each kind on a Lattice cluster', () => {
   it.each([
     ['a service', service('shop/cart'), 'apply'],
-    ['a cron job', lattice('LatticeJob', 'nightly', { schedule: '0 2 * * *' }, 'shop'), 'apply'],
-    ['a job that runs once', lattice('LatticeJob', 'migrate', {}, 'shop'), 'skip'],
+    ['a cron job', lattice('LatticeJob', 'shop/nightly', { schedule: '0 2 * * *' }), 'apply'],
+    ['a job that runs once', lattice('LatticeJob', 'shop/migrate', {}), 'skip'],
     ['a DNSProvider', lattice('DNSProvider', 'main'), 'hold dns-provider'],
-    ['its own LatticeCluster', lattice('LatticeCluster', 'workload', {}, ''), 'own-cluster'],
-    ['a child LatticeCluster', lattice('LatticeCluster', 'child', {}, ''), 'hold child-cluster'],
+    ['its own LatticeCluster', lattice('LatticeCluster', '/workload', {}), 'own-cluster'],
+    ['a child LatticeCluster', lattice('LatticeCluster', '/child', {}), 'hold child-cluster'],
     ['a cluster backup', lattice('LatticeClusterBackup', 'daily'), 'apply-held backup-schedule'],
     ['a paused cluster backup', lattice('LatticeClusterBackup', 'daily', { paused: true }), 'apply'],
     ['a restore', lattice('LatticeRestore', 'old'), 'skip'],
-    ['cluster routes', lattice('LatticeClusterRoutes', 'child', {}, ''), 'skip'],
-    ['an Install', lattice('VeleroInstall', 'default', {}, ''), 'skip'],
+    ['cluster routes', lattice('LatticeClusterRoutes', '/child', {}), 'skip'],
+    ['an Install', lattice('VeleroInstall', '/default', {}), 'skip'],
     ['an inherited policy', withMetadata(lattice('CedarPolicy', 'base'), { labels: { 'lattice.dev/inherited': 'true' } }), 'skip'],
     ['a policy named as an inherited one', lattice('CedarPolicy', 'mgmt--base'), 'skip'],
     ['a service with two dashes in its name', service('shop/a--b'), 'apply'],
-    ['a generated mesh member', withMetadata(lattice('LatticeMeshMember', 'cart', {}, 'shop'), { ownerReferences: [OWNER] }), 'skip'],
-    ['a mesh member somebody wrote', lattice('LatticeMeshMember', 'legacy', {}, 'shop'), 'apply'],
+    ['a generated mesh member', withMetadata(lattice('LatticeMeshMember', 'shop/cart', {}), { ownerReferences: [OWNER] }), 'skip'],
+    ['a mesh member somebody wrote', lattice('LatticeMeshMember', 'shop/legacy', {}), 'apply'],
     ['a Deployment with a controller', withMetadata(apps('Deployment', 'cart', {}), { ownerReferences: [OWNER] }), 'skip'],
     ['a Cluster API object', { apiVersion: 'infrastructure.cluster.x-k8s.io/v1beta2', kind: 'AWSMachine', metadata: { name: 'm', namespace: 'capi-workload' } }, 'skip'],
     ['an external-dns of its own', apps('Deployment', 'external-dns', {}), 'hold dns-provider'],
     ['a Flux Kustomization', { apiVersion: 'kustomize.toolkit.fluxcd.io/v1', kind: 'Kustomization', metadata: { name: 'a', namespace: 'flux-system' } }, 'hold gitops'],
     ['a Velero schedule', { apiVersion: 'velero.io/v1', kind: 'Schedule', metadata: { name: 's', namespace: 'velero' }, spec: {} }, 'apply-held backup-schedule'],
     ['a Velero restore', { apiVersion: 'velero.io/v1', kind: 'Restore', metadata: { name: 'r', namespace: 'velero' } }, 'skip'],
-    ['an original secret', core('Secret', 'db', 'lattice-secrets'), 'apply'],
-    ['the CA of a child', core('Secret', 'lattice-ca', 'lattice-system'), 'skip'],
-    ['an encrypted secret', core('Secret', 'db', 'shop', { sops: { mac: 'x' } }), 'skip'],
+    ['an original secret', core('Secret', 'lattice-secrets/db'), 'apply'],
+    ['the CA of a child', core('Secret', 'lattice-system/lattice-ca'), 'skip'],
+    ['an encrypted secret', core('Secret', 'shop/db', { sops: { mac: 'x' } }), 'skip'],
     ['a kind nobody knows', { apiVersion: 'example.com/v1', kind: 'Thing', metadata: { name: 'x', namespace: 'shop' } }, 'apply'],
   ] as readonly (readonly [string, KubeObject, string])[])('%s', (_, object, action) => {
     expect(actionOf(object)).toBe(action);
   });
 
   it('restores the CA of a cluster without a parent', () => {
-    expect(dispositionOf(core('Secret', 'lattice-ca', 'lattice-system'), { ...OPTIONS, hasParent: false }).action).toBe('apply');
+    expect(dispositionOf(core('Secret', 'lattice-system/lattice-ca'), { ...OPTIONS, hasParent: false }).action).toBe('apply');
   });
 });
 
@@ -66,7 +66,7 @@ describe('what becomes of a plain Kubernetes cluster', () => {
 
 describe('classification', () => {
   it('puts every object into exactly one list', () => {
-    const objects = [service('shop/cart'), lattice('DNSProvider', 'main'), lattice('LatticeRestore', 'old'), lattice('LatticeCluster', 'workload', {}, '')];
+    const objects = [service('shop/cart'), lattice('DNSProvider', 'main'), lattice('LatticeRestore', 'old'), lattice('LatticeCluster', '/workload', {})];
     const { apply, held, skipped, ownCluster } = classified(objects);
     expect(apply.length + held.length + skipped.length + (ownCluster === undefined ? 0 : 1)).toBe(objects.length);
   });

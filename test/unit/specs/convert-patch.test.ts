@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseManifestFile } from '../../../src/adapters/yaml/parse-manifest-file.ts';
 import { conversionPatch, type ConversionPatch } from '../../../src/specs/convert/convert-patch.ts';

@@ -81,10 +81,10 @@ describe('the documented examples', () => {
 });
 
 describe('what has no counterpart is a fault', () => {
-  const cluster = (spec: JsonObject) => lattice('LatticeCluster', 'prod', { latticeImage: 'x', ...spec }, '');
+  const cluster = (spec: JsonObject) => lattice('LatticeCluster', '/prod', { latticeImage: 'x', ...spec });
 
   it.each([
-    ['no image anywhere', lattice('LatticeCluster', 'prod', {}, ''), 'spec.latticeImage'],
+    ['no image anywhere', lattice('LatticeCluster', '/prod', {}), 'spec.latticeImage'],
     ['a removed provider', cluster({ provider: { config: { openstack: {} } } }), 'spec.provider.config.openstack'],
     ['a removed provider type', lattice('InfraProvider', 'p', { type: 'OpenStack' }), 'spec.type'],
     ['no key for AWS', cluster({ provider: { config: { aws: { region: 'x' } } } }), 'spec.provider.config.aws.sshKeyName'],

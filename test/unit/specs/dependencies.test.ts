@@ -24,14 +24,14 @@ describe('blocking edges', () => {
   });
 
   it('a secret and its provider before the service', () => {
-    const graph = graphOf([SHOP, VAULT, core('Secret', 'db', 'lattice-secrets'), service('shop/a', { db: SECRET }), service('shop/b', { k: { type: 'secret', params: { provider: 'vault' } } })]);
+    const graph = graphOf([SHOP, VAULT, core('Secret', 'lattice-secrets/db'), service('shop/a', { db: SECRET }), service('shop/b', { k: { type: 'secret', params: { provider: 'vault' } } })]);
     expect(needsOf(graph, 'lattice.dev/LatticeService shop/a')).toEqual(['apply Namespace shop', 'apply Secret lattice-secrets/db']);
     expect(needsOf(graph, 'lattice.dev/LatticeService shop/b')).toEqual(['apply Namespace shop', 'ready lattice.dev/SecretProvider lattice-system/vault']);
   });
 
   it('Cedar policies before what they permit', () => {
     const policies = [lattice('CedarPolicy', 'one'), lattice('CedarPolicy', 'two')];
-    const graph = graphOf([SHOP, ...policies, core('Secret', 'db', 'lattice-secrets'), service('shop/asks', { db: SECRET }), service('shop/plain')]);
+    const graph = graphOf([SHOP, ...policies, core('Secret', 'lattice-secrets/db'), service('shop/asks', { db: SECRET }), service('shop/plain')]);
     expect(needsOf(graph, 'lattice.dev/LatticeService shop/asks')).toContain('gather lattice.dev/CedarPolicy lattice-system/* ready');
     expect(needsOf(graph, 'lattice.dev/LatticeService shop/plain')).toEqual(['apply Namespace shop']);
     const gathering = graph.nodes.find(({ kind }) => kind === 'gather');
@@ -43,10 +43,10 @@ describe('blocking edges', () => {
     ['a wildcard', service('shop/a', { all: { type: 'service', id: '*', direction: 'inbound' } })],
     ['an advertisement', service('shop/a', {}, { advertise: { allowedServices: ['*'] } })],
     ['the host network', service('shop/a', {}, { hostNetwork: true })],
-    ['a capability', lattice('LatticeService', 'a', { workload: { containers: { main: { command: ['/a'], security: { capabilities: ['NET_ADMIN'] } } } } }, 'shop')],
-    ['a binary nobody names', lattice('LatticeService', 'a', { workload: { containers: { main: { image: 'x' } } } }, 'shop')],
-    ['a job task that asks', lattice('LatticeJob', 'a', { schedule: '* * * * *', tasks: { t: { hostNetwork: true } } }, 'shop')],
-    ['a model role that asks', lattice('LatticeModel', 'a', { roles: { r: { entryWorkload: { containers: { m: {} } } } } }, 'shop')],
+    ['a capability', lattice('LatticeService', 'shop/a', { workload: { containers: { main: { command: ['/a'], security: { capabilities: ['NET_ADMIN'] } } } } })],
+    ['a binary nobody names', lattice('LatticeService', 'shop/a', { workload: { containers: { main: { image: 'x' } } } })],
+    ['a job task that asks', lattice('LatticeJob', 'shop/a', { schedule: '* * * * *', tasks: { t: { hostNetwork: true } } })],
+    ['a model role that asks', lattice('LatticeModel', 'shop/a', { roles: { r: { entryWorkload: { containers: { m: {} } } } } })],
   ])('a Cedar policy before %s', (_, object) => {
     const graph = graphOf([SHOP, lattice('CedarPolicy', 'one'), object]);
     expect(needsOf(graph, `lattice.dev/${object.kind} shop/a`)).toContain('ready lattice.dev/CedarPolicy lattice-system/one');
@@ -54,9 +54,9 @@ describe('blocking edges', () => {
 
   it('an image provider before what pulls with it, for jobs and models too', () => {
     const provider = lattice('ImageProvider', 'ghcr', { credentials: { id: 'pull', provider: 'lattice-local' } });
-    const job = lattice('LatticeJob', 'j', { schedule: '* * * * *', tasks: { t: { imagePullSecrets: ['ghcr'], workload: { containers: { m: { command: ['x'] } } } } } }, 'shop');
-    const model = lattice('LatticeModel', 'm', { defaults: { entryRuntime: { imagePullSecrets: ['ghcr'] } } }, 'shop');
-    const graph = graphOf([SHOP, provider, core('Secret', 'pull', 'lattice-secrets'), service('shop/s', {}, { imagePullSecrets: ['ghcr'] }), job, model]);
+    const job = lattice('LatticeJob', 'shop/j', { schedule: '* * * * *', tasks: { t: { imagePullSecrets: ['ghcr'], workload: { containers: { m: { command: ['x'] } } } } } });
+    const model = lattice('LatticeModel', 'shop/m', { defaults: { entryRuntime: { imagePullSecrets: ['ghcr'] } } });
+    const graph = graphOf([SHOP, provider, core('Secret', 'lattice-secrets/pull'), service('shop/s', {}, { imagePullSecrets: ['ghcr'] }), job, model]);
     for (const key of ['LatticeService shop/s', 'LatticeJob shop/j', 'LatticeModel shop/m']) {
       expect(needsOf(graph, `lattice.dev/${key}`)).toContain('ready lattice.dev/ImageProvider lattice-system/ghcr');
     }
@@ -73,13 +73,13 @@ describe('blocking edges', () => {
 
   it('a service whose port is filled in must exist, and need not be ready', () => {
     const text = { workload: { containers: { main: { command: ['/a'], variables: { P: '${resources.my-db.port}', H: '${resources.other.host}' } } }, resources: { 'my-db': { type: 'service' }, other: { type: 'service' } } } };
-    const graph = graphOf([SHOP, lattice('LatticeService', 'api', text, 'shop'), service('shop/my-db'), service('shop/other')]);
+    const graph = graphOf([SHOP, lattice('LatticeService', 'shop/api', text), service('shop/my-db'), service('shop/other')]);
     expect(needsOf(graph, 'lattice.dev/LatticeService shop/api')).toEqual(['apply Namespace shop', 'apply lattice.dev/LatticeService shop/my-db']);
   });
 
   it('a mesh member can be the service whose url is filled in', () => {
     const text = { workload: { containers: { main: { command: ['/a'], args: ['${resources.legacy.url}'] } }, resources: { legacy: { type: 'service' } } } };
-    const graph = graphOf([SHOP, lattice('LatticeService', 'api', text, 'shop'), lattice('LatticeMeshMember', 'legacy', { target: { selector: {} }, ports: [] }, 'shop')]);
+    const graph = graphOf([SHOP, lattice('LatticeService', 'shop/api', text), lattice('LatticeMeshMember', 'shop/legacy', { target: { selector: {} }, ports: [] })]);
     expect(needsOf(graph, 'lattice.dev/LatticeService shop/api')).toContain('apply lattice.dev/LatticeMeshMember shop/legacy');
   });
 
@@ -102,7 +102,7 @@ describe('blocking edges', () => {
 
   it('packages before objects of types nobody serves yet', () => {
     const thing: KubeObject = { apiVersion: 'example.com/v1', kind: 'Thing', metadata: { name: 'x' } };
-    const chart = lattice('LatticePackage', 'operator', { chart: {} }, 'shop');
+    const chart = lattice('LatticePackage', 'shop/operator', { chart: {} });
     const served = new Set(['lattice.dev/LatticePackage', 'Namespace']);
     expect(needsOf(graphOf([SHOP, chart, thing], { served }), 'example.com/Thing x')).toEqual(['ready lattice.dev/LatticePackage shop/operator']);
     expect(graphOf([thing], { served }).unresolved.map(({ field }) => field)).toEqual(['apiVersion']);
@@ -117,7 +117,7 @@ describe('blocking edges', () => {
         volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'data' } }],
       },
     };
-    const objects = [SHOP, core('ConfigMap', 'env', 'shop'), core('PersistentVolumeClaim', 'data', 'shop'), core('ServiceAccount', 'web', 'shop'), apps('Deployment', 'web', { template })];
+    const objects = [SHOP, core('ConfigMap', 'shop/env'), core('PersistentVolumeClaim', 'shop/data'), core('ServiceAccount', 'shop/web'), apps('Deployment', 'web', { template })];
     expect(needsOf(graphOf(objects), 'apps/Deployment shop/web')).toEqual(['apply ConfigMap shop/env', 'apply Namespace shop', 'apply PersistentVolumeClaim shop/data', 'apply ServiceAccount shop/web']);
     expect(unresolvedOf(objects)).toEqual(['apps/Deployment shop/web optional Secret shop/key']);
   });
@@ -145,9 +145,9 @@ describe('cycles of blocking edges', () => {
     const graph = graphOf([SHOP, service('shop/a', own('va', 'vb')), service('shop/b', own('vb', 'va')), service('shop/c', { theirs: { type: 'volume', id: 'va' } })]);
     const batch = graph.nodes.find(({ objects }) => objects.length === 2);
     expect(batch?.needs).toEqual(['apply Namespace shop']);
-    expect(graph.relaxed.map(({ from, to, because }) => [from, to, because]).toSorted()).toEqual([
-      ['lattice.dev/LatticeService shop/a', 'lattice.dev/LatticeService shop/b', 'cycle'],
-      ['lattice.dev/LatticeService shop/b', 'lattice.dev/LatticeService shop/a', 'cycle'],
+    expect(graph.relaxed.map(({ from, to, because }) => `${because}: ${from} -> ${to}`).toSorted()).toEqual([
+      'cycle: lattice.dev/LatticeService shop/a -> lattice.dev/LatticeService shop/b',
+      'cycle: lattice.dev/LatticeService shop/b -> lattice.dev/LatticeService shop/a',
     ]);
     expect(needsOf(graph, 'lattice.dev/LatticeService shop/c')).toEqual(['apply Namespace shop', 'ready lattice.dev/LatticeService shop/a']);
     expect(graph.nodes.find(({ id }) => id === 'ready lattice.dev/LatticeService shop/a')?.needs).toEqual([batch?.id]);
@@ -168,7 +168,7 @@ describe('holds', () => {
   });
 
   it('what requires a held object is held with it, and so is what requires that', () => {
-    const dns = apps('Deployment', 'external-dns', {}, 'edge');
+    const dns = apps('Deployment', 'edge/external-dns', {});
     const account = { apiVersion: 'autoscaling/v2', kind: 'HorizontalPodAutoscaler', metadata: { name: 'h', namespace: 'edge' }, spec: { scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'external-dns' } } };
     const graph = graphOf([core('Namespace', 'edge'), dns, account]);
     expect(graph.heldBack).toEqual([]);
@@ -176,7 +176,7 @@ describe('holds', () => {
   });
 
   it('holds back a chain that cannot work before the release', () => {
-    const child = lattice('LatticeCluster', 'child', {}, '');
+    const child = lattice('LatticeCluster', '/child', {});
     const rule = { group: 'lattice.dev', kind: 'InfraProvider', scope: 'Namespaced', tier: 1, ready: { rule: 'exists' } } as const;
     const needsChild = [{ field: 'spec.x', target: { group: 'lattice.dev', kind: 'LatticeCluster', name: 'child' }, wait: 'applied', reason: 'test', need: 'required' }] as const;
     const needsFirst = [{ ...needsChild[0], target: { group: 'lattice.dev', kind: 'InfraProvider', namespace: 'lattice-system', name: 'first' } }] as const;

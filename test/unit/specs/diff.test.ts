@@ -50,7 +50,7 @@ describe('differences', () => {
   });
 
   it('never show what is in a Secret', () => {
-    const secret = (rest: JsonObject) => core('Secret', 's', 'shop', rest);
+    const secret = (rest: JsonObject) => core('Secret', 'shop/s', rest);
     expect(diffObjects(secret({ data: { a: 'b2xk', same: 'eA==' } }), secret({ data: { a: 'bmV3', same: 'eA==' }, stringData: { b: 'plain' } }))).toEqual([
       { path: 'data.a', from: '[redacted]', to: '[redacted]' },
       { path: 'data.b', to: '[redacted]' },

@@ -21,7 +21,7 @@ function brief(findings: readonly Finding[]): readonly string[] {
 
 describe('objects of files', () => {
   it('keep their order and know where they are written', () => {
-    const { objects, faults, notes } = read(file('a.yaml', core('Namespace', 'shop'), lattice('LatticeService', 'cart', {}, 'shop')));
+    const { objects, faults, notes } = read(file('a.yaml', core('Namespace', 'shop'), lattice('LatticeService', 'shop/cart', {})));
     expect(objects.map(({ key, source }) => [key, source.file, source.index, source.line])).toEqual([
       ['Namespace shop', 'a.yaml', 0, 1],
       ['lattice.dev/LatticeService shop/cart', 'a.yaml', 1, 11],
@@ -31,7 +31,7 @@ describe('objects of files', () => {
 
   it('come out of Lists of every kind', () => {
     const list = { apiVersion: 'v1', kind: 'List', items: [core('Namespace', 'a'), core('Namespace', 'b')] };
-    const typed = { apiVersion: 'v1', kind: 'ConfigMapList', items: [core('ConfigMap', 'c', 'a')] };
+    const typed = { apiVersion: 'v1', kind: 'ConfigMapList', items: [core('ConfigMap', 'a/c')] };
     expect(read(file('a.yaml', list, typed)).objects.map(({ key, source }) => [key, source.item])).toEqual([
       ['Namespace a', 0],
       ['Namespace b', 1],
@@ -70,21 +70,21 @@ describe('faults are listed all at once', () => {
   });
 
   it('refuses two files that say different things about one object', () => {
-    const { faults, objects } = read(file('a.yaml', core('ConfigMap', 'c', 'shop', { data: { a: '1' } })), file('b.yaml', core('ConfigMap', 'c', 'shop', { data: { a: '2' } })));
+    const { faults, objects } = read(file('a.yaml', core('ConfigMap', 'shop/c', { data: { a: '1' } })), file('b.yaml', core('ConfigMap', 'shop/c', { data: { a: '2' } })));
     expect(faults.map(({ file: name, code, message }) => [name, code, message])).toEqual([['b.yaml', 'duplicate-object', 'written before with other content at a.yaml:1']]);
     expect(objects).toHaveLength(1);
   });
 
   it('only notes two files that say the same', () => {
-    const { faults, notes, objects } = read(file('a.yaml', core('ConfigMap', 'c', 'shop')), file('b.yaml', core('ConfigMap', 'c', 'shop')));
+    const { faults, notes, objects } = read(file('a.yaml', core('ConfigMap', 'shop/c')), file('b.yaml', core('ConfigMap', 'shop/c')));
     expect(faults).toEqual([]);
     expect(brief(notes)).toEqual(['b.yaml:1 duplicate-document']);
     expect(objects).toHaveLength(1);
   });
 
   it('takes two versions of one object for the same object', () => {
-    const v2 = { ...lattice('LatticeService', 'cart', {}, 'shop'), apiVersion: 'lattice.dev/v1beta1' };
-    expect(brief(read(file('a.yaml', lattice('LatticeService', 'cart', {}, 'shop'), v2)).faults)).toEqual(['a.yaml:11 duplicate-object']);
+    const v2 = { ...lattice('LatticeService', 'shop/cart', {}), apiVersion: 'lattice.dev/v1beta1' };
+    expect(brief(read(file('a.yaml', lattice('LatticeService', 'shop/cart', {}), v2)).faults)).toEqual(['a.yaml:11 duplicate-object']);
   });
 
   it('keeps what the parser found', () => {
@@ -100,7 +100,7 @@ describe('faults are listed all at once', () => {
 
 describe('namespaces', () => {
   it('are required for namespaced kinds and left out for cluster-scoped ones', () => {
-    const { faults, notes, objects } = read(file('a.yaml', lattice('LatticeService', 'cart', {}, ''), lattice('LatticeCluster', 'prod', {}, 'lattice-system')));
+    const { faults, notes, objects } = read(file('a.yaml', lattice('LatticeService', '/cart', {}), lattice('LatticeCluster', 'lattice-system/prod', {})));
     expect(brief(faults)).toEqual(['a.yaml:1 namespace-missing metadata.namespace']);
     expect(brief(notes)).toEqual(['a.yaml:11 namespace-ignored metadata.namespace']);
     expect(objects.at(-1)?.object.metadata).toEqual({ name: 'prod' });
@@ -120,14 +120,14 @@ describe('namespaces', () => {
   });
 
   it('of the system are refused for workloads, as the webhook does', () => {
-    const { faults } = read(file('a.yaml', lattice('LatticeService', 'cart', {}, 'kube-system'), core('ConfigMap', 'c', 'kube-system')));
+    const { faults } = read(file('a.yaml', lattice('LatticeService', 'kube-system/cart', {}), core('ConfigMap', 'kube-system/c')));
     expect(brief(faults)).toEqual(['a.yaml:1 namespace-refused metadata.namespace']);
   });
 });
 
 describe('types to ask a server for', () => {
   it('are listed once, group by group', () => {
-    const types = typesOf([lattice('LatticeService', 'a'), core('Secret', 's', 'x'), lattice('LatticeService', 'b'), lattice('CedarPolicy', 'c')]);
+    const types = typesOf([lattice('LatticeService', 'a'), core('Secret', 'x/s'), lattice('LatticeService', 'b'), lattice('CedarPolicy', 'c')]);
     expect(types.map(({ apiVersion, kind }) => `${apiVersion} ${kind}`)).toEqual(['v1 Secret', 'lattice.dev/v1alpha1 CedarPolicy', 'lattice.dev/v1alpha1 LatticeService']);
   });
 });

@@ -9,23 +9,29 @@ import type { DependencyInput } from '../../../src/specs/resolve-references.ts';
 
 /** Builders for tests: the smallest objects that mean something. */
 
-/** An object of the platform; an empty namespace means cluster-scoped. */
-export function lattice(kind: string, name: string, spec: JsonObject = {}, namespace = 'lattice-system'): KubeObject {
-  return { apiVersion: 'lattice.dev/v1alpha1', kind, metadata: { name, ...(namespace === '' ? {} : { namespace }) }, spec };
+/** `name`, `namespace/name`, or `/name` for a cluster-scoped object. */
+function metadataOf(place: string, namespaceElse: string): KubeObject['metadata'] {
+  const [first = '', second] = place.split('/');
+  const namespace = second === undefined ? namespaceElse : first;
+  return { name: second ?? first, ...(namespace === '' ? {} : { namespace }) };
+}
+
+/** An object of the platform; in `lattice-system` unless the place says otherwise. */
+export function lattice(kind: string, place: string, spec: JsonObject = {}): KubeObject {
+  return { apiVersion: 'lattice.dev/v1alpha1', kind, metadata: metadataOf(place, 'lattice-system'), spec };
 }
 
 export function service(place: string, resources: JsonObject = {}, rest: JsonObject = {}): KubeObject {
-  const [namespace = '', name = ''] = place.split('/');
   const containers = { main: { image: 'registry.example.com/app:1', command: ['/app'] } };
-  return lattice('LatticeService', name, { workload: { containers, resources }, ...rest }, namespace);
+  return lattice('LatticeService', place, { workload: { containers, resources }, ...rest });
 }
 
-export function core(kind: string, name: string, namespace?: string, rest: JsonObject = {}): KubeObject {
-  return { apiVersion: 'v1', kind, metadata: { name, ...(namespace === undefined ? {} : { namespace }) }, ...rest };
+export function core(kind: string, place: string, rest: JsonObject = {}): KubeObject {
+  return { apiVersion: 'v1', kind, metadata: metadataOf(place, ''), ...rest };
 }
 
-export function apps(kind: string, name: string, spec: JsonObject, namespace = 'shop'): KubeObject {
-  return { apiVersion: 'apps/v1', kind, metadata: { name, namespace }, spec };
+export function apps(kind: string, place: string, spec: JsonObject): KubeObject {
+  return { apiVersion: 'apps/v1', kind, metadata: metadataOf(place, 'shop'), spec };
 }
 
 export function manifest(object: KubeObject, line = 1): ManifestObject {

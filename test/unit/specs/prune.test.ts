@@ -24,7 +24,7 @@ describe('what a schema makes of a spec', () => {
     ['a null that is not', { a: null }, object({ a: { type: 'string' } }), [], ['spec.a null where string is expected']],
     ['a number or text', { a: 1, b: '1' }, object({ a: { 'x-kubernetes-int-or-string': true }, b: { 'x-kubernetes-int-or-string': true } }), [], []],
     ['whole numbers as numbers', { a: 3 }, object({ a: { type: 'number' } }), [], []],
-  ] as readonly (readonly [string, JsonValue, JsonObject, readonly string[], readonly string[]])[])('%s', (_, spec, schema, unknown, refused) => {
+  ] as readonly (readonly [string, JsonValue, JsonObject, readonly string[], readonly string[]])[])('%s', (...[, spec, schema, unknown, refused]) => {
     const result = check(spec, schema);
     expect(result.unknown).toEqual(unknown);
     expect(result.refused.map(({ path, message }) => `${path} ${message}`)).toEqual(refused);

@@ -112,18 +112,18 @@ describe('kinds of Kubernetes', () => {
     ['a StatefulSet', with2(set, { ...counts, currentRevision: 'a', updateRevision: 'a' }), 'ready'],
     ['a StatefulSet that is short', with2(set, { ...counts, readyReplicas: 0 }), 'progressing: 0 of 2 replicas ready'],
     ['a DaemonSet', with2(apps('DaemonSet', 'd', {}), { desiredNumberScheduled: 3, updatedNumberScheduled: 3, numberAvailable: 2 }), 'progressing: 2 of 3 pods available'],
-    ['a bound claim', { ...core('PersistentVolumeClaim', 'p', 'x'), status: { phase: 'Bound' } }, 'ready'],
-    ['a lost claim', { ...core('PersistentVolumeClaim', 'p', 'x'), status: { phase: 'Lost' } }, 'failed: Lost'],
+    ['a bound claim', { ...core('PersistentVolumeClaim', 'x/p'), status: { phase: 'Bound' } }, 'ready'],
+    ['a lost claim', { ...core('PersistentVolumeClaim', 'x/p'), status: { phase: 'Lost' } }, 'failed: Lost'],
     ['a namespace', { ...core('Namespace', 'n'), status: { phase: 'Active' } }, 'ready'],
     ['a namespace that goes', { ...core('Namespace', 'n'), status: { phase: 'Terminating' } }, 'progressing: Terminating'],
     ['an established CRD', { ...crd, status: condition('Established', 'True') }, 'ready'],
     ['a fresh CRD', crd, 'progressing: no condition Established yet'],
     ['a CRD with a name that is taken', { ...crd, status: condition('NamesAccepted', 'False', 'Conflict') }, 'failed: Conflict: m'],
-    ['a running pod', { ...core('Pod', 'p', 'x'), status: { phase: 'Running', ...condition('Ready', 'True') } }, 'ready'],
-    ['a crashing pod', { ...core('Pod', 'p', 'x'), status: { phase: 'Running', containerStatuses: [{ state: { waiting: { reason: 'CrashLoopBackOff' } } }] } }, 'failed, may heal: CrashLoopBackOff'],
-    ['a load balancer without address', core('Service', 's', 'x', { spec: { type: 'LoadBalancer' } }), 'progressing: no load balancer address yet'],
-    ['a ClusterIP service', core('Service', 's', 'x', { spec: {} }), 'ready'],
-    ['a secret', core('Secret', 's', 'x'), 'ready'],
+    ['a running pod', { ...core('Pod', 'x/p'), status: { phase: 'Running', ...condition('Ready', 'True') } }, 'ready'],
+    ['a crashing pod', { ...core('Pod', 'x/p'), status: { phase: 'Running', containerStatuses: [{ state: { waiting: { reason: 'CrashLoopBackOff' } } }] } }, 'failed, may heal: CrashLoopBackOff'],
+    ['a load balancer without address', core('Service', 'x/s', { spec: { type: 'LoadBalancer' } }), 'progressing: no load balancer address yet'],
+    ['a ClusterIP service', core('Service', 'x/s', { spec: {} }), 'ready'],
+    ['a secret', core('Secret', 'x/s'), 'ready'],
     ['an unknown kind that is Ready', { apiVersion: 'e.com/v1', kind: 'T', metadata: { name: 'x' }, status: condition('Ready', 'True') }, 'ready'],
     ['an unknown kind that is not', { apiVersion: 'e.com/v1', kind: 'T', metadata: { name: 'x' }, status: condition('Ready', 'False', 'R') }, 'progressing: R: m'],
     ['an unknown kind that is stalled', { apiVersion: 'e.com/v1', kind: 'T', metadata: { name: 'x' }, status: condition('Stalled', 'True', 'R') }, 'failed: R: m'],
@@ -136,7 +136,7 @@ describe('kinds of Kubernetes', () => {
 
 describe('health of a service', () => {
   const spec = { workload: { containers: {}, service: { ports: { http: { port: 80 } } } } };
-  const live = with2(lattice('LatticeService', 'cart', spec, 'shop'), { phase: 'Ready' });
+  const live = with2(lattice('LatticeService', 'shop/cart', spec), { phase: 'Ready' });
   const available = with2(apps('Deployment', 'cart', { replicas: 1 }), { replicas: 1, updatedReplicas: 1, availableReplicas: 1 });
   const slice = (ready: boolean): KubeObject => ({
     apiVersion: 'discovery.k8s.io/v1',

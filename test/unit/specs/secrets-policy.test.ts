@@ -7,8 +7,7 @@ const CHILD = { cluster: 'prod', hasParent: true };
 const ROOT = { cluster: 'prod', hasParent: false };
 
 function secret(place: string, rest: object = {}): KubeObject {
-  const [namespace = '', name = ''] = place.split('/');
-  return { ...core('Secret', name, namespace), ...rest };
+  return { ...core('Secret', place), ...rest };
 }
 
 function owned(object: KubeObject): KubeObject {

@@ -3,7 +3,7 @@ import { authorize, type Decision, type Entity } from './authorize.ts';
 import { parsePolicies } from './parse.ts';
 import { CedarSyntaxError, type Policy } from './syntax.ts';
 
-/** The policies in force: those of enabled, parsable CedarPolicies of `lattice-system`; from other namespaces none are loaded (F47). */
+/** The policies in force: those of enabled, parsable CedarPolicies of `lattice-system`; from other namespaces none are loaded (F46). */
 export function policiesInForce(objects: readonly KubeObject[]): readonly Policy[] {
   return objects
     .filter((object) => object.metadata.namespace === 'lattice-system' && object.spec?.['enabled'] !== false)

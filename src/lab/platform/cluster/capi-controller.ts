@@ -91,7 +91,7 @@ export class CapiController {
     this.#context.log(`capi: ${instance.id} is provisioned`);
   }
 
-  /** Kubeconfig and the keys of the control plane: originals, without which nobody can join it again (F35). */
+  /** Kubeconfig and the keys of the control plane: originals, without which nobody can join it again (F34). */
   async #publishKubeconfig(cluster: KubeObject, instance: LabCluster, signal: AbortSignal): Promise<void> {
     const { name, namespace = '', uid = '' } = cluster.metadata;
     const owner = { ...TYPES.CapiCluster, name, uid, controller: true, blockOwnerDeletion: true };

@@ -64,7 +64,7 @@ export class Cell {
 
   async #heartbeat(name: string, request: ControlRequest): Promise<ControlAnswer> {
     const key = caKey(this.#context.caches);
-    // Another root CA, as after a new installation of the parent: no child is trusted any more (F34).
+    // Another root CA, as after a new installation of the parent: no child is trusted any more (F33).
     if (key === undefined || !isSame(request.token, agentCredential(key, name))) return { status: 401, body: { error: 'unknown agent credential' } };
     const heartbeat = request.body as unknown as Heartbeat;
     this.#state.agents.hear(name, heartbeat);

@@ -10,12 +10,10 @@ import { BOOTSTRAP_SECRET_SUFFIX } from './capi-controller.ts';
 import { capiCluster, capiLabels } from './capi-objects.ts';
 import type { CellState } from './cell.ts';
 import { ChildDeletion } from './child-deletion.ts';
-import { CLUSTER_MANAGER, phaseAgeMs, writePhase } from './cluster-status.ts';
+import { CLUSTER_FINALIZER, CLUSTER_MANAGER, phaseAgeMs, writePhase } from './cluster-status.ts';
 import { copyKubeconfig, redirectKubeconfig } from './kubeconfig-secrets.ts';
 import { pivot } from './pivot.ts';
 
-/** Deleting a cluster waits for its machines to be given back and deleted (F17). */
-export const CLUSTER_FINALIZER = 'lattice.dev/unpivot';
 /** Upstream's limit, `MAX_PROVISIONING_DURATION`. */
 const PROVISIONING_LIMIT_MS = 60 * 60_000;
 const POLL_MS = 500;

@@ -5,8 +5,7 @@ import { namespaced, TYPES } from '../../reconcile/types.ts';
 import { capiNamespace, type PlatformContext } from '../context.ts';
 import { removeFinalizer } from '../finalizers.ts';
 import type { CellState } from './cell.ts';
-import { CLUSTER_FINALIZER } from './child-controller.ts';
-import { CLUSTER_MANAGER } from './cluster-status.ts';
+import { CLUSTER_FINALIZER, CLUSTER_MANAGER } from './cluster-status.ts';
 
 const POLL_MS = 1_000;
 

@@ -3,7 +3,10 @@ import type { KubeObject } from '../../../model/kube-object.ts';
 import { writeStatus } from '../../reconcile/status.ts';
 import { type PlatformContext, timestamp } from '../context.ts';
 
+/** Field manager of the cluster controller. */
 export const CLUSTER_MANAGER = 'lattice-cluster-controller';
+/** Deleting a cluster waits for its machines to be given back and deleted (F17). */
+export const CLUSTER_FINALIZER = 'lattice.dev/unpivot';
 
 /** Moves a LatticeCluster to a phase; its one condition has the phase's name and since when. */
 export async function writePhase(cluster: KubeObject, phase: string, fields: JsonObject, { context, signal }: { readonly context: PlatformContext; readonly signal: AbortSignal }): Promise<void> {

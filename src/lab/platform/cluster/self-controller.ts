@@ -6,8 +6,7 @@ import { namespaced, TYPES } from '../../reconcile/types.ts';
 import { capiNamespace, LATTICE_SYSTEM, type PlatformContext } from '../context.ts';
 import { addFinalizer, removeFinalizer } from '../finalizers.ts';
 import { CELL_SERVICE, installCell } from '../install/base.ts';
-import { CLUSTER_FINALIZER } from './child-controller.ts';
-import { CLUSTER_MANAGER, writePhase } from './cluster-status.ts';
+import { CLUSTER_FINALIZER, CLUSTER_MANAGER, writePhase } from './cluster-status.ts';
 
 /** Name of the Secret that a cluster with a parent has. */
 export const PARENT_CONFIG = 'lattice-parent-config';

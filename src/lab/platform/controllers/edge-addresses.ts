@@ -10,7 +10,7 @@ const MANAGER = 'lab-load-balancer';
 
 /**
  * Gives each Gateway and each Service of type LoadBalancer an address of the cluster's edge, as an address pool would: a rebuilt cluster's are others
- * than the lost one's (F58). One key, so that no address is given twice.
+ * than the lost one's (F55). One key, so that no address is given twice.
  */
 export function edgeAddressController(context: PlatformContext): Controller {
   const all = (): readonly string[] => ['edge'];

@@ -16,7 +16,7 @@ const INTERVAL_MS = 2_000;
 
 /**
  * A DNSProvider on a Ready cluster is enough: its credentials are synced, the Deployment `external-dns-<provider>` comes up, and from then on the names of
- * all routes and published Services are written to the zone, again and again, by itself (F52). While that Deployment has no pod, nothing is written.
+ * all routes and published Services are written to the zone, again and again, by itself (F51). While that Deployment has no pod, nothing is written.
  */
 export function externalDnsController(context: PlatformContext): Controller {
   const all = (): readonly string[] => context.caches.list(TYPES.DNSProvider, LATTICE_SYSTEM).map((provider) => provider.metadata.name);

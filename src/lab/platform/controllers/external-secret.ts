@@ -17,7 +17,7 @@ interface ExternalSecretSpec {
 
 /**
  * External Secrets: fills a Secret, owned by its ExternalSecret, from a store. Every store of the lab answers from the namespace `lattice-secrets`, as the
- * built-in one does: those Secrets are originals, and without them nothing that needs a secret comes up (F35).
+ * built-in one does: those Secrets are originals, and without them nothing that needs a secret comes up (F34).
  */
 export function externalSecretController(context: PlatformContext): Controller {
   const fromSource = (secret: KubeObject): readonly string[] =>

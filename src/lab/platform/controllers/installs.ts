@@ -58,7 +58,7 @@ async function advance(subsystem: Subsystem, install: KubeObject, context: Platf
   return undefined;
 }
 
-/** The mesh's trust domain follows from the root CA and not from the cluster's name: it is the same after a rebuild under the same parent (F33). */
+/** The mesh's trust domain follows from the root CA and not from the cluster's name: it is the same after a rebuild under the same parent (F32). */
 function ownStatus({ kind }: Subsystem, { caches }: PlatformContext): JsonObject {
   const secret = caches.get(namespaced(TYPES.Secret, LATTICE_SYSTEM, CA_SECRET));
   const certificate = (secret?.['data'] as Readonly<Record<string, string>> | undefined)?.['tls.crt'];

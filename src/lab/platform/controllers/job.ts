@@ -24,7 +24,7 @@ interface TaskSpec {
 
 /**
  * LatticeJob: a cron job stays Running with the message "Cron job active"; a one-shot job runs its pods and ends Succeeded. A one-shot job without status
- * runs, whether it has run before or not: that is what restoring one does (F38). Each run is a line in the lab's `job-runs.jsonl`, which outlives clusters.
+ * runs, whether it has run before or not: that is what restoring one does (F37). Each run is a line in the lab's `job-runs.jsonl`, which outlives clusters.
  */
 export function jobController(context: PlatformContext): Controller {
   const ofPod = (pod: KubeObject): readonly string[] =>

@@ -10,7 +10,7 @@ const MANAGER = 'lattice-mesh-member-controller';
 
 /**
  * LatticeMeshMember: Ready once its ingress is applied. One whose status says Ready for the current generation is left alone, also when that status was
- * restored and nothing of it was ever applied here (F37).
+ * restored and nothing of it was ever applied here (F36).
  */
 export function meshMemberController(context: PlatformContext): Controller {
   return {

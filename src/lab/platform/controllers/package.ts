@@ -10,7 +10,7 @@ import type { Resource } from '../service/spec.ts';
 import { secretName } from '../service/variables.ts';
 
 const MANAGER = 'lattice-package-controller';
-/** Deleting a package uninstalls its chart first (F36). */
+/** Deleting a package uninstalls its chart first (F35). */
 const FINALIZER = 'lattice.dev/package-cleanup';
 
 /** LatticePackage: Ready once its chart is installed, for which the lab writes Helm's release Secret and nothing else. */

@@ -33,7 +33,7 @@ const KINDS: readonly ProviderKind[] = [
   { type: TYPES.OIDCProvider, message: 'Ready', check: oidcFault, unobserved: true },
 ];
 
-/** One controller for each provider kind. One whose status says Ready for the current generation is left alone, a restored status included (F37). */
+/** One controller for each provider kind. One whose status says Ready for the current generation is left alone, a restored status included (F36). */
 export function providerControllers(context: PlatformContext): readonly Controller[] {
   return KINDS.map((kind) => providerController(kind, context));
 }
@@ -50,7 +50,7 @@ function providerController(kind: ProviderKind, context: PlatformContext): Contr
       if (phaseOf(object) === 'Ready' && (kind.unobserved === true || isObserved(object))) return undefined;
       const spec = object.spec ?? {};
       const fault = kind.check(spec, object, context);
-      // Upstream's reconcile ends with an error there and writes no status (F48).
+      // Upstream's reconcile ends with an error there and writes no status (F47).
       if (fault === 'wait') return context.lab.behaviour.retryIntervalMs;
       const credentials = fault === undefined ? (kind.credentials?.(name, spec) ?? {}) : {};
       for (const [secret, from] of Object.entries(credentials)) {
@@ -80,7 +80,7 @@ function imageCredentials(name: string, spec: JsonObject): Readonly<Record<strin
   return Object.fromEntries([...own, ...keys]);
 }
 
-/** An ACME issuer waits for its DNSProvider: without the object no status is written, with one that is not Ready it fails (F48). */
+/** An ACME issuer waits for its DNSProvider: without the object no status is written, with one that is not Ready it fails (F47). */
 function issuerFault(spec: JsonObject, object: KubeObject, context: PlatformContext): string | undefined {
   const namespace = object.metadata.namespace ?? '';
   if (spec['type'] === 'acme') {

@@ -7,7 +7,7 @@ import type { PlatformContext } from '../context.ts';
 
 const MANAGER = 'lattice-secret-provider-controller';
 
-/** SecretProvider: a ClusterSecretStore of the same name, then Ready. A restored Ready status means that the store is never made (F37). */
+/** SecretProvider: a ClusterSecretStore of the same name, then Ready. A restored Ready status means that the store is never made (F36). */
 export function secretProviderController(context: PlatformContext): Controller {
   return {
     name: 'secret-provider',

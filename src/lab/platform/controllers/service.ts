@@ -20,7 +20,7 @@ const PULL_SECRET_RETRIES = 4;
 
 /**
  * LatticeService: Pending, Compiling, then Ready or Failed. Ready says that everything was compiled and applied and the mesh member is Ready, and nothing
- * of pods (F2). A failed compile is tried again after the retry interval (F39).
+ * of pods (F2). A failed compile is tried again after the retry interval (F38).
  */
 export class ServiceController {
   readonly #context: PlatformContext;
@@ -42,7 +42,7 @@ export class ServiceController {
       watches: [
         { type: TYPES.LatticeService, keys: ownKey },
         { type: TYPES.LatticeMeshMember, keys: member },
-        // Read, but no reason to compile again: what a failed service lacked is found at its next try (F39).
+        // Read, but no reason to compile again: what a failed service lacked is found at its next try (F38).
         ...others.map((type) => ({ type, keys: () => [] })),
       ],
       reconcile: (key, signal) => this.#reconcile(key, signal),
@@ -119,7 +119,7 @@ export class ServiceController {
     await this.#context.kube.apply(object, { fieldManager: MANAGER, force: true, signal });
   }
 
-  /** Over quota: the Deployment stays, without pods (F46). */
+  /** Over quota: the Deployment stays, without pods (F45). */
   async #scaleToZero({ metadata }: KubeObject, signal: AbortSignal): Promise<void> {
     const ref = namespaced(TYPES.Deployment, metadata.namespace ?? LATTICE_SYSTEM, metadata.name);
     if (this.#context.caches.get(ref) === undefined) return;

@@ -23,7 +23,7 @@ export async function installBase(context: Pick<PlatformContext, 'kube' | 'clust
   }
 }
 
-/** What only a cluster that provisions others has: the cell's Services and the root CA. An existing CA is kept: all children trust it (F33, F34). */
+/** What only a cluster that provisions others has: the cell's Services and the root CA. An existing CA is kept: all children trust it (F32, F33). */
 export async function installCell(context: Pick<PlatformContext, 'kube' | 'cluster'>, signal: AbortSignal): Promise<void> {
   const options = { fieldManager: MANAGER, force: true, signal };
   const ports = [
@@ -40,7 +40,7 @@ export async function installCell(context: Pick<PlatformContext, 'kube' | 'clust
   await context.kube.create({ ...TYPES.Secret, metadata: { namespace: LATTICE_SYSTEM, name: CA_SECRET }, type: 'kubernetes.io/tls', data }, options);
 }
 
-/** The default class; deleting a claim deletes its bytes (F51). */
+/** The default class; deleting a claim deletes its bytes (F50). */
 function storageClass(): KubeObject {
   return {
     ...TYPES.StorageClass,

@@ -31,7 +31,7 @@ function denials(title: string, workload: Workload, { policies }: CompileWorld, 
   return denied.length === 0 ? [] : [`${title}: ${denied.join('; ')}`];
 }
 
-/** A reference to a volume needs an owner that exists and lists the consumer (F43); policies may only forbid it on top. */
+/** A reference to a volume needs an owner that exists and lists the consumer (F42); policies may only forbid it on top. */
 function volumeFaults(workload: Workload, { graph, policies }: CompileWorld): readonly string[] {
   const denied = resourcesOf(workload.spec.workload, 'volume').flatMap(([key, resource]) => {
     if (isOwnedVolume(resource) || typeof resource.id !== 'string') return [];

@@ -49,7 +49,7 @@ export function graphOf(caches: Caches): ServiceGraph {
   return buildGraph(caches.list(TYPES.LatticeService).map(workloadOfService));
 }
 
-/** Key material of every trust authority of every ImageProvider must be there before anything is compiled (F45). */
+/** Key material of every trust authority of every ImageProvider must be there before anything is compiled (F44). */
 function requireTrustKeys(caches: Caches): void {
   for (const provider of caches.list(TYPES.ImageProvider, 'lattice-system')) {
     const trust = provider.spec?.['trust'] as { readonly authorities?: readonly { readonly name: string }[] } | null | undefined;
@@ -61,7 +61,7 @@ function requireTrustKeys(caches: Caches): void {
   }
 }
 
-/** Each named ImageProvider must exist (F44); one without credentials needs no pull secret. */
+/** Each named ImageProvider must exist (F43); one without credentials needs no pull secret. */
 function pullCredentials(workload: Workload, caches: Caches): ReadonlyMap<string, PullCredentials | undefined> {
   const found = new Map<string, PullCredentials | undefined>();
   for (const name of workload.spec.imagePullSecrets ?? []) {

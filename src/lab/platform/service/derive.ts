@@ -29,7 +29,7 @@ export interface Derived {
 
 /**
  * Derives everything that a workload becomes. Claims are in the first layer, owned by the LatticeService, and are applied at once: a claim that is not
- * there yet comes to be empty, whatever a restore still has in store for it (F50).
+ * there yet comes to be empty, whatever a restore still has in store for it (F49).
  */
 export function derive(workload: Workload, world: DeriveWorld): Derived {
   const { namespace, name, spec, owner } = workload;
@@ -107,7 +107,7 @@ function pulls(workload: Workload, { imageProviders }: DeriveWorld): readonly Ku
   });
 }
 
-/** The generated mesh member: the declared sides of every agreement, which the mesh lets through only where both ends declare it (F41). */
+/** The generated mesh member: the declared sides of every agreement, which the mesh lets through only where both ends declare it (F40). */
 function meshMember({ namespace, name, spec, owner }: Workload): KubeObject {
   const refs = (direction: string): readonly JsonObject[] =>
     resourcesOf(spec.workload, 'service')

@@ -13,7 +13,7 @@ export interface GraphNode {
   readonly volumes: Readonly<Record<string, readonly string[]>>;
 }
 
-/** All declared workloads by `namespace/name`. Only that they exist matters here, not their phase (F40). */
+/** All declared workloads by `namespace/name`. Only that they exist matters here, not their phase (F39). */
 export type ServiceGraph = ReadonlyMap<string, GraphNode>;
 
 export function buildGraph(workloads: readonly Workload[]): ServiceGraph {

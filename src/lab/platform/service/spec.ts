@@ -107,12 +107,12 @@ export function resourcesOf(workload: WorkloadSpec, type: string): readonly (rea
   return Object.entries(workload.resources ?? {}).filter(([, resource]) => resource.type === type);
 }
 
-/** A volume that this workload makes: it has a size (F43). */
+/** A volume that this workload makes: it has a size (F42). */
 export function isOwnedVolume(resource: Resource): boolean {
   return resource.type === 'volume' && resource.params?.size !== undefined;
 }
 
-/** Name of a volume's claim: `vol-<id>`, or `<workload>-<key>` without an id (F49). */
+/** Name of a volume's claim: `vol-<id>`, or `<workload>-<key>` without an id (F48). */
 export function claimName(workload: string, key: string, resource: Resource): string {
   return resource.id === undefined || resource.id === null ? `${workload}-${key}` : `vol-${resource.id}`;
 }

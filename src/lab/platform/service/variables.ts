@@ -15,7 +15,7 @@ export function secretName(workload: string, key: string): string {
 
 /**
  * Environment of a container: `${resources.<key>.host|port|url}` from the graph, `${secret.<key>.<field>}` as a reference to the synced Secret. Throws
- * `TemplateFault` for what cannot be resolved: port and url of a service need that service to exist, though not to be ready (F42).
+ * `TemplateFault` for what cannot be resolved: port and url of a service need that service to exist, though not to be ready (F41).
  */
 export function environmentOf(variables: Readonly<Record<string, string>>, workload: Workload, graph: ServiceGraph): readonly EnvEntry[] {
   return Object.entries(variables).map(([name, text]) => {

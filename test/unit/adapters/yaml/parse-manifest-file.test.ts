@@ -24,7 +24,7 @@ describe('faults have a place', () => {
     ['a fault after mended brackets', 'a:\n  b: [\n  1\n  ]\n  c: *no\n', 5, 6],
     ['content after a separator', 'a: 1\n--- {b: 2}\n', 2, 1],
     ['a key that is text and a number', '"80": a\n80: b\n', 2, 1],
-  ])('%s', (_, text, line, column) => {
+  ])('%s', (...[, text, line, column]) => {
     expect(places(parse(text).faults)).toEqual([['yaml-syntax', line, column]]);
   });
 

@@ -1,0 +1,24 @@
+/** Faults that `lab fault` can inject, and what each does. */
+export const FAULT_TEXTS = {
+  'api-down': 'the API server is killed and started again after --for',
+  'api-refuse': 'requests are refused with --status, one in --every, --count in all, for --for at most',
+  'api-slow': 'every request waits --delay, for --for',
+  'api-cut-watches': 'all watches that run are cut',
+  'api-latency': 'the kubeconfig named latency gets --delay more each way; 0ms takes it away',
+  'api-clear': 'takes the faults of the API server away',
+  'api-show': 'shows the faults of the API server and how often each has struck',
+  'alter-volume': 'one byte in the data of --volume is changed',
+  's3-down': 'the S3 server is killed and started again after --for',
+  'velero-kill': 'Velero is killed and started again, as an evicted pod is',
+  'webhook-down': "the platform's webhook refuses connections, for --for",
+  'webhook-slow': "the platform's webhook answers --delay late, for --for",
+  'operator-hang': 'the platform operator does nothing, for --for',
+  'object-refuse': 'the webhook refuses --object',
+  'object-allow': 'takes object-refuse back',
+  provisioning: 'new clusters end as --mode says: fail, stuck or ok',
+} as const;
+
+export type FaultName = keyof typeof FAULT_TEXTS;
+
+/** Names of the faults, for flags and help. */
+export const FAULT_NAMES = Object.keys(FAULT_TEXTS) as readonly FaultName[];

@@ -1,0 +1,75 @@
+import { DrError } from '../errors/dr-error.ts';
+import type { ClusterOperation } from '../lab/cluster-servers.ts';
+import { alterVolume } from '../lab/faults/alter-volume.ts';
+import { apiFaults, clearApiFaults, cutWatches, killApiServer, refuseRequests, setLatency, slowRequests } from '../lab/faults/api-faults.ts';
+import { platformFault } from '../lab/faults/platform-fault.ts';
+import { killS3 } from '../lab/faults/s3-down.ts';
+import { killVelero } from '../lab/faults/velero-kill.ts';
+import { parseDuration } from '../model/duration.ts';
+import type { JsonObject } from '../model/json.ts';
+import type { FaultName } from './fault-names.ts';
+
+/** Flags of `lab fault`, as parsed. */
+export interface FaultFlags {
+  readonly for: string;
+  readonly delay: string;
+  readonly status: string;
+  readonly every: number;
+  readonly count: number;
+  readonly volume?: string | undefined;
+  readonly object?: string | undefined;
+  readonly mode: string;
+}
+
+type Inject = (operation: ClusterOperation, flags: FaultFlags) => Promise<JsonObject | undefined>;
+
+const FAULTS: Readonly<Record<FaultName, Inject>> = {
+  'api-down': async (operation, flags) => void (await killApiServer({ ...operation, forMs: durationOf('--for', flags.for) })),
+  'api-refuse': async (operation, flags) => {
+    const { every, count } = flags;
+    const status = flags.status === '429' ? 429 : flags.status === '500' ? 500 : 503;
+    return await refuseRequests({ ...operation, status, retryAfterSeconds: 1, every, count, forMs: durationOf('--for', flags.for) });
+  },
+  'api-slow': async (operation, flags) =>
+    await slowRequests({ ...operation, delayMs: durationOf('--delay', flags.delay), forMs: durationOf('--for', flags.for) }),
+  'api-cut-watches': async (operation) => ({ cut: await cutWatches(operation) }),
+  'api-latency': async (operation, flags) => await setLatency({ ...operation, delayMs: durationOf('--delay', flags.delay) }),
+  'api-clear': async (operation) => await clearApiFaults(operation),
+  'api-show': async (operation) => await apiFaults(operation),
+  'alter-volume': async (operation, flags) => ({ ...(await alterVolume({ ...operation, ...splitName('--volume', flags.volume) })) }),
+  's3-down': async (operation, flags) => void (await killS3({ ...operation, forMs: durationOf('--for', flags.for) })),
+  'velero-kill': async (operation) => void (await killVelero(operation)),
+  'webhook-down': async (operation, flags) => await platformFault({ ...operation, fault: 'webhook-down', body: { forMs: durationOf('--for', flags.for) } }),
+  'webhook-slow': async (operation, flags) =>
+    await platformFault({ ...operation, fault: 'webhook-slow', body: { delayMs: durationOf('--delay', flags.delay), forMs: durationOf('--for', flags.for) } }),
+  'operator-hang': async (operation, flags) => await platformFault({ ...operation, fault: 'hang', body: { forMs: durationOf('--for', flags.for) } }),
+  'object-refuse': async (operation, flags) => await platformFault({ ...operation, fault: 'refuse', body: objectOf(flags.object) }),
+  'object-allow': async (operation, flags) => await platformFault({ ...operation, fault: 'allow', body: objectOf(flags.object) }),
+  provisioning: async (operation, flags) => await platformFault({ ...operation, fault: 'provisioning', body: { mode: flags.mode } }),
+};
+
+/** Injects a fault into a lab. Gives what the part that has it answers; an empty object when it says nothing. */
+export async function injectFault(name: FaultName, operation: ClusterOperation, flags: FaultFlags): Promise<JsonObject> {
+  return (await FAULTS[name](operation, flags)) ?? {};
+}
+
+function durationOf(flag: string, text: string): number {
+  const ms = parseDuration(text);
+  if (ms !== undefined) return ms;
+  throw new DrError({ code: 'USAGE', message: `${flag} got '${text}', which is no duration such as 30s or 20ms` });
+}
+
+/** `namespace/name` of a claim. */
+function splitName(flag: string, text: string | undefined): { readonly namespace: string; readonly claim: string } {
+  const [namespace, claim, ...rest] = text?.split('/') ?? [];
+  if (namespace !== undefined && namespace !== '' && claim !== undefined && claim !== '' && rest.length === 0) return { namespace, claim };
+  throw new DrError({ code: 'USAGE', message: `${flag} needs NAMESPACE/NAME${text === undefined ? '' : `, not '${text}'`}` });
+}
+
+/** `Kind/name` or `Kind/namespace/name`. */
+function objectOf(text: string | undefined): JsonObject {
+  const [kind, ...names] = text?.split('/') ?? [];
+  const name = names.at(-1);
+  if (kind !== undefined && name !== undefined && names.length <= 2) return { kind, name, ...(names.length === 2 ? { namespace: names[0] } : {}) };
+  throw new DrError({ code: 'USAGE', message: `--object needs KIND/NAME or KIND/NAMESPACE/NAME${text === undefined ? '' : `, not '${text}'`}` });
+}

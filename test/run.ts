@@ -1,0 +1,69 @@
+import { isDrError } from '../src/errors/dr-error.ts';
+import { ensureDebianPackages } from '../src/lab/debian-packages.ts';
+import { runCommand, seconds } from './command.ts';
+import { ROOT, runStaticChecks } from './static-checks.ts';
+import { type Counts, countsLine, runVitestProject } from './suites.ts';
+
+/**
+ * `npm test`: static checks and unit tests while the servers are built, then every suite on real servers. Prints time and counts of each and ends with the
+ * line `N passed, N failed, N skipped`. A suite on real servers of which nothing ran is a failure: skipped is not passed.
+ *
+ * `node test/run.ts [suite...]` runs only the suites named: static, unit, contract, integration, traps, e2e.
+ */
+const REAL_SERVERS = ['contract', 'integration', 'traps', 'e2e'];
+const ALL = ['static', 'unit', ...REAL_SERVERS];
+
+const chosen = process.argv.slice(2);
+const unknown = chosen.filter((name) => !ALL.includes(name));
+if (unknown.length > 0) {
+  console.error(`unknown suites: ${unknown.join(', ')}; there are ${ALL.join(', ')}`);
+  process.exit(2);
+}
+const wanted = (name: string): boolean => chosen.length === 0 || chosen.includes(name);
+const say = (text: string): boolean => process.stdout.write(text);
+const startedAt = performance.now();
+
+const needServers = REAL_SERVERS.some(wanted);
+const [servers, quick] = await Promise.all([needServers ? provideServers() : undefined, runQuickSuites()]);
+const real = await runRealSuites();
+const suites = [...(servers === undefined ? [] : [servers]), ...quick, ...real];
+
+say(`\n${suites.map((suite) => `${countsLine(suite)}\n`).join('')}in all ${seconds(performance.now() - startedAt)}\n`);
+const sum = (key: 'passed' | 'failed' | 'skipped'): number => suites.reduce((total, suite) => total + suite[key], 0);
+say(`${sum('passed')} passed, ${sum('failed')} failed, ${sum('skipped')} skipped\n`);
+process.exitCode = sum('failed') > 0 ? 1 : 0;
+
+/** Installs packages where it may and builds what is missing. A failure is told and counted; the suites that need it will fail or skip by themselves. */
+async function provideServers(): Promise<Counts> {
+  const from = performance.now();
+  try {
+    await ensureDebianPackages(['named', 'nsupdate', 'dig'], { signal: new AbortController().signal, onLine: (line) => say(`apt: ${line}\n`) });
+  } catch (error) {
+    say(`packages: ${error instanceof Error ? error.message : String(error)}${isDrError(error) ? `; ${error.suggestions.join('; ')}` : ''}\n`);
+  }
+  const onOutput = (text: string): void => void say(text.replace(/^(?=.)/gm, 'servers: '));
+  const { code } = await runCommand({ name: 'servers', file: process.execPath, args: ['src/lab/binaries/build.ts', 'all'], cwd: ROOT, onOutput });
+  return { name: 'servers are built', passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: 0, elapsedMs: performance.now() - from };
+}
+
+async function runQuickSuites(): Promise<readonly Counts[]> {
+  const from = performance.now();
+  const checks = wanted('static') ? await runStaticChecks(say) : undefined;
+  const counts =
+    checks === undefined
+      ? []
+      : [{ name: 'static checks', passed: checks.passed, failed: checks.failed.length, skipped: 0, elapsedMs: performance.now() - from }];
+  return wanted('unit') ? [...counts, await runVitestProject('unit', say)] : counts;
+}
+
+async function runRealSuites(): Promise<readonly Counts[]> {
+  const results: Counts[] = [];
+  for (const name of REAL_SERVERS.filter(wanted)) {
+    say(`\n== ${name}, on real servers\n`);
+    const counts = await runVitestProject(name, say);
+    const isEmpty = counts.passed + counts.failed === 0;
+    if (isEmpty) say(`${name}: no test ran (${counts.skipped} skipped), which counts as a failure\n`);
+    results.push(isEmpty ? { ...counts, failed: 1 } : counts);
+  }
+  return results;
+}
