@@ -46,3 +46,20 @@ export function readOnlyLocation(store: KubeObject): KubeObject {
     },
   };
 }
+
+/**
+ * The Backup object of a stored `velero-backup.json` as Velero's sync would create it on another cluster: bound to the location there, without what belongs
+ * to the old API server (Velero 1.18 backup_sync_controller.go). The Backup type has no status subresource, so its status is created with it.
+ */
+export function introducedBackup(stored: JsonObject, location: string): KubeObject {
+  const metadata = (stored['metadata'] ?? {}) as KubeObject['metadata'];
+  const { name, annotations } = metadata;
+  const labels = { ...metadata.labels, 'velero.io/storage-location': location };
+  return {
+    apiVersion: VELERO_API,
+    kind: 'Backup',
+    metadata: { name, namespace: VELERO_NAMESPACE, labels, ...(annotations === undefined ? {} : { annotations }) },
+    spec: { ...(stored['spec'] as JsonObject), storageLocation: location },
+    status: (stored['status'] ?? {}) as JsonObject,
+  };
+}

@@ -23,7 +23,7 @@ export async function chooseView({ json, stream, env }: ViewChoice): Promise<Run
 /** Whether a tree can be drawn: a terminal of known width whose user has not asked for plain output. */
 export function isLiveTerminal(stream: Pick<NodeJS.WriteStream, 'isTTY' | 'columns'>, env: ViewChoice['env']): boolean {
   const asksForPlain = isSet(env['CI']) || isSet(env['NO_COLOR']) || env['TERM'] === 'dumb';
-  return stream.isTTY === true && stream.columns > 0 && !asksForPlain;
+  return stream.isTTY && stream.columns > 0 && !asksForPlain;
 }
 
 function isSet(value: string | undefined): boolean {

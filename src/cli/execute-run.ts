@@ -80,7 +80,8 @@ async function sumUp({ owner, env, commandLine }: Execution, result: RunResult):
   const where = storeFlag(owner.store, env);
   const verb = (name: string, run: RunId): string => commandLine(name, run, ...where);
   const commands = { resume: verb('resume', result.run), report: verb('report', result.run), release: verb('release', result.run) };
-  const summary = runSummary(await reportRun(owner.store, result.run));
+  const report = await reportRun(owner.store, result.run);
+  const saved = await saveReport(owner.store, report);
   const error = result.error === undefined ? '' : `\n${errorText(result.error)}`;
-  return { result, commands, text: `\n${summary}${error}\n${closingLines(result, commands).join('\n')}\n` };
+  return { result, commands, text: `\n${runSummary(report)}${saved}${error}\n${closingLines(result, commands).join('\n')}\n` };
 }

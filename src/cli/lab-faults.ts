@@ -21,10 +21,10 @@ export interface FaultFlags {
   readonly mode: string;
 }
 
-type Inject = (operation: ClusterOperation, flags: FaultFlags) => Promise<JsonObject | undefined>;
+type Inject = (operation: ClusterOperation, flags: FaultFlags) => Promise<JsonObject | void>;
 
 const FAULTS: Readonly<Record<FaultName, Inject>> = {
-  'api-down': async (operation, flags) => void (await killApiServer({ ...operation, forMs: durationOf('--for', flags.for) })),
+  'api-down': async (operation, flags) => await killApiServer({ ...operation, forMs: durationOf('--for', flags.for) }),
   'api-refuse': async (operation, flags) => {
     const { every, count } = flags;
     const status = flags.status === '429' ? 429 : flags.status === '500' ? 500 : 503;
@@ -37,8 +37,8 @@ const FAULTS: Readonly<Record<FaultName, Inject>> = {
   'api-clear': async (operation) => await clearApiFaults(operation),
   'api-show': async (operation) => await apiFaults(operation),
   'alter-volume': async (operation, flags) => ({ ...(await alterVolume({ ...operation, ...splitName('--volume', flags.volume) })) }),
-  's3-down': async (operation, flags) => void (await killS3({ ...operation, forMs: durationOf('--for', flags.for) })),
-  'velero-kill': async (operation) => void (await killVelero(operation)),
+  's3-down': async (operation, flags) => await killS3({ ...operation, forMs: durationOf('--for', flags.for) }),
+  'velero-kill': async (operation) => await killVelero(operation),
   'webhook-down': async (operation, flags) => await platformFault({ ...operation, fault: 'webhook-down', body: { forMs: durationOf('--for', flags.for) } }),
   'webhook-slow': async (operation, flags) =>
     await platformFault({ ...operation, fault: 'webhook-slow', body: { delayMs: durationOf('--delay', flags.delay), forMs: durationOf('--for', flags.for) } }),

@@ -22,5 +22,5 @@ export function stepsReadBy(node: StepNode, nodes: readonly StepNode[]): readonl
 function sourcesIn(template: Template | undefined): readonly string[] {
   if (template === undefined || template === null || typeof template !== 'object') return [];
   if (isExpression(template)) return (splitTemplate(template.$expr) ?? []).flatMap((part) => ('source' in part ? [part.source] : []));
-  return Object.values(template).flatMap((part) => sourcesIn(part as Template | undefined));
+  return Object.values(template).flatMap((part) => sourcesIn(part));
 }

@@ -12,7 +12,6 @@ export interface DnsServerRef {
   readonly tsig?: SecretRef;
 }
 
-
 export interface DnsZones extends AsyncDisposable {
   open(ref: DnsServerRef): Promise<DnsZone>;
 }

@@ -16,7 +16,10 @@ export interface Git {
   /** The files of a commit under `paths`, read without a work tree; a commit is fetched once and kept. Sorted by path. Fails on what would be left out in silence (submodules, LFS pointers, links out of the repository). */
   files(source: GitSource & { readonly commit: string }, signal: AbortSignal): Promise<readonly GitFile[]>;
   /** Facts a preflight shows: when it was committed (ISO 8601 UTC), its subject, and a digest of the paths and content under `paths`. */
-  describe(source: GitSource & { readonly commit: string }, signal: AbortSignal): Promise<{ readonly committedAt: string; readonly subject: string; readonly tree: Digest }>;
+  describe(
+    source: GitSource & { readonly commit: string },
+    signal: AbortSignal,
+  ): Promise<{ readonly committedAt: string; readonly subject: string; readonly tree: Digest }>;
 }
 
 export interface GitFile {

@@ -6,12 +6,14 @@ import { clusterRetire } from './cluster/retire.ts';
 import { dnsCutover } from './dns/cutover.ts';
 import { fenceAttest } from './fence/attest.ts';
 import { fenceCommand } from './fence/command.ts';
+import { gateConfirm } from './gate/confirm.ts';
 import { healthVerify } from './health/verify.ts';
 import { lockParent, lockRelease } from './lock/parent.ts';
 import type { StepPorts } from './ports.ts';
 import { preflightCheck } from './preflight/check.ts';
 import { secretsRestore } from './secrets/restore.ts';
 import { specsApply } from './specs/apply.ts';
+import { specsConvert } from './specs/convert.ts';
 import { volumesRestore } from './volumes/restore.ts';
 
 const KINDS: readonly AnyStepKind<StepPorts>[] = [
@@ -22,12 +24,14 @@ const KINDS: readonly AnyStepKind<StepPorts>[] = [
   dnsCutover,
   fenceAttest,
   fenceCommand,
+  gateConfirm,
   healthVerify,
   lockParent,
   lockRelease,
   preflightCheck,
   secretsRestore,
   specsApply,
+  specsConvert,
   volumesRestore,
 ];
 

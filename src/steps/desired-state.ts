@@ -5,9 +5,10 @@ import { renderFinding } from '../model/finding.ts';
 import type { KubeObject } from '../model/kube-object.ts';
 import type { PlanCluster } from '../model/plan/cluster.ts';
 import type { PlanSpecs } from '../model/plan/specs.ts';
-import type { Git } from '../ports/git.ts';
+import type { Git, GitFile } from '../ports/git.ts';
 import type { ManifestParser } from '../ports/manifest-parser.ts';
 import { type Classification, classify } from '../specs/classify.ts';
+import { type ConvertedObject, convertSeeds } from '../specs/convert/convert-seed.ts';
 import { type ManifestObject, readManifests } from '../specs/manifest.ts';
 import type { Profile } from '../specs/profile.ts';
 import { KUBERNETES_PROFILE } from '../specs/profiles/kubernetes.ts';
@@ -24,9 +25,13 @@ export interface DesiredSource {
 /** Desired state of one commit. */
 export interface DesiredState {
   readonly profile: Profile;
-  /** As written, in the order they are written. */
+  /** As written, in the order they are written; those in the older schema converted. */
   readonly manifests: readonly ManifestObject[];
   readonly classification: Classification;
+  /** Objects that were written in the platform's older schema, with what was changed in each. */
+  readonly converted: readonly ConvertedObject[];
+  /** Files they were read from. */
+  readonly files: readonly GitFile[];
   readonly notes: readonly Finding[];
 }
 
@@ -62,9 +67,10 @@ export function createDesiredStates(git: Git, parser: ManifestParser): DesiredSt
     const yaml = files.filter((file) => /\.(ya?ml|json)$/.test(file.path));
     const profile = PROFILES[source.specs.profile];
     const manifests = readManifests(await parser.parse(yaml, signal), profile);
-    refuseFaults(manifests.faults, source.commit);
-    const classification = classify(manifests.objects, { profile, cluster: source.cluster.name, hasParent: source.cluster.parent !== undefined });
-    return { profile, manifests: manifests.objects, classification, notes: [...manifests.notes, ...classification.notes] };
+    const conversion = convertSeeds(manifests.objects, source.cluster.latticeImage === undefined ? {} : { latticeImage: source.cluster.latticeImage });
+    refuseFaults([...manifests.faults, ...conversion.faults], source.commit);
+    const classification = classify(conversion.objects, { profile, cluster: source.cluster.name, hasParent: source.cluster.parent !== undefined });
+    return { profile, manifests: conversion.objects, classification, converted: conversion.converted, files: yaml, notes: [...manifests.notes, ...classification.notes] };
   };
   return {
     load(source, signal) {

@@ -59,6 +59,12 @@ async function factsOf(store: ObjectStore, section: PlanBackup, options: { reado
   };
 }
 
+/** The Backup object as Velero stored it beside its data; `undefined` when it is missing or not JSON. */
+export async function readBackupMetadata(ports: StepPorts, backup: PlanBackup, options: { readonly name: string; readonly signal: AbortSignal }): Promise<JsonObject | undefined> {
+  const store = await ports.objectStores.open(objectStoreRef(backup));
+  return (await readJson(store, backupKeys(bucketPrefix(backup), options.name).metadata, options.signal)) as JsonObject | undefined;
+}
+
 /**
  * What Velero itself says went wrong in a restore: the errors of `restores/<name>/restore-<name>-results.gz`, `namespace: text` each; empty when the file
  * is not there.

@@ -2,13 +2,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DnsZone, RecordSet } from '../../src/ports/dns-zones.ts';
 
 export interface DnsZoneSubject extends AsyncDisposable {
-  /** Zone `contract.test` with `shop A 192.0.2.1` of 60 s, `alias CNAME shop`, `note TXT "one" "two \"quoted\""`, `six AAAA 2001:db8::1`, `pair A` of two values. */
+  /** Zone `contract.test` with `shop A` and `swap A 192.0.2.1` of 60 s, `moving CNAME shop`, `alias CNAME shop`, `note TXT "one" "two \"quoted\""`, `six AAAA 2001:db8::1`, `pair A` of two values. */
   readonly zone: DnsZone;
 }
 
 /** Lines that a zone file for the contract holds. */
 export const CONTRACT_RECORDS = [
   'shop 60 IN A 192.0.2.1',
+  'swap 60 IN A 192.0.2.1',
   'alias IN CNAME shop',
   'note IN TXT "one" "two \\"quoted\\""',
   'six IN AAAA 2001:db8::1',
@@ -22,7 +23,12 @@ export function describeDnsZone(name: string, open: () => Promise<DnsZoneSubject
   describe(`DnsZone contract: ${name}`, { timeout: 60_000 }, () => {
     let subject: DnsZoneSubject;
     const signal = () => AbortSignal.timeout(20_000);
-    const set = (host: string, type: RecordSet['type'], values: readonly string[]): RecordSet => ({ name: `${host}.contract.test`, type, ttlSeconds: 60, values });
+    const set = (host: string, type: RecordSet['type'], values: readonly string[]): RecordSet => ({
+      name: `${host}.contract.test`,
+      type,
+      ttlSeconds: 60,
+      values,
+    });
     const query = async (host: string, type: RecordSet['type']) => subject.zone.query(`${host}.contract.test`, type, signal());
     const replace = async (from: RecordSet | undefined, to: RecordSet) => subject.zone.replace({ from, to }, signal());
 
@@ -48,8 +54,8 @@ export function describeDnsZone(name: string, open: () => Promise<DnsZoneSubject
 
     it('replaces a set that is what it was, and counts the serial', async () => {
       const before = await subject.zone.serial(signal());
-      await replace(set('shop', 'A', ['192.0.2.1']), { ...set('shop', 'A', ['192.0.2.7']), ttlSeconds: 30 });
-      expect(await query('shop', 'A')).toEqual({ ...set('shop', 'A', ['192.0.2.7']), ttlSeconds: 30 });
+      await replace(set('swap', 'A', ['192.0.2.1']), { ...set('swap', 'A', ['192.0.2.7']), ttlSeconds: 30 });
+      expect(await query('swap', 'A')).toEqual({ ...set('swap', 'A', ['192.0.2.7']), ttlSeconds: 30 });
       expect(await subject.zone.serial(signal())).toBeGreaterThan(before);
     });
 
@@ -77,7 +83,11 @@ export function describeDnsZone(name: string, open: () => Promise<DnsZoneSubject
     });
 
     it('refuses a value that would be a command', async () => {
-      for (const bad of [set('shop', 'A', ['192.0.2.1\nupdate delete pair.contract.test']), set('note', 'TXT', ['"x"\nsend']), set('a b', 'A', ['192.0.2.1'])]) {
+      for (const bad of [
+        set('shop', 'A', ['192.0.2.1\nupdate delete pair.contract.test']),
+        set('note', 'TXT', ['"x"\nsend']),
+        set('a b', 'A', ['192.0.2.1']),
+      ]) {
         await expect(replace(undefined, bad)).rejects.toMatchObject({ code: 'INPUT_INVALID' });
       }
     });

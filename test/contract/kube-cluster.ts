@@ -31,7 +31,11 @@ export function describeKubeCluster(name: string, open: () => Promise<KubeSubjec
     afterAll(async () => subject[Symbol.asyncDispose]());
 
     it('knows the types it serves, and those of a CRD that was just created', async () => {
-      expect(await kube.resource({ apiVersion: 'v1', kind: 'ConfigMap' }, signal())).toMatchObject({ plural: 'configmaps', namespaced: true, hasStatus: false });
+      expect(await kube.resource({ apiVersion: 'v1', kind: 'ConfigMap' }, signal())).toMatchObject({
+        plural: 'configmaps',
+        namespaced: true,
+        hasStatus: false,
+      });
       expect(await kube.resource(WIDGET, signal())).toMatchObject({ plural: 'widgets', namespaced: true, hasStatus: true });
       expect(await kube.resource({ apiVersion: 'v1', kind: 'Nothing' }, signal())).toBeUndefined();
       expect(await kube.resource({ apiVersion: 'nothing.example.com/v1', kind: 'Nothing' }, signal())).toBeUndefined();
@@ -86,7 +90,9 @@ export function describeKubeCluster(name: string, open: () => Promise<KubeSubjec
     it('shows who set what in managedFields', async () => {
       const name = unique();
       await kube.apply(configMap(name, { a: '1' }), write());
-      expect((await kube.get(ref(name), signal()))?.metadata.managedFields).toMatchObject([{ manager: MANAGER, operation: 'Apply', fieldsV1: { 'f:data': { 'f:a': {} } } }]);
+      expect((await kube.get(ref(name), signal()))?.metadata.managedFields).toMatchObject([
+        { manager: MANAGER, operation: 'Apply', fieldsV1: { 'f:data': { 'f:a': {} } } },
+      ]);
     });
 
     it('previews an apply and writes nothing', async () => {
@@ -134,7 +140,9 @@ export function describeKubeCluster(name: string, open: () => Promise<KubeSubjec
     it('deletes what is meant, and says whether it was there', async () => {
       const name = unique();
       const { uid = '', resourceVersion = '' } = (await kube.create(configMap(name, {}), write())).metadata;
-      expect(await refusedBy(kube.delete(ref(name), { uid: 'ffffffff-0000-4000-8000-000000000000', signal: signal() }))).toMatchObject({ code: 'KUBE_CONFLICT' });
+      expect(await refusedBy(kube.delete(ref(name), { uid: 'ffffffff-0000-4000-8000-000000000000', signal: signal() }))).toMatchObject({
+        code: 'KUBE_CONFLICT',
+      });
       expect(await refusedBy(kube.delete(ref(name), { resourceVersion: '1', signal: signal() }))).toMatchObject({ code: 'KUBE_CONFLICT' });
       expect(await kube.delete(ref(name), { uid, resourceVersion, signal: signal() })).toBe(true);
       expect(await kube.delete(ref(name), { signal: signal() })).toBe(false);
@@ -153,8 +161,10 @@ export function describeKubeCluster(name: string, open: () => Promise<KubeSubjec
 
     it('lists by namespace, label and field, and tells an absent type from an empty one', async () => {
       const label = unique();
-      for (const name of [`${label}-a`, `${label}-b`]) await kube.apply({ ...configMap(name, {}), metadata: { name, namespace: 'contract', labels: { group: label } } }, write());
-      const names = async (options: object) => (await kube.list({ apiVersion: 'v1', kind: 'ConfigMap' }, { ...options, signal: signal() }))?.map(({ metadata }) => metadata.name).toSorted();
+      for (const name of [`${label}-a`, `${label}-b`])
+        await kube.apply({ ...configMap(name, {}), metadata: { name, namespace: 'contract', labels: { group: label } } }, write());
+      const names = async (options: object) =>
+        (await kube.list({ apiVersion: 'v1', kind: 'ConfigMap' }, { ...options, signal: signal() }))?.map(({ metadata }) => metadata.name).toSorted();
       expect(await names({ labelSelector: `group=${label}` })).toEqual([`${label}-a`, `${label}-b`]);
       expect(await names({ namespace: 'default', labelSelector: `group=${label}` })).toEqual([]);
       expect(await names({ namespace: 'contract', fieldSelector: `metadata.name=${label}-b` })).toEqual([`${label}-b`]);

@@ -26,7 +26,11 @@ export function describeObjectStore(name: string, open: () => Promise<ObjectStor
     it('lists what is under a prefix', async () => {
       const { objects, prefixes } = await subject.store.list({ prefix: 'backups/a/', signal: signal() });
       expect(objects.map(({ key }) => key)).toEqual(['backups/a/a.tar.gz', 'backups/a/velero-backup.json']);
-      expect(objects[0]).toMatchObject({ sizeBytes: 'backups/a/a.tar.gz'.length, lastModified: expect.stringMatching(/^\d{4}-.*Z$/), etag: expect.stringMatching(/^[^"]+$/) });
+      expect(objects[0]).toMatchObject({
+        sizeBytes: 'backups/a/a.tar.gz'.length,
+        lastModified: expect.stringMatching(/^\d{4}-.*Z$/),
+        etag: expect.stringMatching(/^[^"]+$/),
+      });
       expect(prefixes).toEqual([]);
     });
 
@@ -41,7 +45,11 @@ export function describeObjectStore(name: string, open: () => Promise<ObjectStor
     });
 
     it('tells size and identity, and absence', async () => {
-      expect(await subject.store.head('backups/big', signal())).toMatchObject({ key: 'backups/big', sizeBytes: 300_000, etag: expect.stringMatching(/^[^"]+$/) });
+      expect(await subject.store.head('backups/big', signal())).toMatchObject({
+        key: 'backups/big',
+        sizeBytes: 300_000,
+        etag: expect.stringMatching(/^[^"]+$/),
+      });
       expect(await subject.store.head('backups/none', signal())).toBeUndefined();
     });
 
@@ -54,7 +62,10 @@ export function describeObjectStore(name: string, open: () => Promise<ObjectStor
     });
 
     it('refuses to read more than it may', async () => {
-      await expect(subject.store.read('backups/big', { maxBytes: 299_999, signal: signal() })).rejects.toMatchObject({ code: 'S3_FAILED', details: { code: 'TooLarge', sizeBytes: 300_000 } });
+      await expect(subject.store.read('backups/big', { maxBytes: 299_999, signal: signal() })).rejects.toMatchObject({
+        code: 'S3_FAILED',
+        details: { code: 'TooLarge', sizeBytes: 300_000 },
+      });
     });
 
     it('streams an object, may be left in the middle, and throws for one that is not there', async () => {

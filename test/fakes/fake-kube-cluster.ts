@@ -1,7 +1,7 @@
 import { abortError } from '../../src/errors/abort-error.ts';
 import { DrError } from '../../src/errors/dr-error.ts';
 import type { JsonObject } from '../../src/model/json.ts';
-import { groupOf, type KubeObject, type ObjectRef, refKey, refOf, type ResourceType } from '../../src/model/kube-object.ts';
+import { groupOf, type KubeObject, type ObjectRef, type ResourceType, refKey, refOf } from '../../src/model/kube-object.ts';
 import type {
   AppliedObject,
   ApplyOptions,
@@ -16,7 +16,7 @@ import type {
 import { FaultPlan, type KubeFault, type KubeVerb } from './fake-kube-faults.ts';
 import { matchesScope } from './fake-kube-selectors.ts';
 import { statusError } from './fake-kube-status.ts';
-import { acceptable, applied, firstGeneration, patchedContent, shown, type Stored, updated, type WriteResult } from './fake-kube-store.ts';
+import { acceptable, applied, firstGeneration, patchedContent, type Stored, shown, updated, type WriteResult } from './fake-kube-store.ts';
 import { builtInTypes, type FakeType, typesOfCrd } from './fake-kube-types.ts';
 import { FakeWatchers } from './fake-kube-watchers.ts';
 
@@ -164,7 +164,10 @@ export class FakeKubeCluster implements KubeCluster {
     if ((metadata.finalizers ?? []).length === 0) this.#drop(refKey(ref), stored);
     else if (metadata.deletionTimestamp === undefined) {
       const generation = stored.type.counted ? { generation: (metadata.generation ?? 0) + 1 } : {};
-      this.#store(refKey(ref), { ...stored, content: { ...stored.content, metadata: { ...metadata, ...generation, deletionTimestamp: '2026-03-01T03:00:00Z' } } });
+      this.#store(refKey(ref), {
+        ...stored,
+        content: { ...stored.content, metadata: { ...metadata, ...generation, deletionTimestamp: '2026-03-01T03:00:00Z' } },
+      });
     }
     return true;
   }
@@ -234,14 +237,21 @@ export class FakeKubeCluster implements KubeCluster {
     for (const { run } of this.#reactions.filter((reaction) => typeKey(reaction.type) === typeKey(object))) queueMicrotask(() => void run(object, this));
   }
 
-  async #request(verb: KubeVerb, ref: ObjectRef, options: { readonly signal: AbortSignal; readonly fieldManager?: string; readonly dryRun?: boolean }): Promise<void> {
+  async #request(
+    verb: KubeVerb,
+    ref: ObjectRef,
+    options: { readonly signal: AbortSignal; readonly fieldManager?: string; readonly dryRun?: boolean },
+  ): Promise<void> {
     if (options.signal.aborted) throw abortError(options.signal, `${verb} ${refKey(ref)}`, 'KUBE_UNAVAILABLE');
     if (options.dryRun !== true) this.requests.push({ verb, ref, ...(options.fieldManager === undefined ? {} : { manager: options.fieldManager }) });
     await this.#faults.meet({ verb, ref, signal: options.signal });
   }
 
   #select(type: FakeType, scope: LiveScope & { readonly fieldSelector?: string }): readonly KubeObject[] {
-    return [...this.#objects.values()].filter((stored) => stored.type.plural === type.plural && groupOf(stored.type.apiVersion) === groupOf(type.apiVersion)).map(shown).filter((object) => matchesScope(object, scope));
+    return [...this.#objects.values()]
+      .filter((stored) => stored.type.plural === type.plural && groupOf(stored.type.apiVersion) === groupOf(type.apiVersion))
+      .map(shown)
+      .filter((object) => matchesScope(object, scope));
   }
 
   #require(type: ResourceType): FakeType {
@@ -255,7 +265,8 @@ export class FakeKubeCluster implements KubeCluster {
   #requireNamed(ref: ObjectRef): FakeType {
     const type = this.#require(ref);
     if (!type.namespaced) return type;
-    if (ref.namespace === undefined) throw new DrError({ code: 'INPUT_INVALID', message: `${ref.kind} ${ref.name} (${ref.apiVersion}) has no namespace, and its kind is namespaced` });
+    if (ref.namespace === undefined)
+      throw new DrError({ code: 'INPUT_INVALID', message: `${ref.kind} ${ref.name} (${ref.apiVersion}) has no namespace, and its kind is namespaced` });
     if (this.#objects.has(`Namespace ${ref.namespace}`)) return type;
     throw statusError(404, 'NotFound', { what: `write ${refKey(ref)}`, message: `namespaces "${ref.namespace}" not found` });
   }
@@ -270,7 +281,8 @@ export class FakeKubeCluster implements KubeCluster {
   #checkPreconditions(stored: Stored, wanted: JsonObject, what: string): void {
     for (const field of ['uid', 'resourceVersion'] as const) {
       const [want, have] = [wanted[field], stored.content.metadata[field]];
-      if (want !== undefined && want !== have) throw statusError(409, 'Conflict', { what, message: `the ${field} in the precondition (${String(want)}) is not ${have}` });
+      if (want !== undefined && want !== have)
+        throw statusError(409, 'Conflict', { what, message: `the ${field} in the precondition (${String(want)}) is not ${have}` });
     }
   }
 

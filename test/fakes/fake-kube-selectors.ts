@@ -15,14 +15,17 @@ export function matchesScope(object: KubeObject, scope: FakeScope): boolean {
 }
 
 function terms(selector: string | undefined): readonly string[] {
-  return (selector ?? '').split(',').map((term) => term.trim()).filter((term) => term !== '');
+  return (selector ?? '')
+    .split(',')
+    .map((term) => term.trim())
+    .filter((term) => term !== '');
 }
 
 function holds(term: string, values: Readonly<Record<string, string>>): boolean {
   const match = /^(!?)([\w./-]+)(?:\s*(==|=|!=)\s*([\w.-]*))?$/.exec(term);
   if (match === null) throw new Error(`the fake does not know the selector "${term}"`);
   const [, not, key = '', operator, value] = match;
-  if (operator === undefined) return (key in values) !== (not === '!');
+  if (operator === undefined) return key in values !== (not === '!');
   return (values[key] === value) !== (operator === '!=');
 }
 

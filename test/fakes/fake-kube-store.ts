@@ -58,22 +58,36 @@ export function applied(stored: Stored, object: KubeObject, options: Writer & { 
 export function updated(stored: Stored, content: JsonObject, options: Writer & { readonly subresource: string }): WriteResult {
   const current = stored.content as unknown as JsonObject;
   const same = (path: readonly string[]) => JSON.stringify(valueAt(current, path)) === JSON.stringify(valueAt(content, path));
-  const changed = new Set(ownedPaths(content).filter((path) => !same(path)).map(pathKey));
-  const gone = new Set(ownedPaths(current).filter((path) => valueAt(content, path) === undefined).map(pathKey));
+  const changed = new Set(
+    ownedPaths(content)
+      .filter((path) => !same(path))
+      .map(pathKey),
+  );
+  const gone = new Set(
+    ownedPaths(current)
+      .filter((path) => valueAt(content, path) === undefined)
+      .map(pathKey),
+  );
   if (changed.size === 0 && gone.size === 0) return { next: stored, changed: false };
   const isMine = (owner: FieldOwner) => owner.manager === options.manager && owner.operation === 'Update' && owner.subresource === options.subresource;
   const before = stored.owners.find(isMine)?.fields ?? new Set<string>();
   const others = stored.owners.filter((owner) => !isMine(owner)).map((owner) => withoutFields(owner, new Set([...changed, ...gone])));
   const fields = new Set([...before, ...changed].filter((key) => !gone.has(key)));
   const mine: FieldOwner = { manager: options.manager, operation: 'Update', subresource: options.subresource, fields };
-  return settle(stored, content, [...others, mine].filter((owner) => owner.fields.size > 0));
+  return settle(
+    stored,
+    content,
+    [...others, mine].filter((owner) => owner.fields.size > 0),
+  );
 }
 
 /** RFC 7386. */
 function merged(target: JsonValue | undefined, patch: JsonValue): JsonValue {
   if (patch === null || typeof patch !== 'object' || Array.isArray(patch)) return patch;
   const base = target !== null && typeof target === 'object' && !Array.isArray(target) ? (target as JsonObject) : {};
-  const entries = Object.entries(patch as JsonObject).map(([key, value]) => [key, value === null || value === undefined ? undefined : merged(base[key], value)] as const);
+  const entries = Object.entries(patch as JsonObject).map(
+    ([key, value]) => [key, value === null || value === undefined ? undefined : merged(base[key], value)] as const,
+  );
   const next = { ...base, ...Object.fromEntries(entries) };
   return Object.fromEntries(Object.entries(next).filter((entry): entry is [string, JsonValue] => entry[1] !== undefined));
 }
@@ -117,14 +131,16 @@ function settle(stored: Stored, content: JsonObject, owners: readonly FieldOwner
 }
 
 function fingerprint({ content, owners }: Stored): string {
-  const listed = owners.map(({ manager, operation, subresource, fields }) => [manager, operation, subresource, [...fields].toSorted()]);
+  const listed = owners.map(({ manager, operation, subresource, fields }) => JSON.stringify([manager, operation, subresource, [...fields].toSorted()]));
   return JSON.stringify([canonical(content as unknown as JsonValue), listed.toSorted()]);
 }
 
 function canonical(value: JsonValue | undefined): JsonValue {
   if (Array.isArray(value)) return value.map(canonical);
   if (value === null || value === undefined || typeof value !== 'object') return value ?? null;
-  return Object.entries(value as JsonObject).toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([key, item]) => [key, canonical(item)]);
+  return Object.entries(value as JsonObject)
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, item]) => [key, canonical(item)]);
 }
 
 function specOf({ metadata: _metadata, status: _status, ...rest }: KubeObject): string {

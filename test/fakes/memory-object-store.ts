@@ -49,7 +49,8 @@ export class MemoryObjectStore implements ObjectStore {
     this.#check(signal, `read ${key}`);
     const content = this.#objects.get(key)?.content;
     if (content === undefined) return undefined;
-    if (content.length > maxBytes) throw new DrError({ code: 'S3_FAILED', message: `${key} is too large`, details: { code: 'TooLarge', sizeBytes: content.length, maxBytes } });
+    if (content.length > maxBytes)
+      throw new DrError({ code: 'S3_FAILED', message: `${key} is too large`, details: { code: 'TooLarge', sizeBytes: content.length, maxBytes } });
     return Buffer.concat(await Array.fromAsync(this.#chunks(key, content)));
   }
 
@@ -63,7 +64,8 @@ export class MemoryObjectStore implements ObjectStore {
   async *#chunks(key: string, content: Uint8Array): AsyncGenerator<Uint8Array> {
     const end = Math.min(content.length, this.cutAfter.get(key) ?? content.length);
     for (let offset = 0; offset < end; offset += 65_536) yield content.subarray(offset, Math.min(offset + 65_536, end));
-    if (end < content.length) throw new DrError({ code: 'S3_UNAVAILABLE', message: `the object store does not answer to read ${key} to its end: ECONNRESET`, retry: 'retryable' });
+    if (end < content.length)
+      throw new DrError({ code: 'S3_UNAVAILABLE', message: `the object store does not answer to read ${key} to its end: ECONNRESET`, retry: 'retryable' });
   }
 
   #head(key: string): ObjectHead {
@@ -82,7 +84,8 @@ export function createMemoryObjectStores(stores: readonly ObjectStore[]): Object
   return {
     async open(ref) {
       const store = stores.find(({ bucket }) => bucket === ref.bucket);
-      if (store === undefined) throw new DrError({ code: 'S3_FAILED', message: `there is no bucket ${ref.bucket}`, details: { code: 'NoSuchBucket', status: 404 } });
+      if (store === undefined)
+        throw new DrError({ code: 'S3_FAILED', message: `there is no bucket ${ref.bucket}`, details: { code: 'NoSuchBucket', status: 404 } });
       return store;
     },
     [Symbol.asyncDispose]: async () => undefined,

@@ -27,7 +27,8 @@ describe('Git through the git of this machine', { timeout: 30_000 }, () => {
     const commit = await repository.commit({ 'a.yaml': 'a: 1\n' });
     await repository.git('tag', 'light');
     await repository.git('tag', '-a', '-m', 'annotated', 'v1.0.0');
-    for (const ref of ['main', 'light', 'v1.0.0', 'refs/heads/main', 'refs/tags/v1.0.0', 'HEAD', commit, commit.slice(0, 10)]) expect(await git.resolve(source(ref), signal())).toBe(commit);
+    for (const ref of ['main', 'light', 'v1.0.0', 'refs/heads/main', 'refs/tags/v1.0.0', 'HEAD', commit, commit.slice(0, 10)])
+      expect(await git.resolve(source(ref), signal())).toBe(commit);
   });
 
   it('asks the remote each time', async () => {
@@ -115,11 +116,14 @@ describe('Git through the git of this machine', { timeout: 30_000 }, () => {
     for (const files of rest) expect(files).toEqual(first);
     await rename(repository.path, `${repository.path}-away`);
     expect(await paths(commit)).toEqual(['a']);
-    await expect(git.resolve(source('main'), signal())).rejects.toMatchObject({ code: 'GIT_FAILED', message: expect.stringMatching(/does not (exist|appear)/) });
+    await expect(git.resolve(source('main'), signal())).rejects.toMatchObject({
+      code: 'GIT_FAILED',
+      message: expect.stringMatching(/does not (exist|appear)/),
+    });
     expect(await readdir(join(folder.path, 'cache'))).toHaveLength(1);
   });
 
-  it('is in nobody\'s way after a fetch that was killed: unfinished copies are not used, and removed when old', async () => {
+  it("is in nobody's way after a fetch that was killed: unfinished copies are not used, and removed when old", async () => {
     const commit = await repository.commit({ a: '1' });
     await paths(commit);
     const [name = ''] = await readdir(join(folder.path, 'cache'));

@@ -33,7 +33,9 @@ describe('Processes on this machine', { timeout: 30_000 }, () => {
 
   it('quotes a failed program, without the secrets it was given', async () => {
     const secret = new Secret('correct horse battery');
-    const failed = processes.run(shell('echo "key is $KEY"; cat >&2; exit 3', { env: { KEY: secret }, stdin: new Secret('line-one-secret\nline-two-secret\n') }));
+    const failed = processes.run(
+      shell('echo "key is $KEY"; cat >&2; exit 3', { env: { KEY: secret }, stdin: new Secret('line-one-secret\nline-two-secret\n') }),
+    );
     const error = await failed.catch((reason: unknown) => reason);
     expect(error).toMatchObject({ code: 'PROCESS_FAILED', details: { exitCode: 3 }, message: expect.stringContaining('exited 3: key is [redacted]') });
     expect(JSON.stringify(error)).not.toMatch(/horse|line-one-secret|line-two-secret/);
@@ -47,10 +49,16 @@ describe('Processes on this machine', { timeout: 30_000 }, () => {
   });
 
   it('says that a program is missing or may not be run', async () => {
-    await expect(processes.run(command('no-such-program-here'))).rejects.toMatchObject({ code: 'PROCESS_NOT_FOUND', message: expect.stringContaining('no-such-program-here') });
+    await expect(processes.run(command('no-such-program-here'))).rejects.toMatchObject({
+      code: 'PROCESS_NOT_FOUND',
+      message: expect.stringContaining('no-such-program-here'),
+    });
     await using folder = await temporaryFolder('process-plain');
     await writeFile(join(folder.path, 'plain'), '#!/bin/sh\n', { mode: 0o644 });
-    await expect(processes.run(command(join(folder.path, 'plain')))).rejects.toMatchObject({ code: 'PROCESS_NOT_FOUND', message: expect.stringContaining('may not be executed') });
+    await expect(processes.run(command(join(folder.path, 'plain')))).rejects.toMatchObject({
+      code: 'PROCESS_NOT_FOUND',
+      message: expect.stringContaining('may not be executed'),
+    });
   });
 
   it('ends the whole group on abort: children of the program too', async () => {

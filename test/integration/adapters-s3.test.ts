@@ -6,7 +6,7 @@ import { createObjectStores } from '../../src/adapters/s3/s3-object-stores.ts';
 import { createSecretFiles } from '../../src/adapters/secrets/secret-files.ts';
 import type { ObjectStoreRef } from '../../src/ports/object-store.ts';
 import { describeObjectStore } from '../contract/object-store.ts';
-import { missingServers, temporaryFolder } from './servers.ts';
+import { freePort, missingServers, temporaryFolder } from './servers.ts';
 import { type S3Server, startVersitygw } from './versitygw.ts';
 
 const missing = missingServers(['versitygw']);
@@ -21,7 +21,7 @@ describe.skipIf(missing.length > 0)(`S3 adapter on a real server${missing.length
     const store = await opened.open(refOf(server));
     return {
       store,
-      put: server.put,
+      put: async (key, content) => server.put(key, content),
       async [Symbol.asyncDispose]() {
         await opened[Symbol.asyncDispose]();
         await server[Symbol.asyncDispose]();
@@ -66,15 +66,15 @@ describe.skipIf(missing.length > 0)(`S3 adapter on a real server${missing.length
     it('reads more than a page of keys', async () => {
       await using opened = stores();
       const keys = Array.from({ length: 1_100 }, (_, index) => `many/${String(index).padStart(4, '0')}`);
-      for (let start = 0; start < keys.length; start += 50) await Promise.all(keys.slice(start, start + 50).map(async (key) => server.put(key, new Uint8Array([1]))));
+      for (let start = 0; start < keys.length; start += 50)
+        await Promise.all(keys.slice(start, start + 50).map(async (key) => server.put(key, new Uint8Array([1]))));
       const { objects } = await (await opened.open(refOf(server))).list({ prefix: 'many/', signal: signal() });
       expect(objects.map(({ key }) => key)).toEqual(keys);
     });
 
     it('is unavailable, after its retries, when nobody answers', async () => {
       await using opened = stores();
-      const store = await opened.open(refOf(server));
-      await server.stop();
+      const store = await opened.open({ ...refOf(server), endpoint: `http://127.0.0.1:${await freePort()}` });
       await expect(store.head('x', signal())).rejects.toMatchObject({ code: 'S3_UNAVAILABLE', retry: 'retryable', details: { code: 'ECONNREFUSED' } });
     });
   });

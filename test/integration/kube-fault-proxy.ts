@@ -1,11 +1,15 @@
 import { readFile } from 'node:fs/promises';
-import { createServer, request, type Server } from 'node:https';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, request, type Server } from 'node:https';
 import { join } from 'node:path';
-import { freePort, kubeconfig, type KubeServers } from './servers.ts';
+import { freePort, type KubeServers, kubeconfig } from './servers.ts';
 
 /** What the proxy does with a request instead of passing it on. */
-export type Intervention = { readonly status: number; readonly headers?: Readonly<Record<string, string>>; readonly body?: string } | 'cut' | 'answer-then-cut' | undefined;
+export type Intervention =
+  | { readonly status: number; readonly headers?: Readonly<Record<string, string>>; readonly body?: string }
+  | 'cut'
+  | 'answer-then-cut'
+  | undefined;
 
 /** A proxy in front of a real API server that a test can make misbehave. It shows the server's own certificate. */
 export interface KubeFaultProxy extends AsyncDisposable {
@@ -95,15 +99,19 @@ class FaultProxy implements KubeFaultProxy {
   }
 
   #forward(incoming: IncomingMessage, { outgoing, cutAnswer }: { readonly outgoing: ServerResponse; readonly cutAnswer: boolean }): void {
-    const upstream = request(this.#target + (incoming.url ?? ''), { method: incoming.method, headers: incoming.headers, rejectUnauthorized: false }, (answer) => {
-      // The server has done its work; the client never learns.
-      if (cutAnswer) return outgoing.destroy();
-      outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
-      outgoing.flushHeaders();
-      if ((incoming.url ?? '').includes('watch=true')) this.#streams.add(outgoing);
-      answer.pipe(outgoing);
-      answer.on('error', () => outgoing.destroy());
-    });
+    const upstream = request(
+      this.#target + (incoming.url ?? ''),
+      { method: incoming.method, headers: incoming.headers, rejectUnauthorized: false },
+      (answer) => {
+        // The server has done its work; the client never learns.
+        if (cutAnswer) return outgoing.destroy();
+        outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+        outgoing.flushHeaders();
+        if ((incoming.url ?? '').includes('watch=true')) this.#streams.add(outgoing);
+        answer.pipe(outgoing);
+        answer.on('error', () => outgoing.destroy());
+      },
+    );
     upstream.on('error', () => outgoing.destroy());
     outgoing.on('close', () => {
       this.#streams.delete(outgoing);

@@ -2,11 +2,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { destroyCluster } from '../../src/lab/destroy-cluster.ts';
 import { TYPES } from '../../src/lab/reconcile/types.ts';
+import type { KubeObject } from '../../src/model/kube-object.ts';
 import { latticeCluster, PlatformWorld, until } from './platform-world.ts';
 
 const directKubeconfig = (name: string) => ({ ...TYPES.Secret, namespace: 'istio-system', name: `istiod-direct-kubeconfig-${name}` });
 const capiCluster = (name: string) => ({ ...TYPES.CapiCluster, namespace: `capi-${name}`, name });
 const clusterRef = (name: string) => ({ ...TYPES.LatticeCluster, name });
+
+function dataOf(secret: KubeObject | undefined, key: string): string {
+  const data = (secret?.['data'] ?? {}) as Readonly<Record<string, string>>;
+  return Buffer.from(data[key] ?? '', 'base64').toString();
+}
 
 /** FACTS.md, F7 to F20: what the parent's operator does with the clusters it provisions, at their worst. */
 describe('clusters on their parent', { timeout: 180_000 }, () => {
@@ -29,10 +35,9 @@ describe('clusters on their parent', { timeout: 180_000 }, () => {
     expect(await world.get(world.parent, capiCluster('fresh'))).toBeUndefined();
     expect((await world.get(child, capiCluster('fresh')))?.status).toMatchObject({ phase: 'Provisioned' });
     const secret = await world.get(world.parent, directKubeconfig('fresh'));
-    const kubeconfig = Buffer.from((secret?.['data'] as Record<string, string>)['kubeconfig'] ?? '', 'base64').toString();
-    expect(kubeconfig).toContain(cluster.publicServer);
+    expect(dataOf(secret, 'kubeconfig')).toContain(cluster.publicServer);
     const moved = await world.get(child, { ...TYPES.Secret, namespace: 'capi-fresh', name: 'fresh-kubeconfig' });
-    expect(Buffer.from((moved?.['data'] as Record<string, string>)['value'] ?? '', 'base64').toString()).toContain('lattice-cell-internal.lattice-system.svc:8081');
+    expect(dataOf(moved, 'value')).toContain('lattice-cell-internal.lattice-system.svc:8081');
   });
 
   it('a dead one: applying it again does nothing, deleting it hangs, removing the finalizer leaves a machine without an agent that passes for Pivoted', async () => {
@@ -76,7 +81,7 @@ describe('clusters on their parent', { timeout: 180_000 }, () => {
     const child = await world.openAdmin(rebuilt);
     expect(await world.get(child, capiCluster('proper'))).toBeDefined();
     const direct = await world.get(world.parent, directKubeconfig('proper'));
-    expect(Buffer.from((direct?.['data'] as Record<string, string>)['kubeconfig'] ?? '', 'base64').toString()).toContain(rebuilt.publicServer);
+    expect(dataOf(direct, 'kubeconfig')).toContain(rebuilt.publicServer);
   });
 
   it('a dead one: the agent that is remembered makes its successor pass for Pivoted without a pivot when the operator was not restarted', async () => {
@@ -97,7 +102,11 @@ describe('clusters on their parent', { timeout: 180_000 }, () => {
     const signal = world.lab.operation.signal;
     const capi = await world.get(child, capiCluster('armed'));
     const { annotations = {}, labels = {} } = capi?.metadata ?? {};
-    const imported = { ...TYPES.CapiCluster, metadata: { namespace: 'capi-armed', name: 'armed', annotations, labels, finalizers: ['cluster.cluster.x-k8s.io'] }, spec: capi?.spec ?? {} };
+    const imported = {
+      ...TYPES.CapiCluster,
+      metadata: { namespace: 'capi-armed', name: 'armed', annotations, labels, finalizers: ['cluster.cluster.x-k8s.io'] },
+      spec: capi?.spec ?? {},
+    };
     await world.parent.create(imported, options());
     await world.parent.mergePatch(clusterRef('armed'), { status: { unpivotImportComplete: true } }, { ...options(), subresource: 'status' });
     await world.parent.delete(clusterRef('armed'), { signal });
@@ -124,6 +133,9 @@ describe('clusters on their parent', { timeout: 180_000 }, () => {
     await until(async () => (await world.phase('doomed')) === 'Failed', 'doomed is Failed');
     await world.fault('provisioning', { mode: 'ok' });
     await sleep(2_000);
-    expect((await world.get(world.parent, clusterRef('doomed')))?.status).toMatchObject({ phase: 'Failed', message: 'Provisioning timed out after 60 minutes' });
+    expect((await world.get(world.parent, clusterRef('doomed')))?.status).toMatchObject({
+      phase: 'Failed',
+      message: 'Provisioning timed out after 60 minutes',
+    });
   });
 });

@@ -1,9 +1,9 @@
 import { Resolver } from 'node:dns/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { LabConfig } from '../../src/lab/config.ts';
 import { DnsWriter } from '../../src/lab/platform/dns-writer.ts';
 import { namespaced, TYPES } from '../../src/lab/reconcile/types.ts';
 import { getLab } from '../../src/lab/state.ts';
-import type { LabConfig } from '../../src/lab/config.ts';
 import type { KubeCluster } from '../../src/ports/kube-cluster.ts';
 import { readDnsUpdates } from './lab-logs.ts';
 import { meshNamespace, original, service } from './platform-objects.ts';
@@ -36,13 +36,23 @@ describe('names of a provisioned cluster', { timeout: 180_000 }, () => {
     const ingress = (host: string) => ({ ingress: { routes: { public: { hosts: [`${host}.${zone}`], port: 'http' } } } });
     await world.apply(child, meshNamespace('web'));
     await world.apply(child, service('web', 'shop', { spec: ingress('shop') }));
-    const gateway = async () => (await world.get(child, { ...TYPES.Gateway, namespace: 'web', name: 'web-ingress' }))?.status?.['addresses'] as unknown as readonly { value: string }[] | undefined;
+    const gateway = async () =>
+      (await world.get(child, { ...TYPES.Gateway, namespace: 'web', name: 'web-ingress' }))?.status?.['addresses'] as unknown as
+        | readonly { value: string }[]
+        | undefined;
     await until(async () => (await gateway()) !== undefined, 'the gateway has an address');
     expect(await lookUp(`shop.${zone}`)).toEqual([]);
 
-    const provider = { ...TYPES.DNSProvider, metadata: { namespace: 'lattice-system', name: 'zone' }, spec: { type: 'route53', zone, credentials: { id: 'zone-key', provider: 'lattice-local' } } };
+    const provider = {
+      ...TYPES.DNSProvider,
+      metadata: { namespace: 'lattice-system', name: 'zone' },
+      spec: { type: 'route53', zone, credentials: { id: 'zone-key', provider: 'lattice-local' } },
+    };
     await world.apply(child, provider);
-    await until(async () => (await world.get(child, namespaced(TYPES.DNSProvider, 'lattice-system', 'zone')))?.status?.['phase'] === 'Ready', 'the provider is Ready');
+    await until(
+      async () => (await world.get(child, namespaced(TYPES.DNSProvider, 'lattice-system', 'zone')))?.status?.['phase'] === 'Ready',
+      'the provider is Ready',
+    );
     // Ready, but its credentials cannot be synced: still nothing.
     expect(await lookUp(`shop.${zone}`)).toEqual([]);
     await world.apply(child, original('zone-key', { AWS_ACCESS_KEY_ID: 'made-up' }));

@@ -8,13 +8,21 @@ export function meshNamespace(name: string): KubeObject {
 }
 
 /** A LatticeService that listens on 8080. */
-export function service(namespace: string, name: string, parts: { readonly resources?: JsonObject; readonly variables?: JsonObject; readonly volumes?: JsonObject; readonly spec?: JsonObject }): KubeObject {
+export function service(
+  namespace: string,
+  name: string,
+  parts: { readonly resources?: JsonObject; readonly variables?: JsonObject; readonly volumes?: JsonObject; readonly spec?: JsonObject },
+): KubeObject {
   const { resources = {}, variables = {}, volumes = {}, spec = {} } = parts;
   return {
     ...TYPES.LatticeService,
     metadata: { namespace, name },
     spec: {
-      workload: { containers: { main: { image: `registry.lab.test/${name}:1`, command: ['lab-app'], variables, volumes } }, service: { ports: { http: { port: 8080 } } }, resources },
+      workload: {
+        containers: { main: { image: `registry.lab.test/${name}:1`, command: ['lab-app'], variables, volumes } },
+        service: { ports: { http: { port: 8080 } } },
+        resources,
+      },
       ...spec,
     },
   };

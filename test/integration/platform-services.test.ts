@@ -1,9 +1,11 @@
 import { access, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { EdgeListener } from '../../src/lab/apps/protocol.ts';
+import { systemClock } from '../../src/adapters/clock/system-clock.ts';
 import { httpGet } from '../../src/lab/apps/mesh-client.ts';
+import type { EdgeListener } from '../../src/lab/apps/protocol.ts';
 import { startNode } from '../../src/lab/cluster-servers.ts';
 import type { LabCluster } from '../../src/lab/config.ts';
 import { INGRESS_PORT, listenAddress, listenPort } from '../../src/lab/node/addresses.ts';
@@ -11,7 +13,6 @@ import { installCrds } from '../../src/lab/platform/install/crds.ts';
 import { namespaced, TYPES } from '../../src/lab/reconcile/types.ts';
 import { veleroCrds } from '../../src/lab/servers/velero.ts';
 import { getCluster } from '../../src/lab/state.ts';
-import { systemClock } from '../../src/adapters/clock/system-clock.ts';
 import type { JsonObject } from '../../src/model/json.ts';
 import type { KubeObject } from '../../src/model/kube-object.ts';
 import { database, meshNamespace, original, secretPolicy, service } from './platform-objects.ts';
@@ -59,7 +60,8 @@ describe('workloads of the platform', { timeout: 120_000 }, () => {
     await until(async () => (found = await ask(namespace, name, path)) !== undefined, `${namespace}/${name} answers`);
     return found ?? {};
   };
-  const dataDigest = async (namespace: string, name: string): Promise<string> => ((await answer(namespace, name))['volumes'] as unknown as Volumes)['data']?.digest ?? '';
+  const dataDigest = async (namespace: string, name: string): Promise<string> =>
+    ((await answer(namespace, name))['volumes'] as unknown as Volumes)['data']?.digest ?? '';
 
   it('a database gets an empty volume and fills it; deleting the service deletes the bytes', async () => {
     await apply(meshNamespace('data'), database('data', 'ledger'));
@@ -70,7 +72,14 @@ describe('workloads of the platform', { timeout: 120_000 }, () => {
     expect((await readdir(path)).length).toBeGreaterThan(0);
 
     await world.parent.delete(namespaced(TYPES.LatticeService, 'data', 'ledger'), { signal: world.lab.operation.signal });
-    await until(async () => access(path).then(() => false, () => true), 'the bytes are gone');
+    await until(
+      async () =>
+        access(path).then(
+          () => false,
+          () => true,
+        ),
+      'the bytes are gone',
+    );
     await until(async () => (await world.get(world.parent, claimRef('data', 'ledger-data'))) === undefined, 'the claim is gone');
     await apply(database('data', 'ledger'));
     expect(await dataDigest('data', 'ledger')).not.toBe(first);
@@ -80,7 +89,9 @@ describe('workloads of the platform', { timeout: 120_000 }, () => {
     await apply(meshNamespace('steady'), database('steady', 'store'));
     const digest = await dataDigest('steady', 'store');
     const node = async (method: string, path: string): Promise<JsonObject> =>
-      (await (await fetch(`http://127.0.0.1:${cluster.ports.nodeControl}${path}`, { method, ...(method === 'POST' ? { body: '{}' } : {}) })).json()) as JsonObject;
+      (await (
+        await fetch(`http://127.0.0.1:${cluster.ports.nodeControl}${path}`, { method, ...(method === 'POST' ? { body: '{}' } : {}) })
+      ).json()) as JsonObject;
     const { pid } = await node('GET', '/apps');
     await node('POST', '/fault/crash');
     await until(async () => (await node('GET', '/apps'))['pid'] !== pid, 'another process runs the apps');
@@ -105,7 +116,8 @@ describe('workloads of the platform', { timeout: 120_000 }, () => {
       service('needs', 'caller', { resources: { late: { type: 'service' } }, variables: { LATE_URL: '${resources.late.url}' } }),
     );
     const names = ['puller', 'reader', 'guest', 'caller'];
-    const messages = async (): Promise<readonly string[]> => Promise.all(names.map(async (name) => String((await serviceOf('needs', name))?.status?.['message'])));
+    const messages = async (): Promise<readonly string[]> =>
+      Promise.all(names.map(async (name) => String((await serviceOf('needs', name))?.status?.['message'])));
     await until(async () => (await Promise.all(names.map((name) => phaseOf('needs', name)))).every((phase) => phase === 'Failed'), 'all four are Failed');
     expect(await messages()).toEqual([
       "resource 'needs-registry': imagePullSecrets references ImageProvider 'needs-registry' which was not found",
@@ -115,20 +127,31 @@ describe('workloads of the platform', { timeout: 120_000 }, () => {
     ]);
     await apply(
       original('needs-registry-credentials', { '.dockerconfigjson': '{}' }),
-      { ...TYPES.ImageProvider, metadata: { namespace: 'lattice-system', name: 'needs-registry' }, spec: { type: 'harbor', registry: 'registry.lab.test', credentials: { id: 'needs-registry-credentials', provider: 'lattice-local' } } },
+      {
+        ...TYPES.ImageProvider,
+        metadata: { namespace: 'lattice-system', name: 'needs-registry' },
+        spec: { type: 'harbor', registry: 'registry.lab.test', credentials: { id: 'needs-registry-credentials', provider: 'lattice-local' } },
+      },
       original('needs-key', { token: 'made-up' }),
       secretPolicy('needs'),
       service('needs', 'host', { resources: { shared: { type: 'volume', id: 'shared', params: { size: '1Mi', allowedConsumers: ['guest'] } } } }),
       service('needs', 'late', { resources: { caller: { type: 'service', direction: 'inbound' } } }),
     );
-    await until(async () => (await Promise.all([...names, 'host', 'late'].map((name) => phaseOf('needs', name)))).every((phase) => phase === 'Ready'), 'all are Ready');
+    await until(
+      async () => (await Promise.all([...names, 'host', 'late'].map((name) => phaseOf('needs', name)))).every((phase) => phase === 'Ready'),
+      'all are Ready',
+    );
     expect(await answer('needs', 'caller')).toMatchObject({ env: { LATE_URL: 'http://late.needs.svc.cluster.local:8080' } });
     expect(await answer('needs', 'reader')).toMatchObject({ env: {}, secrets: { KEY: expect.stringMatching(/^sha256:/) } });
   });
 
   it('Ready says nothing of pods: a service without its original secret is Ready and does not run', async () => {
     const secret = { type: 'secret', id: 'forgotten', params: { provider: 'lattice-local', keys: ['token'] } };
-    await apply(meshNamespace('hollow'), secretPolicy('hollow'), service('hollow', 'shell', { resources: { key: secret }, variables: { KEY: '${secret.key.token}' } }));
+    await apply(
+      meshNamespace('hollow'),
+      secretPolicy('hollow'),
+      service('hollow', 'shell', { resources: { key: secret }, variables: { KEY: '${secret.key.token}' } }),
+    );
     await until(() => isReady('hollow', 'shell'), 'shell is Ready');
     await until(async () => JSON.stringify((await podsOf('hollow', 'shell'))[0]?.status ?? {}).includes('CreateContainerConfigError'), 'its pod waits');
     await apply(original('forgotten', { token: 'found' }));
@@ -149,7 +172,7 @@ describe('workloads of the platform', { timeout: 120_000 }, () => {
       return Object.fromEntries(Object.entries(found).map(([name, peer]) => [name, peer.state]));
     };
     const expected = { 'mesh/open': 'reached', 'mesh/closed': 'denied', 'mesh/undeclared': 'denied' };
-    await until(async () => JSON.stringify(Object.entries(await states()).sort()) === JSON.stringify(Object.entries(expected).sort()), 'the mesh has settled');
+    await until(async () => isDeepStrictEqual(await states(), expected), 'the mesh has settled');
   });
 
   it('the edge answers by host name at an address of its own', async () => {
@@ -157,7 +180,8 @@ describe('workloads of the platform', { timeout: 120_000 }, () => {
     await apply(meshNamespace('edge'), service('edge', 'front', { spec: { ingress } }));
     await answer('edge', 'front');
     const gateway = await world.get(world.parent, { ...TYPES.Gateway, namespace: 'edge', name: 'edge-ingress' });
-    const address = (gateway?.status?.['addresses'] as unknown as readonly { value: string }[])[0]?.value ?? '';
+    const [first] = (gateway?.status?.['addresses'] ?? []) as unknown as readonly { readonly value: string }[];
+    const address = first?.value ?? '';
     const listener: Pick<EdgeListener, 'address' | 'port'> = { address, port: INGRESS_PORT };
     const get = async (host: string) => httpGet({ endpoint: listener, path: '/self', headers: { host } });
     const status = async (): Promise<number> => {
@@ -170,15 +194,30 @@ describe('workloads of the platform', { timeout: 120_000 }, () => {
 
   it('a status that says Ready is believed, also when it was restored and nothing stands behind it', async () => {
     const operator = namespaced(TYPES.Deployment, 'lattice-system', 'lattice-operator');
-    const provider = { ...TYPES.SecretProvider, metadata: { namespace: 'lattice-system', name: 'restored-vault' }, spec: { provider: { webhook: { url: 'http://vault.test' } } } };
+    const provider = {
+      ...TYPES.SecretProvider,
+      metadata: { namespace: 'lattice-system', name: 'restored-vault' },
+      spec: { provider: { webhook: { url: 'http://vault.test' } } },
+    };
     const webhook = { ...TYPES.ValidatingWebhookConfiguration, name: 'lattice-validating-webhook' };
     await world.parent.mergePatch(operator, { spec: { replicas: 0 } }, options());
-    await until(async () => fetch(`https://127.0.0.1:${cluster.ports.platformWebhook}`).then(() => false, (error: Error) => JSON.stringify(error.cause ?? '').includes('ECONNREFUSED')), 'the webhook is down');
+    await until(
+      async () =>
+        fetch(`https://127.0.0.1:${cluster.ports.platformWebhook}`).then(
+          () => false,
+          (error: Error) => JSON.stringify(error.cause ?? '').includes('ECONNREFUSED'),
+        ),
+      'the webhook is down',
+    );
     // With the operator down nothing that its webhook guards can be applied, until the configuration goes as well.
     await expect(world.parent.create(provider, { ...options(), signal: AbortSignal.timeout(3_000) })).rejects.toThrow();
     await world.parent.delete(webhook, { signal: world.lab.operation.signal });
     await apply(provider);
-    await world.parent.mergePatch({ ...provider, namespace: 'lattice-system', name: 'restored-vault' }, { status: { phase: 'Ready', observedGeneration: 1 } }, { ...options(), subresource: 'status' });
+    await world.parent.mergePatch(
+      { ...provider, namespace: 'lattice-system', name: 'restored-vault' },
+      { status: { phase: 'Ready', observedGeneration: 1 } },
+      { ...options(), subresource: 'status' },
+    );
     await world.parent.mergePatch(operator, { spec: { replicas: 1 } }, options());
     await until(async () => (await world.get(world.parent, webhook)) !== undefined, 'the operator is up again');
     await apply({ ...provider, metadata: { namespace: 'lattice-system', name: 'stripped-vault' } });
@@ -189,19 +228,37 @@ describe('workloads of the platform', { timeout: 120_000 }, () => {
 
   it('the webhook refuses workloads in system namespaces and a parentConfig that goes away', async () => {
     await apply({ ...TYPES.Namespace, metadata: { name: 'velero' } });
-    await expect(world.parent.create(service('velero', 'intruder', {}), options())).rejects.toMatchObject({ code: 'KUBE_REFUSED', message: expect.stringContaining("system namespace 'velero'") });
-    const spec = { latticeImage: 'x', providerRef: 'missing', provider: { kubernetes: { version: '1.36.0' }, config: { docker: {} } }, nodes: { controlPlane: { replicas: 1 } } };
+    await expect(world.parent.create(service('velero', 'intruder', {}), options())).rejects.toMatchObject({
+      code: 'KUBE_REFUSED',
+      message: expect.stringContaining("system namespace 'velero'"),
+    });
+    const spec = {
+      latticeImage: 'x',
+      providerRef: 'missing',
+      provider: { kubernetes: { version: '1.36.0' }, config: { docker: {} } },
+      nodes: { controlPlane: { replicas: 1 } },
+    };
     await apply({ ...TYPES.LatticeCluster, metadata: { name: 'guarded' }, spec: { ...spec, parentConfig: { service: { type: 'LoadBalancer' } } } });
     const ref = { ...TYPES.LatticeCluster, name: 'guarded' };
-    await expect(world.parent.mergePatch(ref, { spec: { parentConfig: null } }, options())).rejects.toMatchObject({ message: expect.stringContaining('cannot be removed once set') });
+    await expect(world.parent.mergePatch(ref, { spec: { parentConfig: null } }, options())).rejects.toMatchObject({
+      message: expect.stringContaining('cannot be removed once set'),
+    });
     await world.fault('refuse', { kind: 'LatticeService', namespace: 'velero', name: 'unlucky', message: 'not today' });
     await expect(world.parent.create(service('velero', 'unlucky', {}), options())).rejects.toMatchObject({ message: expect.stringContaining('not today') });
   });
 
   it('a one-shot job without status runs again', async () => {
-    const job = { ...TYPES.LatticeJob, metadata: { namespace: 'jobs', name: 'mail' }, spec: { tasks: { main: { workload: { containers: { main: { image: 'registry.lab.test/mail:1', command: ['lab-app'] } } } } } } };
-    const runs = async (): Promise<number> => (await readFile(join(world.lab.directory, 'logs', 'job-runs.jsonl'), 'utf8').catch(() => '')).split('\n').filter((line) => line.includes('"job":"jobs/mail"')).length;
-    const succeeded = async (): Promise<boolean> => (await world.get(world.parent, namespaced(TYPES.LatticeJob, 'jobs', 'mail')))?.status?.['phase'] === 'Succeeded';
+    const job = {
+      ...TYPES.LatticeJob,
+      metadata: { namespace: 'jobs', name: 'mail' },
+      spec: { tasks: { main: { workload: { containers: { main: { image: 'registry.lab.test/mail:1', command: ['lab-app'] } } } } } },
+    };
+    const runs = async (): Promise<number> =>
+      (await readFile(join(world.lab.directory, 'logs', 'job-runs.jsonl'), 'utf8').catch(() => ''))
+        .split('\n')
+        .filter((line) => line.includes('"job":"jobs/mail"')).length;
+    const succeeded = async (): Promise<boolean> =>
+      (await world.get(world.parent, namespaced(TYPES.LatticeJob, 'jobs', 'mail')))?.status?.['phase'] === 'Succeeded';
     await apply(meshNamespace('jobs'), job);
     await until(succeeded, 'the job has succeeded');
     expect(await runs()).toBe(1);
@@ -222,11 +279,22 @@ describe('workloads of the platform', { timeout: 120_000 }, () => {
     await installCrds(await veleroCrds(world.lab.operation.signal), { kube: world.parent, clock: systemClock }, world.lab.operation.signal);
     await until(async () => (await world.get(world.parent, store))?.status?.['phase'] === 'Ready', 'the store is Ready');
     const location = await world.get(world.parent, namespaced(TYPES.BackupStorageLocation, 'velero', 'lattice-store'));
-    expect(location?.spec).toMatchObject({ provider: 'aws', credential: { name: 'velero-credentials-nobody', key: 'cloud' }, objectStorage: { bucket: 'nowhere', prefix: 'lattice-store' } });
+    expect(location?.spec).toMatchObject({
+      provider: 'aws',
+      credential: { name: 'velero-credentials-nobody', key: 'cloud' },
+      objectStorage: { bucket: 'nowhere', prefix: 'lattice-store' },
+    });
     expect(location?.status?.['phase']).toBeUndefined();
 
-    await apply({ ...TYPES.LatticeClusterBackup, metadata: inSystem('daily'), spec: { schedule: 'not cron at all', scope: { controlPlane: true }, retention: { ttl: '720h' } } });
-    await until(async () => (await world.get(world.parent, namespaced(TYPES.LatticeClusterBackup, 'lattice-system', 'daily')))?.status?.['phase'] === 'Active', 'the backup is Active');
+    await apply({
+      ...TYPES.LatticeClusterBackup,
+      metadata: inSystem('daily'),
+      spec: { schedule: 'not cron at all', scope: { controlPlane: true }, retention: { ttl: '720h' } },
+    });
+    await until(
+      async () => (await world.get(world.parent, namespaced(TYPES.LatticeClusterBackup, 'lattice-system', 'daily')))?.status?.['phase'] === 'Active',
+      'the backup is Active',
+    );
     const schedule = await world.get(world.parent, namespaced(TYPES.VeleroSchedule, 'velero', 'lattice-daily'));
     expect(schedule?.spec?.['template']).toMatchObject({ ttl: '720h', includedResources: expect.arrayContaining(['latticeexternalservices.lattice.dev']) });
 

@@ -109,8 +109,7 @@ export async function startKube(folder: string, extraFlags: readonly string[] = 
   const args = [...(await apiFlags({ folder, port, client, tokenFile, auditLog })), ...extraFlags];
   await writeFile(tokenFile, `${token},admin,1,"system:masters"\n`, { mode: 0o600 });
   const url = `https://127.0.0.1:${port}`;
-  const start = async () =>
-    startServer({ name: 'kube-apiserver', file: required('kube-apiserver'), args, folder, ready: async () => isReady(url, token) });
+  const start = async () => startServer({ name: 'kube-apiserver', file: required('kube-apiserver'), args, folder, ready: async () => isReady(url, token) });
   let api = await start();
   const kubeconfigPath = join(folder, 'kubeconfig.yaml');
   await writeFile(kubeconfigPath, kubeconfig(url, await readFile(join(folder, 'certs', 'apiserver.crt'), 'base64'), token), { mode: 0o600 });

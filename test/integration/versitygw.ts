@@ -10,7 +10,6 @@ export interface S3Server extends AsyncDisposable {
   readonly credentialsFile: string;
   /** Stores an object. */
   put(key: string, content: Uint8Array): Promise<void>;
-  stop(): Promise<void>;
 }
 
 const ACCESS = 'contract-access';
@@ -37,7 +36,6 @@ export async function startVersitygw(folder: string): Promise<S3Server> {
     bucket: 'contract',
     credentialsFile,
     put: async (key, content) => client.put('contract', { key, content }),
-    stop: async () => server.stop('SIGKILL'),
     [Symbol.asyncDispose]: async () => {
       client.close();
       await server.stop('SIGKILL');

@@ -1,6 +1,6 @@
+import { randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { connect } from 'node:net';
-import { randomInt } from 'node:crypto';
 import packet, { type DecodedPacket, type RecordType } from 'dns-packet';
 
 export interface DnsServerAddress {

@@ -36,7 +36,7 @@ class Rfc2136Zone implements DnsZone {
   async serial(signal: AbortSignal): Promise<number> {
     const { packet } = await this.#ask(this.#ref.zone, 'SOA', signal);
     const soa = (packet.answers ?? []).find((answer) => answer.type === 'SOA');
-    if (soa === undefined || soa.type !== 'SOA' || soa.data.serial === undefined) throw this.#noAuthority(this.#ref.zone, 'SOA', 'it has no SOA record');
+    if (soa === undefined || soa.type !== 'SOA' || soa.data.serial === undefined) throw this.#noAuthority(`SOA ${this.#ref.zone}`, 'it has no SOA record');
     return soa.data.serial;
   }
 
@@ -51,18 +51,18 @@ class Rfc2136Zone implements DnsZone {
       answer = await askDns(this.#ref, { name: normalName(name), type, recurse: false }, signal);
     } catch (error) {
       if (signal.aborted) throw abortError(signal, `asking ${this.#ref.host} for ${name}`, 'DNS_UPDATE_FAILED');
-      throw this.#noAuthority(name, type, (error as Error).message, error);
+      throw this.#noAuthority(`${type} ${name}`, (error as Error).message, error);
     }
-    if (answer.rcode !== 'NOERROR' && answer.rcode !== 'NXDOMAIN') throw this.#noAuthority(name, type, `it answered ${answer.rcode}`);
-    if (!answer.authoritative) throw this.#noAuthority(name, type, 'its answer has no authority: it is a cache, or the zone is elsewhere');
+    if (answer.rcode !== 'NOERROR' && answer.rcode !== 'NXDOMAIN') throw this.#noAuthority(`${type} ${name}`, `it answered ${answer.rcode}`);
+    if (!answer.authoritative) throw this.#noAuthority(`${type} ${name}`, 'its answer has no authority: it is a cache, or the zone is elsewhere');
     return answer;
   }
 
-  #noAuthority(name: string, type: string, why: string, cause?: unknown): DrError {
+  #noAuthority(subject: string, why: string, cause?: unknown): DrError {
     const { host, port, zone } = this.#ref;
     return new DrError({
       code: 'DNS_UPDATE_FAILED',
-      message: `no authoritative answer for ${type} ${name} from ${host}:${port} (zone ${zone}): ${why}`,
+      message: `no authoritative answer for ${subject} from ${host}:${port} (zone ${zone}): ${why}`,
       suggestions: ['check the server and zone of the record in the plan'],
       retry: 'retryable',
       ...(cause === undefined ? {} : { cause }),

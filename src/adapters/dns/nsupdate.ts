@@ -39,7 +39,8 @@ export async function sendUpdate(server: DnsServerRef, change: RecordChange, opt
 export function updateCommands(server: DnsServerRef, { from, to }: RecordChange): string {
   const name = `${safeWord('name', normalName(to.name))}.`;
   const values = (set: RecordSet) => set.values.map((value) => safeWord(set.type, absolute(set.type, normalValue(set.type, value))));
-  const prerequisites = from === undefined ? [`prereq nxrrset ${name} IN ${to.type}`] : values(from).map((value) => `prereq yxrrset ${name} IN ${from.type} ${value}`);
+  const prerequisites =
+    from === undefined ? [`prereq nxrrset ${name} IN ${to.type}`] : values(from).map((value) => `prereq yxrrset ${name} IN ${from.type} ${value}`);
   const removals = [...new Set([from?.type ?? to.type, to.type])].map((type) => `update delete ${name} IN ${type}`);
   const additions = values(to).map((value) => `update add ${name} ${Math.trunc(to.ttlSeconds)} IN ${to.type} ${value}`);
   return [

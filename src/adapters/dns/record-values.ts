@@ -9,18 +9,10 @@ export function normalName(name: string): string {
 
 /** Value of one answer record in presentation form, or `undefined` for a type we do not handle. */
 export function valueOf(answer: Answer): string | undefined {
-  switch (answer.type) {
-    case 'A':
-      return answer.data;
-    case 'AAAA':
-      return normalAddress(answer.data);
-    case 'CNAME':
-      return normalName(answer.data);
-    case 'TXT':
-      return textValue(answer.data);
-    default:
-      return undefined;
-  }
+  if (answer.type === 'A') return answer.data;
+  if (answer.type === 'AAAA') return normalAddress(answer.data);
+  if (answer.type === 'CNAME') return normalName(answer.data);
+  return answer.type === 'TXT' ? textValue(answer.data) : undefined;
 }
 
 /** One form for values that people write in several: IPv6 addresses shortened, CNAME targets without dot, TXT in quotes. */

@@ -30,7 +30,10 @@ export async function treeListing(git: RunGit, place: CommitPlace, paths: readon
 }
 
 async function listTree(git: RunGit, place: CommitPlace, paths: readonly string[]): Promise<readonly string[]> {
-  const entries = (await treeListing(git, place, paths)).toString('utf8').split('\0').filter((entry) => entry !== '');
+  const entries = (await treeListing(git, place, paths))
+    .toString('utf8')
+    .split('\0')
+    .filter((entry) => entry !== '');
   const files = entries.map((entry) => parseEntry(entry, place.commit));
   for (const path of paths) {
     if (!files.some((file) => file === path || file.startsWith(`${path}/`))) {
@@ -44,7 +47,8 @@ async function listTree(git: RunGit, place: CommitPlace, paths: readonly string[
 function parseEntry(entry: string, commit: string): string {
   const tab = entry.indexOf('\t');
   const path = entry.slice(tab + 1);
-  if (entry.slice(0, tab).split(' ')[1] === 'commit') throw failed(`${path} in commit ${commit} is a submodule, whose files are not read`, 'leave it out of `specs.git.paths`');
+  if (entry.slice(0, tab).split(' ')[1] === 'commit')
+    throw failed(`${path} in commit ${commit} is a submodule, whose files are not read`, 'leave it out of `specs.git.paths`');
   if (path.includes('\n')) throw failed(`${JSON.stringify(path)} in commit ${commit} has a line break in its name`, 'rename the file');
   return path;
 }
@@ -56,17 +60,27 @@ function parseBatch(output: Buffer, paths: readonly string[]): GitFile[] {
     const end = output.indexOf(0x0a, offset);
     const header = output.toString('utf8', offset, end);
     const size = /^[0-9a-f]+ blob (\d+)$/.exec(header)?.[1];
-    if (size === undefined) throw failed(`${path} cannot be read: ${header.split(' ')[0] ?? header} (a link to a folder, to nowhere or out of the repository)`, 'replace the link by a file');
+    if (size === undefined)
+      throw failed(
+        `${path} cannot be read: ${header.split(' ')[0] ?? header} (a link to a folder, to nowhere or out of the repository)`,
+        'replace the link by a file',
+      );
     const content = output.subarray(end + 1, end + 1 + Number(size));
     offset = end + 1 + Number(size) + 1;
-    if (content.toString('latin1', 0, LFS_POINTER.length) === LFS_POINTER) throw failed(`${path} is a Git LFS pointer, not the file itself`, 'keep specs outside of LFS');
+    if (content.toString('latin1', 0, LFS_POINTER.length) === LFS_POINTER)
+      throw failed(`${path} is a Git LFS pointer, not the file itself`, 'keep specs outside of LFS');
     return { path, content };
   });
 }
 
 /** `./a/b/` and `a/b` are the same; one of `.` or `/` is everything, and so is none. */
 function normalPaths(paths: readonly string[]): readonly string[] {
-  const normal = paths.map((path) => path.split('/').filter((part) => part !== '' && part !== '.').join('/'));
+  const normal = paths.map((path) =>
+    path
+      .split('/')
+      .filter((part) => part !== '' && part !== '.')
+      .join('/'),
+  );
   return normal.includes('') ? [] : normal;
 }
 

@@ -60,10 +60,18 @@ async function resolveRef(source: GitSource, { git, cache, signal }: ResolveCont
 }
 
 /** Commits that the ref may mean at the remote, with the full name of each. An annotated tag counts as the commit it points to. */
-async function remoteCandidates({ repository, ref }: GitSource, { git, signal }: { readonly git: RunGit; readonly signal: AbortSignal }): Promise<readonly [string, string][]> {
+async function remoteCandidates(
+  { repository, ref }: GitSource,
+  { git, signal }: { readonly git: RunGit; readonly signal: AbortSignal },
+): Promise<readonly [string, string][]> {
   const names = ref === 'HEAD' || ref.startsWith('refs/') ? [ref] : [`refs/heads/${ref}`, `refs/tags/${ref}`];
   const output = (await git({ args: ['ls-remote', '--', repository, ...names.flatMap((name) => [name, `${name}^{}`])], signal })).toString('utf8');
-  const found = new Map(output.split('\n').filter((line) => line.includes('\t')).map((line) => [line.split('\t')[1] ?? '', line.split('\t')[0] ?? '']));
+  const found = new Map(
+    output
+      .split('\n')
+      .filter((line) => line.includes('\t'))
+      .map((line) => [line.split('\t')[1] ?? '', line.split('\t')[0] ?? '']),
+  );
   return names.flatMap((name): [string, string][] => {
     const commit = found.get(`${name}^{}`) ?? found.get(name);
     return commit === undefined ? [] : [[commit, name]];

@@ -58,7 +58,7 @@ async function targetsOf(
 }
 
 async function getFrom(url: URL, { target, signal }: { readonly target: Target; readonly signal: AbortSignal }): Promise<HttpProbeResponse> {
-  const connector = buildConnector({ ...(isIP(url.hostname) === 0 ? { servername: url.hostname } : {}) });
+  const connector = buildConnector(isIP(url.hostname) === 0 ? { servername: url.hostname } : {});
   let address = target.host;
   const agent = new Agent({
     connect: (options, callback) => {

@@ -1,5 +1,5 @@
-import { groupOf, type ObjectRef } from '../../model/kube-object.ts';
 import { DrError } from '../../errors/dr-error.ts';
+import { groupOf, type ObjectRef } from '../../model/kube-object.ts';
 import type { ServedResource } from '../../ports/kube-cluster.ts';
 
 /** Root of a group-version: `/api/v1` or `/apis/<group>/<version>`. */

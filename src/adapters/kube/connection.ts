@@ -3,7 +3,7 @@ import { abortError } from '../../errors/abort-error.ts';
 import { DrError } from '../../errors/dr-error.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { type KubeReply, readStatus } from './kube-status.ts';
-import { connectionCode, isTrustFailure, type Repeatability, retryCauseOfFailure, retryCauseOfReply, retryDelayMs, type RetryCause } from './retry-rules.ts';
+import { connectionCode, isTrustFailure, type Repeatability, type RetryCause, retryCauseOfFailure, retryCauseOfReply, retryDelayMs } from './retry-rules.ts';
 import type { Session, Sessions } from './sessions.ts';
 
 export interface KubeRequest {
@@ -142,7 +142,10 @@ export class KubeConnection implements AsyncDisposable {
     }
   }
 
-  async #causeOf(reply: KubeReply, context: { readonly request: KubeRequest; readonly session: Session; readonly tries: number }): Promise<RetryCause | undefined> {
+  async #causeOf(
+    reply: KubeReply,
+    context: { readonly request: KubeRequest; readonly session: Session; readonly tries: number },
+  ): Promise<RetryCause | undefined> {
     const { request, session, tries } = context;
     if (request.anyStatus === true) return undefined;
     const isAbsence = request.notFoundIsAnswer === true && reply.status === 404;

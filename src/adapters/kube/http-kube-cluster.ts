@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../model/json.ts';
-import { type KubeObject, type ObjectRef, refOf, type ResourceType } from '../../model/kube-object.ts';
+import { type KubeObject, type ObjectRef, type ResourceType, refOf } from '../../model/kube-object.ts';
 import type {
   AppliedObject,
   ApplyOptions,

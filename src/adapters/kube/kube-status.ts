@@ -1,5 +1,5 @@
-import { DrError } from '../../errors/dr-error.ts';
 import type { ErrorCode } from '../../errors/codes.ts';
+import { DrError } from '../../errors/dr-error.ts';
 import type { JsonObject } from '../../model/json.ts';
 
 /** A finished exchange with an API server. */

@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
+import type { AgentOptions, RequestOptions } from 'node:https';
 import { homedir } from 'node:os';
 import { dirname } from 'node:path';
-import type { AgentOptions, RequestOptions } from 'node:https';
 import type { KubeConfig } from '@kubernetes/client-node';
-import type { DispatcherOptions } from './dispatchers.ts';
 import { DrError } from '../../errors/dr-error.ts';
 import type { ClusterRef } from '../../ports/kube-cluster.ts';
+import type { DispatcherOptions } from './dispatchers.ts';
 
 /** What a kubeconfig gives for one connection. Holds credentials: never logged. */
 export interface KubeAccess {
@@ -87,7 +87,11 @@ function refuseIgnored({ text, origin }: KubeconfigSource): void {
 
 function requireUsable(config: KubeConfig, origin: string): void {
   const name = config.getCurrentContext();
-  const known = config.getContexts().map((context) => context.name).join(', ') || 'none';
+  const known =
+    config
+      .getContexts()
+      .map((context) => context.name)
+      .join(', ') || 'none';
   if (config.getContextObject(name) === null) throw invalid(`${origin} has no context "${name}" (it has: ${known})`, ['name one of its contexts']);
   const server = config.getCurrentCluster()?.server;
   if (server === undefined || !URL.canParse(server)) throw invalid(`context "${name}" of ${origin} has no cluster with a server URL`, ['check its clusters']);

@@ -43,7 +43,7 @@ export class LiveCache {
   /** Ends all waits, present and future, with an error that watching again cannot mend. */
   fail(error: DrError): void {
     this.#failure ??= error;
-    for (const waiter of [...this.#waiters]) waiter.fail(error);
+    for (const waiter of this.#waiters) waiter.fail(error);
   }
 
   /** Resolves with the predicate's first defined result, now or after a change; rejects on abort, on `fail`, or with what the predicate throws. */
@@ -77,6 +77,6 @@ export class LiveCache {
   }
 
   #changed(): void {
-    for (const waiter of [...this.#waiters]) waiter.check();
+    for (const waiter of this.#waiters) waiter.check();
   }
 }

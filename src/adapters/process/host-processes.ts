@@ -1,6 +1,6 @@
-import type { Secret } from '../../model/secret.ts';
 import { abortError } from '../../errors/abort-error.ts';
 import { DrError } from '../../errors/dr-error.ts';
+import type { Secret } from '../../model/secret.ts';
 import type { ProcessCommand, Processes, ProcessResult } from '../../ports/processes.ts';
 import { isSameProcessAlive, ownIdentity } from './process-owner.ts';
 
@@ -91,7 +91,11 @@ function failure(command: ProcessCommand, { result, timedOut }: { readonly resul
   if (command.signal.aborted) return abortError(command.signal, name, 'PROCESS_FAILED');
   if (result.code === 'ENOENT' || result.code === 'EACCES') return notFound(command, result.code);
   const output = redacted(`${result.stdout ?? ''}${result.stderr ?? ''}`.trim().slice(-QUOTED), command);
-  const how = timedOut ? `did not end within ${command.timeoutMs} ms` : result.exitCode === undefined ? `was ended by ${result.signal ?? 'a signal'}` : `exited ${result.exitCode}`;
+  const how = timedOut
+    ? `did not end within ${command.timeoutMs} ms`
+    : result.exitCode === undefined
+      ? `was ended by ${result.signal ?? 'a signal'}`
+      : `exited ${result.exitCode}`;
   return new DrError({
     code: 'PROCESS_FAILED',
     message: `${name} ${how}${output === '' ? ' without output' : `: ${output}`}`,

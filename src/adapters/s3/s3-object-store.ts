@@ -1,17 +1,15 @@
-import type { _Object, S3Client } from '@aws-sdk/client-s3';
+import type * as Sdk from '@aws-sdk/client-s3';
 import { DrError } from '../../errors/dr-error.ts';
 import type { ObjectHead, ObjectListing, ObjectStore } from '../../ports/object-store.ts';
 import { isAbsent, s3Error } from './s3-errors.ts';
 
-type Sdk = typeof import('@aws-sdk/client-s3');
-
 /** One bucket through the AWS SDK. Read-only. */
 export class S3ObjectStore implements ObjectStore {
   readonly bucket: string;
-  readonly #client: S3Client;
-  readonly #sdk: Sdk;
+  readonly #client: Sdk.S3Client;
+  readonly #sdk: typeof Sdk;
 
-  constructor(bucket: string, { client, sdk }: { readonly client: S3Client; readonly sdk: Sdk }) {
+  constructor(bucket: string, { client, sdk }: { readonly client: Sdk.S3Client; readonly sdk: typeof Sdk }) {
     this.bucket = bucket;
     this.#client = client;
     this.#sdk = sdk;
@@ -27,8 +25,8 @@ export class S3ObjectStore implements ObjectStore {
     const prefixes: string[] = [];
     try {
       for await (const page of pages) {
-        for (const object of page.Contents ?? []) objects.push(headOf(object));
-        for (const common of page.CommonPrefixes ?? []) if (common.Prefix !== undefined) prefixes.push(common.Prefix);
+        objects.push(...(page.Contents ?? []).map(headOf));
+        prefixes.push(...(page.CommonPrefixes ?? []).flatMap(({ Prefix }) => Prefix ?? []));
       }
     } catch (error) {
       throw s3Error(error, { what: `list ${this.#name(prefix)}`, signal });
@@ -105,7 +103,7 @@ export class S3ObjectStore implements ObjectStore {
   }
 }
 
-function headOf(object: _Object): ObjectHead {
+function headOf(object: Sdk._Object): ObjectHead {
   return {
     key: object.Key ?? '',
     sizeBytes: object.Size ?? 0,

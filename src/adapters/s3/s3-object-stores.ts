@@ -48,8 +48,16 @@ async function clientConfig(ref: ObjectStoreRef, secrets: SecretFiles): Promise<
     ...(region === undefined ? {} : { region }),
     // With credentials of its own, `profile` is the section in that file.
     ...(credentials === undefined
-      ? { ...(profile === undefined ? {} : { profile }) }
-      : { credentials: parseSharedCredentials(await secrets.read(credentials), profile ?? 'default', 'env' in credentials ? `$${credentials.env}` : credentials.file) }),
+      ? profile === undefined
+        ? {}
+        : { profile }
+      : {
+          credentials: parseSharedCredentials(
+            await secrets.read(credentials),
+            profile ?? 'default',
+            'env' in credentials ? `$${credentials.env}` : credentials.file,
+          ),
+        }),
     // Checksums that the SDK adds since 3.729 broke several servers (aws-sdk-js-v3#6810); most have no wildcard DNS either.
     ...(endpoint === undefined
       ? {}

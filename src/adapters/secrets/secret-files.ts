@@ -74,7 +74,11 @@ async function writePrivate(path: string, value: Secret): Promise<string> {
 
 async function decryptAge(content: Uint8Array, key: { readonly identity: Secret; readonly origin: string }): Promise<Secret> {
   const { armor, Decrypter } = await import('age-encryption');
-  const identities = key.identity.reveal().split('\n').map((line) => line.trim()).filter((line) => line.startsWith('AGE-SECRET-KEY-'));
+  const identities = key.identity
+    .reveal()
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line.startsWith('AGE-SECRET-KEY-'));
   if (identities.length === 0) throw unreadable(`${key.origin} holds no age identity (a line that starts with AGE-SECRET-KEY-)`);
   try {
     const decrypter = new Decrypter();
@@ -90,7 +94,8 @@ async function decryptAge(content: Uint8Array, key: { readonly identity: Secret;
 
 /** A program that ran and failed could not decrypt; one that is not installed stays what it is. */
 function asUnreadable(error: unknown): never {
-  if (error instanceof DrError && error.code === 'PROCESS_FAILED') throw unreadable(`sops cannot decrypt the file: ${String(error.details['output'] ?? '')}`, error);
+  if (error instanceof DrError && error.code === 'PROCESS_FAILED')
+    throw unreadable(`sops cannot decrypt the file: ${String(error.details['output'] ?? '')}`, error);
   throw error;
 }
 

@@ -41,13 +41,12 @@ export async function everythingReachable(app: AppSpec, mesh: Mesh): Promise<Jso
   const found: Record<string, JsonObject> = { [app.workload]: await selfFacts(app) };
   let frontier: readonly { readonly via: string; readonly to: string }[] = peersOf(app).map((to) => ({ via: '', to }));
   while (frontier.length > 0) {
-    const next: { via: string; to: string }[] = [];
+    const next: { readonly via: string; readonly to: string }[] = [];
     for (const { via, to } of frontier) {
       if (found[to] !== undefined) continue;
       const facts = await ask(app, mesh, `${via}/via/${to}/self`);
       found[to] = facts;
-      const peers = (facts['env'] as JsonObject | undefined)?.['LAB_PEERS'];
-      if (typeof peers === 'string') for (const peer of split(peers)) next.push({ via: `${via}/via/${to}`, to: peer });
+      next.push(...peersIn(facts).map((peer) => ({ via: `${via}/via/${to}`, to: peer })));
     }
     frontier = next;
   }
@@ -85,12 +84,20 @@ async function ask(app: AppSpec, mesh: Mesh, path: string): Promise<JsonObject> 
   return { state: answer.status === 403 ? 'denied' : 'unreachable' };
 }
 
+function peersIn(facts: JsonObject): readonly string[] {
+  const peers = (facts['env'] as JsonObject | undefined)?.['LAB_PEERS'];
+  return typeof peers === 'string' ? split(peers) : [];
+}
+
 function peersOf(app: AppSpec): readonly string[] {
   return split(app.env['LAB_PEERS'] ?? '');
 }
 
 function split(list: string): readonly string[] {
-  return list.split(',').map((name) => name.trim()).filter((name) => name !== '');
+  return list
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
 }
 
 function sha256(content: Buffer | string): string {

@@ -1,4 +1,4 @@
-import { createServer, request, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
 import type { EdgeListener, Mesh } from './protocol.ts';
 
 /** The cluster's edge: takes requests from outside at one address and passes them to the workload that the host name is routed to. */
@@ -37,13 +37,10 @@ export class EdgeServer {
     if (workload === undefined) return refuse(outgoing, 404, `no route for host ${host}`);
     const endpoint = this.#mesh()[workload]?.endpoints[0];
     if (endpoint === undefined) return refuse(outgoing, 503, `${workload} has no ready endpoint`);
-    const onward = request(
-      { host: endpoint.address, port: endpoint.port, method: incoming.method, path: incoming.url, headers: incoming.headers },
-      (reply) => {
-        outgoing.writeHead(reply.statusCode ?? 502, { 'content-type': reply.headers['content-type'] ?? 'application/octet-stream' });
-        reply.pipe(outgoing);
-      },
-    );
+    const onward = request({ host: endpoint.address, port: endpoint.port, method: incoming.method, path: incoming.url, headers: incoming.headers }, (reply) => {
+      outgoing.writeHead(reply.statusCode ?? 502, { 'content-type': reply.headers['content-type'] ?? 'application/octet-stream' });
+      reply.pipe(outgoing);
+    });
     onward.on('error', () => refuse(outgoing, 502, `${workload} does not answer`));
     incoming.pipe(onward);
   }

@@ -34,7 +34,10 @@ export class Kubelet {
 
   controller(): Controller {
     const podsOfNamespace = (object: KubeObject): readonly string[] =>
-      this.#context.caches.list(TYPES.Pod, object.metadata.namespace).filter((pod) => podStatus(pod).phase !== 'Running').map(objectKey);
+      this.#context.caches
+        .list(TYPES.Pod, object.metadata.namespace)
+        .filter((pod) => podStatus(pod).phase !== 'Running')
+        .map(objectKey);
     return {
       name: 'kubelet',
       watches: [

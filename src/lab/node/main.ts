@@ -27,7 +27,11 @@ async function main(): Promise<void> {
   await using caches = new Caches(kube);
   const runs = new PodRuns({ onLaunch: (launched) => launched.send({ type: 'unready', workloads: unready.workloads }), log });
   const context: NodeContext = { cluster, machines: await readMachineData(cluster), kube, caches, clock: systemClock, runs, log };
-  await using _control = await startControlServer({ port: config.controlPort, isReady: () => true, handle: (request) => control(request, { context, unready }) });
+  await using _control = await startControlServer({
+    port: config.controlPort,
+    isReady: () => true,
+    handle: (request) => control(request, { context, unready }),
+  });
   const runtime = { caches, clock: systemClock, retryMs: RETRY_MS, log, signal };
   const controllers = [schedulerController(context), new Kubelet(context).controller(), provisionController(context), reclaimController(context)];
   log(`node of ${cluster.id} runs`);
@@ -38,7 +42,14 @@ async function main(): Promise<void> {
 /** The mesh needs kinds that come with the platform, and on a machine whose agent never came, they never come. */
 async function keepMesh(context: NodeContext, runtime: ControllerRuntime): Promise<void> {
   const controller = meshController(context);
-  if (await untilServed(controller.watches.map((watch) => watch.type), context.kube, runtime)) await runController(controller, runtime);
+  if (
+    await untilServed(
+      controller.watches.map((watch) => watch.type),
+      context.kube,
+      runtime,
+    )
+  )
+    await runController(controller, runtime);
 }
 
 interface ControlParts {

@@ -17,7 +17,10 @@ export function meshController(context: NodeContext): Controller {
   let sentTo: unknown;
   return {
     name: 'mesh',
-    watches: [TYPES.LatticeMeshMember, TYPES.EndpointSlice, TYPES.Namespace, TYPES.Gateway, TYPES.HTTPRoute, TYPES.Service].map((type) => ({ type, keys: all })),
+    watches: [TYPES.LatticeMeshMember, TYPES.EndpointSlice, TYPES.Namespace, TYPES.Gateway, TYPES.HTTPRoute, TYPES.Service].map((type) => ({
+      type,
+      keys: all,
+    })),
     initialKeys: ['mesh'],
     async reconcile(_key, signal): Promise<Requeue> {
       await context.clock.sleep(SETTLE_MS, signal);
@@ -43,7 +46,10 @@ interface PeerRef {
 export function meshOf(caches: Caches): Mesh {
   const endpoints = endpointsOf(caches.list(TYPES.EndpointSlice));
   const enrolled = new Set(
-    caches.list(TYPES.Namespace).filter((object) => object.metadata.labels?.['istio.io/dataplane-mode'] === 'ambient').map((object) => object.metadata.name),
+    caches
+      .list(TYPES.Namespace)
+      .filter((object) => object.metadata.labels?.['istio.io/dataplane-mode'] === 'ambient')
+      .map((object) => object.metadata.name),
   );
   const mesh: Record<string, MeshWorkload> = {};
   for (const [workload, where] of endpoints) mesh[workload] = { dependencies: [], allowedCallers: [], enrolled: false, endpoints: where };
@@ -76,7 +82,8 @@ export function edgeOf(caches: Caches): readonly EdgeListener[] {
     const address = status?.loadBalancer?.ingress?.[0]?.ip;
     if (address === undefined || service.metadata.labels?.['app.kubernetes.io/managed-by'] !== 'lattice') continue;
     const workload = `${service.metadata.namespace}/${service.metadata.name}`;
-    for (const { port } of (service.spec?.['ports'] ?? []) as readonly { port: number }[]) listeners.push({ address, port: listenPort(port), routes: { '*': workload } });
+    for (const { port } of (service.spec?.['ports'] ?? []) as readonly { port: number }[])
+      listeners.push({ address, port: listenPort(port), routes: { '*': workload } });
   }
   return listeners;
 }

@@ -51,13 +51,16 @@ export class PodRuns {
 
   #launch(): AppProcess {
     const launched = new AppProcess((report) => this.#hear(report));
-    void launched.ended.then((how) => {
-      if (this.#stopping) return;
-      this.#log(`the app process ended (${how}); starting it again`);
-      this.#runs.clear();
-      this.#process = this.#launch();
-    });
+    void this.#replaceWhenEnded(launched);
     return launched;
+  }
+
+  async #replaceWhenEnded(launched: AppProcess): Promise<void> {
+    const how = await launched.ended;
+    if (this.#stopping) return;
+    this.#log(`the app process ended (${how}); starting it again`);
+    this.#runs.clear();
+    this.#process = this.#launch();
   }
 
   #hear(report: HostReport): void {

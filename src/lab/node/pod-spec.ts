@@ -52,7 +52,7 @@ export function podSpec(pod: KubeObject): PodSpec {
 }
 
 export function podStatus(pod: KubeObject): PodStatus {
-  return (pod.status ?? {}) as unknown as PodStatus;
+  return pod.status ?? {};
 }
 
 export function isSystemPod(pod: KubeObject): boolean {

@@ -1,5 +1,5 @@
 import type { KubeObject } from '../../model/kube-object.ts';
-import { readMachineData } from '../node/machine-data.ts';
+import { type BootstrapSource, readMachineData } from '../node/machine-data.ts';
 import { namespaced, TYPES } from '../reconcile/types.ts';
 import { AGENT_CREDENTIALS } from './cluster/agent.ts';
 import type { BootstrapBundle } from './cluster/protocol.ts';
@@ -10,6 +10,7 @@ import { installCrds, readCrds } from './install/crds.ts';
 
 const MANAGER = 'lattice-bootstrap';
 const RETRY_MS = 1_000;
+const REQUEST_TIMEOUT_MS = 10_000;
 /** Image of an operator that nobody has said anything about. */
 const DEFAULT_IMAGE = 'registry.lab.test/lattice:lab';
 
@@ -26,7 +27,7 @@ export async function boot(context: Omit<PlatformContext, 'caches'>, signal: Abo
     return true;
   }
   if ((await kube.get(namespaced(TYPES.Secret, LATTICE_SYSTEM, PARENT_CONFIG), signal)) !== undefined) return true;
-  const bundle = await fetchBundle(`${machine.bootstrap.cell}/api/clusters/${cluster.name}/manifests`, machine.bootstrap.token, context, signal);
+  const bundle = await fetchBundle(machine.bootstrap, context, signal);
   if (bundle === undefined) return false;
   await applyBundle(bundle, context, signal);
   log(`the manifests of ${bundle.parent} are applied`);
@@ -34,9 +35,16 @@ export async function boot(context: Omit<PlatformContext, 'caches'>, signal: Abo
 }
 
 /** Asks until the cell answers; `undefined` when it refuses. */
-async function fetchBundle(url: string, token: string, { clock, log }: Pick<PlatformContext, 'clock' | 'log'>, signal: AbortSignal): Promise<BootstrapBundle | undefined> {
+async function fetchBundle(
+  { cell, token }: BootstrapSource,
+  context: Omit<PlatformContext, 'caches'>,
+  signal: AbortSignal,
+): Promise<BootstrapBundle | undefined> {
+  const { clock, cluster, log } = context;
+  const url = `${cell}/api/clusters/${cluster.name}/manifests`;
+  const headers = { authorization: `Bearer ${token}` };
   for (;;) {
-    const response = await fetch(url, { headers: { authorization: `Bearer ${token}` }, signal: AbortSignal.any([signal, AbortSignal.timeout(10_000)]) }).catch(() => undefined);
+    const response = await fetch(url, { headers, signal: AbortSignal.any([signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]) }).catch(() => undefined);
     signal.throwIfAborted();
     if (response?.ok === true) return (await response.json()) as BootstrapBundle;
     if (response !== undefined && [401, 404, 409].includes(response.status)) {
@@ -54,7 +62,11 @@ async function applyBundle(bundle: BootstrapBundle, context: Omit<PlatformContex
   await installCrds(await readCrds(lab.behaviour.schema), context, signal);
   const image = bundle.cluster.spec?.['latticeImage'];
   await installBase(context, typeof image === 'string' ? image : DEFAULT_IMAGE, signal);
-  const secret = (name: string, stringData: Readonly<Record<string, string>>): KubeObject => ({ ...TYPES.Secret, metadata: { namespace: LATTICE_SYSTEM, name }, stringData });
+  const secret = (name: string, stringData: Readonly<Record<string, string>>): KubeObject => ({
+    ...TYPES.Secret,
+    metadata: { namespace: LATTICE_SYSTEM, name },
+    stringData,
+  });
   for (const object of [...bundle.resources, bundle.cluster]) await kube.apply(object, options);
   await kube.apply(secret(AGENT_CREDENTIALS, { token: bundle.credential }), options);
   await kube.apply(secret(PARENT_CONFIG, { cell_endpoint: bundle.cellEndpoint }), options);

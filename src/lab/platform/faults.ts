@@ -1,5 +1,5 @@
-import type { Clock } from '../../ports/clock.ts';
 import type { JsonObject } from '../../model/json.ts';
+import type { Clock } from '../../ports/clock.ts';
 
 /**
  * Faults to inject into one platform stand-in, set through its control endpoint. In memory: a restarted process has none.

@@ -13,7 +13,11 @@ export async function removeFinalizer(object: KubeObject, finalizer: string, edi
   const current = object.metadata.finalizers ?? [];
   if (!current.includes(finalizer)) return;
   try {
-    await setFinalizers(object, current.filter((one) => one !== finalizer), edit);
+    await setFinalizers(
+      object,
+      current.filter((one) => one !== finalizer),
+      edit,
+    );
   } catch (error) {
     if (!isDrError(error, 'KUBE_NOT_FOUND')) throw error;
   }

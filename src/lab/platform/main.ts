@@ -21,7 +21,15 @@ const RETRY_MS = 1_000;
  */
 async function main(): Promise<void> {
   const { config, lab, cluster, kube, signal, log } = await openStandIn('operator');
-  const context: Omit<PlatformContext, 'caches'> = { lab, cluster, kube, clock: systemClock, random: systemRandom, faults: new PlatformFaults(systemClock), log };
+  const context: Omit<PlatformContext, 'caches'> = {
+    lab,
+    cluster,
+    kube,
+    clock: systemClock,
+    random: systemRandom,
+    faults: new PlatformFaults(systemClock),
+    log,
+  };
   let running: OperatorPod | undefined;
   // A machine is up before its platform is, and may stay so; a parent is of no use to anybody before its operator runs.
   const isReady = (): boolean => cluster.role === 'workload' || running?.cell !== undefined;
@@ -56,7 +64,11 @@ function otherLeader(objects: Parameters<typeof leaderOf>[0], current: string | 
 }
 
 /** `POST /fault/<name>` sets a fault, `GET /fault` shows those in force; `/api/` is the cell's. */
-async function control(request: ControlRequest, { faults }: Pick<PlatformContext, 'faults'>, running: OperatorPod | undefined): Promise<ControlAnswer | undefined> {
+async function control(
+  request: ControlRequest,
+  { faults }: Pick<PlatformContext, 'faults'>,
+  running: OperatorPod | undefined,
+): Promise<ControlAnswer | undefined> {
   if (request.path.startsWith('/api/')) {
     const cell = running?.cell;
     return cell === undefined ? { status: 503, body: { error: 'the operator is not up' } } : cell.handle(request);

@@ -1,5 +1,5 @@
-import { runController } from '../reconcile/controller.ts';
 import { Caches } from '../reconcile/caches.ts';
+import { runController } from '../reconcile/controller.ts';
 import { phaseOf } from '../reconcile/status.ts';
 import { TYPES } from '../reconcile/types.ts';
 import { AGENT_TYPES, runAgent } from './cluster/agent.ts';
@@ -59,7 +59,11 @@ export class Operator {
     const { signal } = this.#abort;
     const { kube, lab, clock, log, faults } = this.#context;
     await installCrds(await readCrds(lab.behaviour.schema), this.#context, signal);
-    await kube.apply(secretStore('lattice-local', { webhook: { url: 'http://lattice-local-secrets.lattice-system.svc' } }), { fieldManager: 'lattice-operator', force: true, signal });
+    await kube.apply(secretStore('lattice-local', { webhook: { url: 'http://lattice-local-secrets.lattice-system.svc' } }), {
+      fieldManager: 'lattice-operator',
+      force: true,
+      signal,
+    });
     for (const type of [...HANDED_DOWN_TYPES, ...AGENT_TYPES]) await this.#caches.watch(type);
     this.#recover();
     await using _webhook = await WebhookServer.start(this.#context, signal);

@@ -34,7 +34,9 @@ export function systemPodController(context: Pick<PlatformContext, 'caches' | 'k
 /** The oldest ready pod of a system Deployment: the one that holds the lease. */
 export function leaderOf(pods: readonly KubeObject[], app: string): KubeObject | undefined {
   return pods
-    .filter((pod) => pod.metadata.labels?.['app'] === app && isSystemPod(pod) && podStatus(pod).phase === 'Running' && pod.metadata.deletionTimestamp === undefined)
+    .filter(
+      (pod) => pod.metadata.labels?.['app'] === app && isSystemPod(pod) && podStatus(pod).phase === 'Running' && pod.metadata.deletionTimestamp === undefined,
+    )
     .sort((a, b) => `${a.metadata.creationTimestamp} ${a.metadata.name}`.localeCompare(`${b.metadata.creationTimestamp} ${b.metadata.name}`))[0];
 }
 

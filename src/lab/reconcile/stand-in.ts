@@ -1,6 +1,6 @@
-import { DrError } from '../../errors/dr-error.ts';
 import { systemClock } from '../../adapters/clock/system-clock.ts';
 import { openCluster } from '../../adapters/kube/kube-clusters.ts';
+import { DrError } from '../../errors/dr-error.ts';
 import type { KubeCluster } from '../../ports/kube-cluster.ts';
 import type { LabCluster, LabConfig, StandInConfig } from '../config.ts';
 import { readJsonFile } from '../json-file.ts';
@@ -25,7 +25,11 @@ export async function openStandIn(user: 'operator' | 'node'): Promise<StandIn> {
   const path = process.argv[2];
   const config = path === undefined ? undefined : await readJsonFile<StandInConfig>(path);
   if (config === undefined) {
-    throw new DrError({ code: 'USAGE', message: `${path ?? 'no file'} is not the config file of a stand-in`, suggestions: ['start the lab with lattice-dr lab up'] });
+    throw new DrError({
+      code: 'USAGE',
+      message: `${path ?? 'no file'} is not the config file of a stand-in`,
+      suggestions: ['start the lab with lattice-dr lab up'],
+    });
   }
   const lab = await getLab(config.labDirectory);
   const cluster = await getCluster(config.labDirectory, config.clusterId);

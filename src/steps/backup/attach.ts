@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { credentialSecretOf, readOnlyLocation, VELERO_API, VELERO_NAMESPACE } from '../../backup/location.ts';
+import { credentialSecretOf, introducedBackup, readOnlyLocation, VELERO_API, VELERO_NAMESPACE } from '../../backup/location.ts';
 import { locationName } from '../../backup/velero-layout.ts';
 import { DEFAULT_RETRY, type Observation, type ReadContext, type StepContext } from '../../engine/step.ts';
-import { DrError } from '../../errors/dr-error.ts';
+import { DrError, isDrError } from '../../errors/dr-error.ts';
 import type { KubeObject, ObjectRef } from '../../model/kube-object.ts';
 import { planBackup } from '../../model/plan/backups.ts';
 import { planCluster } from '../../model/plan/cluster.ts';
@@ -12,6 +12,7 @@ import { defineStep } from '../define-step.ts';
 import { loadDesired } from '../desired-state.ts';
 import { FIELD_MANAGER } from '../platform-names.ts';
 import type { StepPorts } from '../ports.ts';
+import { readBackupMetadata } from '../recovery-points.ts';
 import { targetRef, targetSchema } from '../schemas.ts';
 import { withLimit } from '../wait.ts';
 import { type ChosenRecoveryPoint, recoveryPointSchema } from './recovery-point-schema.ts';
@@ -115,6 +116,22 @@ async function attachSnapshotLocations(cluster: KubeCluster, ctx: WriteCtx): Pro
   }
 }
 
+/**
+ * Makes a backup known to Velero as its own sync would: the object from `velero-backup.json`, bound to the location. Velero looks for foreign backups once
+ * a minute, whatever its sync period says (Velero 1.18 backup_sync_controller.go, backupSyncReconcilePeriod): up to 60 s of every recovery.
+ */
+async function introduceBackup(cluster: KubeCluster, point: ChosenRecoveryPoint, ctx: WriteCtx): Promise<void> {
+  if ((await cluster.get(backupRef(point.name), ctx.signal)) !== undefined) return;
+  const section = ctx.with.backups.find((candidate) => candidate.store === point.store);
+  const stored = section === undefined ? undefined : await readBackupMetadata(ctx.ports, section, { name: point.name, signal: ctx.signal });
+  if (stored === undefined) return; // Velero's own sync then brings it, or the wait below says what is missing.
+  try {
+    await cluster.create(introducedBackup(stored, locationName(point.store)), { fieldManager: FIELD_MANAGER, signal: ctx.signal });
+  } catch (error) {
+    if (!isDrError(error, 'KUBE_CONFLICT')) throw error; // Velero was faster.
+  }
+}
+
 async function waitUntilSynced(cluster: KubeCluster, ctx: WriteCtx): Promise<void> {
   await using locations = await cluster.live(LOCATION, { namespace: VELERO_NAMESPACE });
   await using backups = await cluster.live({ apiVersion: VELERO_API, kind: 'Backup' }, { namespace: VELERO_NAMESPACE });
@@ -124,6 +141,7 @@ async function waitUntilSynced(cluster: KubeCluster, ctx: WriteCtx): Promise<voi
       for (const point of ctx.with.recoveryPoints) {
         ctx.progress({ message: `waiting for Velero to validate ${locationName(point.store)} and to see ${point.name}` });
         await locations.until((objects) => (isUsable(named(objects, locationName(point.store))) ? true : undefined), signal);
+        await introduceBackup(cluster, point, { ...ctx, signal });
         await backups.until((objects) => (named(objects, point.name)?.status?.['phase'] === 'Completed' ? true : undefined), signal);
       }
     },

@@ -3,6 +3,7 @@ import { DEFAULT_RETRY } from '../../engine/step.ts';
 import { ERROR_CODES } from '../../errors/codes.ts';
 import { DrError } from '../../errors/dr-error.ts';
 import { recoveryPointSchema } from '../backup/recovery-point-schema.ts';
+import { loadDesired } from '../desired-state.ts';
 import { defineStep } from '../define-step.ts';
 import type { CheckResult, PreflightCtx } from './checks.ts';
 import { chooseRecoveryPoints, inputChecks } from './input-checks.ts';
@@ -12,6 +13,11 @@ import { preflightWith } from './schema.ts';
 async function look(ctx: PreflightCtx): Promise<{ readonly checks: readonly CheckResult[]; readonly points: z.output<typeof recoveryPointSchema>[] }> {
   const [checks, chosen] = await Promise.all([Promise.all([...parentChecks(ctx), ...inputChecks(ctx)]), chooseRecoveryPoints(ctx)]);
   return { checks: [...checks, ...chosen.checks], points: [...chosen.points] };
+}
+
+/** How many objects are still written in the platform's older schema. */
+async function conversions(ctx: PreflightCtx): Promise<number> {
+  return (await loadDesired(ctx)).converted.length;
 }
 
 /** All that is wrong, in one error whose code is that of the first check about the recovery's own inputs, so that the exit code is 4. */
@@ -38,7 +44,7 @@ export const preflightCheck = defineStep({
   version: 1,
   summary: 'looks whether everything a rebuild needs is there, before anything is touched',
   with: preflightWith,
-  outputs: z.object({ recoveryPoints: z.array(recoveryPointSchema) }),
+  outputs: z.object({ recoveryPoints: z.array(recoveryPointSchema), conversions: z.number() }),
   risk: 'read-only',
   safety: true,
   timeoutMs: 10 * 60_000,
@@ -47,7 +53,7 @@ export const preflightCheck = defineStep({
   async observe(ctx) {
     const { checks, points } = await look(ctx);
     const ok = checks.every(({ failed }) => failed === undefined);
-    return ok ? { state: 'present', outputs: { recoveryPoints: points }, evidence: evidenceOf(checks) } : { state: 'absent', evidence: evidenceOf(checks) };
+    return ok ? { state: 'present', outputs: { recoveryPoints: points, conversions: await conversions(ctx) }, evidence: evidenceOf(checks) } : { state: 'absent', evidence: evidenceOf(checks) };
   },
   async plan() {
     return [{ verb: 'run', subject: 'read-only checks of parent, git, secrets, backups and records' }];
@@ -61,6 +67,6 @@ export const preflightCheck = defineStep({
     const { checks, points } = await look(ctx);
     const failed = checks.filter((result) => result.failed !== undefined);
     if (failed.length > 0) throw failure(failed);
-    return { ok: true, outputs: { recoveryPoints: points }, evidence: evidenceOf(checks) };
+    return { ok: true, outputs: { recoveryPoints: points, conversions: await conversions(ctx) }, evidence: evidenceOf(checks) };
   },
 });

@@ -35,10 +35,11 @@ async function isOnCluster(cluster: KubeCluster, reference: UnresolvedReference,
 export async function orderOf(desired: DesiredState, cluster: KubeCluster | undefined, ctx: Ctx): Promise<Order> {
   const { apply, held, skipped } = desired.classification;
   const graph = applyGraph({ apply, held, skipped, profile: desired.profile });
-  if (cluster === undefined) return { graph, dangling: graph.unresolved };
+  const required = graph.unresolved.filter((reference) => reference.need === 'required');
+  if (cluster === undefined) return { graph, dangling: required };
   const answers = new Map<string, boolean>();
   const dangling: UnresolvedReference[] = [];
-  for (const reference of graph.unresolved) {
+  for (const reference of required) {
     const key = JSON.stringify(reference.targets);
     const found = answers.get(key) ?? (await isOnCluster(cluster, reference, ctx.signal));
     answers.set(key, found);

@@ -158,4 +158,38 @@ describe('a guard', () => {
     expect(statesOf(result)).toEqual({ a: 'succeeded', g: 'failed', b: 'failed', c: 'waiting' });
     expect(result).toMatchObject({ state: 'failed', step: 'g', error: { code: 'GUARD_VIOLATED' } });
   });
+
+  it('that is cancelled during its first look has guarded nothing', async () => {
+    const bench = new Bench();
+    bench.add({
+      ...makeThing,
+      kind: 'test/watch',
+      verify: async (ctx) => await ctx.clock.sleep(60_000, ctx.signal).then(() => ({ ok: true, outputs: { value: '' }, evidence: {} })),
+    });
+    const cancel = new AbortController();
+    void bench.clock.sleep(1_000).then(() => cancel.abort());
+    const result = await bench.start(graphOf(nodes), { signal: cancel.signal });
+    expect(statesOf(result)).toEqual({ a: 'succeeded', g: 'cancelled', b: 'cancelled', c: 'cancelled', d: 'cancelled' });
+  });
+
+  it('that ignores its abort holds the run up for 10 s and no longer', async () => {
+    const bench = new Bench();
+    bench.add({
+      ...makeThing,
+      kind: 'test/watch',
+      execute: () => new Promise(() => undefined),
+      verify: async () => ({ ok: true, outputs: { value: '' }, evidence: {} }),
+    });
+    const result = await bench.start(graphOf(nodes));
+    expect([result.state, result.elapsedMs]).toEqual(['succeeded', 20_000]);
+  });
+
+  it('stops with a run whose journal can no longer be written', async () => {
+    const bench = new Bench();
+    addWatch(bench);
+    bench.store.crashAt({ append: 9, side: 'before' });
+    const result = await bench.start(graphOf(nodes));
+    expect(result).toMatchObject({ state: 'failed', error: { code: 'STORE_FAILED' } });
+    expect(bench.clock.pending).toBe(0);
+  });
 });

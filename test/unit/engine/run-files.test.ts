@@ -66,6 +66,20 @@ describe('stored runs', () => {
   });
 });
 
+describe('a run that died', () => {
+  it('tells what it had come to', async () => {
+    const bench = new Bench();
+    const graph = graphOf([node('a'), node('b', { needs: ['a'], with: { parts: 1 } }), node('c', { needs: ['b'] })]);
+    bench.store.crashAt({ append: 7, side: 'after' });
+    const { run } = await bench.start(graph);
+    bench.store.revive();
+    const recorded = recordedResult(await readRun(bench.store, run), 'memory');
+    expect(recorded.steps.map((step) => step.state)).toEqual(['succeeded', 'running', 'pending']);
+    expect(recorded).toMatchObject({ state: 'cancelled', holds: [] });
+    expect(recorded.error).toBeUndefined();
+  });
+});
+
 describe('releasing holds', () => {
   const hold = (kind: HoldKind, name: string): Hold => ({ id: `${kind}/${name}`, kind, subject: name, prior: {}, releaseWhen: 'later' });
   const holds = [hold('child-cluster', 'c'), hold('backup-location', 'l'), hold('dns-provider', 'd')];

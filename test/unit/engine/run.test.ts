@@ -82,6 +82,11 @@ describe('a run', () => {
     expect(result.error?.code).toBe('INPUT_INVALID');
   });
 
+  it('gives a step of a forEach its item', async () => {
+    const result = await new Bench().start(graphOf([node('a[cp-1]', { item: { name: 'cp-1' }, with: { thing: { $expr: 'item.name' } } })]));
+    expect(result.steps[0]?.outputs).toEqual({ value: 'cp-1()' });
+  });
+
   it('lists every fault of an input that does not fit the kind', async () => {
     const result = await new Bench().start(graphOf([node('a', { with: { parts: 'many', ms: 'long' } })]));
     expect(result.error).toMatchObject({ code: 'INPUT_INVALID', details: { faults: [expect.stringContaining('parts'), expect.stringContaining('ms')] } });

@@ -3,11 +3,17 @@ import { DrError } from '../../../src/errors/dr-error.ts';
 import { describeDnsZone } from '../../contract/dns-zone.ts';
 import { FakeDnsZone } from '../../fakes/fake-dns-zone.ts';
 
-const set = (host: string, type: 'A' | 'AAAA' | 'CNAME' | 'TXT', values: readonly string[]) => ({ name: `${host}.contract.test`, type, ttlSeconds: 60, values });
+const set = (host: string, type: 'A' | 'AAAA' | 'CNAME' | 'TXT', values: readonly string[]) => ({
+  name: `${host}.contract.test`,
+  type,
+  ttlSeconds: 60,
+  values,
+});
 
 describeDnsZone('fake', async () => {
   const zone = new FakeDnsZone([
     set('shop', 'A', ['192.0.2.1']),
+    set('swap', 'A', ['192.0.2.1']),
     set('alias', 'CNAME', ['shop.contract.test.']),
     set('note', 'TXT', ['"one" "two \\"quoted\\""']),
     set('six', 'AAAA', ['2001:DB8:0::1']),

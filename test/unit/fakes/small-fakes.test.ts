@@ -20,7 +20,9 @@ describe('FakeProcesses', () => {
   });
 
   it('refuses a secret as an argument', async () => {
-    await expect(new FakeProcesses({ ok: '' }).run({ ...command('ok'), args: [new Secret('x') as unknown as string] })).rejects.toThrow('secret as an argument');
+    await expect(new FakeProcesses({ ok: '' }).run({ ...command('ok'), args: [new Secret('x') as unknown as string] })).rejects.toThrow(
+      'secret as an argument',
+    );
   });
 
   it('knows who lives', async () => {

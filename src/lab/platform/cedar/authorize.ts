@@ -70,6 +70,8 @@ function evaluate(expression: Expression, request: AuthorizationRequest): Value 
       return !truth(evaluate(expression.of, request));
     case 'binary':
       return binary(expression, request);
+    default:
+      return expression satisfies never;
   }
 }
 

@@ -56,6 +56,8 @@ function resourceOf(subject: CedarSubject): Entity {
       return entity('SecurityOverride', subject.override, { category: subject.category, override_id: subject.override });
     case 'AllowWildcard':
       return entity('Mesh', subject.direction, {});
+    default:
+      return subject satisfies never;
   }
 }
 

@@ -6,7 +6,8 @@ export interface Token {
   readonly line: number;
 }
 
-const TOKEN = /\s+|\/\/[^\n]*|(?<name>[A-Za-z_][A-Za-z0-9_]*)|(?<string>"(?:[^"\\]|\\.)*")|(?<number>\d+)|(?<symbol>::|==|!=|<=|>=|&&|\|\||[(){}[\],;.<>!@?=:])/y;
+const TOKEN =
+  /\s+|\/\/[^\n]*|(?<name>[A-Za-z_][A-Za-z0-9_]*)|(?<string>"(?:[^"\\]|\\.)*")|(?<number>\d+)|(?<symbol>::|==|!=|<=|>=|&&|\|\||[(){}[\],;.<>!@?=:])/y;
 
 /** Splits Cedar text; comments and blanks are dropped. Throws `CedarSyntaxError` with the line. */
 export function tokenize(text: string): readonly Token[] {

@@ -29,10 +29,7 @@ export async function runAgent(context: PlatformContext, signal: AbortSignal): P
   while (!signal.aborted) {
     try {
       const reply = await beat({ context, connection, resourcesDigest, signal });
-      if (reply?.resources !== undefined) {
-        for (const object of reply.resources.objects) await context.kube.apply(object, { fieldManager: MANAGER, force: true, signal });
-        resourcesDigest = reply.resources.digest;
-      }
+      if (reply?.resources !== undefined) resourcesDigest = await applyResources(reply.resources, context, signal);
       if (reply?.command === 'delete') await deleteSelf(context, signal);
       lastFailure = '';
     } catch (error) {
@@ -43,6 +40,11 @@ export async function runAgent(context: PlatformContext, signal: AbortSignal): P
     }
     await context.clock.sleep(HEARTBEAT_MS, signal).catch(() => undefined);
   }
+}
+
+async function applyResources({ digest, objects }: NonNullable<HeartbeatReply['resources']>, { kube }: PlatformContext, signal: AbortSignal): Promise<string> {
+  for (const object of objects) await kube.apply(object, { fieldManager: MANAGER, force: true, signal });
+  return digest;
 }
 
 interface Beat {

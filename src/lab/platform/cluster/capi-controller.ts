@@ -74,7 +74,10 @@ export class CapiController {
     const instance = await this.#infrastructure.ensureControlPlane({ name, requestUid: uid, machines: { nodes, bootstrap } }, signal);
     await this.#publishKubeconfig(cluster, instance, signal);
     await this.#infrastructure.startMachines(instance, signal);
-    const patch = { metadata: { annotations: { [INSTANCE_ANNOTATION]: instance.id } }, spec: { controlPlaneEndpoint: { host: '127.0.0.1', port: instance.ports.apiserver } } };
+    const patch = {
+      metadata: { annotations: { [INSTANCE_ANNOTATION]: instance.id } },
+      spec: { controlPlaneEndpoint: { host: '127.0.0.1', port: instance.ports.apiserver } },
+    };
     await this.#context.kube.mergePatch(refOf(cluster), patch, { fieldManager: MANAGER, signal });
     for (const machine of capiMachines(cluster, nodes, instance.id)) await this.#context.kube.apply(machine, { fieldManager: MANAGER, force: true, signal });
     return instance;

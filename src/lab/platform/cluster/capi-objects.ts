@@ -12,7 +12,9 @@ export const CAPI_FINALIZER = 'cluster.cluster.x-k8s.io';
 /** The part of a LatticeCluster's spec that says which machines it has. */
 export interface NodesSpec {
   readonly controlPlane: { readonly replicas: number };
-  readonly workerPools?: Readonly<Record<string, { readonly replicas: number; readonly min?: number | null; readonly labels?: Readonly<Record<string, string>> }>>;
+  readonly workerPools?: Readonly<
+    Record<string, { readonly replicas: number; readonly min?: number | null; readonly labels?: Readonly<Record<string, string>> }>
+  >;
 }
 
 /** The nodes that a spec declares: replicas of each pool, or its minimum when it is autoscaled. */

@@ -62,7 +62,7 @@ export class ChildController {
     if (isDeleted) return this.#deletion.reconcile(cluster, signal);
     const phase = phaseOf(cluster);
     if (cluster.status?.['pivotComplete'] === true && BEFORE_PIVOT.includes(phase)) {
-      await writePhase(cluster, 'Pivoted', {}, { context: this.#context, signal });
+      await writePhase(cluster, { phase: 'Pivoted' }, { context: this.#context, signal });
       return undefined;
     }
     if (phase === '' || phase === 'Pending') return this.#pending(cluster, signal);
@@ -86,7 +86,7 @@ export class ChildController {
     const data = { cell: `http://127.0.0.1:${this.#context.cluster.ports.platformControl}`, token };
     const metadata = { namespace: capiNamespace(name), name: `${name}${BOOTSTRAP_SECRET_SUFFIX}`, labels: capiLabels(name) };
     await kube.apply({ ...TYPES.Secret, metadata, type: 'cluster.x-k8s.io/secret', stringData: data }, { fieldManager: CLUSTER_MANAGER, force: true, signal });
-    await writePhase(cluster, 'Provisioning', { bootstrapToken: token }, { context: this.#context, signal });
+    await writePhase(cluster, { phase: 'Provisioning', bootstrapToken: token }, { context: this.#context, signal });
     return undefined;
   }
 
@@ -96,12 +96,12 @@ export class ChildController {
     await redirectKubeconfig(name, this.#context, signal);
     const capi = this.#context.caches.get(namespaced(TYPES.CapiCluster, capiNamespace(name), name));
     if (phaseOf(capi) === 'Provisioned') {
-      await writePhase(cluster, 'Pivoting', { endpoint: endpointOf(capi) }, { context: this.#context, signal });
+      await writePhase(cluster, { phase: 'Pivoting', endpoint: endpointOf(capi) }, { context: this.#context, signal });
       return undefined;
     }
     const isOverdue = phaseAgeMs(cluster, this.#context.clock.now()) > PROVISIONING_LIMIT_MS;
     if (isOverdue || this.#context.faults.provisioning === 'fail') {
-      await writePhase(cluster, 'Failed', { message: 'Provisioning timed out after 60 minutes' }, { context: this.#context, signal });
+      await writePhase(cluster, { phase: 'Failed', message: 'Provisioning timed out after 60 minutes' }, { context: this.#context, signal });
       return undefined;
     }
     return POLL_MS;
@@ -112,7 +112,7 @@ export class ChildController {
     const { name } = cluster.metadata;
     if (this.#cell.agents.isPivotComplete(name)) {
       this.#moved.delete(name);
-      await writePhase(cluster, 'Pivoted', { pivotComplete: true }, { context: this.#context, signal });
+      await writePhase(cluster, { phase: 'Pivoted', pivotComplete: true }, { context: this.#context, signal });
       return undefined;
     }
     if (this.#cell.agents.isReadyForPivot(name) && !this.#moved.has(name)) {
@@ -124,7 +124,9 @@ export class ChildController {
 
   /** Credentials are synced into the cluster's own namespace; a provider without any needs none. */
   async #hasCredentials(provider: KubeObject, cluster: string, signal: AbortSignal): Promise<boolean> {
-    const credentials = (provider.spec?.['credentials'] ?? undefined) as { readonly id: string; readonly provider: string; readonly keys?: readonly string[] } | undefined;
+    const credentials = (provider.spec?.['credentials'] ?? undefined) as
+      | { readonly id: string; readonly provider: string; readonly keys?: readonly string[] }
+      | undefined;
     if (credentials === undefined) return true;
     const name = `${provider.metadata.name}-credentials`;
     const wanted = externalSecret({ namespace: capiNamespace(cluster), name, store: credentials.provider, remoteKey: credentials.id, keys: credentials.keys });

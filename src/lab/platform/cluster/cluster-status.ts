@@ -8,8 +8,16 @@ export const CLUSTER_MANAGER = 'lattice-cluster-controller';
 /** Deleting a cluster waits for its machines to be given back and deleted (F17). */
 export const CLUSTER_FINALIZER = 'lattice.dev/unpivot';
 
+/** A phase and what else changes with it. */
+export type PhaseFields = JsonObject & { readonly phase: string };
+
+export interface PhaseWrite {
+  readonly context: PlatformContext;
+  readonly signal: AbortSignal;
+}
+
 /** Moves a LatticeCluster to a phase; its one condition has the phase's name and since when. */
-export async function writePhase(cluster: KubeObject, phase: string, fields: JsonObject, { context, signal }: { readonly context: PlatformContext; readonly signal: AbortSignal }): Promise<void> {
+export async function writePhase(cluster: KubeObject, { phase, ...fields }: PhaseFields, { context, signal }: PhaseWrite): Promise<void> {
   const before = conditionsOf(cluster)[0];
   const message = typeof fields['message'] === 'string' ? fields['message'] : '';
   const isSame = before?.type === phase && before.message === message;

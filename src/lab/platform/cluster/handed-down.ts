@@ -9,7 +9,15 @@ import { LATTICE_SECRETS, LATTICE_SYSTEM } from '../context.ts';
 export const CA_SECRET = 'lattice-ca';
 
 /** The types whose objects `handedDown` reads. */
-export const HANDED_DOWN_TYPES = [TYPES.Secret, TYPES.InfraProvider, TYPES.SecretProvider, TYPES.CedarPolicy, TYPES.OIDCProvider, TYPES.ImageProvider, TYPES.LatticePackage];
+export const HANDED_DOWN_TYPES = [
+  TYPES.Secret,
+  TYPES.InfraProvider,
+  TYPES.SecretProvider,
+  TYPES.CedarPolicy,
+  TYPES.OIDCProvider,
+  TYPES.ImageProvider,
+  TYPES.LatticePackage,
+];
 
 /**
  * What a parent gives each child, in the order it is applied: Secrets marked for it and the CA, providers, and policies under the name
@@ -19,7 +27,8 @@ export function handedDown(parent: string, caches: Caches): readonly KubeObject[
   const oidc = caches.list(TYPES.OIDCProvider, LATTICE_SYSTEM).filter((object) => object.spec?.['propagate'] !== false);
   const named = new Set([CA_SECRET, ...oidc.map((object) => (object.spec?.['clientSecret'] as { name?: string } | null | undefined)?.name ?? '')]);
   const secrets = [...caches.list(TYPES.Secret, LATTICE_SYSTEM), ...caches.list(TYPES.Secret, LATTICE_SECRETS)].filter(
-    (secret) => secret.metadata.labels?.['lattice.dev/distribute'] === 'true' || (secret.metadata.namespace === LATTICE_SYSTEM && named.has(secret.metadata.name)),
+    (secret) =>
+      secret.metadata.labels?.['lattice.dev/distribute'] === 'true' || (secret.metadata.namespace === LATTICE_SYSTEM && named.has(secret.metadata.name)),
   );
   const cedar = caches.list(TYPES.CedarPolicy, LATTICE_SYSTEM).filter(({ spec }) => spec?.['enabled'] !== false && spec?.['propagate'] !== false);
   return [
@@ -28,7 +37,10 @@ export function handedDown(parent: string, caches: Caches): readonly KubeObject[
     ...caches.list(TYPES.SecretProvider, LATTICE_SYSTEM).map(exported),
     ...[...cedar, ...oidc].map((object) => inherited(object, parent)),
     ...caches.list(TYPES.ImageProvider, LATTICE_SYSTEM).map(exported),
-    ...caches.list(TYPES.LatticePackage).filter(({ spec }) => spec?.['propagate'] === true).map(exported),
+    ...caches
+      .list(TYPES.LatticePackage)
+      .filter(({ spec }) => spec?.['propagate'] === true)
+      .map(exported),
   ];
 }
 
@@ -47,12 +59,22 @@ export function caKey(caches: Caches): string | undefined {
 export function exported(object: KubeObject): KubeObject {
   const { name, namespace, labels, annotations } = object.metadata;
   const { status: _status, metadata: _metadata, ...rest } = object;
-  const metadata = { name, ...(namespace === undefined ? {} : { namespace }), ...(labels === undefined ? {} : { labels }), ...(annotations === undefined ? {} : { annotations }) };
+  const metadata = {
+    name,
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(labels === undefined ? {} : { labels }),
+    ...(annotations === undefined ? {} : { annotations }),
+  };
   return { ...rest, apiVersion: object.apiVersion, kind: object.kind, metadata };
 }
 
 function inherited(object: KubeObject, parent: string): KubeObject {
   const clean = exported(object);
-  const labels = { ...clean.metadata.labels, 'lattice.dev/inherited': 'true', 'lattice.dev/origin-cluster': parent, 'lattice.dev/original-name': object.metadata.name };
+  const labels = {
+    ...clean.metadata.labels,
+    'lattice.dev/inherited': 'true',
+    'lattice.dev/origin-cluster': parent,
+    'lattice.dev/original-name': object.metadata.name,
+  };
   return { ...clean, metadata: { ...clean.metadata, name: `${parent}--${object.metadata.name}`, labels } };
 }

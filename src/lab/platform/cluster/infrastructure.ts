@@ -23,7 +23,10 @@ export class Infrastructure {
    * A control plane of that name for this request, made if it is not there yet. One that was made for the same request by a process that died before it
    * could say so is taken over; one of another request is in the way, as real machines and addresses would be, and makes this throw `INPUT_INVALID`.
    */
-  async ensureControlPlane(request: { readonly name: string; readonly requestUid: string; readonly machines: MachineData }, signal: AbortSignal): Promise<LabCluster> {
+  async ensureControlPlane(
+    request: { readonly name: string; readonly requestUid: string; readonly machines: MachineData },
+    signal: AbortSignal,
+  ): Promise<LabCluster> {
     const living = (await listClusters(this.#labDirectory)).filter((cluster) => cluster.name === request.name && cluster.destroyedAt === undefined);
     for (const cluster of living) if ((await readMachineData(cluster)).requestUid === request.requestUid) return cluster;
     const cluster = await createCluster({ directory: this.#labDirectory, name: request.name, role: 'workload', signal });

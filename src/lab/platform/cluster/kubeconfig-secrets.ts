@@ -37,7 +37,11 @@ export async function redirectKubeconfig(name: string, { kube, caches }: Platfor
   const server = `https://lattice-cell-internal.lattice-system.svc:8081/clusters/${name}`;
   if (config.clusters.every((entry) => entry.cluster.server === server)) return;
   const redirected = { ...config, clusters: config.clusters.map((entry) => ({ ...entry, cluster: { ...entry.cluster, server } })) };
-  await kube.mergePatch(refOf(secret), { data: { value: Buffer.from(JSON.stringify(redirected)).toString('base64') } }, { fieldManager: CLUSTER_MANAGER, signal });
+  await kube.mergePatch(
+    refOf(secret),
+    { data: { value: Buffer.from(JSON.stringify(redirected)).toString('base64') } },
+    { fieldManager: CLUSTER_MANAGER, signal },
+  );
 }
 
 /** The lab writes its kubeconfigs as JSON. */

@@ -36,7 +36,9 @@ export async function importObjects({ kube, namespace, objects, signal }: Import
   const uids = new Map<string, string>();
   for (const object of objects) {
     const clean = exported(object);
-    const ownerReferences = (object.metadata.ownerReferences ?? []).map((owner) => ({ ...owner, uid: uids.get(owner.uid) ?? owner.uid }) satisfies OwnerReference);
+    const ownerReferences = (object.metadata.ownerReferences ?? []).map(
+      (owner) => ({ ...owner, uid: uids.get(owner.uid) ?? owner.uid }) satisfies OwnerReference,
+    );
     const annotations = { ...clean.metadata.annotations, [SOURCE_UID]: object.metadata.uid ?? '' };
     const finalizers = object.metadata.finalizers ?? [];
     const target = { ...clean, metadata: { ...clean.metadata, namespace, annotations, ownerReferences, finalizers } };

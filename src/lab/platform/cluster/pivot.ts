@@ -21,8 +21,14 @@ export async function pivot(name: string, context: PlatformContext, signal: Abor
   const pause = (paused: boolean): { readonly spec: { readonly paused: boolean } } => ({ spec: { paused } });
   const objects = await capiObjects(context.kube, namespace, signal);
   if (objects.some((object) => object.kind === 'Cluster')) await context.kube.mergePatch(cluster, pause(true), { fieldManager: MANAGER, signal });
-  await importObjects({ kube: target, namespace, objects: objects.map((object) => (object.kind === 'Cluster' ? { ...object, spec: { ...object.spec, paused: true } } : object)), signal });
-  if ((await target.get(cluster, signal)) !== undefined) await target.mergePatch(refOf({ ...TYPES.CapiCluster, metadata: { namespace, name } }), pause(false), { fieldManager: MANAGER, signal });
+  await importObjects({
+    kube: target,
+    namespace,
+    objects: objects.map((object) => (object.kind === 'Cluster' ? { ...object, spec: { ...object.spec, paused: true } } : object)),
+    signal,
+  });
+  if ((await target.get(cluster, signal)) !== undefined)
+    await target.mergePatch(refOf({ ...TYPES.CapiCluster, metadata: { namespace, name } }), pause(false), { fieldManager: MANAGER, signal });
   await deleteMoved(context.kube, objects, signal);
   context.log(`pivot: ${objects.length} objects of ${name} moved to ${child.id}`);
 }

@@ -32,7 +32,7 @@ export function selfController(context: PlatformContext): Controller {
       const edit = { kube: context.kube, fieldManager: CLUSTER_MANAGER, signal };
       const hasParent = context.caches.get(namespaced(TYPES.Secret, LATTICE_SYSTEM, PARENT_CONFIG)) !== undefined;
       if (cluster.metadata.deletionTimestamp !== undefined) {
-        if (hasParent) await writePhase(cluster, 'Unpivoting', { message: 'Agent sending CAPI resources to parent' }, { context, signal });
+        if (hasParent) await writePhase(cluster, { phase: 'Unpivoting', message: 'Agent sending CAPI resources to parent' }, { context, signal });
         else await removeFinalizer(cluster, CLUSTER_FINALIZER, edit);
         return undefined;
       }
@@ -42,10 +42,10 @@ export function selfController(context: PlatformContext): Controller {
       const capi = context.caches.get(namespaced(TYPES.CapiCluster, capiNamespace(name), name));
       const phase = phaseOf(cluster);
       if (phase !== 'Ready' && hasParent && phaseOf(capi) !== 'Provisioned') {
-        await writePhase(cluster, 'Pending', { message: 'Waiting for CAPI resources' }, { context, signal });
+        await writePhase(cluster, { phase: 'Pending', message: 'Waiting for CAPI resources' }, { context, signal });
         return undefined;
       }
-      if (phase !== 'Ready') await writePhase(cluster, 'Ready', {}, { context, signal });
+      if (phase !== 'Ready') await writePhase(cluster, { phase: 'Ready' }, { context, signal });
       else await writeStatus(cluster, readyStatus(cluster, context), edit);
       return undefined;
     },
@@ -55,7 +55,11 @@ export function selfController(context: PlatformContext): Controller {
 function readyStatus(cluster: KubeObject, context: PlatformContext): JsonObject {
   const ready = context.caches.list(TYPES.Node).filter(isReady);
   const isControlPlane = (node: KubeObject): boolean => node.metadata.labels?.['node-role.kubernetes.io/control-plane'] !== undefined;
-  const spec = cluster.spec as { latticeImage?: string; provider?: { kubernetes?: { version?: string } }; nodes?: { workerPools?: Record<string, { replicas: number; max?: number | null }> } };
+  const spec = cluster.spec as {
+    latticeImage?: string;
+    provider?: { kubernetes?: { version?: string } };
+    nodes?: { workerPools?: Record<string, { replicas: number; max?: number | null }> };
+  };
   const workerPools = Object.fromEntries(
     Object.entries(spec.nodes?.workerPools ?? {}).map(([pool, { replicas, max }]) => {
       const readyReplicas = ready.filter((node) => node.metadata.labels?.['lattice.dev/pool'] === pool).length;

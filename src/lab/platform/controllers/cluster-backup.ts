@@ -3,8 +3,8 @@ import type { KubeObject } from '../../../model/kube-object.ts';
 import { type Controller, objectKey, ownKey, type Requeue, splitKey } from '../../reconcile/controller.ts';
 import { phaseOf, writeStatus } from '../../reconcile/status.ts';
 import { namespaced, TYPES } from '../../reconcile/types.ts';
-import { type PlatformContext } from '../context.ts';
 import { storeFor } from '../backup-stores.ts';
+import { type PlatformContext } from '../context.ts';
 
 const MANAGER = 'lattice-cluster-backup-controller';
 
@@ -39,11 +39,15 @@ interface BackupSpec {
 
 /** LatticeClusterBackup: the Velero Schedule `lattice-<name>`, Active or Paused. The cron text is not checked; `retention.daily` is ignored (F26). */
 export function clusterBackupController(context: PlatformContext): Controller {
+  const failed = (): readonly string[] => {
+    const backups = context.caches.list(TYPES.LatticeClusterBackup);
+    return backups.filter((backup) => phaseOf(backup) === 'Failed').map(objectKey);
+  };
   return {
     name: 'cluster-backup',
     watches: [
       { type: TYPES.LatticeClusterBackup, keys: ownKey },
-      { type: TYPES.BackupStore, keys: () => context.caches.list(TYPES.LatticeClusterBackup).filter((backup) => phaseOf(backup) === 'Failed').map(objectKey) },
+      { type: TYPES.BackupStore, keys: failed },
     ],
     async reconcile(key, signal): Promise<Requeue> {
       const { namespace, name } = splitKey(key);
@@ -63,8 +67,8 @@ export function clusterBackupController(context: PlatformContext): Controller {
       const schedule = scheduleOf(backup, store.name);
       await context.kube.apply(schedule, { fieldManager: MANAGER, force: true, signal });
       const phase = specOf(backup).paused === true ? 'Paused' : 'Active';
-      const status = { phase, message: `Velero Schedule ${phase.toLowerCase()}`, veleroScheduleName: schedule.metadata.name, resolvedStore: store.name, observedGeneration };
-      await writeStatus(backup, status, write);
+      const made = { message: `Velero Schedule ${phase.toLowerCase()}`, veleroScheduleName: schedule.metadata.name, resolvedStore: store.name };
+      await writeStatus(backup, { phase, ...made, observedGeneration }, write);
       return undefined;
     },
   };

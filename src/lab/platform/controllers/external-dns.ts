@@ -35,7 +35,11 @@ export function externalDnsController(context: PlatformContext): Controller {
       if (!(await deploy(provider, context, signal))) return INTERVAL_MS;
       if (leaderOf(caches.list(TYPES.Pod, NAMESPACE), `external-dns-${name}`) === undefined) return INTERVAL_MS;
       const zone = String(provider.spec?.['zone']);
-      await writer.upsert(zone, wantedRecords(context).filter((record) => record.name === zone || record.name.endsWith(`.${zone}`)), signal);
+      await writer.upsert(
+        zone,
+        wantedRecords(context).filter((record) => record.name === zone || record.name.endsWith(`.${zone}`)),
+        signal,
+      );
       return INTERVAL_MS;
     },
   };
@@ -47,18 +51,30 @@ async function deploy(provider: KubeObject, context: PlatformContext, signal: Ab
   const options = { fieldManager: MANAGER, force: true, signal };
   const deployed = context.caches.list(TYPES.Pod, NAMESPACE).some((pod) => pod.metadata.labels?.['app'] === `external-dns-${name}`);
   if (deployed) return true;
-  if (context.caches.get({ ...TYPES.Namespace, name: NAMESPACE }) === undefined) await context.kube.apply({ ...TYPES.Namespace, metadata: { name: NAMESPACE } }, options);
-  const credentials = (provider.spec?.['credentials'] ?? undefined) as { readonly id: string; readonly provider: string; readonly keys?: readonly string[] | null } | undefined;
+  if (context.caches.get({ ...TYPES.Namespace, name: NAMESPACE }) === undefined)
+    await context.kube.apply({ ...TYPES.Namespace, metadata: { name: NAMESPACE } }, options);
+  const credentials = (provider.spec?.['credentials'] ?? undefined) as
+    | { readonly id: string; readonly provider: string; readonly keys?: readonly string[] | null }
+    | undefined;
   if (credentials !== undefined) {
     const secret = `${name}-credentials`;
-    const wanted = externalSecret({ namespace: NAMESPACE, name: secret, store: credentials.provider, remoteKey: credentials.id, keys: credentials.keys ?? undefined });
+    const wanted = externalSecret({
+      namespace: NAMESPACE,
+      name: secret,
+      store: credentials.provider,
+      remoteKey: credentials.id,
+      keys: credentials.keys ?? undefined,
+    });
     await context.kube.apply(wanted, options);
     if (context.caches.get(namespaced(TYPES.Secret, NAMESPACE, secret)) === undefined) return false;
   }
   const ref = namespaced(TYPES.Deployment, NAMESPACE, `external-dns-${name}`);
   if ((await context.kube.get(ref, signal)) !== undefined) return true;
   const args = ['--policy=upsert-only', '--registry=txt', `--txt-owner-id=lattice-${context.cluster.name}`, '--interval=30s'];
-  await context.kube.apply(systemDeployment({ namespace: NAMESPACE, name: ref.name, image: 'registry.k8s.io/external-dns/external-dns:v0.15.1', args }), options);
+  await context.kube.apply(
+    systemDeployment({ namespace: NAMESPACE, name: ref.name, image: 'registry.k8s.io/external-dns/external-dns:v0.15.1', args }),
+    options,
+  );
   return true;
 }
 

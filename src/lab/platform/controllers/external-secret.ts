@@ -21,13 +21,25 @@ interface ExternalSecretSpec {
  */
 export function externalSecretController(context: PlatformContext): Controller {
   const fromSource = (secret: KubeObject): readonly string[] =>
-    secret.metadata.namespace === LATTICE_SECRETS ? context.caches.list(TYPES.ExternalSecret).filter((object) => reads(object, secret.metadata.name)).map(objectKey) : [];
+    secret.metadata.namespace === LATTICE_SECRETS
+      ? context.caches
+          .list(TYPES.ExternalSecret)
+          .filter((object) => reads(object, secret.metadata.name))
+          .map(objectKey)
+      : [];
   return {
     name: 'external-secret',
     watches: [
       { type: TYPES.ExternalSecret, keys: ownKey },
       { type: TYPES.Secret, keys: fromSource },
-      { type: TYPES.ClusterSecretStore, keys: (store) => context.caches.list(TYPES.ExternalSecret).filter((object) => storeOf(object) === store.metadata.name).map(objectKey) },
+      {
+        type: TYPES.ClusterSecretStore,
+        keys: (store) =>
+          context.caches
+            .list(TYPES.ExternalSecret)
+            .filter((object) => storeOf(object) === store.metadata.name)
+            .map(objectKey),
+      },
     ],
     async reconcile(key, signal): Promise<Requeue> {
       const { namespace, name } = splitKey(key);
@@ -35,7 +47,10 @@ export function externalSecretController(context: PlatformContext): Controller {
       if (object === undefined) return undefined;
       const found = dataOf(object, context);
       if (typeof found !== 'string') await context.kube.apply(secretOf(object, found), { fieldManager: MANAGER, force: true, signal });
-      const status = typeof found === 'string' ? { status: 'False', reason: 'SecretSyncedError', message: found } : { status: 'True', reason: 'SecretSynced', message: 'secret synced' };
+      const status =
+        typeof found === 'string'
+          ? { status: 'False', reason: 'SecretSyncedError', message: found }
+          : { status: 'True', reason: 'SecretSynced', message: 'secret synced' };
       const before = (object.status?.['conditions'] as readonly JsonObject[] | undefined)?.[0];
       const isSame = before?.['status'] === status.status && before['message'] === status.message;
       const lastTransitionTime = isSame ? before['lastTransitionTime'] : timestamp(context.clock);

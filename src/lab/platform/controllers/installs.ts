@@ -36,12 +36,17 @@ export function installController(context: PlatformContext): Controller {
         await context.kube.apply(installObject(subsystem, context.cluster.name), { fieldManager: MANAGER, force: true, signal });
         return undefined;
       }
-      return advance(subsystem, install, context, signal);
+      return advance({ subsystem, install }, context, signal);
     },
   };
 }
 
-async function advance(subsystem: Subsystem, install: KubeObject, context: PlatformContext, signal: AbortSignal): Promise<Requeue> {
+interface Installation {
+  readonly subsystem: Subsystem;
+  readonly install: KubeObject;
+}
+
+async function advance({ subsystem, install }: Installation, context: PlatformContext, signal: AbortSignal): Promise<Requeue> {
   if (phaseOf(install) === 'Ready' && isObserved(install)) return undefined;
   const write = { kube: context.kube, fieldManager: MANAGER, signal };
   const missing = (subsystem.requires ?? []).filter((kind) => phaseOf(context.caches.get({ ...installType(kind), name: 'default' })) !== 'Ready');
@@ -54,7 +59,11 @@ async function advance(subsystem: Subsystem, install: KubeObject, context: Platf
     return INSTALL_MS;
   }
   if (subsystem.kind === 'VeleroInstall') await installVelero(context, signal);
-  await writeStatus(install, { phase: 'Ready', observedVersion: subsystem.version, observedGeneration: install.metadata.generation, ...ownStatus(subsystem, context) }, write);
+  await writeStatus(
+    install,
+    { phase: 'Ready', observedVersion: subsystem.version, observedGeneration: install.metadata.generation, ...ownStatus(subsystem, context) },
+    write,
+  );
   return undefined;
 }
 

@@ -34,7 +34,10 @@ export function jobController(context: PlatformContext): Controller {
     watches: [
       { type: TYPES.LatticeJob, keys: ownKey },
       { type: TYPES.Pod, keys: ofPod },
-      ...[TYPES.LatticeService, TYPES.CedarPolicy, TYPES.ImageProvider, TYPES.LatticeQuota, TYPES.Namespace, TYPES.Secret].map((type) => ({ type, keys: () => [] })),
+      ...[TYPES.LatticeService, TYPES.CedarPolicy, TYPES.ImageProvider, TYPES.LatticeQuota, TYPES.Namespace, TYPES.Secret].map((type) => ({
+        type,
+        keys: () => [],
+      })),
     ],
     async reconcile(key, signal): Promise<Requeue> {
       const { namespace, name } = splitKey(key);
@@ -65,7 +68,8 @@ async function start(job: KubeObject, context: PlatformContext, signal: AbortSig
   let created = 0;
   for (const { task, spec, derived } of compiled) {
     for (const object of derived.infrastructure) await context.kube.apply(object, { fieldManager: MANAGER, force: true, signal });
-    for (let index = 0; index < (spec.replicas ?? 1); index += 1) created += await createPod(podOf({ job, name: `${job.metadata.name}-${task}-${index}`, derived }), context, signal);
+    for (let index = 0; index < (spec.replicas ?? 1); index += 1)
+      created += await createPod(podOf({ job, name: `${job.metadata.name}-${task}-${index}`, derived }), context, signal);
   }
   // Pods that are there already are those of a run that this process did not see through.
   if (created === 0) return;

@@ -21,7 +21,13 @@ export function meshMemberController(context: PlatformContext): Controller {
       const member = context.caches.get(namespaced(TYPES.LatticeMeshMember, namespace, name));
       if (member === undefined || (phaseOf(member) === 'Ready' && isObserved(member))) return undefined;
       const applied = await applyIngress(member, context, signal);
-      const status = { phase: 'Ready', scope: 'Workload', message: 'Mesh policies applied', observedGeneration: member.metadata.generation, appliedResources: applied };
+      const status = {
+        phase: 'Ready',
+        scope: 'Workload',
+        message: 'Mesh policies applied',
+        observedGeneration: member.metadata.generation,
+        appliedResources: applied,
+      };
       await writeStatus(member, status, { kube: context.kube, fieldManager: MANAGER, signal });
       return undefined;
     },

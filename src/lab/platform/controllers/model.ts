@@ -17,13 +17,18 @@ interface RoleSpec {
 /** LatticeModel: a Deployment for each role, Loading until all are available, then Serving (F1). */
 export function modelController(context: PlatformContext): Controller {
   const ofDeployment = (deployment: KubeObject): readonly string[] =>
-    (deployment.metadata.ownerReferences ?? []).filter((owner) => owner.kind === 'LatticeModel').map((owner) => `${deployment.metadata.namespace}/${owner.name}`);
+    (deployment.metadata.ownerReferences ?? [])
+      .filter((owner) => owner.kind === 'LatticeModel')
+      .map((owner) => `${deployment.metadata.namespace}/${owner.name}`);
   return {
     name: 'model',
     watches: [
       { type: TYPES.LatticeModel, keys: ownKey },
       { type: TYPES.Deployment, keys: ofDeployment },
-      ...[TYPES.LatticeService, TYPES.CedarPolicy, TYPES.ImageProvider, TYPES.LatticeQuota, TYPES.Namespace, TYPES.Secret].map((type) => ({ type, keys: () => [] })),
+      ...[TYPES.LatticeService, TYPES.CedarPolicy, TYPES.ImageProvider, TYPES.LatticeQuota, TYPES.Namespace, TYPES.Secret].map((type) => ({
+        type,
+        keys: () => [],
+      })),
     ],
     async reconcile(key, signal): Promise<Requeue> {
       const { namespace, name } = splitKey(key);

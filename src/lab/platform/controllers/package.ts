@@ -1,8 +1,8 @@
-import { mayWorkload, policiesInForce } from '../cedar/policies.ts';
 import type { KubeObject } from '../../../model/kube-object.ts';
 import { type Controller, ownKey, type Requeue, splitKey } from '../../reconcile/controller.ts';
 import { isObserved, phaseOf, writeStatus } from '../../reconcile/status.ts';
 import { namespaced, TYPES } from '../../reconcile/types.ts';
+import { mayWorkload, policiesInForce } from '../cedar/policies.ts';
 import type { PlatformContext } from '../context.ts';
 import { externalSecret } from '../external-secrets.ts';
 import { addFinalizer, removeFinalizer } from '../finalizers.ts';

@@ -55,7 +55,14 @@ function providerController(kind: ProviderKind, context: PlatformContext): Contr
       const credentials = fault === undefined ? (kind.credentials?.(name, spec) ?? {}) : {};
       for (const [secret, from] of Object.entries(credentials)) {
         const { id, provider, keys } = from.spec;
-        const wanted = externalSecret({ namespace: LATTICE_SYSTEM, name: secret, store: provider, remoteKey: id, keys: keys ?? undefined, ...(from.type === undefined ? {} : { type: from.type }) });
+        const wanted = externalSecret({
+          namespace: LATTICE_SYSTEM,
+          name: secret,
+          store: provider,
+          remoteKey: id,
+          keys: keys ?? undefined,
+          ...(from.type === undefined ? {} : { type: from.type }),
+        });
         await context.kube.apply(wanted, { fieldManager: manager, force: true, signal });
       }
       const observed = kind.unobserved === true ? {} : { observedGeneration: object.metadata.generation };

@@ -24,7 +24,11 @@ export function quotaController(context: PlatformContext): Controller {
       const write = { kube: context.kube, fieldManager: MANAGER, signal };
       const observedGeneration = quota.metadata.generation;
       if (parsePrincipal(quota.spec?.['principal']) === undefined) {
-        await writeStatus(quota, { phase: 'Invalid', message: `principal ${String(quota.spec?.['principal'])} is not Lattice::Service, Group or User`, observedGeneration }, write);
+        await writeStatus(
+          quota,
+          { phase: 'Invalid', message: `principal ${String(quota.spec?.['principal'])} is not Lattice::Service, Group or User`, observedGeneration },
+          write,
+        );
         return undefined;
       }
       const used = quotaUse(quota, {

@@ -33,7 +33,11 @@ export function serviceBackupController(context: PlatformContext): Controller {
         storageLocation: `lattice-${store.name}`,
         ...(typeof backup.retention?.ttl === 'string' ? { ttl: backup.retention.ttl } : {}),
       };
-      const schedule = { ...TYPES.VeleroSchedule, metadata: { namespace: 'velero', name: `lattice-svc-${namespace}-${name}` }, spec: { schedule: backup.schedule, template } };
+      const schedule = {
+        ...TYPES.VeleroSchedule,
+        metadata: { namespace: 'velero', name: `lattice-svc-${namespace}-${name}` },
+        spec: { schedule: backup.schedule, template },
+      };
       await context.kube.apply(schedule, { fieldManager: MANAGER, force: true, signal });
       return undefined;
     },

@@ -1,7 +1,7 @@
 import { isDrError } from '../../../errors/dr-error.ts';
-import type { KubeObject } from '../../../model/kube-object.ts';
 import { digestOfJson } from '../../../model/digest.ts';
 import type { JsonObject } from '../../../model/json.ts';
+import type { KubeObject } from '../../../model/kube-object.ts';
 import { type Controller, objectKey, ownKey, type Requeue, splitKey } from '../../reconcile/controller.ts';
 import { phaseOf, writeStatus } from '../../reconcile/status.ts';
 import { namespaced, TYPES } from '../../reconcile/types.ts';
@@ -17,6 +17,11 @@ const REQUEUE_READY_MS = 60_000;
 const PULL_SECRET_POLL_MS = 500;
 /** Upstream gives pull secrets 120 s, 4 of its retry intervals of 30 s; kept as that ratio, so that a quicker lab gives up quicker. */
 const PULL_SECRET_RETRIES = 4;
+
+interface Outcome {
+  readonly phase: 'Compiling' | 'Ready' | 'Failed';
+  readonly message: string;
+}
 
 /**
  * LatticeService: Pending, Compiling, then Ready or Failed. Ready says that everything was compiled and applied and the mesh member is Ready, and nothing
@@ -59,19 +64,19 @@ export class ServiceController {
     }
     const phase = phaseOf(service);
     if (phase === '' || phase === 'Pending') {
-      await this.#status(service, 'Compiling', 'Compiling service dependencies', signal);
+      await this.#status(service, { phase: 'Compiling', message: 'Compiling service dependencies' }, signal);
       return undefined;
     }
     try {
       return await this.#compile(service, signal);
     } catch (error) {
       if (error instanceof WaitingForTrust) {
-        await this.#status(service, 'Compiling', `Waiting for image trust key material: ${error.message}`, signal);
+        await this.#status(service, { phase: 'Compiling', message: `Waiting for image trust key material: ${error.message}` }, signal);
         return this.#retryMs;
       }
       if (!(error instanceof CompileFault) && !isDrError(error, 'KUBE_REFUSED', 'KUBE_CONFLICT', 'KUBE_NOT_FOUND')) throw error;
       if (error instanceof CompileFault && error.scaleToZero) await this.#scaleToZero(service, signal);
-      await this.#status(service, 'Failed', error.message, signal);
+      await this.#status(service, { phase: 'Failed', message: error.message }, signal);
       return this.#retryMs;
     }
   }
@@ -88,10 +93,10 @@ export class ServiceController {
     this.#applied.set(key, { digest: digestOf(derived), atMs: this.#context.clock.monotonic() });
     const member = this.#context.caches.get({ ...TYPES.LatticeMeshMember, namespace: service.metadata.namespace ?? '', name: service.metadata.name });
     if (phaseOf(member) !== 'Ready') {
-      if (phaseOf(service) !== 'Compiling') await this.#status(service, 'Compiling', 'Compiling service dependencies', signal);
+      if (phaseOf(service) !== 'Compiling') await this.#status(service, { phase: 'Compiling', message: 'Compiling service dependencies' }, signal);
       return this.#retryMs;
     }
-    await this.#status(service, 'Ready', 'Service is operational', signal);
+    await this.#status(service, { phase: 'Ready', message: 'Service is operational' }, signal);
     return REQUEUE_READY_MS;
   }
 
@@ -126,7 +131,7 @@ export class ServiceController {
     await this.#context.kube.mergePatch(ref, { spec: { replicas: 0 } }, { fieldManager: MANAGER, signal });
   }
 
-  async #status(service: KubeObject, phase: 'Compiling' | 'Ready' | 'Failed', message: string, signal: AbortSignal): Promise<void> {
+  async #status(service: KubeObject, { phase, message }: Outcome, signal: AbortSignal): Promise<void> {
     const { clock, kube } = this.#context;
     const before = (service.status?.['conditions'] as readonly JsonObject[] | undefined)?.[0];
     const reason = { Compiling: 'DependencyCheck', Ready: 'ServiceReady', Failed: 'ValidationFailed' }[phase];

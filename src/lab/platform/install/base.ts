@@ -31,7 +31,10 @@ export async function installCell(context: Pick<PlatformContext, 'kube' | 'clust
     { name: 'grpc', port: 50051 },
     { name: 'auth-proxy', port: 8082 },
   ];
-  await context.kube.apply({ ...TYPES.Service, metadata: { namespace: LATTICE_SYSTEM, name: CELL_SERVICE }, spec: { type: 'LoadBalancer', selector: { app: OPERATOR_NAME }, ports } }, options);
+  await context.kube.apply(
+    { ...TYPES.Service, metadata: { namespace: LATTICE_SYSTEM, name: CELL_SERVICE }, spec: { type: 'LoadBalancer', selector: { app: OPERATOR_NAME }, ports } },
+    options,
+  );
   const internal = { selector: { app: OPERATOR_NAME }, ports: [{ name: 'proxy', port: 8081 }] };
   await context.kube.apply({ ...TYPES.Service, metadata: { namespace: LATTICE_SYSTEM, name: `${CELL_SERVICE}-internal` }, spec: internal }, options);
   if ((await context.kube.get(namespaced(TYPES.Secret, LATTICE_SYSTEM, CA_SECRET), signal)) !== undefined) return;

@@ -40,7 +40,11 @@ export async function installCrds(crds: readonly KubeObject[], { kube, clock }: 
 }
 
 function servedTypes(crd: KubeObject): readonly ResourceType[] {
-  const spec = crd.spec as unknown as { readonly group: string; readonly names: { readonly kind: string }; readonly versions: readonly { readonly name: string; readonly served: boolean }[] };
+  const spec = crd.spec as unknown as {
+    readonly group: string;
+    readonly names: { readonly kind: string };
+    readonly versions: readonly { readonly name: string; readonly served: boolean }[];
+  };
   return spec.versions.filter((version) => version.served).map((version) => ({ apiVersion: `${spec.group}/${version.name}`, kind: spec.names.kind }));
 }
 

@@ -3,7 +3,12 @@ import type { KubeObject } from '../../../model/kube-object.ts';
 import { SYSTEM_POD_LABEL } from '../../node/pod-spec.ts';
 
 /** A Deployment of the platform itself. Its pods run nothing: the platform stand-in answers for them (`SystemPods`), and acts while they are ready. */
-export function systemDeployment(facts: { readonly namespace: string; readonly name: string; readonly image: string; readonly args?: readonly string[] }): KubeObject {
+export function systemDeployment(facts: {
+  readonly namespace: string;
+  readonly name: string;
+  readonly image: string;
+  readonly args?: readonly string[];
+}): KubeObject {
   const { namespace, name, image, args = [] } = facts;
   const labels = { app: name };
   return {

@@ -1,6 +1,6 @@
 import { startVelero } from '../../cluster-servers.ts';
-import { veleroCrds } from '../../servers/velero.ts';
 import { TYPES } from '../../reconcile/types.ts';
+import { veleroCrds } from '../../servers/velero.ts';
 import type { PlatformContext } from '../context.ts';
 import { installCrds } from './crds.ts';
 import { systemDeployment } from './system-deployment.ts';

@@ -12,23 +12,23 @@ export interface CompileWorld {
 
 /** Why a workload may not be compiled, in the platform's words; empty when it may. Order and words follow upstream `lattice-workload/src/authorization`. */
 export function authorizationFaults(workload: Workload, world: CompileWorld): readonly string[] {
-  return [
-    ...volumeFaults(workload, world),
-    ...denials('secret access denied', workload, world, secretSubjects(workload)),
-    ...denials('external endpoint access denied', workload, world, endpointSubjects(workload)),
-    ...denials('security override denied', workload, world, overrideSubjects(workload)),
-    ...denials('mesh wildcard denied', workload, world, wildcardSubjects(workload)),
+  const asked: readonly (readonly [title: string, subjects: readonly NamedSubject[]])[] = [
+    ['secret access denied', secretSubjects(workload)],
+    ['external endpoint access denied', endpointSubjects(workload)],
+    ['security override denied', overrideSubjects(workload)],
+    ['mesh wildcard denied', wildcardSubjects(workload)],
   ];
+  const denied = asked.map(([title, subjects]) => ({ title, details: denials(workload, subjects, world) })).filter(({ details }) => details.length > 0);
+  return [...volumeFaults(workload, world), ...denied.map(({ title, details }) => `${title}: ${details.join('; ')}`)];
 }
 
 type NamedSubject = readonly [name: string, subject: CedarSubject];
 
-function denials(title: string, workload: Workload, { policies }: CompileWorld, subjects: readonly NamedSubject[]): readonly string[] {
-  const denied = subjects.flatMap(([name, subject]) => {
+function denials(workload: Workload, subjects: readonly NamedSubject[], { policies }: CompileWorld): readonly string[] {
+  return subjects.flatMap(([name, subject]) => {
     const decision = mayWorkload(policies, workload, subject);
     return decision.allowed ? [] : [`'${name}': ${decision.forbidden ? 'denied by a forbid policy' : 'no permit policy for'} ${subject.action}`];
   });
-  return denied.length === 0 ? [] : [`${title}: ${denied.join('; ')}`];
 }
 
 /** A reference to a volume needs an owner that exists and lists the consumer (F42); policies may only forbid it on top. */
@@ -37,8 +37,10 @@ function volumeFaults(workload: Workload, { graph, policies }: CompileWorld): re
     if (isOwnedVolume(resource) || typeof resource.id !== 'string') return [];
     const namespace = resource.namespace ?? workload.namespace;
     const owner = volumeOwner(graph, namespace, resource.id);
-    if (owner === undefined) return [`'${key}': no owner found for volume '${resource.id}' in namespace '${namespace}' (owner service may not exist or hasn't declared size)`];
-    const isAllowed = owner.allowed.includes(`${workload.namespace}/${workload.name}`) || (namespace === workload.namespace && owner.allowed.includes(workload.name));
+    if (owner === undefined)
+      return [`'${key}': no owner found for volume '${resource.id}' in namespace '${namespace}' (owner service may not exist or hasn't declared size)`];
+    const isAllowed =
+      owner.allowed.includes(`${workload.namespace}/${workload.name}`) || (namespace === workload.namespace && owner.allowed.includes(workload.name));
     if (!isAllowed) return [`'${key}': not in allowedConsumers of volume '${resource.id}' owned by '${owner.owner}'`];
     const decision = mayWorkload(policies, workload, { action: 'AccessVolume', namespace, id: resource.id });
     return decision.forbidden ? [`'${key}': denied by a forbid policy AccessVolume`] : [];

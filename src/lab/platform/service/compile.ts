@@ -3,7 +3,7 @@ import type { Caches } from '../../reconcile/caches.ts';
 import { namespaced, TYPES } from '../../reconcile/types.ts';
 import { policiesInForce } from '../cedar/policies.ts';
 import { authorizationFaults } from './authorization.ts';
-import { derive, type Derived, type PullCredentials } from './derive.ts';
+import { type Derived, derive, type PullCredentials } from './derive.ts';
 import { buildGraph, type ServiceGraph } from './graph.ts';
 import { quotaFault } from './quota.ts';
 import { type Workload, workloadOfService } from './spec.ts';

@@ -77,7 +77,11 @@ function services({ namespace, name, spec, owner }: Workload): readonly KubeObje
       apiVersion: 'v1',
       kind: 'Service',
       metadata: { namespace, name, labels: workloadLabels(name), annotations, ownerReferences: [ownedBy(owner)] },
-      spec: { type: serviceType, selector: { 'app.kubernetes.io/name': name }, ports: ports.map(({ name: portName, port, targetPort }) => ({ name: portName, port, targetPort })) },
+      spec: {
+        type: serviceType,
+        selector: { 'app.kubernetes.io/name': name },
+        ports: ports.map(({ name: portName, port, targetPort }) => ({ name: portName, port, targetPort })),
+      },
     },
   ];
 }

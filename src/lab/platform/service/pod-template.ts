@@ -1,7 +1,7 @@
 import type { JsonObject, JsonValue } from '../../../model/json.ts';
 import { OWNED_CLAIMS_ANNOTATION } from '../../node/pod-spec.ts';
 import type { ServiceGraph } from './graph.ts';
-import { type BackupHook, claimName, type Container, isOwnedVolume, portsOf, resourcesOf, type ServiceBackupSpec, type Workload } from './spec.ts';
+import { type BackupHook, type Container, claimName, isOwnedVolume, portsOf, resourcesOf, type ServiceBackupSpec, type Workload } from './spec.ts';
 import { environmentOf } from './variables.ts';
 
 /** Labels by which everything of a workload is found, its backup schedule's selector too (F27). */

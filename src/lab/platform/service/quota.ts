@@ -38,7 +38,10 @@ export function quotaUse(quota: KubeObject, world: QuotaWorld, counts: (workload
 /** Limits of a quota; what it does not limit is infinite. */
 export function limitsOf(quota: KubeObject): Amounts {
   const limits = (quota.spec?.['limits'] ?? {}) as { readonly cpu?: string; readonly memory?: string };
-  return { cpu: limits.cpu === undefined ? Infinity : parseQuantity(limits.cpu), memory: limits.memory === undefined ? Infinity : parseQuantity(limits.memory) };
+  return {
+    cpu: limits.cpu === undefined ? Infinity : parseQuantity(limits.cpu),
+    memory: limits.memory === undefined ? Infinity : parseQuantity(limits.memory),
+  };
 }
 
 const PRINCIPAL = /^Lattice::(Service|Group|User)::"([^"]+)"$/;

@@ -68,7 +68,9 @@ export interface ResourceParams {
 
 export interface IngressSpec {
   readonly gatewayClass?: string | null;
-  readonly routes: Readonly<Record<string, { readonly hosts?: readonly string[]; readonly kind?: string; readonly port?: string | null; readonly tls?: JsonObject | null }>>;
+  readonly routes: Readonly<
+    Record<string, { readonly hosts?: readonly string[]; readonly kind?: string; readonly port?: string | null; readonly tls?: JsonObject | null }>
+  >;
 }
 
 export interface ServiceBackupSpec {

@@ -42,7 +42,8 @@ export function refusalOf(request: AdmissionRequest): string | undefined {
   const { kind } = request.kind;
   const { object, oldObject, namespace } = request;
   if (object === null) return undefined;
-  if (NAMESPACED_KINDS.has(kind) && namespace !== undefined && SYSTEM_NAMESPACES.has(namespace)) return `${kind} cannot be created in system namespace '${namespace}'`;
+  if (NAMESPACED_KINDS.has(kind) && namespace !== undefined && SYSTEM_NAMESPACES.has(namespace))
+    return `${kind} cannot be created in system namespace '${namespace}'`;
   if (kind === 'LatticeCluster') return clusterFault(object.spec ?? {}) ?? parentConfigFault(oldObject?.spec, object.spec);
   if (kind === 'LatticeService') return serviceFault(object.spec ?? {});
   if (kind === 'SecretProvider') {

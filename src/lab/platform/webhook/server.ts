@@ -1,6 +1,6 @@
-import { createServer, type Server } from 'node:https';
 import { readFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, type Server } from 'node:https';
 import type { KubeObject } from '../../../model/kube-object.ts';
 import { issueCertificate, loadAuthority } from '../../pki/issue-certificate.ts';
 import { TYPES } from '../../reconcile/types.ts';
@@ -31,7 +31,10 @@ export class WebhookServer implements AsyncDisposable {
   static async start(context: PlatformContext, signal: AbortSignal): Promise<WebhookServer> {
     const [cert, key] = await Promise.all([readFile(context.cluster.pki.caCert, 'utf8'), readFile(context.cluster.pki.caKey, 'utf8')]);
     const authority = await loadAuthority({ cert, key });
-    const server = new WebhookServer(context, await issueCertificate(authority, { commonName: 'lattice-operator', addresses: ['127.0.0.1'], hosts: ['localhost'] }));
+    const server = new WebhookServer(
+      context,
+      await issueCertificate(authority, { commonName: 'lattice-operator', addresses: ['127.0.0.1'], hosts: ['localhost'] }),
+    );
     await server.#listen(context.cluster.ports.platformWebhook);
     await context.kube.apply(configuration(context.cluster.ports.platformWebhook, cert), { fieldManager: MANAGER, force: true, signal });
     return server;
@@ -59,7 +62,11 @@ export class WebhookServer implements AsyncDisposable {
     await this.#context.clock.sleep(this.#context.faults.webhookDelayMs);
     const name = request.name ?? request.object?.metadata.name ?? '';
     const message = this.#context.faults.refusal({ kind: request.kind.kind, namespace: request.namespace, name }) ?? refusalOf(request);
-    const response = { uid: request.uid, allowed: message === undefined, ...(message === undefined ? {} : { status: { code: 403, reason: 'Forbidden', message } }) };
+    const response = {
+      uid: request.uid,
+      allowed: message === undefined,
+      ...(message === undefined ? {} : { status: { code: 403, reason: 'Forbidden', message } }),
+    };
     outgoing.writeHead(200, { 'content-type': 'application/json' });
     outgoing.end(JSON.stringify({ apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview', response }));
   }

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { updateCommands } from '../../../../src/adapters/dns/nsupdate.ts';
 import { normalValue, safeWord, valueOf } from '../../../../src/adapters/dns/record-values.ts';
@@ -27,7 +27,9 @@ describe('updateCommands', () => {
 
   it('removes both types when the type changes', () => {
     const text = updateCommands(server, { from: set('CNAME', ['old.example.net.']), to: set('A', ['192.0.2.9']) });
-    expect(text).toContain('prereq yxrrset shop.example.com. IN CNAME old.example.net.\nupdate delete shop.example.com. IN CNAME\nupdate delete shop.example.com. IN A\n');
+    expect(text).toContain(
+      'prereq yxrrset shop.example.com. IN CNAME old.example.net.\nupdate delete shop.example.com. IN CNAME\nupdate delete shop.example.com. IN A\n',
+    );
   });
 
   it('never writes more lines than it means to, whatever the values hold', () => {

@@ -11,7 +11,9 @@ describe('API paths', () => {
 
   it('names one object as it is written: capitals and colons of RBAC names stay', () => {
     expect(objectPath(served('v1', 'pods', true), ref('cart', 'shop'))).toBe('/api/v1/namespaces/shop/pods/cart');
-    expect(objectPath(served('rbac.authorization.k8s.io/v1', 'clusterroles', false), ref('system:Node'))).toBe('/apis/rbac.authorization.k8s.io/v1/clusterroles/system%3ANode');
+    expect(objectPath(served('rbac.authorization.k8s.io/v1', 'clusterroles', false), ref('system:Node'))).toBe(
+      '/apis/rbac.authorization.k8s.io/v1/clusterroles/system%3ANode',
+    );
     expect(objectPath(served('v1', 'pods', true), ref('../../nodes/x', 'a/b'))).toBe('/api/v1/namespaces/a%2Fb/pods/..%2F..%2Fnodes%2Fx');
   });
 

@@ -5,10 +5,17 @@ const reply = (status: number, body: string) => ({ status, contentType: 'applica
 const status = (code: number, more: object) => reply(code, JSON.stringify({ kind: 'Status', apiVersion: 'v1', status: 'Failure', code, ...more }));
 
 describe('refusal', () => {
-  it('keeps the server\'s words, status and reason', () => {
-    const error = refusal(status(422, { reason: 'Invalid', message: 'spec.size: Invalid value: -1', details: { causes: [{ field: 'spec.size', message: 'bad' }] } }), 'apply Widget a/b on https://x');
+  it("keeps the server's words, status and reason", () => {
+    const error = refusal(
+      status(422, { reason: 'Invalid', message: 'spec.size: Invalid value: -1', details: { causes: [{ field: 'spec.size', message: 'bad' }] } }),
+      'apply Widget a/b on https://x',
+    );
     expect(error.message).toBe('the API server refused to apply Widget a/b on https://x: spec.size: Invalid value: -1');
-    expect(error).toMatchObject({ code: 'KUBE_REFUSED', retry: 'never', details: { status: 422, reason: 'Invalid', causes: [{ field: 'spec.size', message: 'bad' }] } });
+    expect(error).toMatchObject({
+      code: 'KUBE_REFUSED',
+      retry: 'never',
+      details: { status: 422, reason: 'Invalid', causes: [{ field: 'spec.size', message: 'bad' }] },
+    });
   });
 
   it.each([

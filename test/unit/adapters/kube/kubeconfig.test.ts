@@ -29,7 +29,8 @@ describe('accessReader', () => {
   });
   afterAll(async () => rm(folder, { recursive: true, force: true }));
 
-  const inMemory = async (content: string, context?: string) => accessReader({ kubeconfig: new Secret(content), ...(context === undefined ? {} : { context }) }, {})();
+  const inMemory = async (content: string, context?: string) =>
+    accessReader({ kubeconfig: new Secret(content), ...(context === undefined ? {} : { context }) }, {})();
 
   it('reads server, token and trust of the current context or the one named', async () => {
     const ca = Buffer.from('authority').toString('base64');
@@ -41,7 +42,10 @@ describe('accessReader', () => {
 
   it('reads files relative to the kubeconfig, passwords, impersonation and proxies', async () => {
     await writeFile(join(folder, 'ca.crt'), 'from-file');
-    await writeFile(join(folder, 'config'), text({ cluster: { 'certificate-authority': 'ca.crt', 'proxy-url': 'http://proxy.example:3128' }, user: { as: 'somebody' } }));
+    await writeFile(
+      join(folder, 'config'),
+      text({ cluster: { 'certificate-authority': 'ca.crt', 'proxy-url': 'http://proxy.example:3128' }, user: { as: 'somebody' } }),
+    );
     const access = await accessReader({ kubeconfigPath: join(folder, 'config') }, {})();
     expect(access.dispatcher).toMatchObject({ type: 'proxy', uri: 'http://proxy.example:3128', requestTls: { ca: Buffer.from('from-file') } });
     expect(access.headers).toMatchObject({ 'impersonate-user': 'somebody' });
@@ -64,7 +68,10 @@ describe('accessReader', () => {
     const access = await inMemory(text({ user: { token: undefined, exec } }));
     expect(access).toMatchObject({ headers: { authorization: 'Bearer from-plugin' }, changing: true });
     const failing = { ...exec, command: '/bin/sh', args: ['-c', 'echo log in first >&2; exit 1'] };
-    await expect(inMemory(text({ user: { token: undefined, exec: failing } }))).rejects.toMatchObject({ code: 'KUBE_UNAUTHORIZED', message: expect.stringContaining('log in first') });
+    await expect(inMemory(text({ user: { token: undefined, exec: failing } }))).rejects.toMatchObject({
+      code: 'KUBE_UNAUTHORIZED',
+      message: expect.stringContaining('log in first'),
+    });
   });
 
   it.each([
@@ -84,7 +91,13 @@ describe('accessReader', () => {
   });
 
   it('names the variable or file that is missing', async () => {
-    await expect(accessReader({ kubeconfigEnv: 'UNSET_KUBECONFIG' }, {})()).rejects.toMatchObject({ code: 'KUBECONFIG_INVALID', message: expect.stringContaining('UNSET_KUBECONFIG') });
-    await expect(accessReader({ kubeconfigPath: `${folder}/absent` }, {})()).rejects.toMatchObject({ code: 'KUBECONFIG_INVALID', message: expect.stringContaining('absent') });
+    await expect(accessReader({ kubeconfigEnv: 'UNSET_KUBECONFIG' }, {})()).rejects.toMatchObject({
+      code: 'KUBECONFIG_INVALID',
+      message: expect.stringContaining('UNSET_KUBECONFIG'),
+    });
+    await expect(accessReader({ kubeconfigPath: `${folder}/absent` }, {})()).rejects.toMatchObject({
+      code: 'KUBECONFIG_INVALID',
+      message: expect.stringContaining('absent'),
+    });
   });
 });

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { connectionCode, isTrustFailure, retryCauseOfFailure, retryCauseOfReply, retryDelayMs } from '../../../../src/adapters/kube/retry-rules.ts';
 
@@ -11,8 +11,10 @@ const failure = (code: string) => Object.assign(new Error(code), { code });
 const webhook = { reason: 'InternalError', details: { causes: [{ message: 'failed calling webhook "a": connection refused' }] } };
 
 describe('retryCauseOfReply', () => {
-  const cause = (answer: ReturnType<typeof reply>, more: { readonly repeatability?: 'always' | 'unsent'; readonly mayRace?: boolean; readonly tries?: number } = {}) =>
-    retryCauseOfReply(answer, { repeatability: 'always', mayRace: true, tries: 1, ...more });
+  const cause = (
+    answer: ReturnType<typeof reply>,
+    more: { readonly repeatability?: 'always' | 'unsent'; readonly mayRace?: boolean; readonly tries?: number } = {},
+  ) => retryCauseOfReply(answer, { repeatability: 'always', mayRace: true, tries: 1, ...more });
 
   it.each([
     [reply(429), '429'],
@@ -77,7 +79,8 @@ describe('retryCauseOfFailure', () => {
   });
 
   it('knows a certificate that is not trusted', () => {
-    for (const code of ['DEPTH_ZERO_SELF_SIGNED_CERT', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'ERR_TLS_CERT_ALTNAME_INVALID', 'CERT_HAS_EXPIRED']) expect(isTrustFailure(failure(code))).toBe(true);
+    for (const code of ['DEPTH_ZERO_SELF_SIGNED_CERT', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'ERR_TLS_CERT_ALTNAME_INVALID', 'CERT_HAS_EXPIRED'])
+      expect(isTrustFailure(failure(code))).toBe(true);
     expect(isTrustFailure(failure('ECONNRESET'))).toBe(false);
   });
 });
@@ -85,11 +88,16 @@ describe('retryCauseOfFailure', () => {
 describe('retryDelayMs', () => {
   it('never returns before Retry-After, and at most a quarter after it', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 120 }), fc.integer({ min: 1, max: 20 }), fc.double({ min: 0, max: 0.999, noNaN: true }), (seconds, tries, jitter) => {
-        const delay = retryDelayMs(tries, seconds, () => jitter);
-        expect(delay).toBeGreaterThanOrEqual(seconds * 1_000);
-        expect(delay).toBeLessThanOrEqual(seconds * 1_250);
-      }),
+      fc.property(
+        fc.integer({ min: 1, max: 120 }),
+        fc.integer({ min: 1, max: 20 }),
+        fc.double({ min: 0, max: 0.999, noNaN: true }),
+        (seconds, tries, jitter) => {
+          const delay = retryDelayMs(tries, seconds, () => jitter);
+          expect(delay).toBeGreaterThanOrEqual(seconds * 1_000);
+          expect(delay).toBeLessThanOrEqual(seconds * 1_250);
+        },
+      ),
     );
   });
 

@@ -3,7 +3,13 @@ import type { KubeAccess } from '../../../../src/adapters/kube/kubeconfig.ts';
 import { Sessions } from '../../../../src/adapters/kube/sessions.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 
-const access = (more: Partial<KubeAccess> = {}): KubeAccess => ({ server: 'https://x.example', dispatcher: { type: 'none' }, headers: {}, changing: true, ...more });
+const access = (more: Partial<KubeAccess> = {}): KubeAccess => ({
+  server: 'https://x.example',
+  dispatcher: { type: 'none' },
+  headers: {},
+  changing: true,
+  ...more,
+});
 
 /** Sessions whose reader gives the accesses in turn, the last one again and again. */
 async function open(...accesses: readonly KubeAccess[]) {

@@ -6,7 +6,8 @@ const parse = (text: string, profile = 'default') => parseSharedCredentials(new 
 
 describe('parseSharedCredentials', () => {
   it('reads the profile asked for, comments, spaces and equal signs in values included', () => {
-    const text = '# velero\n[default]\r\naws_access_key_id = AK\r\nAWS_SECRET_ACCESS_KEY=s3cr=t==\r\n; x=y\n[other]\naws_access_key_id=O\naws_secret_access_key=P\naws_session_token=T\n';
+    const text =
+      '# velero\n[default]\r\naws_access_key_id = AK\r\nAWS_SECRET_ACCESS_KEY=s3cr=t==\r\n; x=y\n[other]\naws_access_key_id=O\naws_secret_access_key=P\naws_session_token=T\n';
     expect(parse(text)).toEqual({ accessKeyId: 'AK', secretAccessKey: 's3cr=t==' });
     expect(parse(text, 'other')).toEqual({ accessKeyId: 'O', secretAccessKey: 'P', sessionToken: 'T' });
     expect(parse('[profile dr]\naws_access_key_id=O\naws_secret_access_key=P', 'dr').accessKeyId).toBe('O');

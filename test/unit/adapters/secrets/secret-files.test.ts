@@ -3,14 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { armor, Encrypter, generateIdentity, identityToRecipient } from 'age-encryption';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createSecretFiles } from '../../../../src/adapters/secrets/secret-files.ts';
 import { createProcesses } from '../../../../src/adapters/process/host-processes.ts';
-import { DrError } from '../../../../src/errors/dr-error.ts';
+import { createSecretFiles } from '../../../../src/adapters/secrets/secret-files.ts';
+import type { DrError } from '../../../../src/errors/dr-error.ts';
 import { Secret } from '../../../../src/model/secret.ts';
 
 describe('SecretFiles', () => {
   let folder: string;
-  const env: Record<string, string | undefined> = { SET: 'from env', EMPTY: '', PATH: process.env['PATH'] };
+  const env: Record<string, string | undefined> = { SET: 'from env', EMPTY: '', AGE_KEY: 'AGE-SECRET-KEY-1TEST', PATH: process.env['PATH'] };
   const signal = new AbortController().signal;
   const make = (path?: string) => {
     const processes = createProcesses({ env: { PATH: path ?? env['PATH'] } });
@@ -35,8 +35,14 @@ describe('SecretFiles', () => {
     const secrets = make();
     await expect(secrets.read({ env: 'ABSENT' })).rejects.toMatchObject({ code: 'SECRET_SOURCE_MISSING', message: expect.stringContaining('ABSENT') });
     await expect(secrets.read({ env: 'EMPTY' })).rejects.toMatchObject({ code: 'SECRET_SOURCE_MISSING' });
-    await expect(secrets.read({ file: '~/absent' })).rejects.toMatchObject({ code: 'SECRET_SOURCE_MISSING', message: expect.stringContaining(`${folder}/absent`) });
-    await expect(secrets.readEncrypted('~/absent.age')).rejects.toMatchObject({ code: 'SECRET_SOURCE_MISSING', message: expect.stringContaining('absent.age') });
+    await expect(secrets.read({ file: '~/absent' })).rejects.toMatchObject({
+      code: 'SECRET_SOURCE_MISSING',
+      message: expect.stringContaining(`${folder}/absent`),
+    });
+    await expect(secrets.readEncrypted('~/absent.age')).rejects.toMatchObject({
+      code: 'SECRET_SOURCE_MISSING',
+      message: expect.stringContaining('absent.age'),
+    });
   });
 
   it('writes a credential for its owner only, in place of what was there, and leaves no half file', async () => {
@@ -73,7 +79,10 @@ describe('SecretFiles', () => {
     const error = await secrets.decryptAge(content, { env: 'OTHER_IDENTITY' }).catch((reason: unknown) => reason);
     expect(error).toMatchObject({ code: 'SECRET_UNREADABLE', message: expect.stringContaining('$OTHER_IDENTITY') });
     expect(`${String(error)}${String((error as DrError).cause)}`).not.toContain(other);
-    await expect(secrets.decryptAge(content, { env: 'SET' })).rejects.toMatchObject({ code: 'SECRET_UNREADABLE', message: expect.stringContaining('no age identity') });
+    await expect(secrets.decryptAge(content, { env: 'SET' })).rejects.toMatchObject({
+      code: 'SECRET_UNREADABLE',
+      message: expect.stringContaining('no age identity'),
+    });
     env['OTHER_IDENTITY'] = identity;
     await expect(secrets.decryptAge(content.subarray(0, 50), { env: 'OTHER_IDENTITY' })).rejects.toMatchObject({ code: 'SECRET_UNREADABLE' });
   });
@@ -81,14 +90,16 @@ describe('SecretFiles', () => {
   it('hands a SOPS document to sops by standard input and the key by the environment', async () => {
     const script = '#!/bin/sh\necho "args: $*"\necho "key: $SOPS_AGE_KEY"\ncat\n';
     await writeFile(join(folder, 'sops'), script, { mode: 0o755 });
-    env['AGE_KEY'] = 'AGE-SECRET-KEY-1TEST';
     const plain = await make(`${folder}:${process.env['PATH']}`).decryptSops(new TextEncoder().encode('doc: 1\n'), { env: 'AGE_KEY' }, signal);
     expect(plain.reveal()).toBe('args: --decrypt --input-type yaml --output-type yaml /dev/stdin\nkey: AGE-SECRET-KEY-1TEST\ndoc: 1\n');
   });
 
   it('says that sops is missing, or that it could not decrypt', async () => {
     const empty = await mkdtemp(join(folder, 'bin-'));
-    await expect(make(empty).decryptSops(new Uint8Array(), undefined, signal)).rejects.toMatchObject({ code: 'PROCESS_NOT_FOUND', message: expect.stringContaining('sops') });
+    await expect(make(empty).decryptSops(new Uint8Array(), undefined, signal)).rejects.toMatchObject({
+      code: 'PROCESS_NOT_FOUND',
+      message: expect.stringContaining('sops'),
+    });
     await writeFile(join(empty, 'sops'), '#!/bin/sh\necho "Failed to get the data key: $SOPS_AGE_KEY" >&2\nexit 128\n', { mode: 0o755 });
     const failed = make(`${empty}:${process.env['PATH']}`).decryptSops(new TextEncoder().encode('x: 1'), { env: 'AGE_KEY' }, signal);
     await expect(failed).rejects.toMatchObject({ code: 'SECRET_UNREADABLE', message: 'sops cannot decrypt the file: Failed to get the data key: [redacted]' });

@@ -41,16 +41,44 @@ describe('volumes', () => {
       }
       return (await digestVolume({ name, path, owned: true })).digest;
     };
-    const digest = await make('a', [['x', '1'], ['d/y', '2']]);
-    expect(await make('b', [['d/y', '2'], ['x', '1']])).toBe(digest);
-    expect(await make('c', [['x', '1'], ['d/y', '3']])).not.toBe(digest);
-    expect(await make('d', [['x', '1'], ['d/z', '2']])).not.toBe(digest);
-    expect(await make('e', [['x', '12'], ['d/y', '']])).not.toBe(digest);
+    const digest = await make('a', [
+      ['x', '1'],
+      ['d/y', '2'],
+    ]);
+    expect(
+      await make('b', [
+        ['d/y', '2'],
+        ['x', '1'],
+      ]),
+    ).toBe(digest);
+    expect(
+      await make('c', [
+        ['x', '1'],
+        ['d/y', '3'],
+      ]),
+    ).not.toBe(digest);
+    expect(
+      await make('d', [
+        ['x', '1'],
+        ['d/z', '2'],
+      ]),
+    ).not.toBe(digest);
+    expect(
+      await make('e', [
+        ['x', '12'],
+        ['d/y', ''],
+      ]),
+    ).not.toBe(digest);
   });
 });
 
 describe('the mesh', () => {
-  const member = (dependencies: readonly string[], allowedCallers: readonly string[], enrolled = true) => ({ dependencies, allowedCallers, enrolled, endpoints: [] });
+  const member = (dependencies: readonly string[], allowedCallers: readonly string[], enrolled = true) => ({
+    dependencies,
+    allowedCallers,
+    enrolled,
+    endpoints: [],
+  });
   const mesh: Mesh = { a: member(['b'], []), b: member([], ['a']), open: member([], ['*']), outside: member(['b'], [], false), free: member([], [], false) };
 
   it.each([
@@ -84,7 +112,9 @@ describe('AppHost', () => {
   });
   const get = async (target: AppSpec, path: string): Promise<JsonObject> => {
     const reply = await httpGet({ endpoint: { address: target.address, port: 28_080 }, path, headers: {} });
-    return reply === 'unreachable' ? { unreachable: true } : { status: reply.status, ...(reply.status === 200 && path !== '/healthz' ? (JSON.parse(reply.body.toString()) as JsonObject) : {}) };
+    return reply === 'unreachable'
+      ? { unreachable: true }
+      : { status: reply.status, ...(reply.status === 200 && path !== '/healthz' ? (JSON.parse(reply.body.toString()) as JsonObject) : {}) };
   };
 
   it('runs apps that reach each other as the mesh lets them, and says everything that is behind one', async () => {
@@ -138,12 +168,20 @@ describe('AppHost', () => {
     await host.obey({ type: 'start', app: first });
     onTestFinished(() => host.obey({ type: 'stop', id: 'first' }));
     await host.obey({ type: 'start', app: { ...first, id: 'second' } });
-    expect(reports).toEqual([{ type: 'started', id: 'first' }, { type: 'failed', id: 'second', message: expect.stringContaining('EADDRINUSE') }]);
+    expect(reports).toEqual([
+      { type: 'started', id: 'first' },
+      { type: 'failed', id: 'second', message: expect.stringContaining('EADDRINUSE') },
+    ]);
   });
 });
 
 describe('chooseNode', () => {
-  const pod = (nodeSelector?: Record<string, string>): KubeObject => ({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p' }, spec: { containers: [], ...(nodeSelector === undefined ? {} : { nodeSelector }) } });
+  const pod = (nodeSelector?: Record<string, string>): KubeObject => ({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'p' },
+    spec: { containers: [], ...(nodeSelector === undefined ? {} : { nodeSelector }) },
+  });
   const control = { name: 'cp', role: 'control-plane', labels: {} } as const;
   const worker = { name: 'w', role: 'worker', labels: { pool: 'a' } } as const;
 

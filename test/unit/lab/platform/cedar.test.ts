@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { authorize } from '../../../../src/lab/platform/cedar/authorize.ts';
 import { parsePolicies } from '../../../../src/lab/platform/cedar/parse.ts';
@@ -33,15 +33,22 @@ describe('Cedar subset', () => {
   });
 
   it('a forbid wins over any permit', () => {
-    expect(decide('permit(principal, action, resource); forbid(principal, action, resource) when { principal.namespace == "shop" };')).toEqual({ allowed: false, forbidden: true });
+    expect(decide('permit(principal, action, resource); forbid(principal, action, resource) when { principal.namespace == "shop" };')).toEqual({
+      allowed: false,
+      forbidden: true,
+    });
   });
 
-  it.each(['permit', 'permit(principal, action);', 'allow(principal, action, resource);', 'permit(principal, action, resource) when { principal.name + 1 };', 'permit(principal, action, resource)', 'permit(principal == ?principal, action, resource);'])(
-    'refuses %s with a line',
-    (text) => {
-      expect(() => parsePolicies(text)).toThrow(/line \d+|unexpected end/);
-    },
-  );
+  it.each([
+    'permit',
+    'permit(principal, action);',
+    'allow(principal, action, resource);',
+    'permit(principal, action, resource) when { principal.name + 1 };',
+    'permit(principal, action, resource)',
+    'permit(principal == ?principal, action, resource);',
+  ])('refuses %s with a line', (text) => {
+    expect(() => parsePolicies(text)).toThrow(/line \d+|unexpected end/);
+  });
 
   it('the order of policies never matters', () => {
     const policy = fc.record({ effect: fc.constantFrom('permit', 'forbid'), namespace: fc.constantFrom('shop', 'front') });

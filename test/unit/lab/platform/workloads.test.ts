@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import type { LabCluster } from '../../../../src/lab/config.ts';
 import { edgeAddress, freePodAddress, listenAddress, listenPort, objectAddress } from '../../../../src/lab/node/addresses.ts';
 import { parsePolicies } from '../../../../src/lab/platform/cedar/parse.ts';
-import { scheduleFault } from '../../../../src/lab/platform/controllers/service-backup.ts';
 import { declaredNodes } from '../../../../src/lab/platform/cluster/capi-objects.ts';
+import { scheduleFault } from '../../../../src/lab/platform/controllers/service-backup.ts';
 import { authorizationFaults } from '../../../../src/lab/platform/service/authorization.ts';
 import { derive } from '../../../../src/lab/platform/service/derive.ts';
 import { buildGraph } from '../../../../src/lab/platform/service/graph.ts';
@@ -10,11 +11,14 @@ import { parseQuantity, quotaFault } from '../../../../src/lab/platform/service/
 import type { ServiceSpec, Workload } from '../../../../src/lab/platform/service/spec.ts';
 import { environmentOf, TemplateFault } from '../../../../src/lab/platform/service/variables.ts';
 import { refusalOf } from '../../../../src/lab/platform/webhook/rules.ts';
-import type { LabCluster } from '../../../../src/lab/config.ts';
 import type { JsonObject } from '../../../../src/model/json.ts';
 import type { KubeObject } from '../../../../src/model/kube-object.ts';
 
-const owner = (name: string): KubeObject => ({ apiVersion: 'lattice.dev/v1alpha1', kind: 'LatticeService', metadata: { namespace: 'shop', name, uid: `uid-${name}` } });
+const owner = (name: string): KubeObject => ({
+  apiVersion: 'lattice.dev/v1alpha1',
+  kind: 'LatticeService',
+  metadata: { namespace: 'shop', name, uid: `uid-${name}` },
+});
 const workload = (name: string, spec: Partial<ServiceSpec['workload']> & { readonly runtime?: Partial<ServiceSpec> }): Workload => {
   const { runtime = {}, ...parts } = spec;
   const containers = { main: { image: 'x', resources: { requests: { cpu: '500m', memory: '1Gi' } } } };
@@ -25,7 +29,8 @@ const nothing = { graph: buildGraph([]), policies: [] };
 describe('compiling', () => {
   it('a shared volume needs its owner and the owner needs to want it', () => {
     const guest = workload('guest', { resources: { media: { type: 'volume', id: 'media' } } });
-    const host = (allowedConsumers: readonly string[]) => workload('host', { resources: { media: { type: 'volume', id: 'media', params: { size: '1Gi', allowedConsumers } } } });
+    const host = (allowedConsumers: readonly string[]) =>
+      workload('host', { resources: { media: { type: 'volume', id: 'media', params: { size: '1Gi', allowedConsumers } } } });
     const faults = (...others: readonly Workload[]) => authorizationFaults(guest, { graph: buildGraph([guest, ...others]), policies: [] });
     expect(faults()).toEqual([expect.stringContaining("no owner found for volume 'media'")]);
     expect(faults(host([]))).toEqual([expect.stringContaining('not in allowedConsumers')]);
@@ -45,7 +50,12 @@ describe('compiling', () => {
       runtime: { hostNetwork: true },
     });
     const faults = authorizationFaults(needy, nothing);
-    expect(faults.map((fault) => fault.split(':')[0])).toEqual(['secret access denied', 'external endpoint access denied', 'security override denied', 'mesh wildcard denied']);
+    expect(faults.map((fault) => fault.split(':')[0])).toEqual([
+      'secret access denied',
+      'external endpoint access denied',
+      'security override denied',
+      'mesh wildcard denied',
+    ]);
     expect(faults[2]).toContain("'hostNetwork'");
     const policies = parsePolicies(`
       permit(principal == Lattice::Service::"shop/needy", action == Lattice::Action::"AccessSecret", resource == Lattice::SecretPath::"vault:key");
@@ -63,15 +73,24 @@ describe('compiling', () => {
     expect(() => env('${resources.db.url}')).toThrow(TemplateFault);
     expect(env('at ${resources.db.url}/x', db)).toEqual({ name: 'VALUE', value: 'at http://db.shop.svc.cluster.local:8080/x' });
     expect(env('${secret.key.token}')).toEqual({ name: 'VALUE', valueFrom: { secretKeyRef: { name: 'caller-key', key: 'token' } } });
-    for (const wrong of ['${resources.none.host}', '${secret.db.token}', '${nonsense}', '${resources.db.colour}']) expect(() => env(wrong, db)).toThrow(TemplateFault);
+    for (const wrong of ['${resources.none.host}', '${secret.db.token}', '${nonsense}', '${resources.db.colour}'])
+      expect(() => env(wrong, db)).toThrow(TemplateFault);
   });
 
   it('claims are named after the id or the service, and come before the Deployment with an owner that blocks', () => {
-    const service = workload('db', { resources: { data: { type: 'volume', id: 'orders', params: { size: '1Gi' } }, wal: { type: 'volume', params: { size: '1Gi' } }, other: { type: 'volume', id: 'foreign' } } });
+    const service = workload('db', {
+      resources: {
+        data: { type: 'volume', id: 'orders', params: { size: '1Gi' } },
+        wal: { type: 'volume', params: { size: '1Gi' } },
+        other: { type: 'volume', id: 'foreign' },
+      },
+    });
     const { infrastructure, deployment } = derive(service, { graph: buildGraph([service]), imageProviders: new Map() });
     const claims = infrastructure.filter((object) => object.kind === 'PersistentVolumeClaim');
     expect(claims.map((claim) => claim.metadata.name)).toEqual(['vol-orders', 'db-wal']);
-    expect(claims[0]?.metadata.ownerReferences).toEqual([{ apiVersion: 'lattice.dev/v1alpha1', kind: 'LatticeService', name: 'db', uid: 'uid-db', controller: true, blockOwnerDeletion: true }]);
+    expect(claims[0]?.metadata.ownerReferences).toEqual([
+      { apiVersion: 'lattice.dev/v1alpha1', kind: 'LatticeService', name: 'db', uid: 'uid-db', controller: true, blockOwnerDeletion: true },
+    ]);
     const template = deployment.spec?.['template'] as { metadata: { annotations: JsonObject }; spec: { volumes: readonly JsonObject[] } };
     expect(template.spec.volumes).toHaveLength(3);
     expect(template.metadata.annotations).toEqual({ 'lab.lattice.dev/owned-claims': 'vol-orders,db-wal' });
@@ -81,7 +100,8 @@ describe('compiling', () => {
     const annotations = (volumes: NonNullable<ServiceSpec['backup']>['volumes']) => {
       const service = workload('db', { runtime: { backup: { volumes: volumes ?? null } } });
       const { deployment } = derive(service, { graph: buildGraph([service]), imageProviders: new Map() });
-      return (deployment.spec?.['template'] as { metadata: { annotations: JsonObject } }).metadata.annotations;
+      const template = (deployment.spec?.['template'] ?? {}) as { readonly metadata?: { readonly annotations: JsonObject } };
+      return template.metadata?.annotations;
     };
     expect(annotations({})).toEqual({});
     expect(annotations({ exclude: ['scratch'] })).toEqual({ 'backup.velero.io/backup-volumes-excludes': 'scratch' });
@@ -90,7 +110,12 @@ describe('compiling', () => {
 });
 
 describe('quotas', () => {
-  const quota = (principal: string, limits: JsonObject): KubeObject => ({ apiVersion: 'x', kind: 'LatticeQuota', metadata: { name: 'q' }, spec: { principal, limits } });
+  const quota = (principal: string, limits: JsonObject): KubeObject => ({
+    apiVersion: 'x',
+    kind: 'LatticeQuota',
+    metadata: { name: 'q' },
+    spec: { principal, limits },
+  });
   const one = workload('one', {});
   const two = workload('two', { runtime: { replicas: 2 } });
   const fault = (object: KubeObject) => quotaFault(one, { quotas: [object], services: [one, two], groupOf: () => 'storefront' });
@@ -103,7 +128,13 @@ describe('quotas', () => {
     expect(fault(quota('nonsense', { cpu: '1m' }))).toBeUndefined();
   });
 
-  it.each([['500m', 0.5], ['2', 2], ['1Gi', 2 ** 30], ['1.5G', 1.5e9], ['1Ki', 1024]])('reads %s', (text, value) => {
+  it.each([
+    ['500m', 0.5],
+    ['2', 2],
+    ['1Gi', 2 ** 30],
+    ['1.5G', 1.5e9],
+    ['1Ki', 1024],
+  ])('reads %s', (text, value) => {
     expect(parseQuantity(text)).toBe(value);
   });
 
@@ -115,7 +146,14 @@ describe('quotas', () => {
 describe('admission', () => {
   const review = (kind: string, spec: JsonObject, more: { readonly namespace?: string; readonly old?: JsonObject } = {}) => {
     const object = { apiVersion: 'lattice.dev/v1alpha1', kind, metadata: { name: 'x' }, spec };
-    return refusalOf({ uid: '1', kind: { kind }, ...(more.namespace === undefined ? {} : { namespace: more.namespace }), operation: 'UPDATE', object, oldObject: more.old === undefined ? null : { ...object, spec: more.old } });
+    return refusalOf({
+      uid: '1',
+      kind: { kind },
+      ...(more.namespace === undefined ? {} : { namespace: more.namespace }),
+      operation: 'UPDATE',
+      object,
+      oldObject: more.old === undefined ? null : { ...object, spec: more.old },
+    });
   };
   const cluster = { providerRef: 'p', nodes: { controlPlane: { replicas: 3 } }, provider: { config: { docker: {} } } };
 
@@ -135,13 +173,21 @@ describe('admission', () => {
     expect(review('LatticeMeshMember', {}, { namespace: 'kube-system' })).toContain('LatticeMeshMember');
     expect(review('LatticeService', {}, { namespace: 'shop' })).toBeUndefined();
     expect(review('LatticeService', { replicas: 3, autoscaling: { max: 2 } }, { namespace: 'shop' })).toContain('autoscaling.max');
-    expect(review('LatticeService', { workload: { service: { serviceType: 'LoadBalancer' } }, ingress: {} }, { namespace: 'shop' })).toContain('mutually exclusive');
+    expect(review('LatticeService', { workload: { service: { serviceType: 'LoadBalancer' } }, ingress: {} }, { namespace: 'shop' })).toContain(
+      'mutually exclusive',
+    );
     expect(review('SecretProvider', { provider: { vault: {}, aws: {} } })).toContain('exactly one provider');
   });
 });
 
 describe('small rules', () => {
-  it.each([['15 * * * *', undefined], ['*/5 * * * *', 'more often'], ['* * * * *', 'more often'], ['0,30 * * * *', 'more often'], ['0 1 * *', '5 fields']])('service schedule %s', (cron, fault) => {
+  it.each([
+    ['15 * * * *', undefined],
+    ['*/5 * * * *', 'more often'],
+    ['* * * * *', 'more often'],
+    ['0,30 * * * *', 'more often'],
+    ['0 1 * *', '5 fields'],
+  ])('service schedule %s', (cron, fault) => {
     if (fault === undefined) expect(scheduleFault(cron)).toBeUndefined();
     else expect(scheduleFault(cron)).toContain(fault);
   });

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { changesOf } from '../../../../src/lab/reconcile/changes.ts';
 import { WorkQueue } from '../../../../src/lab/reconcile/work-queue.ts';
@@ -86,7 +86,8 @@ describe('changesOf', () => {
         const end = new AbortController();
         const known = new Map<string, string | undefined>();
         const reader = (async () => {
-          for await (const changed of changesOf(set, end.signal)) for (const object of changed) known.set(object.metadata.name, set.objects.get(refKey(refOf(object)))?.metadata.resourceVersion);
+          for await (const changed of changesOf(set, end.signal))
+            for (const object of changed) known.set(object.metadata.name, set.objects.get(refKey(refOf(object)))?.metadata.resourceVersion);
         })();
         for (const { name, version, turn } of steps) {
           set.set(name, version);
