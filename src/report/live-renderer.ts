@@ -20,6 +20,8 @@ export interface LiveRendererOptions {
 
 /** listr2's terminal renderer, made to write to the given stream and to let go of the terminal for a while. */
 export class LiveRenderer extends DefaultRenderer {
+  // listr2 asks about standard output and would fall back to another renderer; whether this terminal can draw has been decided by the caller.
+  static override readonly nonTTY = true;
   readonly #own: LiveRendererOptions;
   #drawing = false;
 

@@ -132,7 +132,7 @@ class LiveView implements RunView {
       }),
     });
     for (const [index, step] of [...this.#steps.values()].entries()) byTask.set(list.tasks[index]?.id ?? '', step);
-    this.#drawn = list.run().catch(() => undefined);
+    this.#drawn = list.run();
   }
 }
 

@@ -38,7 +38,6 @@ export class FakeKubeCluster implements KubeCluster {
   readonly #watchers = new FakeWatchers();
   readonly #reactions: { readonly type: ResourceType; readonly run: Reaction }[] = [];
   readonly #faults = new FaultPlan();
-  readonly #retries: Record<string, number> = {};
   #version = 100;
   #uids = 0;
 
@@ -88,11 +87,6 @@ export class FakeKubeCluster implements KubeCluster {
   /** Live sets in use. */
   get watches(): number {
     return this.#watchers.size;
-  }
-
-  /** Adds to the counts that evidence shows. */
-  countRetry(cause: string): void {
-    this.#retries[cause] = (this.#retries[cause] ?? 0) + 1;
   }
 
   async version(signal: AbortSignal): Promise<string> {
@@ -183,7 +177,7 @@ export class FakeKubeCluster implements KubeCluster {
   }
 
   retryCounts(): Readonly<Record<string, number>> {
-    return { ...this.#retries };
+    return {};
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -104,7 +104,7 @@ class FaultProxy implements KubeFaultProxy {
       { method: incoming.method, headers: incoming.headers, rejectUnauthorized: false },
       (answer) => {
         // The server has done its work; the client never learns.
-        if (cutAnswer) return outgoing.destroy();
+        if (cutAnswer) return void outgoing.destroy();
         outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
         outgoing.flushHeaders();
         if ((incoming.url ?? '').includes('watch=true')) this.#streams.add(outgoing);

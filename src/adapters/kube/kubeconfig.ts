@@ -40,7 +40,7 @@ export function accessReader(ref: ClusterRef, env: Readonly<Record<string, strin
 }
 
 /** Where a reference points, for messages. */
-export function describeRef(ref: ClusterRef): string {
+function describeRef(ref: ClusterRef): string {
   if ('kubeconfigPath' in ref) return ref.kubeconfigPath;
   return 'kubeconfigEnv' in ref ? `$${ref.kubeconfigEnv}` : 'a kubeconfig held in memory';
 }

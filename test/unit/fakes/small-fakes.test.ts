@@ -1,8 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { Secret } from '../../../src/model/secret.ts';
+import { createFakeClusters } from '../../fakes/fake-clusters.ts';
+import { createFakeDnsZones, FakeDnsZone } from '../../fakes/fake-dns-zone.ts';
 import { FakeHttpProbe } from '../../fakes/fake-http-probe.ts';
+import { FakeKubeCluster } from '../../fakes/fake-kube-cluster.ts';
 import { FakeProcesses } from '../../fakes/fake-processes.ts';
 import { MemoryGit } from '../../fakes/memory-git.ts';
+import { createMemoryObjectStores, MemoryObjectStore } from '../../fakes/memory-object-store.ts';
 import { encryptForTest, MemorySecretFiles } from '../../fakes/memory-secret-files.ts';
 
 const signal = new AbortController().signal;
@@ -77,5 +81,21 @@ describe('MemoryGit', () => {
     await expect(git.resolve({ ...source, ref: 'none' }, signal)).rejects.toMatchObject({ code: 'GIT_FAILED' });
     await expect(git.files({ ...source, commit, paths: ['none'] }, signal)).rejects.toMatchObject({ code: 'GIT_FAILED' });
     await expect(git.files({ ...source, commit: 'none' }, signal)).rejects.toMatchObject({ code: 'GIT_FAILED' });
+  });
+});
+
+describe('openers of fakes', () => {
+  it('give what they were given, by reference, and refuse the rest as a missing file, zone or bucket is refused', async () => {
+    const [cluster, zone, store] = [new FakeKubeCluster(), new FakeDnsZone(), new MemoryObjectStore('backups')];
+    await using clusters = createFakeClusters({ '/parent': cluster, PARENT: cluster, text: cluster });
+    for (const ref of [{ kubeconfigPath: '/parent' }, { kubeconfigEnv: 'PARENT' }, { kubeconfig: new Secret('text') }])
+      expect(await clusters.open(ref)).toBe(cluster);
+    await expect(clusters.open({ kubeconfigPath: '/none' })).rejects.toMatchObject({ code: 'KUBECONFIG_INVALID' });
+    const zones = createFakeDnsZones({ 'example.com': zone });
+    expect(await zones.open({ host: 'x', port: 53, zone: 'example.com' })).toBe(zone);
+    await expect(zones.open({ host: 'x', port: 53, zone: 'example.net' })).rejects.toMatchObject({ code: 'DNS_UPDATE_FAILED' });
+    const stores = createMemoryObjectStores([store]);
+    expect(await stores.open({ bucket: 'backups' })).toBe(store);
+    await expect(stores.open({ bucket: 'none' })).rejects.toMatchObject({ code: 'S3_FAILED', details: { code: 'NoSuchBucket' } });
   });
 });

@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
-import { startNode, startPlatform } from '../../cluster-servers.ts';
+import { startControlPlane, startNode, startPlatform } from '../../cluster-servers.ts';
 import type { LabCluster } from '../../config.ts';
 import { createCluster } from '../../create-cluster.ts';
 import { destroyCluster } from '../../destroy-cluster.ts';
 import { type MachineData, readMachineData, writeMachineData } from '../../node/machine-data.ts';
-import { listClusters } from '../../state.ts';
+import { getLab, listClusters } from '../../state.ts';
 
 /** The machines a provider has: here, whole clusters of the lab. */
 export class Infrastructure {
@@ -20,16 +20,17 @@ export class Infrastructure {
   }
 
   /**
-   * A control plane of that name for this request, made if it is not there yet. One that was made for the same request by a process that died before it
-   * could say so is taken over; one of another request is in the way, as real machines and addresses would be, and makes this throw `INPUT_INVALID`.
+   * A control plane of that name for this request, made if it is not there yet. One that was made for the same request, or whose making was cut short, is
+   * taken over and finished; one of another request is in the way, as real machines and addresses would be, and makes this throw `INPUT_INVALID`.
    */
   async ensureControlPlane(
     request: { readonly name: string; readonly requestUid: string; readonly machines: MachineData },
     signal: AbortSignal,
   ): Promise<LabCluster> {
-    const living = (await listClusters(this.#labDirectory)).filter((cluster) => cluster.name === request.name && cluster.destroyedAt === undefined);
-    for (const cluster of living) if ((await readMachineData(cluster)).requestUid === request.requestUid) return cluster;
-    const cluster = await createCluster({ directory: this.#labDirectory, name: request.name, role: 'workload', signal });
+    const operation = { directory: this.#labDirectory, signal };
+    const started = await this.#findFor(request.name, request.requestUid);
+    const cluster = started ?? (await createCluster({ ...operation, name: request.name, role: 'workload' }));
+    if (started !== undefined) await startControlPlane(await getLab(this.#labDirectory), cluster, operation);
     await writeMachineData(cluster, { ...request.machines, requestUid: request.requestUid });
     return cluster;
   }
@@ -48,5 +49,15 @@ export class Infrastructure {
   /** Deletes the machines and their disks; nothing if they are gone. */
   async destroy(id: string, signal: AbortSignal): Promise<void> {
     if ((await this.find(id)) !== undefined) await destroyCluster({ directory: this.#labDirectory, cluster: id, signal });
+  }
+
+  /** A living cluster of that name which was made for the request, or for nobody yet. */
+  async #findFor(name: string, requestUid: string): Promise<LabCluster | undefined> {
+    const living = (await listClusters(this.#labDirectory)).filter((cluster) => cluster.name === name && cluster.destroyedAt === undefined);
+    for (const cluster of living) {
+      const { requestUid: owner } = await readMachineData(cluster);
+      if (owner === undefined || owner === requestUid) return cluster;
+    }
+    return undefined;
   }
 }
