@@ -28,8 +28,18 @@ function claimsPrefix(cluster: ClusterName): string {
 /** The claim with the highest number, or `undefined` when the cluster was never claimed. Throws `STORE_FAILED` for a claim that cannot be read. */
 export async function lastClaim(store: RunStore, cluster: ClusterName): Promise<Claim | undefined> {
   const key = (await store.list(claimsPrefix(cluster))).at(-1);
-  const content = key === undefined ? undefined : await store.get(key);
-  if (key === undefined || content === undefined) return undefined;
+  return key === undefined ? undefined : await readClaim(store, cluster, key);
+}
+
+/** Runs that held the cluster before claim `number`, each once, oldest first. A claim follows only on a run that is over, so none of them works any more. */
+export async function runsBefore(store: RunStore, cluster: ClusterName, number: number): Promise<readonly RunId[]> {
+  const claims = await Promise.all((await store.list(claimsPrefix(cluster))).map((key) => readClaim(store, cluster, key)));
+  return [...new Set(claims.flatMap((claim) => (claim === undefined || claim.number >= number ? [] : [claim.run])))];
+}
+
+async function readClaim(store: RunStore, cluster: ClusterName, key: string): Promise<Claim | undefined> {
+  const content = await store.get(key);
+  if (content === undefined) return undefined;
   const parsed = claimSchema.safeParse(parseJson(content));
   if (parsed.success) return { ...parsed.data, number: Number(key.slice(claimsPrefix(cluster).length)) };
   throw new DrError({

@@ -1,4 +1,5 @@
 import type { Digest } from '../model/digest.ts';
+import { runsBefore } from './claim-file.ts';
 import type { Taken } from './claims.ts';
 import { ancestorsOf } from './graph.ts';
 import { Journal } from './journal.ts';
@@ -26,6 +27,7 @@ export async function ownRun<P>(options: OwnOptions<RunEnvironment<P>>): Promise
     frozen,
     journal,
     ownership: taken.journal.segments + 1,
+    predecessors: (await runsBefore(env.store, frozen.cluster, taken.tag.claim)).filter((run) => run !== frozen.id),
     prompter: oneAtATime(env.prompter),
     ancestors: ancestorsOf(frozen.graph.nodes),
     outputs: new Map(),

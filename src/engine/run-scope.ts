@@ -1,4 +1,4 @@
-import type { StepId } from '../model/ids.ts';
+import type { RunId, StepId } from '../model/ids.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { RunEvent } from './events.ts';
 import type { Journal } from './journal.ts';
@@ -17,6 +17,8 @@ export interface RunScope<P> {
   readonly journal: Journal;
   /** Number of this ownership, from 1. */
   readonly ownership: number;
+  /** Runs that held the cluster before, in this store; all are over. */
+  readonly predecessors: readonly RunId[];
   /** Asks one question at a time. */
   readonly prompter: Prompter;
   readonly ancestors: ReadonlyMap<StepId, ReadonlySet<StepId>>;

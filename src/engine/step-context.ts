@@ -27,7 +27,7 @@ export function readContext<P>({ scope, step, with: input, signal }: ContextPart
   const { ports, clock } = scope.env;
   return {
     step,
-    run: { id, cluster, mode, startedAt },
+    run: { id, cluster, mode, startedAt, predecessors: scope.predecessors },
     with: input,
     ports,
     clock,

@@ -103,6 +103,8 @@ export interface RunInfo {
   readonly mode: 'recovery' | 'drill';
   /** When the run first started, ISO 8601, UTC: the same after every resume. */
   readonly startedAt: string;
+  /** Runs of the same cluster in the same store that are over: what they left locked may be taken over. */
+  readonly predecessors: readonly RunId[];
 }
 
 /** A destructive effect a step kind may perform; the test that counts deletes from outside reads this list. */

@@ -23,7 +23,8 @@ export class LiveRenderer extends DefaultRenderer {
   // listr2 asks about standard output and would fall back to another renderer; whether this terminal can draw has been decided by the caller.
   static override readonly nonTTY = true;
   readonly #own: LiveRendererOptions;
-  #drawing = false;
+  #phase: 'idle' | 'starting' | 'drawing' = 'idle';
+  #isWanted = false;
 
   constructor(own: LiveRendererOptions, [tasks, options, events]: RendererArguments) {
     super(tasks, { ...options, ...OWN_TEXT, logger: loggerTo(own.stream) }, events);
@@ -32,16 +33,18 @@ export class LiveRenderer extends DefaultRenderer {
   }
 
   override async render(): Promise<void> {
-    if (this.#drawing) return;
-    this.#drawing = true;
+    this.#isWanted = true;
+    if (this.#phase !== 'idle') return;
+    this.#phase = 'starting';
     await super.render();
+    this.#phase = 'drawing';
+    if (!this.#isWanted) this.#stop();
   }
 
   /** Takes everything off the screen until `render`. */
   pause(): void {
-    if (!this.#drawing) return;
-    this.#drawing = false;
-    super.end();
+    this.#isWanted = false;
+    if (this.#phase === 'drawing') this.#stop();
   }
 
   /** Leaves the last state on the screen. */
@@ -49,6 +52,11 @@ export class LiveRenderer extends DefaultRenderer {
     const last = this.create({ prompt: false });
     this.pause();
     this.#own.stream.write(`${last}\n`);
+  }
+
+  #stop(): void {
+    this.#phase = 'idle';
+    super.end();
   }
 
   protected override style(task: RendererTask, output?: boolean): string {

@@ -132,7 +132,8 @@ class LiveView implements RunView {
       }),
     });
     for (const [index, step] of [...this.#steps.values()].entries()) byTask.set(list.tasks[index]?.id ?? '', step);
-    this.#drawn = list.run();
+    // A view that breaks must not take the run with it.
+    this.#drawn = list.run().catch((error: unknown) => this.#stream.write(`the live view has ended: ${String(error)}\n`));
   }
 }
 

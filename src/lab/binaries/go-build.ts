@@ -38,25 +38,22 @@ const PLENTY_BYTES = 12 * 2 ** 30;
 export async function goBuild(options: GoBuildOptions): Promise<void> {
   const { module, packages, outputFolder, onStatus } = options;
   const flags = buildFlags(module);
-  let total: number | undefined;
-  let compiled = 0;
-  const say = (line: string): void => onStatus({ compiled, ...(total === undefined ? {} : { total }), line });
-
-  say('resolving packages');
+  let status: GoBuildStatus = { compiled: 0, line: 'resolving packages' };
+  const say = (change: Partial<GoBuildStatus>): void => {
+    status = { ...status, ...change };
+    onStatus(status);
+  };
+  say({});
   const stale = await runGo({
     ...options,
     arguments: ['list', '-deps', ...flags, '-f', '{{if .Stale}}{{.ImportPath}}{{end}}', ...packages],
-    onLine: (line) => say(shorten(line)),
+    onLine: (line) => say({ line: shorten(line) }),
   });
-  total = stale.length;
-  say(`${total} packages to compile`);
+  say({ total: stale.length, line: `${stale.length} packages to compile` });
   await runGo({
     ...options,
     arguments: ['build', '-v', ...flags, '-o', `${outputFolder}/`, ...packages],
-    onLine: (line) => {
-      if (isPackage(line)) compiled += 1;
-      say(shorten(line));
-    },
+    onLine: (line) => say({ compiled: status.compiled + (isPackage(line) ? 1 : 0), line: shorten(line) }),
   });
 }
 

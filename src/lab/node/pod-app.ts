@@ -73,7 +73,10 @@ function missing(kind: string, reference: { readonly name: string; readonly key:
 }
 
 function volumesOf(pod: KubeObject, container: ContainerSpec, caches: Caches): readonly AppVolume[] | NotYet {
-  const owned = (pod.metadata.annotations?.[OWNED_CLAIMS_ANNOTATION] ?? '').split(',');
+  const declared = pod.metadata.annotations?.[OWNED_CLAIMS_ANNOTATION]?.split(',');
+  // A pod that the platform did not make says by its role whether its volumes are its own.
+  const isDatabase = container.env?.some((entry) => entry.name === 'LAB_ROLE' && entry.value === 'database') === true;
+  const isOwned = (claim: string): boolean => declared?.includes(claim) ?? isDatabase;
   const volumes: AppVolume[] = [];
   for (const volume of podSpec(pod).volumes ?? []) {
     const claimName = volume.persistentVolumeClaim?.claimName;
@@ -81,8 +84,7 @@ function volumesOf(pod: KubeObject, container: ContainerSpec, caches: Caches): r
     const path = directoryOfClaim(pod.metadata.namespace ?? '', claimName, caches);
     if (typeof path !== 'string') return path;
     const subPath = container.volumeMounts?.find((mount) => mount.name === volume.name)?.subPath;
-    const isOwned = owned.includes(claimName) && subPath === undefined;
-    volumes.push({ name: volume.name, path: subPath === undefined ? path : join(path, subPath), owned: isOwned });
+    volumes.push({ name: volume.name, path: subPath === undefined ? path : join(path, subPath), owned: isOwned(claimName) && subPath === undefined });
   }
   return volumes;
 }

@@ -17,14 +17,25 @@ export function leaseRef(cluster: string): ObjectRef {
   return { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', namespace: SYSTEM_NAMESPACE, name: `lattice-dr-${cluster}` };
 }
 
-/** Who holds the lock: the lease's holder, or `undefined` when there is none. */
-async function holder(cluster: KubeCluster, ctx: Ctx): Promise<{ run: string; since: string } | undefined> {
-  const lease = await cluster.get(leaseRef(ctx.run.cluster), ctx.signal);
-  if (lease === undefined) return undefined;
-  return { run: String(lease.spec?.['holderIdentity'] ?? ''), since: String(lease.spec?.['acquireTime'] ?? 'an unknown time') };
+interface Holder {
+  readonly run: string;
+  readonly since: string;
+  readonly lease: KubeObject;
 }
 
-function lockedBy(owner: { run: string; since: string }, cluster: string): DrError {
+/** Who holds the lock: the lease's holder, or `undefined` when there is none. */
+async function holder(cluster: KubeCluster, ctx: Ctx): Promise<Holder | undefined> {
+  const lease = await cluster.get(leaseRef(ctx.run.cluster), ctx.signal);
+  if (lease === undefined) return undefined;
+  return { run: String(lease.spec?.['holderIdentity'] ?? ''), since: String(lease.spec?.['acquireTime'] ?? 'an unknown time'), lease };
+}
+
+/** An earlier run of this store that is over left its lease behind: it was failed or stopped and never resumed. */
+function isLeftBehind(owner: Holder, ctx: Ctx): boolean {
+  return ctx.run.predecessors.some((run) => run === owner.run);
+}
+
+function lockedBy(owner: Holder, cluster: string): DrError {
   return new DrError({
     code: 'RUN_LOCKED',
     message: `cluster '${cluster}' is held on its parent by run '${owner.run}' since ${owner.since}`,
@@ -47,9 +58,15 @@ function leaseObject(ctx: Ctx): KubeObject {
   };
 }
 
+/** Makes a left-behind lease ours, unless it changed since it was read. */
+async function takeOver(cluster: KubeCluster, { lease }: Holder, ctx: Ctx): Promise<void> {
+  const { uid, resourceVersion } = lease.metadata;
+  await cluster.mergePatch(leaseRef(ctx.run.cluster), { metadata: { uid, resourceVersion }, spec: leaseObject(ctx).spec ?? {} }, { fieldManager: FIELD_MANAGER, signal: ctx.signal });
+}
+
 /**
  * Takes the create-only Lease `lattice-system/lattice-dr-<cluster>` on the parent. A resume of the same run finds its own. It never expires: a lock that
- * lapses while its owner sleeps is worse than one a person has to remove.
+ * lapses while its owner sleeps is worse than one a person has to remove. A lease left behind by an earlier run of this store that is over is taken over.
  */
 export const lockParent = defineStep({
   kind: 'lock/parent',
@@ -65,6 +82,7 @@ export const lockParent = defineStep({
   async observe(ctx) {
     const owner = await holder(await openParent(ctx), ctx);
     if (owner === undefined) return { state: 'absent', evidence: {} };
+    if (isLeftBehind(owner, ctx)) return { state: 'partial', evidence: { leftBehindBy: owner.run, since: owner.since } };
     if (owner.run !== ctx.run.id) throw lockedBy(owner, ctx.run.cluster);
     return { state: 'present', outputs: {}, evidence: { holder: owner.run, since: owner.since } };
   },
@@ -73,6 +91,8 @@ export const lockParent = defineStep({
   },
   async execute(ctx) {
     const cluster = await openParent(ctx);
+    const owner = await holder(cluster, ctx);
+    if (owner !== undefined && isLeftBehind(owner, ctx)) return takeOver(cluster, owner, ctx);
     try {
       await cluster.create(leaseObject(ctx), { fieldManager: FIELD_MANAGER, signal: ctx.signal });
     } catch (error) {

@@ -1,6 +1,6 @@
 import { Writable } from 'node:stream';
 import { stripVTControlCharacters } from 'node:util';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { createLiveView } from '../../../src/report/live-view.ts';
 import { event, id, started } from './events.ts';
 
@@ -57,11 +57,21 @@ describe('live view', () => {
   it('writes nothing between pause and resume', async () => {
     const { terminal, view } = open();
     view.onEvent(started('a'));
+    await vi.waitFor(() => expect(terminal.text).toContain('does a'));
     view.pause();
     const before = terminal.text.length;
     view.onEvent(event({ type: 'step-progress', step: id('a'), progress: { message: 'working' } }));
     await new Promise((resolve) => setImmediate(resolve));
     expect(terminal.text.slice(before)).toBe('');
+    view.resume();
+    await view.close();
+    expect(terminal.lines(2).join('')).toContain('does a');
+  });
+
+  it('can be paused before it has begun to draw', async () => {
+    const { terminal, view } = open();
+    view.onEvent(started('a'));
+    view.pause();
     view.resume();
     await view.close();
     expect(terminal.lines(1).join('')).toContain('does a');

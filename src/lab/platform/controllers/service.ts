@@ -11,8 +11,8 @@ import type { Derived } from '../service/derive.ts';
 import { workloadOfService } from '../service/spec.ts';
 
 const MANAGER = 'lattice-service-controller';
-/** Drift check of a Ready service (upstream `REQUEUE_READY`). */
-const REQUEUE_READY_MS = 60_000;
+/** Drift check of a Ready service (upstream `REQUEUE_READY` is 60 s, which would keep a lab of 50 services busy for nothing). */
+const REQUEUE_READY_MS = 300_000;
 /** Upstream polls for pull secrets every 2 s. */
 const PULL_SECRET_POLL_MS = 500;
 /** Upstream gives pull secrets 120 s, 4 of its retry intervals of 30 s; kept as that ratio, so that a quicker lab gives up quicker. */

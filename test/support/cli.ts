@@ -1,0 +1,75 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { join } from 'node:path';
+import type { RunEvent } from '../../src/engine/events.ts';
+
+const PROGRAM = join(import.meta.dirname, '..', '..', 'bin', 'dev.js');
+
+/** How a command ended: by a code or by a signal. */
+export interface CliEnd {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface CliOptions {
+  readonly env: NodeJS.ProcessEnv;
+  /** Module that Node loads before the program. */
+  readonly preload?: string;
+}
+
+/** A command under way, as a process of its own. */
+export interface RunningCli {
+  readonly child: ChildProcess;
+  readonly ended: Promise<CliEnd>;
+  /** Resolves with the first event of the run (`--json` writes them to standard error) that fits, past or future. Rejects when the command ends without one. */
+  event(fits: (event: RunEvent) => boolean): Promise<RunEvent>;
+}
+
+/** Starts a command of the program from source. Nothing is asked of it: its standard input is closed. */
+export function startCli(args: readonly string[], { env, preload }: CliOptions): RunningCli {
+  const before = preload === undefined ? [] : ['--import', preload];
+  const child = spawn(process.execPath, [...before, PROGRAM, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const text = { stdout: '', stderr: '' };
+  const waiting = new Set<() => void>();
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name]?.setEncoding('utf8').on('data', (chunk: string) => {
+      text[name] += chunk;
+      for (const look of waiting) look();
+    });
+  }
+  const ended = new Promise<CliEnd>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code, signal) => resolve({ code, signal, ...text }));
+  });
+  return { child, ended, event: async (fits) => await firstEvent({ fits, text, waiting, ended }) };
+}
+
+interface EventSearch {
+  readonly fits: (event: RunEvent) => boolean;
+  readonly text: { readonly stderr: string };
+  readonly waiting: Set<() => void>;
+  readonly ended: Promise<CliEnd>;
+}
+
+async function firstEvent({ fits, text, waiting, ended }: EventSearch): Promise<RunEvent> {
+  const found = Promise.withResolvers<RunEvent>();
+  const look = (): void => {
+    const event = eventsOf(text.stderr).find(fits);
+    if (event !== undefined) found.resolve(event);
+  };
+  waiting.add(look);
+  look();
+  void ended.then((end) => found.reject(new Error(`the command ended with ${end.code ?? end.signal} before the event came:\n${end.stderr.slice(-2_000)}`)));
+  try {
+    return await found.promise;
+  } finally {
+    waiting.delete(look);
+  }
+}
+
+/** Whole JSON lines of a command's standard error. */
+export function eventsOf(stderr: string): readonly RunEvent[] {
+  const lines = stderr.slice(0, stderr.lastIndexOf('\n') + 1).split('\n');
+  return lines.filter((line) => line.startsWith('{"')).map((line) => JSON.parse(line) as RunEvent);
+}

@@ -1,0 +1,135 @@
+import { execFileSync } from 'node:child_process';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { isSupported } from '../../../bin/node-version.js';
+import { isLiveTerminal } from '../../../src/cli/choose-view.ts';
+import { parseDecisions, parseInputs } from '../../../src/cli/decisions.ts';
+import { exitCodeOf } from '../../../src/cli/exit-code.ts';
+import { programName } from '../../../src/cli/program-name.ts';
+import { shellLine } from '../../../src/cli/shell-quote.ts';
+import { defaultStateFolder, gitCache, stateFolder, storeFlag } from '../../../src/cli/state-store.ts';
+import { EXIT_CODES } from '../../../src/errors/codes.ts';
+import { DrError } from '../../../src/errors/dr-error.ts';
+import { loadPlan } from '../../../src/operations/prepare-run.ts';
+import { planFile } from '../operations/harness.ts';
+
+describe('isSupported', () => {
+  const range = '^22.22.2 || ^24.15.0 || >=26';
+
+  it.each(['22.22.2', '22.30.0', '24.15.0', '24.99.9', '26.0.0', '27.1.0'])('takes %s', (version) => {
+    expect(isSupported(version, range)).toBe(true);
+  });
+
+  it.each(['20.20.2', '22.22.1', '22.9.0', '23.0.0', '24.14.9', '25.0.0', '4.15.0'])('refuses %s', (version) => {
+    expect(isSupported(version, range)).toBe(false);
+  });
+
+  it('does not guess at an operator it does not know', () => {
+    expect(() => isSupported('24.15.0', '~24.15.0')).toThrow('~24.15.0');
+  });
+});
+
+describe('decision flags', () => {
+  it('are a name, steps and statements; a statement may hold an equals sign', () => {
+    expect(parseDecisions({ confirm: 'east', approve: ['cutover'], attest: ['fence-writes=keys=revoked'] })).toEqual({
+      confirm: 'east',
+      approve: ['cutover'],
+      attest: { 'fence-writes': 'keys=revoked' },
+    });
+    expect(parseDecisions({})).toEqual({ approve: [], attest: {} });
+  });
+
+  it.each([['fence'], ['=text'], ['fence='], ['fence=a', 'fence=b']])('refuse %j', (...attest) => {
+    expect(() => parseDecisions({ attest })).toThrow(expect.objectContaining({ code: 'USAGE' }));
+  });
+
+  it('refuse an input that is given twice', () => {
+    expect(parseInputs(['a=1', 'b=x=y'])).toEqual({ a: '1', b: 'x=y' });
+    expect(() => parseInputs(['a=1', 'a=2'])).toThrow(expect.objectContaining({ code: 'USAGE' }));
+  });
+});
+
+describe('exitCodeOf', () => {
+  it('follows the kind of the error', () => {
+    expect(exitCodeOf(new DrError({ code: 'RUN_LOCKED', message: '' }))).toBe(EXIT_CODES.locked);
+  });
+
+  it('tells SIGTERM from SIGINT', () => {
+    expect(exitCodeOf(new DrError({ code: 'CANCELLED', message: '', details: { signal: 'SIGINT' } }))).toBe(130);
+    expect(exitCodeOf(new DrError({ code: 'CANCELLED', message: '', details: { signal: 'SIGTERM' } }))).toBe(143);
+  });
+});
+
+describe('shellLine', () => {
+  it('is split by a shell into the same words', () => {
+    // A NUL cannot be in an argument at all.
+    const word = fc.string({ minLength: 1, maxLength: 12 }).map((text) => text.replaceAll('\0', ''));
+    fc.assert(
+      fc.property(fc.array(word.filter((text) => text !== ''), { minLength: 1, maxLength: 4 }), (words) => {
+        const output = execFileSync('/bin/sh', ['-c', `printf '%s\\0' ${shellLine(words)}`], { encoding: 'utf8' });
+        expect(output.split('\0').slice(0, -1)).toEqual(words);
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it('leaves plain words as they are', () => {
+    expect(shellLine(['resume', 'a-1', '--state-dir', '/a/b', 'a b', "it's"])).toBe("resume a-1 --state-dir /a/b 'a b' 'it'\\''s'");
+  });
+});
+
+describe('programName', () => {
+  const base = { root: '/clone', cwd: '/clone', fromSource: true, execPath: '/node' };
+
+  it('is how the program is called from here', () => {
+    expect(programName({ ...base, fromSource: false })).toBe('lattice-dr');
+    expect(programName(base)).toBe('npx lattice-dr');
+    expect(programName({ ...base, cwd: '/clone/src' })).toBe('/node /clone/bin/run.js');
+  });
+});
+
+describe('state folders', () => {
+  const env = { HOME: '/home/ann' };
+
+  it('are those of the XDG specification by default', () => {
+    expect(defaultStateFolder(env)).toBe('/home/ann/.local/state/lattice-dr/runs');
+    expect(defaultStateFolder({ ...env, XDG_STATE_HOME: '/x' })).toBe('/x/lattice-dr/runs');
+    expect(gitCache({ ...env, XDG_CACHE_HOME: '' })).toBe('/home/ann/.cache/lattice-dr/git');
+  });
+
+  it('are what the flag says, else the plan, else the default', () => {
+    const plan = loadPlan(planFile('  state: { folder: ./state }\n'));
+    expect(stateFolder({ flag: '/flag', plan, env })).toBe('/flag');
+    expect(stateFolder({ flag: undefined, plan, env })).toBe('/plans/state');
+    expect(stateFolder({ flag: undefined, plan: loadPlan(planFile('  state: { folder: ~/state }\n')), env })).toBe('/home/ann/state');
+    expect(stateFolder({ flag: undefined, plan: loadPlan(planFile()), env })).toBe(defaultStateFolder(env));
+  });
+
+  it('are refused where this version has no such store', () => {
+    const plan = loadPlan(planFile('  state: { s3: { bucket: b } }\n'));
+    expect(() => stateFolder({ flag: undefined, plan, env })).toThrow(expect.objectContaining({ code: 'INPUT_INVALID' }));
+  });
+
+  it('are named in later commands only when they are not the default', () => {
+    expect(storeFlag({ location: defaultStateFolder(env) }, env)).toEqual([]);
+    expect(storeFlag({ location: '/elsewhere' }, env)).toEqual(['--state-dir', '/elsewhere']);
+  });
+});
+
+describe('isLiveTerminal', () => {
+  const terminal = { isTTY: true, columns: 80 };
+
+  it('is a terminal of known width whose user wants more than plain lines', () => {
+    expect(isLiveTerminal(terminal, { TERM: 'xterm' })).toBe(true);
+    expect(isLiveTerminal(terminal, { CI: 'false', NO_COLOR: '' })).toBe(true);
+  });
+
+  it.each([{ CI: 'true' }, { NO_COLOR: '1' }, { TERM: 'dumb' }])('is not one with %j', (env) => {
+    expect(isLiveTerminal(terminal, env)).toBe(false);
+  });
+
+  it('is not one without a terminal, or without a width', () => {
+    expect(isLiveTerminal({ isTTY: false, columns: 80 }, {})).toBeFalsy();
+    expect(isLiveTerminal({ isTTY: true, columns: 0 }, {})).toBe(false);
+  });
+});
