@@ -16,7 +16,7 @@ const NODE = `${ROOT}node_modules/.bin/node`;
 const TASKS = {
   demo: ['src/lab/demo/main.ts'],
   test: ['test/run.ts'],
-  bench: ['test/bench/run.ts'],
+  bench: ['test/bench/main.ts'],
   check: ['test/check.ts'],
   generate: ['test/generate/run.ts'],
 };

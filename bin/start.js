@@ -25,13 +25,13 @@ export function start({ fromSource }) {
     return;
   }
   module.enableCompileCache?.();
-  muteClosedPipes();
   // Not awaited: a top-level await that never settles, because a pipe was closed, would end the process with 13.
   void run(manifest, fromSource);
 }
 
 async function run(manifest, fromSource) {
   const { execute } = await import('@oclif/core/execute');
+  muteLostReaders();
   if (!fromSource) return await execute({ loadOptions: { root: ROOT } });
   // Else oclif looks for tsx or ts-node, which Node does not need.
   process.env.OCLIF_TS_NODE = '0';
@@ -45,12 +45,15 @@ function sourceOf(path) {
   return path.replace(/^\.\/dist\//, './src/').replace(/\.js$/, '.ts');
 }
 
-/** A reader that goes away (`--help | head -1`) ends the output, never a recovery. */
-function muteClosedPipes() {
+/**
+ * A reader that goes away (`--help | head -1`), or a terminal that hangs up, ends the output and never a recovery. oclif has a listener of its own, which
+ * throws for a terminal that is gone.
+ */
+function muteLostReaders() {
   for (const stream of [process.stdout, process.stderr]) {
+    stream.removeAllListeners('error');
     stream.on('error', (error) => {
-      if (error.code === 'EPIPE') return;
-      throw error;
+      if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
     });
   }
 }

@@ -7,7 +7,7 @@ export interface BackupFacts {
   readonly metadata: JsonObject | undefined;
   readonly tarballBytes: number | undefined;
   /** Entries of `<b>-resource-list.json.gz` by `group/version/Kind`, namespaced ones as `ns/name`. */
-  readonly resourceList: Readonly<Record<string, readonly string[]>> | undefined;
+  readonly resourceList: Readonly<Record<string, readonly string[] | null>> | undefined;
   /** Entries of `<b>-volumeinfo.json.gz`. */
   readonly volumeInfo: readonly JsonObject[] | undefined;
   /** Entries of `<b>-volumesnapshots.json.gz`: native snapshots and the location each is in. */
@@ -27,7 +27,9 @@ export interface RecoveryPoint {
   readonly snapshotLocations: readonly string[];
 }
 
-export type QuickVerdict = { readonly usable: true; readonly point: RecoveryPoint } | { readonly usable: false; readonly name: string; readonly reason: string };
+export type QuickVerdict =
+  | { readonly usable: true; readonly point: RecoveryPoint }
+  | { readonly usable: false; readonly name: string; readonly reason: string };
 
 interface VeleroStatus {
   readonly phase?: string;
@@ -49,10 +51,13 @@ function hasData(info: JsonObject): boolean {
 
 /** Splits the claims of a backup into those with data and those without. A claim in the resource list that volume info does not mention has none: Velero ends such a backup `Completed` without a warning. */
 function volumesOf(facts: BackupFacts): Pick<RecoveryPoint, 'volumes' | 'withoutData' | 'snapshotLocations'> {
-  const info = facts.volumeInfo ?? [];
+  // A volume without a claim cannot be brought back by its claim.
+  const info = (facts.volumeInfo ?? []).filter((entry) => typeof entry['pvcName'] === 'string' && entry['pvcName'] !== '');
   const saved = info.filter(hasData);
   const savedClaims = new Set(saved.map(claimOf));
-  const reasons = new Map(info.filter((entry) => !hasData(entry)).map((entry) => [claimOf(entry), String(entry['skippedReason'] ?? entry['result'] ?? 'skipped')]));
+  const reasons = new Map(
+    info.filter((entry) => !hasData(entry)).map((entry) => [claimOf(entry), String(entry['skippedReason'] ?? entry['result'] ?? 'skipped')]),
+  );
   const listed = facts.resourceList?.['v1/PersistentVolumeClaim'] ?? [];
   const lost = listed.filter((claim) => !savedClaims.has(claim));
   const locations = (facts.volumeSnapshots ?? []).map((snapshot) => (snapshot['spec'] as JsonObject | undefined)?.['location']);
@@ -61,6 +66,11 @@ function volumesOf(facts: BackupFacts): Pick<RecoveryPoint, 'volumes' | 'without
     withoutData: lost.map((claim) => ({ claim, reason: reasons.get(claim) ?? 'not in the volume information' })).sort((a, b) => (a.claim < b.claim ? -1 : 1)),
     snapshotLocations: [...new Set(locations.filter((name): name is string => typeof name === 'string'))].sort(),
   };
+}
+
+/** What a file of another version or hand may hold in place of a time is not one. */
+function isTime(value: unknown): boolean {
+  return typeof value === 'string' && !Number.isNaN(Date.parse(value));
 }
 
 /**
@@ -73,7 +83,9 @@ export function quickVerdict(facts: BackupFacts, now: number): QuickVerdict {
   if (metadata?.['name'] !== facts.name) return refuse(facts.name, `its metadata names backup '${String(metadata?.['name'])}'`);
   const { phase = 'none', completionTimestamp, expiration } = (facts.metadata['status'] ?? {}) as VeleroStatus;
   if (phase !== 'Completed') return refuse(facts.name, `phase is ${phase}`);
-  if (completionTimestamp === undefined) return refuse(facts.name, 'it has no completion time');
+  if (completionTimestamp === undefined || !isTime(completionTimestamp))
+    return refuse(facts.name, `it has no completion time (${String(completionTimestamp)})`);
+  if (expiration !== undefined && !isTime(expiration)) return refuse(facts.name, `its expiration '${expiration}' is not a time`);
   if (expiration !== undefined && Date.parse(expiration) <= now) return refuse(facts.name, `it expired at ${expiration}`);
   if (facts.tarballBytes === undefined || facts.tarballBytes === 0) return refuse(facts.name, 'its tarball is missing or empty');
   if (facts.resourceList === undefined) return refuse(facts.name, 'its resource list is missing or unreadable');

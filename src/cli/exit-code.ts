@@ -2,7 +2,7 @@ import { EXIT_CODES } from '../errors/codes.ts';
 import type { DrError } from '../errors/dr-error.ts';
 
 /** Exit code of a command ended by SIGTERM, as shells count it. */
-export const EXIT_TERMINATED = 143;
+const EXIT_TERMINATED = 143;
 
 /** Exit code that an error ends the process with: that of its kind, and 143 instead of 130 when the signal was SIGTERM. */
 export function exitCodeOf(error: DrError): number {

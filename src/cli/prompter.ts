@@ -1,4 +1,4 @@
-import type { GateAnswer, GateQuestion, Prompter, UnknownAnswer, UnknownQuestion } from '../engine/prompter.ts';
+import type { GateAnswer, GateQuestion, Prompter, UnknownAnswer } from '../engine/prompter.ts';
 import { gateQuestionText, unknownQuestionText } from '../report/gate-text.ts';
 import type { RunView } from '../report/run-view.ts';
 
@@ -16,18 +16,28 @@ export interface TerminalPrompterOptions {
 /** Asks on a terminal: the name of the cluster typed, an approval, a statement. An empty answer is a no. */
 export function createTerminalPrompter(options: TerminalPrompterOptions): Prompter {
   return {
-    ask: async (question, signal) => await withTerminal(options, gateQuestionText(question), async () => await askGate(question, options, signal)),
-    askUnknown: async (question, signal) => await withTerminal(options, unknownQuestionText(question), async () => await askUnknown(question, options, signal)),
+    ask: async (question, signal) =>
+      await withTerminal(options, { text: gateQuestionText(question), signal, ask: async () => await askGate(question, options, signal) }),
+    askUnknown: async (question, signal) =>
+      await withTerminal(options, { text: unknownQuestionText(question), signal, ask: async () => await askUnknown(options, signal) }),
   };
 }
 
-async function withTerminal<T>({ view, output, onInterrupt }: TerminalPrompterOptions, text: string, ask: () => Promise<T>): Promise<T> {
+interface Asking<T> {
+  readonly text: string;
+  readonly signal: AbortSignal;
+  readonly ask: () => Promise<T>;
+}
+
+async function withTerminal<T>({ view, output, onInterrupt }: TerminalPrompterOptions, { text, signal, ask }: Asking<T>): Promise<T> {
   view.pause();
   output.write(`${text}\n`);
   try {
     return await ask();
   } catch (error) {
     if (error instanceof Error && error.name === 'ExitPromptError') onInterrupt();
+    // What the prompt throws is about the prompt; the run wants to know why it was stopped.
+    signal.throwIfAborted();
     throw error;
   } finally {
     view.resume();
@@ -49,7 +59,7 @@ async function askGate({ cluster, gate }: GateQuestion, { input, output, by }: T
   return { answer: approved ? 'approved' : 'declined', by };
 }
 
-async function askUnknown(_question: UnknownQuestion, { input, output, by }: TerminalPrompterOptions, signal: AbortSignal): Promise<UnknownAnswer> {
+async function askUnknown({ input, output, by }: TerminalPrompterOptions, signal: AbortSignal): Promise<UnknownAnswer> {
   const { confirm } = await import('@inquirer/prompts');
   const absent = await confirm(
     { message: 'have you looked, and it has NOT happened, so that it is to be done now?', default: false },

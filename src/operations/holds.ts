@@ -25,6 +25,6 @@ export async function listHolds(store: RunStore, run: RunId): Promise<HoldList> 
 }
 
 /** Sorts by kind, in the fixed order of release; holds of one kind stay as they were put aside. */
-export function inReleaseOrder(records: readonly HoldRecord[]): readonly HoldRecord[] {
+function inReleaseOrder(records: readonly HoldRecord[]): readonly HoldRecord[] {
   return [...records].sort((a, b) => HOLD_KINDS.indexOf(a.hold.kind) - HOLD_KINDS.indexOf(b.hold.kind));
 }

@@ -61,7 +61,13 @@ export interface PlanTools {
 export async function planRun(request: RunRequest, tools: PlanTools): Promise<RunPlan> {
   const { graph, cluster } = await prepareRun(request, { catalogue: tools.catalogue, git: tools.ports.git, signal: tools.signal });
   const now = tools.clock.now();
-  const run: RunInfo = { id: newRunId(cluster, now, tools.random.hex(2)), cluster, mode: request.mode, startedAt: new Date(now).toISOString(), predecessors: [] };
+  const run: RunInfo = {
+    id: newRunId(cluster, now, tools.random.hex(2)),
+    cluster,
+    mode: request.mode,
+    startedAt: new Date(now).toISOString(),
+    predecessors: [],
+  };
   const planner = new Planner(graph, run, tools);
   for (const node of topologicalOrder<StepId, StepNode>(graph.nodes)) await planner.add(node);
   return { cluster, runbook: graph.name, mode: request.mode, inputs: graph.inputs, steps: planner.steps };

@@ -8,7 +8,7 @@ import type { Hold, HoldKind } from '../model/hold.ts';
 import type { ClusterName, RunId } from '../model/ids.ts';
 import type { Clusters, KubeCluster } from '../ports/kube-cluster.ts';
 import type { HoldReleaser } from '../steps/release.ts';
-import { targetRef } from '../steps/schemas.ts';
+import { type Target, targetRef, targetSchema } from '../steps/schemas.ts';
 import { listHolds } from './holds.ts';
 
 export interface ReleaseRequest {
@@ -87,7 +87,7 @@ function actionOf(hold: Hold, { releasers }: ReleaseTools): ReleaseAction {
 async function releaseAll(stored: StoredRun, actions: readonly ReleaseAction[], tools: ReleaseTools): Promise<ReleaseResult> {
   const { env, clusters, releasers, signal } = tools;
   const { id: run, cluster } = stored.frozen;
-  const target = await clusters.open(targetRef({ kubeconfig: kubeconfigOf(stored) }));
+  const target = await clusters.open(targetRef(targetOf(stored)));
   const taken = await takeCluster({ env, cluster, run });
   const journal = new Journal({ log: taken.log, clock: env.clock, end: taken.journal.end, state: taken.state });
   const released: Hold[] = [];
@@ -121,11 +121,11 @@ async function putBack(hold: Hold, { releaser, target, journal, by, signal }: Pu
   await journal.append({ type: 'released', hold: hold.id, by });
 }
 
-/** File with the kubeconfig of the rebuilt cluster, as the step that provisioned it gave it on. */
-function kubeconfigOf({ frozen, state }: StoredRun): string {
+/** The rebuilt cluster, as the step that provisioned it gave it on. */
+function targetOf({ frozen, state }: StoredRun): Target {
   for (const { id } of frozen.graph.nodes) {
-    const kubeconfig = state.steps.get(id)?.outputs?.['kubeconfig'];
-    if (typeof kubeconfig === 'string') return kubeconfig;
+    const target = targetSchema.safeParse(state.steps.get(id)?.outputs);
+    if (target.success) return target.data;
   }
   throw new DrError({
     code: 'RELEASE_REFUSED',

@@ -77,7 +77,7 @@ export async function reportRun(store: RunStore, run: RunId): Promise<RunReport>
 }
 
 /** Folds a stored run into a report. Pure. */
-export function reportOf(stored: StoredRun, location: string): RunReport {
+function reportOf(stored: StoredRun, location: string): RunReport {
   const { frozen, state } = stored;
   const steps = reportedSteps(stored);
   return {

@@ -1,5 +1,6 @@
 import type { RunResult } from '../engine/run-options.ts';
 import type { Hold } from '../model/hold.ts';
+import { oneLine } from './text-table.ts';
 
 /** Commands that the last line of a run may name. */
 export interface ClosingCommands {
@@ -22,7 +23,7 @@ function outcomeLine({ state, error, steps, cluster }: RunResult): string {
   const first = steps.find((step) => step.state === 'failed') ?? waiting[0] ?? steps.find((step) => step.state === 'cancelled');
   const where = first === undefined ? '' : ` at step '${first.id}'`;
   const why = error === undefined ? (first?.reason ?? '') : `${error.code}: ${error.message}`;
-  return `${state === 'waiting' ? 'waits for a person' : state}${where}${why === '' ? '' : `: ${why.replaceAll('\n', ' ')}`}`;
+  return `${state === 'waiting' ? 'waits for a person' : state}${where}${why === '' ? '' : `: ${oneLine(why)}`}`;
 }
 
 /** How many things are put aside, and which; `holds` says what they are. */

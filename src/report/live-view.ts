@@ -5,6 +5,7 @@ import type { StepId } from '../model/ids.ts';
 import { gateText, progressText, retryText } from './event-line.ts';
 import { type LiveRenderer, liveRendererClass } from './live-renderer.ts';
 import type { RunView } from './run-view.ts';
+import { oneLine } from './text-table.ts';
 
 type StepEvent = Extract<RunEvent, { readonly step: StepId }>;
 type Handle = Pick<ListrTaskWrapper<unknown, typeof DefaultRenderer, typeof DefaultRenderer>, 'title' | 'output' | 'skip'>;
@@ -54,7 +55,7 @@ class LiveStep {
     this.state = state;
     const time = elapsedMs === undefined ? '' : `  [${formatDuration(elapsedMs)}]`;
     const word = state === 'blocked' ? 'not started' : state;
-    const why = reason === undefined ? '' : `: ${reason}`;
+    const why = reason === undefined ? '' : `: ${oneLine(reason)}`;
     this.#title =
       state === 'running' || state === 'succeeded' || state === 'pending' || state === 'ready' ? `${this.#name}${time}` : `${this.#name}${time}  ${word}${why}`;
     this.#output = '';

@@ -70,7 +70,14 @@ export function createDesiredStates(git: Git, parser: ManifestParser): DesiredSt
     const conversion = convertSeeds(manifests.objects, source.cluster.latticeImage === undefined ? {} : { latticeImage: source.cluster.latticeImage });
     refuseFaults([...manifests.faults, ...conversion.faults], source.commit);
     const classification = classify(conversion.objects, { profile, cluster: source.cluster.name, hasParent: source.cluster.parent !== undefined });
-    return { profile, manifests: conversion.objects, classification, converted: conversion.converted, files: yaml, notes: [...manifests.notes, ...classification.notes] };
+    return {
+      profile,
+      manifests: conversion.objects,
+      classification,
+      converted: conversion.converted,
+      files: yaml,
+      notes: [...manifests.notes, ...classification.notes],
+    };
   };
   return {
     load(source, signal) {

@@ -9,7 +9,11 @@ import { clusterRef } from './schemas.ts';
 export async function openParent(ctx: Pick<ReadContext<{ readonly cluster: PlanCluster }, StepPorts>, 'with' | 'ports'>): Promise<KubeCluster> {
   const { parent, name } = ctx.with.cluster;
   if (parent === undefined) {
-    throw new DrError({ code: 'INPUT_INVALID', message: `the plan of '${name}' names no parent`, suggestions: ['set spec.cluster.parent.kubeconfig, or exclude this step by if:'] });
+    throw new DrError({
+      code: 'INPUT_INVALID',
+      message: `the plan of '${name}' names no parent`,
+      suggestions: ['set spec.cluster.parent.kubeconfig, or exclude this step by if:'],
+    });
   }
   return ctx.ports.clusters.open(clusterRef(parent.kubeconfig));
 }

@@ -4,12 +4,14 @@ import type { kubeconfigRef } from '../model/plan/fields.ts';
 import type { ClusterRef } from '../ports/kube-cluster.ts';
 import type { ObjectStoreRef } from '../ports/object-store.ts';
 
-/** The rebuilt cluster, as `cluster/provision` hands it on: the file with its direct kubeconfig. */
-export const targetSchema = z.object({ kubeconfig: z.string() });
+/** The rebuilt cluster, as `cluster/provision` hands it on: the file with its direct kubeconfig, and the context in it when it is not the current one. */
+export const targetSchema = z.object({ kubeconfig: z.string(), context: z.string().exactOptional() });
+
+export type Target = z.output<typeof targetSchema>;
 
 /** Reference to the cluster whose kubeconfig `cluster/provision` wrote. */
-export function targetRef(target: z.output<typeof targetSchema>): ClusterRef {
-  return { kubeconfigPath: target.kubeconfig };
+export function targetRef(target: Target): ClusterRef {
+  return { kubeconfigPath: target.kubeconfig, ...(target.context === undefined ? {} : { context: target.context }) };
 }
 
 /** Reference to a cluster as plans write it. */

@@ -165,6 +165,6 @@ describe('a destroyed cluster of six services and two volumes is rebuilt', () =>
     const [saved, markdown] = await Promise.all([readFile(join(folder, 'report.json'), 'utf8'), readFile(join(folder, 'report.md'), 'utf8')]);
     expect(JSON.parse(saved)).toEqual(report);
     expect(markdown).toContain(report.run);
-    expect(markdown).toContain('dnsprovider/lattice-system/small-dns');
+    expect(markdown).toContain('DNSProvider lattice-system/small-dns is not applied');
   });
 });

@@ -1,6 +1,7 @@
-import { normalName, normalValue, safeWord } from '../../src/adapters/dns/record-values.ts';
+import { safeWord } from '../../src/adapters/dns/record-values.ts';
 import { abortError } from '../../src/errors/abort-error.ts';
 import { DrError } from '../../src/errors/dr-error.ts';
+import { normalName, normalValue } from '../../src/model/record-spelling.ts';
 import type { DnsServerRef, DnsZone, DnsZones, RecordSet } from '../../src/ports/dns-zones.ts';
 
 /**

@@ -41,7 +41,7 @@ async function loadConfig(): Promise<Config> {
   process.env['OCLIF_TS_NODE'] = '0';
   const manifest = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as ConstructorParameters<typeof Config>[0]['pjson'];
   const pjson = { ...manifest, oclif: { ...manifest?.oclif, commands: './src/commands' } };
-  return (await Config.load({ root: ROOT, pjson, ignoreManifest: true } as Parameters<typeof Config.load>[0]));
+  return await Config.load({ root: ROOT, pjson, ignoreManifest: true } as Parameters<typeof Config.load>[0]);
 }
 
 function exitCodeTable(): string {

@@ -40,7 +40,9 @@ describe('faults of an API server', { timeout: 60_000 }, () => {
     expect(kube.server).toBe(`https://127.0.0.1:${cluster.ports.faultProxy}`);
     await kube.create(configMap('through-proxy'), { fieldManager: 'test', signal });
     const entries = await readAudit(cluster.auditLogPath);
-    expect(entries).toContainEqual({ user: 'lattice-admin', verb: 'create', resource: 'configmaps', namespace: 'default', name: 'through-proxy', code: 201 });
+    expect(entries).toContainEqual(
+      expect.objectContaining({ user: 'lattice-admin', verb: 'create', resource: 'configmaps', namespace: 'default', name: 'through-proxy', code: 201 }),
+    );
   });
 
   it('the proxy believes no header that claims to be somebody, and knows a client again whose TLS session is resumed', async () => {

@@ -9,9 +9,16 @@ export interface AuditEntry {
   readonly namespace: string;
   readonly name: string;
   readonly code: number;
+  /** When the request came, ISO 8601. */
+  readonly at: string;
+  /** Who writes, as the client says (`fieldManager`); empty for reads and deletes. */
+  readonly manager: string;
+  readonly dryRun: boolean;
 }
 
 interface RawAudit {
+  readonly requestURI: string;
+  readonly requestReceivedTimestamp: string;
   readonly user: { readonly username: string };
   readonly verb: string;
   readonly objectRef?: { readonly resource?: string; readonly subresource?: string; readonly namespace?: string; readonly name?: string };
@@ -21,9 +28,12 @@ interface RawAudit {
 /** Reads an audit log. The last line may be cut when the server was killed; it is left out. */
 export async function readAudit(path: string): Promise<readonly AuditEntry[]> {
   return (await completeLines(path)).map((line) => {
-    const { user, verb, objectRef = {}, responseStatus } = JSON.parse(line) as RawAudit;
-    const { resource = '', subresource, namespace = '', name = '' } = objectRef;
-    return { user: user.username, verb, resource: subresource === undefined ? resource : `${resource}/${subresource}`, namespace, name, code: responseStatus?.code ?? 0 };
+    const { user, verb, objectRef = {}, responseStatus, requestURI, requestReceivedTimestamp: at } = JSON.parse(line) as RawAudit;
+    const { resource: plural = '', subresource, namespace = '', name = '' } = objectRef;
+    const query = new URLSearchParams(requestURI.slice(requestURI.indexOf('?') + 1));
+    const resource = subresource === undefined ? plural : `${plural}/${subresource}`;
+    const code = responseStatus?.code ?? 0;
+    return { user: user.username, verb, resource, namespace, name, code, at, manager: query.get('fieldManager') ?? '', dryRun: query.has('dryRun') };
   });
 }
 

@@ -11,15 +11,15 @@ export interface TestLab extends AsyncDisposable {
   readonly directory: string;
 }
 
-/** Makes a place for a lab of a test. Nothing is started. */
-export async function createTestLab(): Promise<TestLab> {
+/** Makes a place for a lab of a test. Nothing is started. What is done with its `operation` must end within `timeoutMs`. */
+export async function createTestLab(timeoutMs = 300_000): Promise<TestLab> {
   const directory = await mkdtemp(join(tmpdir(), 'lattice-dr-lab-'));
-  const operation = { directory, signal: AbortSignal.timeout(300_000) };
+  const operation = { directory, signal: AbortSignal.timeout(timeoutMs) };
   return {
     directory,
     operation,
     async [Symbol.asyncDispose]() {
-      await labDown({ ...operation, remove: true });
+      await labDown({ directory, signal: AbortSignal.timeout(60_000), remove: true });
     },
   };
 }

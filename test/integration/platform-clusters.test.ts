@@ -61,7 +61,7 @@ describe('clusters on their parent', { timeout: 180_000 }, () => {
     await until(async () => (await world.phase('naive')) === 'Pivoted', 'naive passes for Pivoted');
     const second = await world.instance('naive');
     expect(second?.id).not.toBe(lost.id);
-    expect(await world.platformLog('naive')).toContain('409');
+    await until(async () => (await world.platformLog('naive')).includes('answers 409'), 'the machine is refused its manifests');
     const child = await world.openAdmin(second ?? lost);
     await until(async () => ((await child.list(TYPES.Node, { signal: world.lab.operation.signal })) ?? []).length === 2, 'the nodes are up');
     expect(await child.resource(TYPES.LatticeCluster, world.lab.operation.signal)).toBeUndefined();

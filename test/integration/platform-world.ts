@@ -25,9 +25,9 @@ export class PlatformWorld implements AsyncDisposable {
     this.#open.push(parent);
   }
 
-  /** `only` adds to the parent and its platform. */
-  static async start(only: readonly LabPart[] = []): Promise<PlatformWorld> {
-    const lab = await createTestLab();
+  /** `only` adds to the parent and its platform; the whole world lasts `timeoutMs` at most. */
+  static async start(only: readonly LabPart[] = [], timeoutMs?: number): Promise<PlatformWorld> {
+    const lab = await createTestLab(timeoutMs);
     const parts: readonly LabPart[] = ['parent', 'platform', ...only];
     const config = await labUp({ ...lab.operation, only: parts, behaviour: { retryIntervalMs: 1_000 } });
     const parent = await openAdmin(await getCluster(lab.directory, config.parent));

@@ -1,10 +1,11 @@
 import type { RecordType } from 'dns-packet';
 import { abortError } from '../../errors/abort-error.ts';
 import { DrError } from '../../errors/dr-error.ts';
+import { normalName } from '../../model/record-spelling.ts';
 import type { DnsServerRef, DnsZone, DnsZones, RecordSet } from '../../ports/dns-zones.ts';
 import { askDns, type DnsAnswer } from './dns-exchange.ts';
 import { type NsupdateOptions, sendUpdate } from './nsupdate.ts';
-import { normalName, valueOf } from './record-values.ts';
+import { valueOf } from './record-values.ts';
 
 /** Opens zones on authoritative servers: questions over our own sockets, updates by `nsupdate`. Nothing is kept open. */
 export function createDnsZones(options: NsupdateOptions): DnsZones {

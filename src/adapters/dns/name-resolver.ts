@@ -1,9 +1,10 @@
 import type { Answer } from 'dns-packet';
 import { abortError } from '../../errors/abort-error.ts';
 import { DrError } from '../../errors/dr-error.ts';
+import { normalName } from '../../model/record-spelling.ts';
 import type { NameResolver } from '../../ports/name-resolver.ts';
 import { askDns, type DnsAnswer, type DnsServerAddress } from './dns-exchange.ts';
-import { normalName, valueOf } from './record-values.ts';
+import { valueOf } from './record-values.ts';
 
 /** Resolves names through a server that is named each time. */
 export function createNameResolver(): NameResolver {

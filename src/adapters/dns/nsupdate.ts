@@ -2,10 +2,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DrError, isDrError } from '../../errors/dr-error.ts';
+import { normalName, normalValue } from '../../model/record-spelling.ts';
 import type { DnsServerRef, RecordSet } from '../../ports/dns-zones.ts';
 import type { Processes } from '../../ports/processes.ts';
 import type { SecretFiles } from '../../ports/secret-files.ts';
-import { normalName, normalValue, safeWord } from './record-values.ts';
+import { safeWord } from './record-values.ts';
 
 /** nsupdate gives up by itself after this, in seconds; the process limit is a little above. */
 const UPDATE_TIMEOUT_S = 20;

@@ -58,12 +58,24 @@ async function observeAttached(ctx: Ctx): Promise<Observation<Record<string, nev
   const cluster = await ctx.ports.clusters.open(targetRef(ctx.with.target));
   const seen = await Promise.all(
     ctx.with.recoveryPoints.map(async (point) => {
-      const [location, backup, missing] = await Promise.all([cluster.get(locationRef(point.store), ctx.signal), cluster.get(backupRef(point.name), ctx.signal), missingSnapshotLocations(cluster, point, ctx.signal)]);
-      return { store: point.store, missingSnapshotLocations: missing, backup: point.name, available: isUsable(location), synced: backup?.status?.['phase'] === 'Completed', message: String(location?.status?.['message'] ?? '') };
+      const [location, backup, missing] = await Promise.all([
+        cluster.get(locationRef(point.store), ctx.signal),
+        cluster.get(backupRef(point.name), ctx.signal),
+        missingSnapshotLocations(cluster, point, ctx.signal),
+      ]);
+      return {
+        store: point.store,
+        missingSnapshotLocations: missing,
+        backup: point.name,
+        available: isUsable(location),
+        synced: backup?.status?.['phase'] === 'Completed',
+        message: String(location?.status?.['message'] ?? ''),
+      };
     }),
   );
   const evidence = { locations: seen };
-  if (seen.every(({ available, synced, missingSnapshotLocations: missing }) => available && synced && missing.length === 0)) return { state: 'present', outputs: {}, evidence };
+  if (seen.every(({ available, synced, missingSnapshotLocations: missing }) => available && synced && missing.length === 0))
+    return { state: 'present', outputs: {}, evidence };
   return { state: 'absent', evidence };
 }
 
@@ -71,7 +83,10 @@ async function storeObject(ctx: Ctx, name: string): Promise<KubeObject> {
   const { manifests } = await loadDesired(ctx);
   const store = manifests.find(({ object }) => object.kind === 'BackupStore' && object.metadata.name === name);
   if (store !== undefined) return store.object;
-  throw new DrError({ code: 'INPUT_INVALID', message: `the plan's backups name store '${name}', but the specs at ${ctx.with.commit} have no BackupStore of that name` });
+  throw new DrError({
+    code: 'INPUT_INVALID',
+    message: `the plan's backups name store '${name}', but the specs at ${ctx.with.commit} have no BackupStore of that name`,
+  });
 }
 
 /** Refuses to go on without the credentials Secret: the location would be Unavailable and say only that. */
@@ -97,10 +112,11 @@ async function attach(cluster: KubeCluster, store: KubeObject, ctx: WriteCtx): P
     prior: { accessMode: 'ReadWrite' },
     releaseWhen: 'the rebuilt cluster is verified and may write and expire backups',
   });
-  const existing = await cluster.get(locationRef(store.metadata.name), ctx.signal);
-  const desired = existing === undefined ? location : { ...location, spec: { accessMode: 'ReadOnly' } };
-  if (existing === undefined) await cluster.apply(desired, { fieldManager: FIELD_MANAGER, signal: ctx.signal });
-  else await cluster.mergePatch(locationRef(store.metadata.name), { spec: { accessMode: 'ReadOnly' } }, { fieldManager: FIELD_MANAGER, signal: ctx.signal });
+  const ref = locationRef(store.metadata.name);
+  const options = { fieldManager: FIELD_MANAGER, signal: ctx.signal };
+  const existing = await cluster.get(ref, ctx.signal);
+  if (existing === undefined) await cluster.apply(location, options);
+  else await cluster.mergePatch(ref, { spec: { accessMode: 'ReadOnly' } }, options);
 }
 
 /** Velero resolves a snapshot location by name on the cluster it restores to; without it PVCs are created and stay Pending (Velero 1.18.3, seen). */
@@ -161,6 +177,13 @@ export const backupAttach = defineStep({
   kind: 'backup/attach',
   version: 1,
   summary: 'attaches the backup stores read-only and waits until Velero sees the recovery points',
+  verifies: 'reads that each location is Available and ReadOnly and each chosen backup Completed',
+  byHand: [
+    'kubectl -n velero get secret velero-credentials-PROVIDER   # nothing in the platform creates it',
+    'kubectl apply -f location.yaml   # BackupStorageLocation lattice-STORE with accessMode: ReadOnly from its first instant',
+    'kubectl apply -f snapshot-location.yaml   # VolumeSnapshotLocation of the name that the backup was taken with',
+    'kubectl -n velero get backupstoragelocations,backups   # wait up to 2 minutes for the sync',
+  ],
   with: withSchema,
   outputs: z.object({}),
   risk: 'reversible',
@@ -188,6 +211,8 @@ export const backupAttach = defineStep({
   },
   async verify(ctx) {
     const seen = await observeAttached(ctx);
-    return seen.state === 'present' ? { ok: true, outputs: {}, evidence: seen.evidence } : { ok: false, reason: 'a location is not Available and ReadOnly, or a backup is not synced', evidence: seen.evidence };
+    return seen.state === 'present'
+      ? { ok: true, outputs: {}, evidence: seen.evidence }
+      : { ok: false, reason: 'a location is not Available and ReadOnly, or a backup is not synced', evidence: seen.evidence };
   },
 });

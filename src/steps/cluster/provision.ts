@@ -17,6 +17,13 @@ export const clusterProvision = defineStep({
   kind: 'cluster/provision',
   version: 1,
   summary: 'provisions the cluster again and proves that it answers for itself',
+  verifies: 'asks the new API server for its version, its identity and its own CAPI Cluster',
+  byHand: [
+    'kubectl --context PARENT create -f cluster.yaml   # the LatticeCluster from git, without status',
+    'kubectl --context PARENT get latticecluster CLUSTER -w   # Ready or Pivoted; Failed does not heal by itself',
+    "kubectl --context PARENT -n istio-system get secret istiod-direct-kubeconfig-CLUSTER -o jsonpath='{.data.kubeconfig}' | base64 -d > new.kubeconfig   # or key value",
+    'kubectl --kubeconfig new.kubeconfig -n capi-CLUSTER get clusters.cluster.x-k8s.io   # must be there: the phase alone proves nothing',
+  ],
   with: provisionWith,
   outputs: provisionOutputs,
   risk: 'destructive',

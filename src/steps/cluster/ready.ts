@@ -27,7 +27,10 @@ interface Condition {
 
 /** Nodes the spec declares: the control plane is what it says, an autoscaled pool counts with its minimum. */
 export function declaredNodes(spec: JsonObject): number {
-  const nodes = (spec['nodes'] ?? {}) as { controlPlane?: { replicas?: number }; workerPools?: Record<string, { replicas?: number; min?: number; max?: number }> };
+  const nodes = (spec['nodes'] ?? {}) as {
+    controlPlane?: { replicas?: number };
+    workerPools?: Record<string, { replicas?: number; min?: number; max?: number }>;
+  };
   const pools = Object.values(nodes.workerPools ?? {}).map((pool) => (pool.min !== undefined && pool.max !== undefined ? pool.min : (pool.replicas ?? 0)));
   return (nodes.controlPlane?.replicas ?? 1) + pools.reduce((sum, count) => sum + count, 0);
 }
@@ -45,7 +48,9 @@ async function openNodes(cluster: KubeCluster, wanted: number, signal: AbortSign
 async function openOperator(cluster: KubeCluster, signal: AbortSignal): Promise<string | undefined> {
   const operator = await cluster.get(OPERATOR, signal);
   if (operator === undefined) return 'Deployment lattice-system/lattice-operator does not exist';
-  return deploymentAvailable(new Map([['operator', operator]]), OPERATOR.name) === true ? undefined : 'Deployment lattice-system/lattice-operator is not available';
+  return deploymentAvailable(new Map([['operator', operator]]), OPERATOR.name) === true
+    ? undefined
+    : 'Deployment lattice-system/lattice-operator is not available';
 }
 
 /** The smallest service the webhook accepts, sent as a dry run: failurePolicy Fail refuses it while nothing answers (lattice-webhook/src/config.rs). */
@@ -97,6 +102,13 @@ export const clusterReady = defineStep({
   kind: 'cluster/ready',
   version: 1,
   summary: 'waits until nodes, operator, webhook and platform parts of the new cluster are ready',
+  verifies: 'asks once more for nodes, operator, each Install and the admission webhook',
+  byHand: [
+    'kubectl get nodes   # as many Ready as the LatticeCluster declares; autoscaled pools count with min',
+    'kubectl -n lattice-system rollout status deploy/lattice-operator',
+    'kubectl get $(kubectl api-resources --api-group=lattice.dev -o name | grep install | paste -sd,)   # every default is Ready',
+    'kubectl apply --dry-run=server -f any-service.yaml   # proves that the webhook answers',
+  ],
   with: withSchema,
   outputs: z.object({}),
   risk: 'read-only',
@@ -124,7 +136,12 @@ export const clusterReady = defineStep({
           await ctx.clock.sleep(1_000, signal);
         }
       },
-      late: () => new DrError({ code: 'STEP_FAILED', message: `the new cluster is not ready: ${open.join('; ')}`, suggestions: ['look at lattice-operator on the new cluster, then resume'] }),
+      late: () =>
+        new DrError({
+          code: 'STEP_FAILED',
+          message: `the new cluster is not ready: ${open.join('; ')}`,
+          suggestions: ['look at lattice-operator on the new cluster, then resume'],
+        }),
     });
   },
   async verify(ctx) {

@@ -2,12 +2,22 @@ import { z } from 'zod';
 import { DEFAULT_RETRY, type Observation, type ReadContext, type StepContext } from '../../engine/step.ts';
 import { DrError } from '../../errors/dr-error.ts';
 import type { KubeObject } from '../../model/kube-object.ts';
-import type { KubeCluster } from '../../ports/kube-cluster.ts';
 import { planCluster } from '../../model/plan/cluster.ts';
+import type { KubeCluster } from '../../ports/kube-cluster.ts';
 import { defineStep } from '../define-step.ts';
-import { CAPI_CLUSTER, CAPI_CLUSTER_V1BETA2, capiNamespace, directKubeconfigRef, FIELD_MANAGER, latticeClusterRef, OPERATOR, RESTARTED_FOR_ANNOTATION, RUN_ANNOTATION } from '../platform-names.ts';
-import type { StepPorts } from '../ports.ts';
 import { openParent } from '../parent.ts';
+import {
+  CAPI_CLUSTER,
+  CAPI_CLUSTER_V1BETA2,
+  capiNamespace,
+  directKubeconfigRef,
+  FIELD_MANAGER,
+  latticeClusterRef,
+  OPERATOR,
+  RESTARTED_FOR_ANNOTATION,
+  RUN_ANNOTATION,
+} from '../platform-names.ts';
+import type { StepPorts } from '../ports.ts';
 import { withLimit } from '../wait.ts';
 import { deploymentAvailable } from './deployment.ts';
 
@@ -19,7 +29,19 @@ const GONE_LIMIT_MS = 3 * 60_000;
 const OPERATOR_LIMIT_MS = 10 * 60_000;
 
 /** What stands on the parent about the cluster. */
-async function look(ctx: Ctx): Promise<{ readonly parent: KubeCluster; readonly old: KubeObject | undefined; readonly ours: boolean; readonly restarted: boolean; readonly kubeconfigGone: boolean }> {
+interface OnParent {
+  readonly parent: KubeCluster;
+  /** The LatticeCluster, unless this run made it. */
+  readonly old: KubeObject | undefined;
+  readonly ours: boolean;
+  /** The operator was told to restart by this run. */
+  readonly restarted: boolean;
+  /** The operator has rolled out what its Deployment says. */
+  readonly available: boolean;
+  readonly kubeconfigGone: boolean;
+}
+
+async function look(ctx: Ctx): Promise<OnParent> {
   const parent = await openParent(ctx);
   const [object, operator, kubeconfig] = await Promise.all([
     parent.get(latticeClusterRef(ctx.run.cluster), ctx.signal),
@@ -29,7 +51,8 @@ async function look(ctx: Ctx): Promise<{ readonly parent: KubeCluster; readonly 
   const ours = object?.metadata.annotations?.[RUN_ANNOTATION] === ctx.run.id;
   const template = operator?.spec?.['template'] as { metadata?: { annotations?: Record<string, string> } } | undefined;
   const restarted = template?.metadata?.annotations?.[RESTARTED_FOR_ANNOTATION] === ctx.run.id;
-  return { parent, old: ours ? undefined : object, ours, restarted, kubeconfigGone: kubeconfig === undefined };
+  const available = operator !== undefined && deploymentAvailable(new Map([['operator', operator]]), OPERATOR.name) === true;
+  return { parent, old: ours ? undefined : object, ours, restarted, available, kubeconfigGone: kubeconfig === undefined };
 }
 
 /** Refuses when the parent still holds CAPI objects of the cluster: the operator would then delete real machines (lattice-cluster/src/controller/deletion.rs). */
@@ -41,7 +64,10 @@ async function refuseIfCapiOnParent(parent: KubeCluster, ctx: Ctx): Promise<void
   throw new DrError({
     code: 'PARENT_HOLDS_CAPI',
     message: `namespace '${namespace}' on the parent still holds CAPI Cluster '${found[0]?.metadata.name ?? ''}': retiring the LatticeCluster would make the operator delete its machines`,
-    suggestions: ['the cluster never pivoted, or was imported back: repair it in place, or decide about its machines first', `kubectl get clusters.cluster.x-k8s.io,machines.cluster.x-k8s.io -n ${namespace}`],
+    suggestions: [
+      'the cluster never pivoted, or was imported back: repair it in place, or decide about its machines first',
+      `kubectl get clusters.cluster.x-k8s.io,machines.cluster.x-k8s.io -n ${namespace}`,
+    ],
   });
 }
 
@@ -63,7 +89,11 @@ async function markUnpivoted(parent: KubeCluster, old: KubeObject, ctx: WriteCtx
     run: async (signal) => {
       const now = await parent.get(ref, signal);
       const resourceVersion = now?.metadata.resourceVersion;
-      await parent.mergePatch(ref, { metadata: { uid: old.metadata.uid, resourceVersion }, status: { unpivotImportComplete: true } }, { fieldManager: FIELD_MANAGER, signal, subresource: 'status' });
+      await parent.mergePatch(
+        ref,
+        { metadata: { uid: old.metadata.uid, resourceVersion }, status: { unpivotImportComplete: true } },
+        { fieldManager: FIELD_MANAGER, signal, subresource: 'status' },
+      );
       return true;
     },
   });
@@ -91,7 +121,8 @@ async function waitUntilGone(parent: KubeCluster, ctx: WriteCtx): Promise<void> 
   const secret = directKubeconfigRef(ctx.run.cluster);
   await using clusters = await parent.live({ apiVersion, kind });
   await using secrets = await parent.live({ apiVersion: 'v1', kind: 'Secret' }, { namespace: secret.namespace ?? '' });
-  const absent = (wanted: string) => (objects: ReadonlyMap<string, KubeObject>) => ([...objects.values()].some((object) => object.metadata.name === wanted) ? undefined : true);
+  const absent = (wanted: string) => (objects: ReadonlyMap<string, KubeObject>) =>
+    [...objects.values()].some((object) => object.metadata.name === wanted) ? undefined : true;
   ctx.progress({ message: 'waiting for the old LatticeCluster and its kubeconfig to go' });
   await withLimit(ctx, GONE_LIMIT_MS, {
     work: async (signal) => {
@@ -109,25 +140,33 @@ async function waitUntilGone(parent: KubeCluster, ctx: WriteCtx): Promise<void> 
   });
 }
 
-/** Restarts the parent's operator: it keeps bootstrap tokens and agents of the old cluster in memory, and would refuse the new nodes. */
-async function restartOperator(parent: KubeCluster, ctx: WriteCtx): Promise<void> {
+/**
+ * Restarts the parent's operator, once per run: it keeps bootstrap tokens and agents of the old cluster in memory, and would refuse the new nodes. Ends when no
+ * pod of the old template is left, because that one would still act on what it remembers.
+ */
+async function restartOperator({ parent, restarted }: OnParent, ctx: WriteCtx): Promise<void> {
   ctx.progress({ message: 'restarting the operator on the parent' });
   const restartedAt = new Date(ctx.clock.now()).toISOString();
   const annotations = { [RESTARTED_FOR_ANNOTATION]: ctx.run.id, 'kubectl.kubernetes.io/restartedAt': restartedAt };
-  await parent.mergePatch(OPERATOR, { spec: { template: { metadata: { annotations } } } }, { fieldManager: FIELD_MANAGER, signal: ctx.signal });
+  if (!restarted) await parent.mergePatch(OPERATOR, { spec: { template: { metadata: { annotations } } } }, { fieldManager: FIELD_MANAGER, signal: ctx.signal });
   await using live = await parent.live({ apiVersion: OPERATOR.apiVersion, kind: OPERATOR.kind }, { namespace: OPERATOR.namespace ?? '' });
   await withLimit(ctx, OPERATOR_LIMIT_MS, {
     work: (signal) => live.until((objects) => deploymentAvailable(objects, OPERATOR.name), signal),
-    late: () => new DrError({ code: 'STEP_FAILED', message: `Deployment lattice-system/lattice-operator on the parent is not available ${OPERATOR_LIMIT_MS / 60_000} min after its restart` }),
+    late: () =>
+      new DrError({
+        code: 'STEP_FAILED',
+        message: `Deployment lattice-system/lattice-operator on the parent is not available ${OPERATOR_LIMIT_MS / 60_000} min after its restart`,
+      }),
   });
 }
 
 async function observeRetired(ctx: Ctx): Promise<Observation<Record<string, never>>> {
-  const { old, ours, restarted, kubeconfigGone } = await look(ctx);
+  const { old, ours, restarted, available, kubeconfigGone } = await look(ctx);
   if (ours) return { state: 'present', outputs: {}, evidence: { note: 'the LatticeCluster on the parent is the one this run made' } };
   if (old !== undefined) return { state: 'absent', evidence: { uid: old.metadata.uid ?? '', phase: String(old.status?.['phase'] ?? '') } };
-  if (restarted && kubeconfigGone) return { state: 'present', outputs: {}, evidence: { note: 'no LatticeCluster of this name; the operator was restarted for this run' } };
-  return { state: 'partial', evidence: { operatorRestarted: restarted, kubeconfigGone } };
+  if (restarted && available && kubeconfigGone)
+    return { state: 'present', outputs: {}, evidence: { note: 'no LatticeCluster of this name; the operator was restarted for this run' } };
+  return { state: 'partial', evidence: { operatorRestarted: restarted, operatorAvailable: available, kubeconfigGone } };
 }
 
 /**
@@ -138,6 +177,15 @@ export const clusterRetire = defineStep({
   kind: 'cluster/retire',
   version: 1,
   summary: "removes the dead cluster's LatticeCluster from its parent",
+  verifies: 'reads from the parent that LatticeCluster and kubeconfig are gone and that the operator has restarted',
+  byHand: [
+    'kubectl --context PARENT -n capi-CLUSTER get clusters.cluster.x-k8s.io,machines.cluster.x-k8s.io   # must be empty: else stop, deleting would delete machines',
+    `kubectl --context PARENT patch latticecluster CLUSTER --subresource=status --type=merge -p '{"status":{"unpivotImportComplete":true}}'`,
+    'kubectl --context PARENT delete latticecluster CLUSTER',
+    'kubectl --context PARENT -n istio-system wait --for=delete secret/istiod-direct-kubeconfig-CLUSTER --timeout=3m',
+    'kubectl --context PARENT -n lattice-system rollout restart deploy/lattice-operator',
+    'kubectl --context PARENT -n lattice-system rollout status deploy/lattice-operator',
+  ],
   with: withSchema,
   outputs: z.object({}),
   risk: 'destructive',
@@ -156,12 +204,17 @@ export const clusterRetire = defineStep({
     if (old === undefined) return [restart];
     return [
       { verb: 'configure', subject: `LatticeCluster ${ctx.run.cluster} on the parent`, diffs: [{ path: 'status.unpivotImportComplete', to: true }] },
-      { verb: 'delete', subject: `LatticeCluster ${ctx.run.cluster} on the parent`, note: `uid ${old.metadata.uid ?? ''}, phase ${String(old.status?.['phase'] ?? '')}` },
+      {
+        verb: 'delete',
+        subject: `LatticeCluster ${ctx.run.cluster} on the parent`,
+        note: `uid ${old.metadata.uid ?? ''}, phase ${String(old.status?.['phase'] ?? '')}`,
+      },
       restart,
     ];
   },
   async execute(ctx) {
-    const { parent, old, ours } = await look(ctx);
+    const found = await look(ctx);
+    const { parent, old, ours } = found;
     if (ours) return;
     if (old !== undefined) {
       await refuseIfCapiOnParent(parent, ctx);
@@ -169,10 +222,12 @@ export const clusterRetire = defineStep({
       await deleteOld(parent, old, ctx);
     }
     await waitUntilGone(parent, ctx);
-    await restartOperator(parent, ctx);
+    await restartOperator(found, ctx);
   },
   async verify(ctx) {
     const seen = await observeRetired(ctx);
-    return seen.state === 'present' ? { ok: true, outputs: {}, evidence: seen.evidence } : { ok: false, reason: 'the old LatticeCluster, its kubeconfig or the running operator is still there', evidence: seen.evidence };
+    return seen.state === 'present'
+      ? { ok: true, outputs: {}, evidence: seen.evidence }
+      : { ok: false, reason: 'the old LatticeCluster or its kubeconfig is still there, or the operator has not restarted', evidence: seen.evidence };
   },
 });

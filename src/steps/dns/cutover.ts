@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { describeRecordSet, sameValues } from '../../dns/record-set.ts';
 import { DEFAULT_RETRY, type Observation, type ReadContext } from '../../engine/step.ts';
-import { planDns, type PlanDnsRecord } from '../../model/plan/dns.ts';
+import { type PlanDnsRecord, planDns } from '../../model/plan/dns.ts';
 import type { RecordSet } from '../../model/record-set.ts';
 import type { DnsZone } from '../../ports/dns-zones.ts';
 import { defineStep } from '../define-step.ts';
@@ -48,6 +48,12 @@ export const dnsCutover = defineStep({
   kind: 'dns/cutover',
   version: 1,
   summary: 'moves the names that lead users to the cluster',
+  verifies: 'asks the authoritative server for every moved record',
+  byHand: [
+    'dig +norecurse @SERVER NAME TYPE   # the value you expect to replace',
+    'nsupdate -k KEYFILE with: server SERVER; zone ZONE; prereq yxrrset NAME TYPE OLD; update delete NAME TYPE; update add NAME TTL TYPE NEW; send',
+    'dig +norecurse @SERVER NAME TYPE   # the new value',
+  ],
   with: withSchema,
   outputs: z.object({ moved: z.array(z.string()) }),
   risk: 'destructive',
@@ -76,7 +82,10 @@ export const dnsCutover = defineStep({
         name: 'move-record',
         key: `${record.type}/${record.name}/${to.values.join(',')}`,
         timeoutMs: 60_000,
-        check: async () => (sameValues(await zone.query(record.name, record.type, ctx.signal), to) ? { state: 'done', result: describeRecordSet(from) } : { state: 'todo', evidence: {} }),
+        check: async () =>
+          sameValues(await zone.query(record.name, record.type, ctx.signal), to)
+            ? { state: 'done', result: describeRecordSet(from) }
+            : { state: 'todo', evidence: {} },
         run: async (signal) => {
           await zone.replace({ from, to }, signal);
           return describeRecordSet(from);

@@ -1,10 +1,10 @@
 import { isIP } from 'node:net';
+import { normalRecordSet } from '../../dns/record-set.ts';
 import type { ReadContext } from '../../engine/step.ts';
 import { DrError } from '../../errors/dr-error.ts';
 import type { KubeObject } from '../../model/kube-object.ts';
 import type { PlanDns, PlanDnsRecord } from '../../model/plan/dns.ts';
-import type { RecordSet } from '../../ports/dns-zones.ts';
-import type { DnsZone } from '../../ports/dns-zones.ts';
+import type { DnsZone, RecordSet } from '../../ports/dns-zones.ts';
 import type { KubeCluster } from '../../ports/kube-cluster.ts';
 import type { StepPorts } from '../ports.ts';
 
@@ -38,7 +38,8 @@ export async function targetAddresses(cluster: KubeCluster, record: PlanDnsRecor
   return [...addressesOf(await cluster.get({ apiVersion: 'v1', kind: 'Service', namespace, name }, signal))].sort();
 }
 
-function fits(value: string, type: PlanDnsRecord['type']): boolean {
+/** Says whether an address or host name can be the value of a record of this type. */
+export function fits(value: string, type: PlanDnsRecord['type']): boolean {
   const family = isIP(value);
   return type === 'A' ? family === 4 : type === 'AAAA' ? family === 6 : family === 0;
 }
@@ -55,7 +56,7 @@ export function wantedRecordSet(record: PlanDnsRecord, addresses: readonly strin
     });
   }
   const limit = record.maxTtl === undefined ? Number.POSITIVE_INFINITY : Math.floor(record.maxTtl / 1_000);
-  return { name: record.name, type: record.type, ttlSeconds: Math.min(current?.ttlSeconds ?? NEW_RECORD_TTL_SECONDS, limit), values };
+  return normalRecordSet({ name: record.name, type: record.type, ttlSeconds: Math.min(current?.ttlSeconds ?? NEW_RECORD_TTL_SECONDS, limit), values });
 }
 
 /** Records this tool moves; the others belong to external-dns or a person. */
@@ -66,7 +67,8 @@ export function ownRecords(dns: PlanDns): readonly PlanDnsRecord[] {
 /** The zone that takes updates of a record. */
 export async function zoneOf(ctx: Pick<ReadContext<unknown, StepPorts>, 'ports'>, dns: PlanDns, record: PlanDnsRecord): Promise<DnsZone> {
   const server = dns.servers.find((candidate) => candidate.name === record.server);
-  if (server === undefined) throw new DrError({ code: 'INPUT_INVALID', message: `record '${record.name}' names server '${record.server ?? ''}', which dns.servers does not list` });
+  if (server === undefined)
+    throw new DrError({ code: 'INPUT_INVALID', message: `record '${record.name}' names server '${record.server ?? ''}', which dns.servers does not list` });
   const { host, port, zone, tsig } = server;
   return ctx.ports.dnsZones.open({ host, port, zone, ...(tsig === undefined ? {} : { tsig }) });
 }

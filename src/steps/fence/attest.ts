@@ -3,9 +3,9 @@ import { NO_RETRY, type ReadContext } from '../../engine/step.ts';
 import { DrError, isDrError } from '../../errors/dr-error.ts';
 import { planCluster } from '../../model/plan/cluster.ts';
 import { defineStep } from '../define-step.ts';
+import { openParent } from '../parent.ts';
 import { latticeClusterRef } from '../platform-names.ts';
 import type { StepPorts } from '../ports.ts';
-import { openParent } from '../parent.ts';
 
 const withSchema = z.object({ proves: z.string(), cluster: planCluster });
 type Ctx = ReadContext<z.output<typeof withSchema>, StepPorts>;
@@ -32,6 +32,11 @@ export const fenceAttest = defineStep({
   kind: 'fence/attest',
   version: 1,
   summary: 'records who states that the old cluster is fenced',
+  verifies: 'shows who stated it and when: attested, not verified',
+  byHand: [
+    'switch off machines, or revoke the credentials with which the old cluster writes to buckets, DNS and databases',
+    'write down what you did, how you checked it, the time and your name',
+  ],
   with: withSchema,
   outputs: z.object({ attestedBy: z.string(), attestedAt: z.string() }),
   risk: 'read-only',

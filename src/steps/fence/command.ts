@@ -44,6 +44,11 @@ export const fenceCommand = defineStep({
   kind: 'fence/command',
   version: 1,
   summary: 'switches the old cluster off and proves that it cannot act',
+  verifies: 'runs the check command of the plan (fence.off): exit 0 says that the old cluster is off',
+  byHand: [
+    'power every old machine off at the provider, or cut its network there; that it does not answer is no proof',
+    'read its state back from the provider and note the time',
+  ],
   with: withSchema,
   outputs,
   risk: 'destructive',

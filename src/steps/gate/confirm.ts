@@ -27,6 +27,11 @@ export const gateConfirm = defineStep({
   kind: 'gate/confirm',
   version: 1,
   summary: 'shows what will be destroyed, rebuilt and lost, before anything is',
+  verifies: 'the typed cluster name is in the journal',
+  byHand: [
+    'write down the cluster, the commit, the chosen backup and everything written after it, which is lost',
+    'have a second person read it and agree before anything is destroyed',
+  ],
   with: withSchema,
   outputs: z.object({}),
   risk: 'read-only',

@@ -1,10 +1,10 @@
-import { type KubeObject, refKey, refOf, type ResourceType } from '../../model/kube-object.ts';
+import { type KubeObject, type ResourceType, refKey, refOf } from '../../model/kube-object.ts';
 import type { KubeCluster, LiveSet } from '../../ports/kube-cluster.ts';
 import type { ToApply } from '../../specs/classify.ts';
 import { typesOf } from '../../specs/manifest.ts';
 import type { Profile } from '../../specs/profile.ts';
-import type { Readiness } from '../../specs/readiness-state.ts';
 import { readinessOf } from '../../specs/readiness.ts';
+import type { Readiness } from '../../specs/readiness-state.ts';
 import { serviceHealth } from '../../specs/service-health.ts';
 
 const DEPLOYMENT: ResourceType = { apiVersion: 'apps/v1', kind: 'Deployment' };

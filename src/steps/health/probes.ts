@@ -1,11 +1,12 @@
+import { isDrError } from '../../errors/dr-error.ts';
 import { digestOf } from '../../model/digest.ts';
 import type { PlanDns } from '../../model/plan/dns.ts';
 import type { PlanHealth } from '../../model/plan/health.ts';
+import { normalName } from '../../model/record-spelling.ts';
 import type { HttpProbeRequest, HttpProbeResponse } from '../../ports/http.ts';
 import type { KubeCluster } from '../../ports/kube-cluster.ts';
-import { isDrError } from '../../errors/dr-error.ts';
+import { fits, ownRecords, targetAddresses } from '../dns/targets.ts';
 import type { StepPorts } from '../ports.ts';
-import { ownRecords, targetAddresses } from '../dns/targets.ts';
 
 /** One answer may take this long; a service that needs more is not serving. */
 const PROBE_TIMEOUT_MS = 10_000;
@@ -20,13 +21,16 @@ export interface ProbeContext {
   readonly byName: boolean;
 }
 
-export type ProbeResult = { readonly name: string; readonly ok: true; readonly address: string; readonly digest: string } | { readonly name: string; readonly ok: false; readonly reason: string };
+export type ProbeResult =
+  | { readonly name: string; readonly ok: true; readonly address: string; readonly digest: string }
+  | { readonly name: string; readonly ok: false; readonly reason: string };
 
 /** Where to connect instead of where the name leads now: the address the record will have after the cutover. */
 async function addressFor(url: URL, ctx: ProbeContext): Promise<{ readonly host: string; readonly port: number } | undefined> {
-  const record = ctx.dns === undefined ? undefined : ownRecords(ctx.dns).find((candidate) => candidate.name === url.hostname && candidate.type !== 'CNAME');
+  const record =
+    ctx.dns === undefined ? undefined : ownRecords(ctx.dns).find((candidate) => normalName(candidate.name) === url.hostname && candidate.type !== 'CNAME');
   if (record === undefined) return undefined;
-  const [host] = await targetAddresses(ctx.cluster, record, ctx.signal);
+  const host = (await targetAddresses(ctx.cluster, record, ctx.signal)).find((address) => fits(address, record.type));
   return host === undefined ? undefined : { host, port: Number(url.port) || (url.protocol === 'https:' ? 443 : 80) };
 }
 

@@ -43,7 +43,10 @@ const PROBE_INTERVAL_MS = 1_000;
 async function expected(desired: DesiredState, cluster: KubeCluster, ctx: Ctx): Promise<readonly ToApply[]> {
   const { graph } = await orderOf(desired, cluster, ctx);
   const deferred = new Set(graph.deferred.map(({ key }) => key));
-  return graph.nodes.filter((node) => node.kind === 'apply').flatMap((node) => node.objects).filter(({ key }) => !deferred.has(key));
+  return graph.nodes
+    .filter((node) => node.kind === 'apply')
+    .flatMap((node) => node.objects)
+    .filter(({ key }) => !deferred.has(key));
 }
 
 function describe(unhealthy: readonly Unhealthy[]): readonly string[] {
@@ -53,7 +56,10 @@ function describe(unhealthy: readonly Unhealthy[]): readonly string[] {
 function notHealthy(what: string, reasons: readonly string[]): DrError {
   return new DrError({
     code: 'HEALTH_NOT_PROVEN',
-    message: `${what}:\n${reasons.slice(0, 20).map((reason) => `  ${reason}`).join('\n')}`,
+    message: `${what}:\n${reasons
+      .slice(0, 20)
+      .map((reason) => `  ${reason}`)
+      .join('\n')}`,
     details: { unhealthy: [...reasons] },
     suggestions: ['the words are those of the platform and of the probes: take the cause away, then resume'],
   });
@@ -69,7 +75,8 @@ async function untilPlatformHealthy(health: PlatformHealth, ctx: WriteCtx, total
         await health.changed(signal);
       }
     },
-    late: () => notHealthy(`${health.unhealthy().length} of ${total} objects are not healthy after ${ctx.with.timeout / 1_000} s`, describe(health.unhealthy())),
+    late: () =>
+      notHealthy(`${health.unhealthy().length} of ${total} objects are not healthy after ${ctx.with.timeout / 1_000} s`, describe(health.unhealthy())),
   });
 }
 
@@ -103,7 +110,9 @@ async function untilProbesPass(cluster: KubeCluster, ctx: WriteCtx): Promise<rea
 /** One-sided agreements: traffic between the two is denied, though both may be Ready. They were so in git, so they are told and do not stop the run. */
 function deniedTraffic(items: readonly ToApply[]): readonly string[] {
   const { agreements, volumeDenials } = agreementsOf(items.map(({ object }) => object));
-  const oneSided = agreements.filter(({ status }) => status === 'caller-only' || status === 'callee-only').map(({ caller, callee, status }) => `${caller} -> ${callee}: ${status}`);
+  const oneSided = agreements
+    .filter(({ status }) => status === 'caller-only' || status === 'callee-only')
+    .map(({ caller, callee, status }) => `${caller} -> ${callee}: ${status}`);
   return [...oneSided, ...volumeDenials.map(({ consumer, owner, volume }) => `${consumer} may not use volume ${volume} of ${owner}`)];
 }
 
@@ -115,6 +124,13 @@ export const healthVerify = defineStep({
   kind: 'health/verify',
   version: 1,
   summary: 'proves that every object, service and probe is healthy',
+  verifies: 'sends every health probe again and compares status and body with the plan',
+  byHand: [
+    'kubectl get latticeservices -A   # every phase Ready, which is not yet enough',
+    'kubectl get deploy,statefulset -A   # every wanted replica is available',
+    'kubectl get endpointslices -A   # every service with ports has a ready endpoint',
+    'curl --resolve NAME:PORT:NEW_ADDRESS URL   # compare status and body with what it was before',
+  ],
   with: withSchema,
   outputs,
   risk: 'read-only',
@@ -127,7 +143,11 @@ export const healthVerify = defineStep({
     return { state: 'absent', evidence: {} };
   },
   async plan(ctx) {
-    return ctx.with.health.map((probe) => ({ verb: 'run' as const, subject: `GET ${probe.url}`, note: ctx.with.byName ? 'by name' : 'at the address it will have' }));
+    return ctx.with.health.map((probe) => ({
+      verb: 'run' as const,
+      subject: `GET ${probe.url}`,
+      note: ctx.with.byName ? 'by name' : 'at the address it will have',
+    }));
   },
   async execute(ctx) {
     const desired = await loadDesired(ctx);
@@ -145,7 +165,10 @@ export const healthVerify = defineStep({
     const results = await probeAll(cluster, ctx);
     const open = failures(results);
     if (open.length > 0) return { ok: false, reason: open.join('; '), evidence: { failed: [...open] } };
-    const evidence = { objects: items.length, probes: results.map((result) => (result.ok ? `${result.name} ${result.address} ${result.digest}` : result.name)) };
+    const evidence = {
+      objects: items.length,
+      probes: results.map((result) => (result.ok ? `${result.name} ${result.address} ${result.digest}` : result.name)),
+    };
     return { ok: true, outputs: { objects: items.length, probes: results.length }, evidence };
   },
 });

@@ -2,12 +2,12 @@ import { z } from 'zod';
 import { DEFAULT_RETRY, type ReadContext } from '../../engine/step.ts';
 import { DrError, isDrError } from '../../errors/dr-error.ts';
 import type { KubeObject, ObjectRef } from '../../model/kube-object.ts';
-import type { KubeCluster } from '../../ports/kube-cluster.ts';
 import { planCluster } from '../../model/plan/cluster.ts';
+import type { KubeCluster } from '../../ports/kube-cluster.ts';
 import { defineStep } from '../define-step.ts';
+import { openParent } from '../parent.ts';
 import { FIELD_MANAGER, SYSTEM_NAMESPACE } from '../platform-names.ts';
 import type { StepPorts } from '../ports.ts';
-import { openParent } from '../parent.ts';
 
 const withSchema = z.object({ cluster: planCluster });
 type Ctx = ReadContext<z.output<typeof withSchema>, StepPorts>;
@@ -61,7 +61,11 @@ function leaseObject(ctx: Ctx): KubeObject {
 /** Makes a left-behind lease ours, unless it changed since it was read. */
 async function takeOver(cluster: KubeCluster, { lease }: Holder, ctx: Ctx): Promise<void> {
   const { uid, resourceVersion } = lease.metadata;
-  await cluster.mergePatch(leaseRef(ctx.run.cluster), { metadata: { uid, resourceVersion }, spec: leaseObject(ctx).spec ?? {} }, { fieldManager: FIELD_MANAGER, signal: ctx.signal });
+  await cluster.mergePatch(
+    leaseRef(ctx.run.cluster),
+    { metadata: { uid, resourceVersion }, spec: leaseObject(ctx).spec ?? {} },
+    { fieldManager: FIELD_MANAGER, signal: ctx.signal },
+  );
 }
 
 /**
@@ -72,6 +76,11 @@ export const lockParent = defineStep({
   kind: 'lock/parent',
   version: 1,
   summary: 'excludes every other run on the parent cluster',
+  verifies: 'reads the Lease back and finds this run as its holder',
+  byHand: [
+    'kubectl --context PARENT -n lattice-system get lease lattice-dr-CLUSTER   # if there is one, somebody else is at work: stop and ask',
+    'kubectl --context PARENT -n lattice-system create -f lease.yaml   # create, not apply: only one may win; holderIdentity is your name',
+  ],
   with: withSchema,
   outputs: z.object({}),
   risk: 'reversible',
@@ -112,6 +121,8 @@ export const lockRelease = defineStep({
   kind: 'lock/release',
   version: 1,
   summary: 'lets other runs work on the cluster again',
+  verifies: 'reads that no Lease of this run is left',
+  byHand: ['kubectl --context PARENT -n lattice-system delete lease lattice-dr-CLUSTER   # only your own'],
   with: withSchema,
   outputs: z.object({}),
   risk: 'destructive',

@@ -3,8 +3,8 @@ import { DEFAULT_RETRY } from '../../engine/step.ts';
 import { ERROR_CODES } from '../../errors/codes.ts';
 import { DrError } from '../../errors/dr-error.ts';
 import { recoveryPointSchema } from '../backup/recovery-point-schema.ts';
-import { loadDesired } from '../desired-state.ts';
 import { defineStep } from '../define-step.ts';
+import { loadDesired } from '../desired-state.ts';
 import type { CheckResult, PreflightCtx } from './checks.ts';
 import { chooseRecoveryPoints, inputChecks } from './input-checks.ts';
 import { parentChecks } from './parent-checks.ts';
@@ -22,7 +22,8 @@ async function conversions(ctx: PreflightCtx): Promise<number> {
 
 /** All that is wrong, in one error whose code is that of the first check about the recovery's own inputs, so that the exit code is 4. */
 function failure(failed: readonly CheckResult[]): DrError {
-  const code = failed.map((result) => result.failed?.code ?? 'STEP_FAILED').find((candidate) => ERROR_CODES[candidate].kind === 'precondition') ?? 'PREFLIGHT_FAILED';
+  const code =
+    failed.map((result) => result.failed?.code ?? 'STEP_FAILED').find((candidate) => ERROR_CODES[candidate].kind === 'precondition') ?? 'PREFLIGHT_FAILED';
   return new DrError({
     code,
     message: `preflight says no, nothing was changed:\n${failed.map(({ name, detail }) => `  ${name}: ${detail}`).join('\n')}`,
@@ -43,6 +44,14 @@ export const preflightCheck = defineStep({
   kind: 'preflight/check',
   version: 1,
   summary: 'looks whether everything a rebuild needs is there, before anything is touched',
+  verifies: 'repeats every check and lists each with what it found',
+  byHand: [
+    'kubectl --context PARENT -n lattice-system get deploy/lattice-operator svc/lattice-cell infraproviders',
+    'git ls-remote REPOSITORY REF   # and read the LatticeCluster at that commit',
+    'open each source of secrets and find every original that the specs name',
+    'aws s3 ls s3://BUCKET/PREFIX/backups/   # newest backup: phase Completed and not expired in velero-backup.json, its tar.gz not empty',
+    'dig +norecurse @SERVER NAME TYPE   # note the old value and TTL of every record',
+  ],
   with: preflightWith,
   outputs: z.object({ recoveryPoints: z.array(recoveryPointSchema), conversions: z.number() }),
   risk: 'read-only',
@@ -53,7 +62,9 @@ export const preflightCheck = defineStep({
   async observe(ctx) {
     const { checks, points } = await look(ctx);
     const ok = checks.every(({ failed }) => failed === undefined);
-    return ok ? { state: 'present', outputs: { recoveryPoints: points, conversions: await conversions(ctx) }, evidence: evidenceOf(checks) } : { state: 'absent', evidence: evidenceOf(checks) };
+    return ok
+      ? { state: 'present', outputs: { recoveryPoints: points, conversions: await conversions(ctx) }, evidence: evidenceOf(checks) }
+      : { state: 'absent', evidence: evidenceOf(checks) };
   },
   async plan() {
     return [{ verb: 'run', subject: 'read-only checks of parent, git, secrets, backups and records' }];

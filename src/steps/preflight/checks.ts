@@ -1,6 +1,6 @@
 import type { ReadContext } from '../../engine/step.ts';
-import { asDrError, DrError } from '../../errors/dr-error.ts';
 import type { ErrorCode } from '../../errors/codes.ts';
+import { asDrError, DrError } from '../../errors/dr-error.ts';
 import type { StepPorts } from '../ports.ts';
 import type { PreflightWith } from './schema.ts';
 

@@ -5,7 +5,7 @@ import { ownRecords, zoneOf } from '../dns/targets.ts';
 import { recoveryPoints } from '../recovery-points.ts';
 import { missingRequired, readSecretSources } from '../secrets/sources.ts';
 import { describeDangling, orderOf } from '../specs/order.ts';
-import { check, type CheckResult, type PreflightCtx, refuse } from './checks.ts';
+import { type CheckResult, check, type PreflightCtx, refuse } from './checks.ts';
 
 async function gitHasCommit(ctx: PreflightCtx): Promise<string> {
   const { repository, ref } = ctx.with.specs.git;
@@ -49,7 +49,8 @@ async function recordsCanBeMoved(ctx: PreflightCtx): Promise<string> {
     const now = await zone.query(record.name, record.type, ctx.signal);
     const ttlMs = (now?.ttlSeconds ?? 0) * 1_000;
     // Too late to lower it now: caches keep the old answer this long, whatever is written.
-    if (record.maxTtl !== undefined && ttlMs > record.maxTtl) slow.push(`${record.name} has a TTL of ${ttlMs / 1_000} s instead of at most ${record.maxTtl / 1_000} s`);
+    if (record.maxTtl !== undefined && ttlMs > record.maxTtl)
+      slow.push(`${record.name} has a TTL of ${ttlMs / 1_000} s instead of at most ${record.maxTtl / 1_000} s`);
   }
   return [`${ownRecords(dns).length} records are ours and answered by their servers`, ...slow].join('; ');
 }
@@ -73,8 +74,27 @@ export async function chooseRecoveryPoints(ctx: PreflightCtx): Promise<ChosenPoi
       const verdicts = await recoveryPoints(ctx.ports, backup, { before: Date.parse(ctx.run.startedAt), now, signal: ctx.signal });
       const best = verdicts.find((verdict) => verdict.usable);
       const refused = verdicts.flatMap((verdict) => (verdict.usable ? [] : [`${verdict.name}: ${verdict.reason}`]));
-      if (best?.usable !== true) refuse('BACKUP_NOT_USABLE', `store '${backup.store}' has no usable backup (${refused.join('; ') || 'none found'})`, 'check bucket, prefix and clusterBackup in the plan');
-      points.push({ ...best.point, store: backup.store, volumes: [...best.point.volumes], withoutData: [...best.point.withoutData], snapshotLocations: [...best.point.snapshotLocations] });
+      if (best?.usable !== true)
+        refuse(
+          'BACKUP_NOT_USABLE',
+          `store '${backup.store}' has no usable backup (${refused.join('; ') || 'none found'})`,
+          'check bucket, prefix and clusterBackup in the plan',
+        );
+      const { snapshotLocations } = best.point;
+      if (snapshotLocations.length > 0 && backup.volumeSnapshotLocation === undefined) {
+        refuse(
+          'PREFLIGHT_FAILED',
+          `the volumes of ${best.point.name} are in snapshot location ${snapshotLocations.join(', ')}, which the new cluster will not have`,
+          `set volumeSnapshotLocation of store '${backup.store}' in the plan`,
+        );
+      }
+      points.push({
+        ...best.point,
+        store: backup.store,
+        volumes: [...best.point.volumes],
+        withoutData: [...best.point.withoutData],
+        snapshotLocations: [...snapshotLocations],
+      });
       const ageMs = now - Date.parse(best.point.completedAt);
       const late = ageMs > ctx.with.objectives.rpo ? `, older than the objective of ${ctx.with.objectives.rpo / 60_000} min` : '';
       return `${best.point.name}, ${Math.round(ageMs / 60_000)} min old${late}, ${best.point.volumes.length} volumes`;

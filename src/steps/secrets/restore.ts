@@ -38,7 +38,10 @@ async function wanted(ctx: Ctx): Promise<Wanted> {
       suggestions: ['put them into a source under spec.secrets, then resume'],
     });
   }
-  const decided = [...found.values()].map((secret) => ({ secret, decision: decideSecret(secret, { cluster: ctx.with.cluster.name, hasParent: ctx.with.cluster.parent !== undefined }) }));
+  const decided = [...found.values()].map((secret) => ({
+    secret,
+    decision: decideSecret(secret, { cluster: ctx.with.cluster.name, hasParent: ctx.with.cluster.parent !== undefined }),
+  }));
   return {
     restore: decided.filter(({ decision }) => decision.action === 'restore').map(({ secret }) => secret),
     skipped: decided.flatMap(({ secret, decision }) => (decision.action === 'skip' ? [{ name: nameOf(secret), reason: decision.reason }] : [])),
@@ -52,11 +55,15 @@ function dataOf(secret: KubeObject): Readonly<Record<string, string>> {
   return { ...((secret['data'] ?? {}) as Record<string, string>), ...encoded };
 }
 
-/** Every key that is to be restored is there with the same bytes; keys the platform added do not matter. */
+/**
+ * Every key that is to be restored is there with the same bytes, and every label: without its own the built-in provider does not serve a Secret
+ * (lattice-secret-provider/src/webhook.rs). What the platform added does not matter.
+ */
 function holds(live: KubeObject | undefined, secret: KubeObject): boolean {
   if (live === undefined) return false;
   const there = dataOf(live);
-  return Object.entries(dataOf(secret)).every(([key, value]) => there[key] === value);
+  const sameBytes = Object.entries(dataOf(secret)).every(([key, value]) => there[key] === value);
+  return sameBytes && Object.entries(secret.metadata.labels ?? {}).every(([key, value]) => live.metadata.labels?.[key] === value);
 }
 
 async function openSecrets(cluster: KubeCluster, restore: readonly KubeObject[], signal: AbortSignal): Promise<readonly KubeObject[]> {
@@ -77,7 +84,12 @@ async function observeSecrets(ctx: Ctx): Promise<Observation<{ restored: string[
 function encoded(secret: KubeObject): KubeObject {
   const { stringData: _plain, status: _status, ...rest } = secret;
   const { name, namespace, labels, annotations } = secret.metadata;
-  const metadata = { name, ...(namespace === undefined ? {} : { namespace }), ...(labels === undefined ? {} : { labels }), ...(annotations === undefined ? {} : { annotations }) };
+  const metadata = {
+    name,
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(labels === undefined ? {} : { labels }),
+    ...(annotations === undefined ? {} : { annotations }),
+  };
   return { ...rest, metadata, data: dataOf(secret) };
 }
 
@@ -96,6 +108,12 @@ export const secretsRestore = defineStep({
   kind: 'secrets/restore',
   version: 1,
   summary: 'restores original secrets from their sources outside the cluster',
+  verifies: 'compares every restored key and label on the cluster with its source',
+  byHand: [
+    'age -d -i IDENTITY secrets.age | kubectl apply --server-side -f -   # or sops -d FILE | kubectl apply --server-side -f -',
+    'leave out capi-* Secrets, lattice-ca, lattice-agent-credentials, lattice-parent-config: the new cluster has its own',
+    'kubectl -n lattice-secrets get secrets -l lattice.dev/secret-source=true   # without the label nobody is served',
+  ],
   with: withSchema,
   outputs: z.object({ restored: z.array(z.string()) }),
   risk: 'reversible',

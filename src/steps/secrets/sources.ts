@@ -1,8 +1,8 @@
-import { DrError } from '../../errors/dr-error.ts';
+import { DrError, isDrError } from '../../errors/dr-error.ts';
 import type { KubeObject } from '../../model/kube-object.ts';
-import type { PlanSecrets, PlanSecretSource } from '../../model/plan/secrets.ts';
+import type { PlanSecretSource, PlanSecrets } from '../../model/plan/secrets.ts';
 import type { PlanSpecs } from '../../model/plan/specs.ts';
-import type { Secret } from '../../model/secret.ts';
+import { Secret } from '../../model/secret.ts';
 import type { StepPorts } from '../ports.ts';
 
 /** What reading the sources needs: the ports, the plan's sections, the pinned commit. */
@@ -22,11 +22,25 @@ function describeSource(from: PlanSecretSource): string {
   return `command '${from.command[0]}'`;
 }
 
-async function openSource(from: PlanSecretSource, ctx: SourcesContext): Promise<Secret | string> {
+/** Output of a program that prints Secrets. What a failed one has printed is withheld: it may hold some of them. */
+async function runSource([file = '', ...args]: readonly string[], ctx: SourcesContext): Promise<Secret> {
+  try {
+    return new Secret((await ctx.ports.processes.run({ file, args, signal: ctx.signal, timeoutMs: COMMAND_LIMIT_MS })).stdout);
+  } catch (error) {
+    if (!isDrError(error, 'PROCESS_FAILED')) throw error;
+    const { exitCode = 'none' } = error.details;
+    throw new DrError({
+      code: 'PROCESS_FAILED',
+      message: `command '${file}', a source of secrets, failed (exit code ${String(exitCode)}); its output is withheld, because it may hold secrets`,
+      suggestions: ['run it by hand and look at what it says'],
+    });
+  }
+}
+
+async function openSource(from: PlanSecretSource, ctx: SourcesContext): Promise<Secret> {
   if ('age' in from) return ctx.ports.secretFiles.decryptAge(await ctx.ports.secretFiles.readEncrypted(from.age), from.identity);
   if ('command' in from) {
-    const [file = '', ...args] = from.command;
-    return (await ctx.ports.processes.run({ file, args, signal: ctx.signal, timeoutMs: COMMAND_LIMIT_MS })).stdout;
+    return runSource(from.command, ctx);
   }
   const { repository, ref } = ctx.with.specs.git;
   const [file] = await ctx.ports.git.files({ repository, ref, paths: [from.sops], commit: ctx.with.commit }, ctx.signal);
@@ -46,8 +60,7 @@ function itemsOf(value: unknown): readonly unknown[] {
 
 /** Secrets of one source. Anything else in it is a fault: a source of originals must be what it says. Nothing of the content appears in an error. */
 async function readSource(source: PlanSecrets, ctx: SourcesContext): Promise<readonly KubeObject[]> {
-  const opened = await openSource(source.from, ctx);
-  const text = typeof opened === 'string' ? opened : opened.reveal();
+  const text = (await openSource(source.from, ctx)).reveal();
   const [parsed] = await ctx.ports.manifests.parse([{ path: describeSource(source.from), content: new TextEncoder().encode(text) }], ctx.signal);
   const values = parsed?.documents.flatMap((document) => itemsOf(document.value)) ?? [];
   const secrets = values.filter(isSecret);

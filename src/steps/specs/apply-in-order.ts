@@ -79,12 +79,20 @@ class Applier {
     await using live = await cluster.live({ apiVersion: object.apiVersion, kind: object.kind });
     let last = 'it was not seen yet';
     const judge = (objects: ReadonlyMap<string, KubeObject>): WorkResult | undefined => {
-      const now = objects.get(refKey({ apiVersion: object.apiVersion, kind: object.kind, name: object.metadata.name, ...(object.metadata.namespace === undefined ? {} : { namespace: object.metadata.namespace }) }));
+      const now = objects.get(
+        refKey({
+          apiVersion: object.apiVersion,
+          kind: object.kind,
+          name: object.metadata.name,
+          ...(object.metadata.namespace === undefined ? {} : { namespace: object.metadata.namespace }),
+        }),
+      );
       if (now === undefined) return undefined;
       const readiness = readinessOf(now, profile);
       if (readiness.state === 'ready') return SUCCEEDED;
       last = readiness.reason;
-      if (readiness.state === 'failed' && !readiness.mayHeal) return this.#fail(key, new DrError({ code: 'STEP_FAILED', message: `the platform says: ${readiness.reason}` }));
+      if (readiness.state === 'failed' && !readiness.mayHeal)
+        return this.#fail(key, new DrError({ code: 'STEP_FAILED', message: `the platform says: ${readiness.reason}` }));
       return undefined;
     };
     try {
@@ -113,6 +121,8 @@ export async function applyInOrder(input: ApplyInput): Promise<ApplyReport> {
     work: (node: ApplyNode, signal) => applier.work(node, signal),
   });
   ctx.signal.throwIfAborted();
-  const notStarted = graph.nodes.filter((node) => node.kind === 'apply' && ends.get(node.id)?.state === 'blocked').flatMap((node) => node.objects.map(({ key }) => key));
+  const notStarted = graph.nodes
+    .filter((node) => node.kind === 'apply' && ends.get(node.id)?.state === 'blocked')
+    .flatMap((node) => node.objects.map(({ key }) => key));
   return { total: items.length, applied: applier.applied, alreadyApplied: done.size, failed: applier.failed, notStarted };
 }

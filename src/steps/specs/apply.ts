@@ -8,8 +8,8 @@ import { defineStep } from '../define-step.ts';
 import { type DesiredState, loadDesired } from '../desired-state.ts';
 import type { StepPorts } from '../ports.ts';
 import { targetRef, targetSchema } from '../schemas.ts';
-import { applyInOrder, type ApplyReport } from './apply-in-order.ts';
 import { appliedKeys } from './applied.ts';
+import { type ApplyReport, applyInOrder } from './apply-in-order.ts';
 import { describeDangling, orderOf } from './order.ts';
 
 const withSchema = z.object({
@@ -28,7 +28,12 @@ type Outputs = z.output<typeof outputs>;
 
 function outputsOf(desired: DesiredState, applied: number, dangling: readonly string[]): Outputs {
   const { held, skipped } = desired.classification;
-  return { applied, held: held.map(({ key, reason }) => `${key}: ${reason}`), skipped: skipped.map(({ key, reason }) => `${key}: ${reason}`), dangling: [...dangling] };
+  return {
+    applied,
+    held: held.map(({ key, reason }) => `${key}: ${reason}`),
+    skipped: skipped.map(({ key, reason }) => `${key}: ${reason}`),
+    dangling: [...dangling],
+  };
 }
 
 async function observeApplied(ctx: Ctx): Promise<Observation<Outputs>> {
@@ -37,7 +42,14 @@ async function observeApplied(ctx: Ctx): Promise<Observation<Outputs>> {
   const { graph, dangling } = await orderOf(desired, cluster, ctx);
   const items = graph.nodes.filter((node) => node.kind === 'apply').flatMap((node) => node.objects);
   const applied = await appliedKeys(cluster, items, ctx.signal);
-  const evidence = { applied: applied.size, of: items.length, open: items.filter(({ key }) => !applied.has(key)).slice(0, 20).map(({ key }) => key) };
+  const evidence = {
+    applied: applied.size,
+    of: items.length,
+    open: items
+      .filter(({ key }) => !applied.has(key))
+      .slice(0, 20)
+      .map(({ key }) => key),
+  };
   if (applied.size < items.length) return { state: applied.size === 0 ? 'absent' : 'partial', evidence };
   return { state: 'present', outputs: outputsOf(desired, applied.size, dangling.map(describeDangling)), evidence };
 }
@@ -50,7 +62,13 @@ async function recordHolds(desired: DesiredState, heldBack: DesiredState['classi
 
 function failure(report: ApplyReport): DrError {
   const [first] = report.failed;
-  const list = (title: string, lines: readonly string[]) => (lines.length === 0 ? '' : `\n${title} (${lines.length}):\n${lines.slice(0, 20).map((line) => `  ${line}`).join('\n')}`);
+  const list = (title: string, lines: readonly string[]) =>
+    lines.length === 0
+      ? ''
+      : `\n${title} (${lines.length}):\n${lines
+          .slice(0, 20)
+          .map((line) => `  ${line}`)
+          .join('\n')}`;
   const refused = report.failed.map(({ key, error }) => `${key}: ${error.message}`);
   return new DrError({
     code: first?.error.code ?? 'STEP_FAILED',
@@ -69,6 +87,13 @@ export const specsApply = defineStep({
   kind: 'specs/apply',
   version: 1,
   summary: 'applies the specs from git in dependency order',
+  verifies: 'reads every applied object back and compares it with git',
+  byHand: [
+    'set aside: DNSProviders (they move the names), other LatticeClusters, jobs without schedule; set paused: true on LatticeClusterBackups',
+    'kubectl apply --server-side -f namespaces/ then secrets, SecretProviders, Infra- and ImageProviders, CedarPolicies',
+    'then CertIssuers, quotas, BackupStores, packages, and services: owners of shared volumes before their consumers',
+    'last, LatticeClusterBackups; wait for Ready between the groups',
+  ],
   with: withSchema,
   outputs,
   risk: 'reversible',
@@ -82,7 +107,9 @@ export const specsApply = defineStep({
     const { graph } = await orderOf(desired, undefined, ctx);
     const { held, skipped } = desired.classification;
     return [
-      ...graph.nodes.filter((node) => node.kind === 'apply').flatMap((node) => node.objects.map(({ key, source }) => ({ verb: 'create' as const, subject: key, note: `${source.file}:${source.line}` }))),
+      ...graph.nodes
+        .filter((node) => node.kind === 'apply')
+        .flatMap((node) => node.objects.map(({ key, source }) => ({ verb: 'create' as const, subject: key, note: `${source.file}:${source.line}` }))),
       ...[...held, ...graph.heldBack].map(({ key, reason }) => ({ verb: 'run' as const, subject: `hold ${key}`, note: reason })),
       ...skipped.map(({ key, reason }) => ({ verb: 'run' as const, subject: `skip ${key}`, note: reason })),
     ];

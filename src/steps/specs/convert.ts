@@ -14,7 +14,9 @@ type Ctx = ReadContext<z.output<typeof withSchema>, StepPorts>;
 async function patchOf(ctx: Ctx): Promise<{ readonly converted: number; readonly patch: string; readonly byHand: string[] }> {
   const { converted, files } = await loadDesired(ctx);
   const byFile = Map.groupBy(converted, (item) => item.manifest.source.file);
-  const patches = files.filter((file) => byFile.has(file.path)).map((file) => conversionPatch({ path: file.path, text: new TextDecoder().decode(file.content) }, byFile.get(file.path) ?? []));
+  const patches = files
+    .filter((file) => byFile.has(file.path))
+    .map((file) => conversionPatch({ path: file.path, text: new TextDecoder().decode(file.content) }, byFile.get(file.path) ?? []));
   return { converted: converted.length, patch: patches.map(({ diff }) => diff).join(''), byHand: patches.flatMap((patch) => patch.byHand) };
 }
 
@@ -26,6 +28,11 @@ export const specsConvert = defineStep({
   kind: 'specs/convert',
   version: 1,
   summary: "converts specs in the platform's older schema and offers the change as a patch",
+  verifies: 'converts again from the same commit; nothing is written',
+  byHand: [
+    'rewrite CloudProvider as InfraProvider, credentialsSecretRef as credentials, instanceType and toggles as objects, and add latticeImage',
+    'kubectl apply --server-side --dry-run=server -f FILE   # the server refuses what is still in the older form',
+  ],
   with: withSchema,
   outputs: z.object({ converted: z.number(), patch: z.string(), byHand: z.array(z.string()) }),
   risk: 'read-only',
@@ -39,7 +46,12 @@ export const specsConvert = defineStep({
   },
   async plan(ctx) {
     const { converted } = await loadDesired(ctx);
-    return converted.map(({ manifest, diffs }) => ({ verb: 'configure' as const, subject: manifest.key, diffs, note: `${manifest.source.file}:${manifest.source.line}` }));
+    return converted.map(({ manifest, diffs }) => ({
+      verb: 'configure' as const,
+      subject: manifest.key,
+      diffs,
+      note: `${manifest.source.file}:${manifest.source.line}`,
+    }));
   },
   async execute() {
     // Converting happens whenever the specs are read; approving it is what this step is for.

@@ -16,10 +16,15 @@ export interface Order {
 }
 
 async function exists(cluster: KubeCluster, target: ReferenceTarget, signal: AbortSignal): Promise<ObjectRef | undefined> {
-  const type = (await cluster.resourcesOf(target.group, signal)).find((resource) => resource.kind === target.kind && groupOf(resource.apiVersion) === target.group);
+  const type = (await cluster.resourcesOf(target.group, signal)).find(
+    (resource) => resource.kind === target.kind && groupOf(resource.apiVersion) === target.group,
+  );
   if (type === undefined) return undefined;
   const ref = { apiVersion: type.apiVersion, kind: type.kind, name: target.name, ...(target.namespace === undefined ? {} : { namespace: target.namespace }) };
-  if (target.name === '*') return ((await cluster.list(type, { signal, ...(target.namespace === undefined ? {} : { namespace: target.namespace }) })) ?? []).length > 0 ? ref : undefined;
+  if (target.name === '*')
+    return ((await cluster.list(type, { signal, ...(target.namespace === undefined ? {} : { namespace: target.namespace }) })) ?? []).length > 0
+      ? ref
+      : undefined;
   return (await cluster.get(ref, signal)) === undefined ? undefined : ref;
 }
 
@@ -50,6 +55,15 @@ export async function orderOf(desired: DesiredState, cluster: KubeCluster | unde
 
 /** `LatticeService shop/cart needs Secret lattice-secrets/db (spec.…): reason`. */
 export function describeDangling(reference: UnresolvedReference): string {
-  const targets = reference.targets.map((target) => refKey({ apiVersion: `${target.group}/`, kind: target.kind, name: target.name, ...(target.namespace === undefined ? {} : { namespace: target.namespace }) })).join(' or ');
+  const targets = reference.targets
+    .map((target) =>
+      refKey({
+        apiVersion: `${target.group}/`,
+        kind: target.kind,
+        name: target.name,
+        ...(target.namespace === undefined ? {} : { namespace: target.namespace }),
+      }),
+    )
+    .join(' or ');
   return `${reference.from} needs ${targets} (${reference.field}): ${reference.reason}${reference.skipped === undefined ? '' : `; not restored: ${reference.skipped}`}`;
 }

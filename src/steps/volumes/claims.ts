@@ -13,7 +13,12 @@ export type ClaimState =
 
 /** Where a volume's bytes are, for evidence: the source's own fields, whatever its type. */
 function pathOf(volume: KubeObject): string {
-  const spec = (volume.spec ?? {}) as { hostPath?: { path?: string }; local?: { path?: string }; csi?: { volumeHandle?: string }; awsElasticBlockStore?: { volumeID?: string } };
+  const spec = (volume.spec ?? {}) as {
+    hostPath?: { path?: string };
+    local?: { path?: string };
+    csi?: { volumeHandle?: string };
+    awsElasticBlockStore?: { volumeID?: string };
+  };
   return spec.hostPath?.path ?? spec.local?.path ?? spec.csi?.volumeHandle ?? spec.awsElasticBlockStore?.volumeID ?? '';
 }
 
@@ -34,7 +39,10 @@ function judge(claim: string, pvc: KubeObject | undefined, volumes: ReadonlyMap<
  * (Velero 1.18.3 ends both `Completed`, seen); the label on the bound volume and its path can.
  */
 export async function claimStates(cluster: KubeCluster, claims: readonly string[], signal: AbortSignal): Promise<readonly ClaimState[]> {
-  const [pvcs, pvs] = await Promise.all([cluster.list({ apiVersion: 'v1', kind: 'PersistentVolumeClaim' }, { signal }), cluster.list({ apiVersion: 'v1', kind: 'PersistentVolume' }, { signal })]);
+  const [pvcs, pvs] = await Promise.all([
+    cluster.list({ apiVersion: 'v1', kind: 'PersistentVolumeClaim' }, { signal }),
+    cluster.list({ apiVersion: 'v1', kind: 'PersistentVolume' }, { signal }),
+  ]);
   const byClaim = new Map((pvcs ?? []).map((object) => [`${object.metadata.namespace ?? ''}/${object.metadata.name}`, object]));
   const byName = new Map((pvs ?? []).map((object) => [object.metadata.name, object]));
   return claims.map((claim) => judge(claim, byClaim.get(claim), byName));

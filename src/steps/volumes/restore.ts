@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { VELERO_NAMESPACE } from '../../backup/location.ts';
-import { DEFAULT_RETRY, type Observation, type ReadContext, type StepContext } from '../../engine/step.ts';
+import { type Observation, type ReadContext, type StepContext } from '../../engine/step.ts';
 import { DrError } from '../../errors/dr-error.ts';
 import type { KubeObject } from '../../model/kube-object.ts';
 import { planBackup } from '../../model/plan/backups.ts';
@@ -13,7 +13,7 @@ import { restoreErrors } from '../recovery-points.ts';
 import { targetRef, targetSchema } from '../schemas.ts';
 import { withLimit } from '../wait.ts';
 import { type ClaimState, claimStates, RESTORE_NAME_LABEL } from './claims.ts';
-import { isTerminal, RESTORE_TYPE, restoreName, restorePhase, restoreRef, RUN_LABEL, volumeRestore } from './velero-restore.ts';
+import { isTerminal, RESTORE_TYPE, RUN_LABEL, restoreName, restorePhase, volumeRestore } from './velero-restore.ts';
 
 const withSchema = z.object({ target: targetSchema, backups: z.array(planBackup), recoveryPoints: z.array(recoveryPointSchema) });
 type W = z.output<typeof withSchema>;
@@ -38,7 +38,9 @@ function refuseForeign(states: readonly ClaimState[]): void {
     code: 'VOLUME_NOT_RESTORED',
     message: `${foreign.length} of ${states.length} claims exist already with other data: ${foreign.map((state) => `${state.claim} (${state.reason})`).join('; ')}`,
     details: { claims: foreign.map((state) => state.claim) },
-    suggestions: ['something created these claims before their data came back: look at what they hold, remove claim and volume by hand if it is nothing, then resume'],
+    suggestions: [
+      'something created these claims before their data came back: look at what they hold, remove claim and volume by hand if it is nothing, then resume',
+    ],
   });
 }
 
@@ -52,7 +54,11 @@ async function observeVolumes(ctx: Ctx): Promise<Observation<Outputs>> {
 }
 
 /** The newest Restore this run made for a backup, and how many tries there were. */
-async function latestTry(cluster: KubeCluster, point: ChosenRecoveryPoint, ctx: Ctx): Promise<{ readonly restore: KubeObject | undefined; readonly attempts: number }> {
+async function latestTry(
+  cluster: KubeCluster,
+  point: ChosenRecoveryPoint,
+  ctx: Ctx,
+): Promise<{ readonly restore: KubeObject | undefined; readonly attempts: number }> {
   const made = (await cluster.list(RESTORE_TYPE, { namespace: VELERO_NAMESPACE, labelSelector: `${RUN_LABEL}=${ctx.run.id}`, signal: ctx.signal })) ?? [];
   const ours = new Map(made.filter((restore) => restore.spec?.['backupName'] === point.name).map((restore) => [restore.metadata.name, restore]));
   let attempts = 0;
@@ -65,7 +71,8 @@ async function latestTry(cluster: KubeCluster, point: ChosenRecoveryPoint, ctx: 
  * and then end PartiallyFailed (Velero 1.18.3, seen).
  */
 async function removeLeftovers(cluster: KubeCluster, failed: string, ctx: WriteCtx): Promise<void> {
-  const volumes = (await cluster.list({ apiVersion: 'v1', kind: 'PersistentVolume' }, { labelSelector: `${RESTORE_NAME_LABEL}=${failed}`, signal: ctx.signal })) ?? [];
+  const volumes =
+    (await cluster.list({ apiVersion: 'v1', kind: 'PersistentVolume' }, { labelSelector: `${RESTORE_NAME_LABEL}=${failed}`, signal: ctx.signal })) ?? [];
   for (const volume of volumes.filter((candidate) => candidate.status?.['phase'] !== 'Bound')) {
     const ref = { apiVersion: 'v1', kind: 'PersistentVolume', name: volume.metadata.name };
     const uid = volume.metadata.uid ?? '';
@@ -79,10 +86,19 @@ async function removeLeftovers(cluster: KubeCluster, failed: string, ctx: WriteC
   }
 }
 
-/** The Restore to wait for: the one under way, or a new one when there is none or the last one failed (a Velero restart fails it: server.go, markInProgressCRsFailed). */
-async function ensureRestore(cluster: KubeCluster, point: ChosenRecoveryPoint, ctx: WriteCtx): Promise<string> {
+/**
+ * The Restore to wait for: the one under way, or the completed one whose claims are all there and only not bound yet; a new one when there is none or the last
+ * one failed (a Velero restart fails it: server.go, markInProgressCRsFailed).
+ */
+async function ensureRestore(
+  cluster: KubeCluster,
+  point: ChosenRecoveryPoint,
+  { ctx, states }: { readonly ctx: WriteCtx; readonly states: readonly ClaimState[] },
+): Promise<string> {
   const { restore, attempts } = await latestTry(cluster, point, ctx);
   if (restore !== undefined && !isTerminal(restore)) return restore.metadata.name;
+  const isBinding = states.every((state) => state.state !== 'absent');
+  if (restore !== undefined && restorePhase(restore) === 'Completed' && isBinding) return restore.metadata.name;
   if (restore !== undefined) await removeLeftovers(cluster, restore.metadata.name, ctx);
   const name = restoreName(ctx.run.id, point.name, attempts + 1);
   await cluster.create(volumeRestore(ctx.run.id, point.name, name), { fieldManager: FIELD_MANAGER, signal: ctx.signal });
@@ -121,13 +137,18 @@ async function waitUntilBound(cluster: KubeCluster, ctx: WriteCtx): Promise<void
   await withLimit(ctx, BIND_LIMIT_MS, {
     work: (signal) =>
       live.until((objects) => {
-        const bound = [...objects.values()].filter((pvc) => wanted.has(`${pvc.metadata.namespace ?? ''}/${pvc.metadata.name}`) && pvc.status?.['phase'] === 'Bound').length;
+        const bound = [...objects.values()].filter(
+          (pvc) => wanted.has(`${pvc.metadata.namespace ?? ''}/${pvc.metadata.name}`) && pvc.status?.['phase'] === 'Bound',
+        ).length;
         ctx.progress({ message: 'waiting for claims to be bound', done: bound, total: wanted.size, unit: 'volumes' });
         return bound === wanted.size ? true : undefined;
       }, signal),
     late: async () => {
       const open = (await claimStates(cluster, claimsOf(ctx), ctx.signal)).filter((state) => state.state !== 'restored');
-      return new DrError({ code: 'VOLUME_NOT_RESTORED', message: `claims are not bound to restored volumes ${BIND_LIMIT_MS / 60_000} min after the restore: ${open.map((state) => `${state.claim} (${state.state})`).join(', ')}` });
+      return new DrError({
+        code: 'VOLUME_NOT_RESTORED',
+        message: `claims are not bound to restored volumes ${BIND_LIMIT_MS / 60_000} min after the restore: ${open.map((state) => `${state.claim} (${state.state})`).join(', ')}`,
+      });
     },
   });
 }
@@ -140,13 +161,21 @@ export const volumesRestore = defineStep({
   kind: 'volumes/restore',
   version: 1,
   summary: 'restores volumes from the chosen recovery points, before the specs that would create them empty',
+  verifies: 'reads behind each claim: bound, to a volume that carries the label of the restore, with its path',
+  byHand: [
+    'kubectl get pvc -A   # none of the claims in the backup may exist yet',
+    'velero restore create NAME --from-backup BACKUP --include-resources persistentvolumeclaims,persistentvolumes --restore-volumes=true --wait',
+    'kubectl get pv -l velero.io/restore-name=NAME   # one Bound volume per claim; Completed alone proves nothing',
+  ],
   with: withSchema,
   outputs,
   risk: 'destructive',
   safety: true,
   timeoutMs: 4 * 60 * 60_000,
   retry: { attempts: 3, firstDelayMs: 2_000, maxDelayMs: 10_000 },
-  effects: [{ name: 'delete-leftover-volume', destroys: 'an unbound PersistentVolume object that a failed try of this run left; its bytes stay in the backup' }],
+  effects: [
+    { name: 'delete-leftover-volume', destroys: 'an unbound PersistentVolume object that a failed try of this run left; its bytes stay in the backup' },
+  ],
   observe: observeVolumes,
   async plan(ctx) {
     return ctx.with.recoveryPoints.map((point) => ({
@@ -161,7 +190,7 @@ export const volumesRestore = defineStep({
       const states = await claimStates(cluster, point.volumes, ctx.signal);
       refuseForeign(states);
       if (states.every((state) => state.state === 'restored')) continue;
-      const restore = await follow(cluster, await ensureRestore(cluster, point, ctx), ctx);
+      const restore = await follow(cluster, await ensureRestore(cluster, point, { ctx, states }), ctx);
       ctx.evidence.append({ restore: restore.metadata.name, phase: restorePhase(restore), backup: point.name });
       if (restorePhase(restore) !== 'Completed') throw await restoreFailed(restore, point, ctx);
     }

@@ -1,7 +1,7 @@
 import { VELERO_API, VELERO_NAMESPACE } from '../../backup/location.ts';
 import { digestOf } from '../../model/digest.ts';
 import type { RunId } from '../../model/ids.ts';
-import type { KubeObject, ObjectRef } from '../../model/kube-object.ts';
+import type { KubeObject } from '../../model/kube-object.ts';
 
 /** Velero phases in which a Restore will not change any more. `FinalizingPartiallyFailed` is not one of them. */
 const TERMINAL: ReadonlySet<string> = new Set(['Completed', 'PartiallyFailed', 'Failed', 'FailedValidation']);
@@ -23,11 +23,6 @@ export function isTerminal(restore: KubeObject): boolean {
 /** Name of the n-th try (from 1) of one backup's restore by one run: the same after a resume, so that a second one is never made by accident. */
 export function restoreName(run: RunId, backup: string, attempt: number): string {
   return `lattice-dr-${digestOf(`${run} ${backup}`).slice('sha256:'.length, 'sha256:'.length + 10)}-${attempt}`;
-}
-
-/** Reference of a Restore. */
-export function restoreRef(name: string): ObjectRef {
-  return { ...RESTORE_TYPE, namespace: VELERO_NAMESPACE, name };
 }
 
 /** Restores volumes and nothing else: specs come from git, in order, where they can be reviewed. */

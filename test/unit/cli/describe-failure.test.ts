@@ -13,13 +13,19 @@ beforeEach(async () => {
 afterEach(async () => await rm(folder, { recursive: true, force: true }));
 
 function command() {
-  const context = { env: { XDG_STATE_HOME: folder }, commandLine: (...words: readonly string[]) => `lattice-dr ${words.join(' ')}` } as unknown as CommandContext;
+  const context = {
+    env: { XDG_STATE_HOME: folder },
+    commandLine: (...words: readonly string[]) => `lattice-dr ${words.join(' ')}`,
+  } as unknown as CommandContext;
   return { words: ['lab', 'up'], userAgent: 'lattice-dr/0.1.0', context };
 }
 
 describe('describeFailure', () => {
   it("turns oclif's own errors into usage errors that lead to the help", async () => {
-    const thrown = Object.assign(new Error('The following errors occurred:\n  Missing required flag plan\n  Nonexistent flag: --foo\nSee more help with --help'), { oclif: { exit: 2 } });
+    const thrown = Object.assign(
+      new Error('The following errors occurred:\n  Missing required flag plan\n  Nonexistent flag: --foo\nSee more help with --help'),
+      { oclif: { exit: 2 } },
+    );
     expect(await describeFailure(thrown, command())).toMatchObject({
       exitCode: 2,
       json: { code: 'USAGE', message: 'missing required flag plan; nonexistent flag: --foo', suggestions: ['lattice-dr lab up --help'] },

@@ -65,10 +65,16 @@ describe('shellLine', () => {
     // A NUL cannot be in an argument at all.
     const word = fc.string({ minLength: 1, maxLength: 12 }).map((text) => text.replaceAll('\0', ''));
     fc.assert(
-      fc.property(fc.array(word.filter((text) => text !== ''), { minLength: 1, maxLength: 4 }), (words) => {
-        const output = execFileSync('/bin/sh', ['-c', `printf '%s\\0' ${shellLine(words)}`], { encoding: 'utf8' });
-        expect(output.split('\0').slice(0, -1)).toEqual(words);
-      }),
+      fc.property(
+        fc.array(
+          word.filter((text) => text !== ''),
+          { minLength: 1, maxLength: 4 },
+        ),
+        (words) => {
+          const output = execFileSync('/bin/sh', ['-c', `printf '%s\\0' ${shellLine(words)}`], { encoding: 'utf8' });
+          expect(output.split('\0').slice(0, -1)).toEqual(words);
+        },
+      ),
       { numRuns: 40 },
     );
   });

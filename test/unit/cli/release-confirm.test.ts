@@ -15,6 +15,9 @@ describe('createReleaseConfirm', () => {
   });
 
   it('waits for a person where there is none to ask', async () => {
-    await expect(createReleaseConfirm({ typed: undefined, json: true, signal })([], east)).rejects.toMatchObject({ code: 'GATE_WAITING', suggestions: ['--confirm east'] });
+    await expect(createReleaseConfirm({ typed: undefined, json: true, signal })([], east)).rejects.toMatchObject({
+      code: 'GATE_WAITING',
+      suggestions: ['--confirm east'],
+    });
   });
 });

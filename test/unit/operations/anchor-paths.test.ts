@@ -4,7 +4,12 @@ import { anchorPaths } from '../../../src/operations/anchor-paths.ts';
 describe('anchorPaths', () => {
   it('makes files, folders and programs that begin with a dot absolute, wherever they are', () => {
     const values = {
-      cluster: { name: 'east', kubeconfigOut: 'out.kubeconfig', parent: { kubeconfig: { file: 'parent.yaml', context: 'a/b' } }, command: ['./make.sh', './stays'] },
+      cluster: {
+        name: 'east',
+        kubeconfigOut: 'out.kubeconfig',
+        parent: { kubeconfig: { file: 'parent.yaml', context: 'a/b' } },
+        command: ['./make.sh', './stays'],
+      },
       specs: { git: { repository: '../specs', ref: 'main', paths: ['./clusters'] } },
       secrets: [{ from: { age: 'secrets/east.age', identity: { file: '/etc/age.txt' } } }, { from: { command: ['print-secrets', './x'] } }],
       fence: { command: ['./fence.sh', 'east'], off: ['../off.sh'] },
@@ -25,7 +30,12 @@ describe('anchorPaths', () => {
   });
 
   it('leaves home directories, URLs and environment variables alone', () => {
-    const values = { a: { file: '~/key.txt' }, specs: { git: { repository: 'git@example.com:a/b.git' } }, b: { repository: 'https://example.com/a.git' }, c: { env: 'file' } };
+    const values = {
+      a: { file: '~/key.txt' },
+      specs: { git: { repository: 'git@example.com:a/b.git' } },
+      b: { repository: 'https://example.com/a.git' },
+      c: { env: 'file' },
+    };
     expect(anchorPaths(values, '/plans')).toEqual(values);
   });
 });

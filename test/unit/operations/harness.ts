@@ -6,8 +6,8 @@ import type { RunEnvironment, RunResult } from '../../../src/engine/run-options.
 import { type AnyStepKind, NO_RETRY, type StepCatalogue } from '../../../src/engine/step.ts';
 import { DrError } from '../../../src/errors/dr-error.ts';
 import type { Hold } from '../../../src/model/hold.ts';
-import type { InputFile, RunRequest } from '../../../src/operations/prepare-run.ts';
 import type { PlanTools } from '../../../src/operations/plan-run.ts';
+import type { InputFile, RunRequest } from '../../../src/operations/prepare-run.ts';
 import { createExpressionEvaluator } from '../../../src/runbook/expressions.ts';
 import type { StepPorts } from '../../../src/steps/ports.ts';
 import { FakeClock } from '../../fakes/fake-clock.ts';
@@ -117,7 +117,8 @@ export class Bench {
         if (fault !== undefined) throw fault;
         this.made.add(ctx.with.name);
       },
-      verify: async (ctx) => (isMade(ctx.with.name) ? { ok: true, outputs: outputsOf(ctx.with.name), evidence: {} } : { ok: false, reason: 'it is not there', evidence: {} }),
+      verify: async (ctx) =>
+        isMade(ctx.with.name) ? { ok: true, outputs: outputsOf(ctx.with.name), evidence: {} } : { ok: false, reason: 'it is not there', evidence: {} },
     };
   }
 

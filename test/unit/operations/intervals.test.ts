@@ -15,7 +15,12 @@ describe('intervals', () => {
   });
 
   it('span from the first start to the last end', () => {
-    expect(spanOf([{ from: 5, to: 9 }, { from: 2, to: 3 }])).toEqual({ from: 2, to: 9 });
+    expect(
+      spanOf([
+        { from: 5, to: 9 },
+        { from: 2, to: 3 },
+      ]),
+    ).toEqual({ from: 2, to: 9 });
     expect(spanOf([])).toBeUndefined();
   });
 });

@@ -48,7 +48,9 @@ describe('planRun', () => {
   it('is shown with every change, gate and open question', async () => {
     const bench = new Bench();
     bench.made.add('a');
-    expect(planView(await planRun(bench.request(CHAIN), bench.planTools()))).toBe(`dry run of 'small' for cluster east (recovery, commit ${'1'.padStart(40, '0')}); nothing was written
+    expect(
+      planView(await planRun(bench.request(CHAIN), bench.planTools())),
+    ).toBe(`dry run of 'small' for cluster east (recovery, commit ${'1'.padStart(40, '0')}); nothing was written
 
 first: done already
 second: would

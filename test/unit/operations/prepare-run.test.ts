@@ -26,7 +26,10 @@ describe('prepareRun', () => {
   it('makes the paths of the plan absolute in the graph', async () => {
     const bench = new Bench();
     const { graph } = await prepareRun(bench.request(STEP), { catalogue: bench.catalogue, git: bench.git, signal });
-    expect(graph.plan).toMatchObject({ cluster: { existing: { kubeconfig: { file: '/plans/east.kubeconfig' } } }, specs: { git: { repository: '/plans/specs' } } });
+    expect(graph.plan).toMatchObject({
+      cluster: { existing: { kubeconfig: { file: '/plans/east.kubeconfig' } } },
+      specs: { git: { repository: '/plans/specs' } },
+    });
   });
 
   it('lists the faults of plan and runbook together, before git is asked', async () => {
@@ -36,7 +39,11 @@ describe('prepareRun', () => {
     const error = await rejection(prepareRun({ plan, runbook, inputs: {}, mode: 'recovery' }, { catalogue: bench.catalogue, git: bench.git, signal }));
     expect(error.code).toBe('INPUT_INVALID');
     const faults = error.details['faults'] as readonly { readonly file: string; readonly path: string }[];
-    expect(faults.map(({ file, path }) => `${file} ${path}`)).toEqual(['/plans/east.yaml spec.objectifs', '/books/small.yaml spec.steps[0].uses', '/books/small.yaml spec.steps[0].needs[0]']);
+    expect(faults.map(({ file, path }) => `${file} ${path}`)).toEqual([
+      '/plans/east.yaml spec.objectifs',
+      '/books/small.yaml spec.steps[0].uses',
+      '/books/small.yaml spec.steps[0].needs[0]',
+    ]);
   });
 
   it('says what git says when the ref does not exist', async () => {
@@ -50,7 +57,11 @@ describe('prepareRun', () => {
 describe('validate', () => {
   it('says what it has checked', () => {
     const bench = new Bench();
-    expect(validate(bench.request(STEP), bench.catalogue)).toMatchObject({ valid: true, plan: { name: 'east-plan', cluster: 'east' }, runbook: { name: 'small', steps: 1 } });
+    expect(validate(bench.request(STEP), bench.catalogue)).toMatchObject({
+      valid: true,
+      plan: { name: 'east-plan', cluster: 'east' },
+      runbook: { name: 'small', steps: 1 },
+    });
   });
 });
 

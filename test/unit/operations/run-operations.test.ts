@@ -19,7 +19,9 @@ const STEPS = `    - { id: provision, uses: test/make, phase: cluster, with: { n
 `;
 const APPROVED = { decisions: { approve: ['cutover'], attest: {} } };
 
-const plan = planFile('  dns: { records: [{ name: www.example.com, type: A, owner: manual }] }\n  externals: [{ name: identity-provider, what: knows the users, owner: team id }]\n');
+const plan = planFile(
+  '  dns: { records: [{ name: www.example.com, type: A, owner: manual }] }\n  externals: [{ name: identity-provider, what: knows the users, owner: team id }]\n',
+);
 
 async function start(bench: Bench, overrides: Parameters<Bench['environment']>[0] = APPROVED) {
   return await bench.until(rebuild(bench.request(STEPS, plan), bench.environment(overrides)));

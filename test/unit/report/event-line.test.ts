@@ -21,7 +21,10 @@ const LINES: readonly (readonly [EventBody, string | undefined])[] = [
   [{ type: 'step-progress', step, progress: { message: 'applying', done: 3, total: 9 } }, 'provision: applying (3 of 9 objects)'],
   [{ type: 'step-progress', step, progress: { message: 'applying', done: 0, total: 0 } }, 'provision: applying'],
   [{ type: 'step-progress', step, progress: { message: 'copying', done: 1, total: 2, unit: 'volumes' } }, 'provision: copying (1 of 2 volumes)'],
-  [{ type: 'step-retry', step, attempt: 2, delayMs: 4_000, error: { code: 'S3_UNAVAILABLE', message: 'gone' } }, 'provision: try 2 in 4.0 s, because S3_UNAVAILABLE: gone'],
+  [
+    { type: 'step-retry', step, attempt: 2, delayMs: 4_000, error: { code: 'S3_UNAVAILABLE', message: 'gone' } },
+    'provision: try 2 in 4.0 s, because S3_UNAVAILABLE: gone',
+  ],
   [{ type: 'effect', step, name: 'delete', key: 'a/b', state: 'found-done' }, 'provision: delete a/b was done already'],
   [{ type: 'gate', step, gate: { reason: 'traffic moves', approve: 1 }, state: 'asked' }, undefined],
   [{ type: 'gate', step, gate: { reason: 'traffic moves', approve: 1 }, state: 'approved', by: 'ann' }, 'provision: approved by ann'],
@@ -45,8 +48,8 @@ describe('plain view', () => {
     });
     view.onEvent(started('a', 'b'));
     view.onEvent(event({ type: 'step-state', step: id('a'), state: 'ready' }));
-    view.onEvent(event({ type: 'step-state', step: id('a'), state: 'running' }));
-    expect(text).toBe(`03:00:00Z run ${RUN} started: 2 steps\n03:00:00Z a: started\n`);
+    view.onEvent(event({ type: 'journal', message: 'two\n  lines' }));
+    expect(text).toBe(`03:00:00Z run ${RUN} started: 2 steps\n03:00:00Z journal: two lines\n`);
   });
 });
 

@@ -10,7 +10,7 @@ export function id(text: string): StepId {
 
 /** An event at 03:00:00 UTC. */
 export function event(body: EventBody): RunEvent {
-  return { ...body, run: RUN, at: '2026-03-01T03:00:00.000Z' } as RunEvent;
+  return { ...body, run: RUN, at: '2026-03-01T03:00:00.000Z' };
 }
 
 export function started(...steps: readonly string[]): RunEvent {

@@ -13,7 +13,15 @@ describe('changeLines', () => {
   it('writes verb, subject, note and every differing field', () => {
     const lines = changeLines([
       { verb: 'create', subject: 'a' },
-      { verb: 'configure', subject: 'b', diffs: [{ path: 'x', from: 1, to: 2 }, { path: 'y', to: 'new' }, { path: 'z', from: [1] }] },
+      {
+        verb: 'configure',
+        subject: 'b',
+        diffs: [
+          { path: 'x', from: 1, to: 2 },
+          { path: 'y', to: 'new' },
+          { path: 'z', from: [1] },
+        ],
+      },
       { verb: 'delete', subject: 'c', note: 'for good' },
     ]);
     expect(lines).toEqual(['+ create a', '~ configure b', '    x: 1 -> 2', '    y: new', '    z: [1] removed', '- delete c (for good)']);
@@ -42,7 +50,11 @@ describe('errors', () => {
   });
 
   it('are data with kind and causes under --json', () => {
-    expect(errorJson(error)).toMatchObject({ code: 'KUBE_UNAVAILABLE', kind: 'unavailable', causes: [{ name: 'Error', message: 'connect ECONNREFUSED', code: 'ECONNREFUSED' }] });
+    expect(errorJson(error)).toMatchObject({
+      code: 'KUBE_UNAVAILABLE',
+      kind: 'unavailable',
+      causes: [{ name: 'Error', message: 'connect ECONNREFUSED', code: 'ECONNREFUSED' }],
+    });
   });
 
   it('end although a cause is its own cause', () => {
@@ -59,7 +71,16 @@ describe('errors', () => {
 describe('closingLines', () => {
   const commands = { resume: 'lattice-dr resume R', report: 'lattice-dr report R', release: 'lattice-dr release R' };
   const step: StepResult = { id: id('data'), summary: '', phase: 'data', state: 'failed', reason: 'no volumes', found: false, attested: false, elapsedMs: 1 };
-  const base: RunResult = { run: RUN, cluster: 'east' as ClusterName, state: 'succeeded', steps: [{ ...step, state: 'succeeded' }], holds: [], location: '/state', resumed: false, elapsedMs: 1 };
+  const base: RunResult = {
+    run: RUN,
+    cluster: 'east' as ClusterName,
+    state: 'succeeded',
+    steps: [{ ...step, state: 'succeeded' }],
+    holds: [],
+    location: '/state',
+    resumed: false,
+    elapsedMs: 1,
+  };
   const hold = { id: 'dns-provider/a', kind: 'dns-provider' as const, subject: 'a', prior: {}, releaseWhen: 'verified' };
 
   it('are three for every end', () => {
@@ -86,20 +107,37 @@ describe('closingLines', () => {
 describe('recovery time', () => {
   it('is met, missed or not proven', () => {
     expect(rtoLine({ elapsedMs: 60_000, objectiveMs: 120_000, met: true, waitedMs: 0 })).toBe('recovery time: 1 min 0 s; objective 2 min 0 s: met');
-    expect(rtoLine({ elapsedMs: 60_000, objectiveMs: 1_000, met: false, waitedMs: 30_000 })).toBe('recovery time: 1 min 0 s, of which 30.0 s waiting for a person; objective 1.0 s: MISSED');
+    expect(rtoLine({ elapsedMs: 60_000, objectiveMs: 1_000, met: false, waitedMs: 30_000 })).toBe(
+      'recovery time: 1 min 0 s, of which 30.0 s waiting for a person; objective 1.0 s: MISSED',
+    );
     expect(rtoLine({ objectiveMs: 1_000, waitedMs: 0 })).toBe('recovery time: health is not proven; objective 1.0 s');
     expect(rtoLine({ elapsedMs: 5, waitedMs: 0 })).toBe('recovery time: 5 ms; no objective');
   });
 
   it('is a table of phases', () => {
-    const text = rtoTable({ phases: [{ phase: 'data', state: 'succeeded', steps: 2, startMs: 1_000, elapsedMs: 2_000 }, { phase: 'dns', state: 'blocked', steps: 1 }], rto: { waitedMs: 0 } });
-    expect(text.split('\n').slice(0, 3)).toEqual(['PHASE  STATE      STEPS  AFTER   TOOK', 'data   succeeded      2  1.0 s  2.0 s', 'dns    blocked        1      -      -']);
+    const text = rtoTable({
+      phases: [
+        { phase: 'data', state: 'succeeded', steps: 2, startMs: 1_000, elapsedMs: 2_000 },
+        { phase: 'dns', state: 'blocked', steps: 1 },
+      ],
+      rto: { waitedMs: 0 },
+    });
+    expect(text.split('\n').slice(0, 3)).toEqual([
+      'PHASE  STATE      STEPS  AFTER   TOOK',
+      'data   succeeded      2  1.0 s  2.0 s',
+      'dns    blocked        1      -      -',
+    ]);
   });
 });
 
 describe('tables', () => {
   it('measure cells without their colours', () => {
-    expect(textTable([['\u001b[31ma\u001b[39m', 'b'], ['long', 'c']])).toBe('\u001b[31ma\u001b[39m     b\nlong  c\n');
+    expect(
+      textTable([
+        ['\u001b[31ma\u001b[39m', 'b'],
+        ['long', 'c'],
+      ]),
+    ).toBe('\u001b[31ma\u001b[39m     b\nlong  c\n');
     expect(textTable([])).toBe('');
   });
 

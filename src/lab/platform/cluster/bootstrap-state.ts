@@ -22,9 +22,12 @@ export class BootstrapState {
     this.#random = random;
   }
 
-  /** Registers a cluster and returns a token for its machine; one that was used up for this name is not replaced by it. */
-  register(name: string): string {
-    const token = this.#random.hex(24);
+  /**
+   * Registers a cluster and returns the token for its machine: the one it has been given already, if there is one. A token that was used up for this name is
+   * not replaced.
+   */
+  register(name: string, given?: string): string {
+    const token = given ?? this.#random.hex(24);
     const known = this.#clusters.get(name);
     if (known === undefined) this.#clusters.set(name, { tokenHash: hash(token), used: false });
     else if (!known.used) known.tokenHash = hash(token);

@@ -81,11 +81,13 @@ export class ChildController {
     if (provider === undefined) throw new TypeError(`InfraProvider '${reference}' not found`);
     await kube.apply({ ...TYPES.Namespace, metadata: { name: capiNamespace(name) } }, { fieldManager: CLUSTER_MANAGER, force: true, signal });
     if (!(await this.#hasCredentials(provider, name, signal)) || !this.#hasCellAddress()) return POLL_MS;
-    const token = this.#cell.bootstrap.register(name);
-    await kube.apply(capiCluster(cluster), { fieldManager: CLUSTER_MANAGER, force: true, signal });
+    // Read from the server: a reconcile on a stale cache must not give the machine a second token.
+    const secret = namespaced(TYPES.Secret, capiNamespace(name), `${name}${BOOTSTRAP_SECRET_SUFFIX}`);
+    const token = this.#cell.bootstrap.register(name, tokenIn(await kube.get(secret, signal)));
     const data = { cell: `http://127.0.0.1:${this.#context.cluster.ports.platformControl}`, token };
-    const metadata = { namespace: capiNamespace(name), name: `${name}${BOOTSTRAP_SECRET_SUFFIX}`, labels: capiLabels(name) };
+    const metadata = { namespace: secret.namespace, name: secret.name, labels: capiLabels(name) };
     await kube.apply({ ...TYPES.Secret, metadata, type: 'cluster.x-k8s.io/secret', stringData: data }, { fieldManager: CLUSTER_MANAGER, force: true, signal });
+    await kube.apply(capiCluster(cluster), { fieldManager: CLUSTER_MANAGER, force: true, signal });
     await writePhase(cluster, { phase: 'Provisioning', bootstrapToken: token }, { context: this.#context, signal });
     return undefined;
   }
@@ -139,6 +141,11 @@ export class ChildController {
     const balancer = status?.['loadBalancer'] as { readonly ingress?: readonly unknown[] } | undefined;
     return (balancer?.ingress ?? []).length > 0;
   }
+}
+
+function tokenIn(secret: KubeObject | undefined): string | undefined {
+  const token = (secret?.['data'] as Readonly<Record<string, string>> | undefined)?.['token'];
+  return token === undefined ? undefined : Buffer.from(token, 'base64').toString();
 }
 
 function endpointOf(capi: KubeObject | undefined): string | null {

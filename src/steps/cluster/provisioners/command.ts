@@ -11,7 +11,7 @@ function argv(ctx: ProvisionCtx): readonly [string, ...string[]] {
 async function look(ctx: ProvisionCtx): Promise<ProvisionOutputs | undefined> {
   const path = ctx.with.cluster.kubeconfigOut;
   try {
-    return await identityOf(await ctx.ports.clusters.open({ kubeconfigPath: path }), path, ctx.signal);
+    return await identityOf(await ctx.ports.clusters.open({ kubeconfigPath: path }), { kubeconfig: path }, ctx.signal);
   } catch (error) {
     if (isDrError(error, 'KUBECONFIG_INVALID')) return undefined;
     throw error;
@@ -21,7 +21,13 @@ async function look(ctx: ProvisionCtx): Promise<ProvisionOutputs | undefined> {
 /** Runs the command once and keeps the kubeconfig it names on its last line of output where the plan says. */
 async function make(ctx: ProvisionWriteCtx, signal: AbortSignal): Promise<string> {
   const [file, ...args] = argv(ctx);
-  const { stdout } = await ctx.ports.processes.run({ file, args, signal, timeoutMs: ctx.with.timeout, onStderrLine: (line) => ctx.progress({ message: line }) });
+  const { stdout } = await ctx.ports.processes.run({
+    file,
+    args,
+    signal,
+    timeoutMs: ctx.with.timeout,
+    onStderrLine: (line) => ctx.progress({ message: line }),
+  });
   const printed = stdout.trimEnd().split('\n').at(-1) ?? '';
   if (printed === '') throw new DrError({ code: 'PROVISION_FAILED', message: `'${file}' succeeded but printed no path of a kubeconfig on its last line` });
   return ctx.ports.secretFiles.write(ctx.with.cluster.kubeconfigOut, await ctx.ports.secretFiles.read({ file: printed }));
@@ -42,7 +48,10 @@ export const commandProvisioner: Provisioner = {
       name: 'make-cluster',
       key: ctx.run.cluster,
       timeoutMs: ctx.with.timeout,
-      check: async () => ((await look(ctx)) === undefined ? { state: 'unknown', evidence: { note: 'the command may have run in part' } } : { state: 'done', result: ctx.with.cluster.kubeconfigOut }),
+      check: async () =>
+        (await look(ctx)) === undefined
+          ? { state: 'unknown', evidence: { note: 'the command may have run in part' } }
+          : { state: 'done', result: ctx.with.cluster.kubeconfigOut },
       run: (signal) => make(ctx, signal),
     });
   },

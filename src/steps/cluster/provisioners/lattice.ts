@@ -3,12 +3,11 @@ import { DrError } from '../../../errors/dr-error.ts';
 import type { KubeObject } from '../../../model/kube-object.ts';
 import type { KubeCluster } from '../../../ports/kube-cluster.ts';
 import { ownClusterManifest } from '../../desired-state.ts';
-import { FIELD_MANAGER, LATTICE_CLUSTER, latticeClusterRef, RUN_ANNOTATION } from '../../platform-names.ts';
 import { openParent } from '../../parent.ts';
+import { FIELD_MANAGER, LATTICE_CLUSTER, latticeClusterRef, RUN_ANNOTATION } from '../../platform-names.ts';
 import { withLimit } from '../../wait.ts';
 import { type Child, childFacts, openChild, saveKubeconfig } from '../child.ts';
-import type { ProvisionCtx as Ctx, ProvisionOutputs, Provisioner, ProvisionWriteCtx as WriteCtx } from './provisioner.ts';
-
+import type { ProvisionCtx as Ctx, Provisioner, ProvisionOutputs, ProvisionWriteCtx as WriteCtx } from './provisioner.ts';
 
 /** Phases in which the parent has handed the cluster over. The phase alone proves nothing: see `childFacts`. */
 const HANDED_OVER: ReadonlySet<string> = new Set(['Pivoted', 'Ready']);
@@ -71,7 +70,8 @@ async function ensureLatticeCluster(parent: KubeCluster, ctx: WriteCtx): Promise
   const existing = await parent.get(latticeClusterRef(ctx.run.cluster), ctx.signal);
   if (existing !== undefined) {
     if (!isOurs(existing, ctx)) throw notOurs(existing);
-    if (phaseOf(existing) !== 'Failed') return;
+    // One that is being deleted was given up by an earlier try of this run, whatever its phase says by now.
+    if (phaseOf(existing) !== 'Failed' && existing.metadata.deletionTimestamp === undefined) return;
     await removeFailedTry(parent, existing, ctx);
   }
   const manifest = await ownClusterManifest(ctx);
@@ -86,7 +86,8 @@ async function waitForHandover(parent: KubeCluster, ctx: WriteCtx): Promise<void
   const phase = await live.until((objects) => {
     const object = [...objects.values()].find((candidate) => candidate.metadata.name === ctx.run.cluster);
     const now = phaseOf(object);
-    if (now !== last) ctx.progress({ message: `the platform says ${now}${object?.status?.['message'] === undefined ? '' : `: ${String(object.status['message'])}`}` });
+    if (now !== last)
+      ctx.progress({ message: `the platform says ${now}${object?.status?.['message'] === undefined ? '' : `: ${String(object.status['message'])}`}` });
     last = now;
     if (now === 'Failed') return { failed: String(object?.status?.['message'] ?? 'no message') };
     return HANDED_OVER.has(now) ? { failed: undefined } : undefined;
@@ -103,7 +104,8 @@ async function waitForHandover(parent: KubeCluster, ctx: WriteCtx): Promise<void
 async function late(parent: KubeCluster, ctx: WriteCtx): Promise<DrError> {
   const object = await parent.get(latticeClusterRef(ctx.run.cluster), ctx.signal);
   const child = await openChild(parent, ctx.run.cluster, ctx);
-  if (child === undefined) return new DrError({ code: 'PROVISION_FAILED', message: `'${ctx.run.cluster}' is still in phase '${phaseOf(object)}' and its API server does not answer` });
+  if (child === undefined)
+    return new DrError({ code: 'PROVISION_FAILED', message: `'${ctx.run.cluster}' is still in phase '${phaseOf(object)}' and its API server does not answer` });
   return new DrError({
     code: 'NODE_UP_NO_AGENT',
     message: `the API server of '${ctx.run.cluster}' answers, but its agent never reported to the parent (phase '${phaseOf(object)}', last heartbeat ${String(object?.status?.['lastHeartbeat'] ?? 'never')})`,

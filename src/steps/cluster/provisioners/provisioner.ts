@@ -5,6 +5,7 @@ import { planCluster } from '../../../model/plan/cluster.ts';
 import { duration } from '../../../model/plan/fields.ts';
 import { planSpecs } from '../../../model/plan/specs.ts';
 import type { StepPorts } from '../../ports.ts';
+import { targetSchema } from '../../schemas.ts';
 
 export const provisionWith = z.object({
   cluster: planCluster,
@@ -14,8 +15,8 @@ export const provisionWith = z.object({
   timeout: duration.default(95 * 60_000),
 });
 
-/** The new cluster: a file with its direct kubeconfig, and what tells it from any other. */
-export const provisionOutputs = z.object({ kubeconfig: z.string(), server: z.string(), clusterUid: z.string(), version: z.string() });
+/** The new cluster: a file with its direct kubeconfig (and the context in it, when the plan names one), and what tells it from any other. */
+export const provisionOutputs = targetSchema.extend({ server: z.string(), clusterUid: z.string(), version: z.string() });
 export type ProvisionOutputs = z.output<typeof provisionOutputs>;
 
 export type ProvisionCtx = ReadContext<z.output<typeof provisionWith>, StepPorts>;

@@ -1,7 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { updateCommands } from '../../../../src/adapters/dns/nsupdate.ts';
-import { normalValue, safeWord, valueOf } from '../../../../src/adapters/dns/record-values.ts';
+import { safeWord, valueOf } from '../../../../src/adapters/dns/record-values.ts';
+import { normalValue } from '../../../../src/model/record-spelling.ts';
 
 const server = { host: '192.0.2.53', port: 5353, zone: 'example.com' };
 const set = (type: 'A' | 'CNAME' | 'TXT' | 'AAAA', values: readonly string[], ttlSeconds = 60) => ({ name: 'shop.example.com', type, ttlSeconds, values });

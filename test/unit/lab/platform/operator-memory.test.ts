@@ -32,6 +32,13 @@ describe('bootstrap tokens', () => {
     expect(state.use('a', second)).toBeUndefined();
   });
 
+  it('are the same for a machine that has been given one', () => {
+    const state = new BootstrapState(new FakeRandom());
+    const token = state.register('a');
+    expect(state.register('a', token)).toBe(token);
+    expect(state.use('a', token)).toBeUndefined();
+  });
+
   it('after a restart: complete is used up, waiting keeps its token', () => {
     const state = new BootstrapState(new FakeRandom());
     state.recover('complete', { token: 't', complete: true });

@@ -1,0 +1,59 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { availableParallelism, loadavg, tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { ROOT } from '../static-checks.ts';
+import { benchTable } from './bench-table.ts';
+import { type Figure, isMet } from './figure.ts';
+import { measureCommands } from './measure-commands.ts';
+import { measureDemo } from './measure-demo.ts';
+import { measureSpecs } from './measure-specs.ts';
+import type { Measuring } from './measuring.ts';
+
+/**
+ * `npm run bench -- [--only specs,commands,demo] [--rounds N] [--output FILE] [--full]`: measures the tool against peers in the same run, prints ratios as a
+ * table and writes everything as JSON. `--full` adds the sample world's demo. A missed goal is shown and is not a failure: what the ratio means depends on
+ * what else the machine does.
+ */
+const PARTS = ['commands', 'specs', 'demo'] as const;
+type Part = (typeof PARTS)[number];
+
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string', default: PARTS.join(',') },
+    rounds: { type: 'string', default: '3' },
+    output: { type: 'string', default: join(ROOT, '.lattice-dr', 'bench.json') },
+    full: { type: 'boolean', default: false },
+  },
+});
+const only = values.only.split(',');
+const rounds = Number(values.rounds);
+const unknown = only.filter((part) => !PARTS.includes(part as Part));
+if (unknown.length > 0 || !Number.isInteger(rounds) || rounds < 1) {
+  console.error(unknown.length > 0 ? `unknown parts: ${unknown.join(', ')}; there are ${PARTS.join(', ')}` : `--rounds ${values.rounds} is not a number of 1 or more`);
+  process.exit(2);
+}
+
+const stop = new AbortController();
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort(new Error(`stopped by ${name}`)));
+
+async function measure(measuring: Measuring): Promise<readonly Figure[]> {
+  const figures: Figure[] = [];
+  if (only.includes('commands')) figures.push(...(await measureCommands(measuring)));
+  if (only.includes('specs')) figures.push(...(await measureSpecs(measuring)));
+  if (only.includes('demo')) figures.push(...(await measureDemo('small', measuring)));
+  if (only.includes('demo') && values.full) figures.push(...(await measureDemo('sample', measuring)));
+  return figures;
+}
+
+const folder = await mkdtemp(join(tmpdir(), 'lattice-dr-bench-'));
+const machine = { cores: availableParallelism(), node: process.version, loadBefore: loadavg() };
+try {
+  const figures = await measure({ rounds, folder, signal: stop.signal, say: (line) => console.error(`bench: ${line}`) });
+  const result = { at: new Date().toISOString(), machine: { ...machine, loadAfter: loadavg() }, rounds, figures: figures.map((figure) => ({ ...figure, met: isMet(figure) })) };
+  await mkdir(dirname(values.output), { recursive: true });
+  await writeFile(values.output, `${JSON.stringify(result, undefined, 2)}\n`);
+  console.log(`\n${benchTable(figures)}load before ${machine.loadBefore[0]?.toFixed(1)} on ${machine.cores} cores; median of ${rounds} rounds\n${values.output}`);
+} finally {
+  await rm(folder, { recursive: true, force: true });
+}

@@ -1,0 +1,10 @@
+/** What every part of the bench is given. */
+export interface Measuring {
+  /** Times each contender is measured. */
+  readonly rounds: number;
+  /** Scratch folder, removed at the end. */
+  readonly folder: string;
+  readonly signal: AbortSignal;
+  /** Tells how far it is. */
+  readonly say: (line: string) => void;
+}

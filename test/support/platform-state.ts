@@ -1,0 +1,48 @@
+import type { JsonObject, JsonValue } from '../../src/model/json.ts';
+import { type KubeObject, refKey, refOf, type ResourceType } from '../../src/model/kube-object.ts';
+import type { KubeCluster } from '../../src/ports/kube-cluster.ts';
+
+/** What the platform made of the specs, besides the platform's own kinds. */
+const DERIVED: readonly ResourceType[] = [
+  { apiVersion: 'v1', kind: 'Namespace' },
+  { apiVersion: 'v1', kind: 'Secret' },
+  { apiVersion: 'v1', kind: 'Service' },
+  { apiVersion: 'apps/v1', kind: 'Deployment' },
+];
+
+/** Written by servers and controllers, and different on every cluster. */
+const VOLATILE = new Set(['uid', 'resourceVersion', 'generation', 'creationTimestamp', 'managedFields', 'ownerReferences', 'selfLink']);
+/** Assigned by the server: addresses, and where a volume happens to be. */
+const ASSIGNED = new Set(['clusterIP', 'clusterIPs', 'nodePort', 'healthCheckNodePort', 'volumeName']);
+
+/**
+ * Every object of the platform's kinds, and what it derives from them, by key: desired state only, without what differs between two clusters that are
+ * the same. Two of these are compared object by object.
+ */
+export async function platformState(cluster: KubeCluster, signal: AbortSignal): Promise<Readonly<Record<string, JsonObject>>> {
+  const own = await cluster.resourcesOf('lattice.dev', signal);
+  const types = [...own.map(({ apiVersion, kind }) => ({ apiVersion, kind })), ...DERIVED];
+  const lists = await Promise.all(types.map(async (type) => (await cluster.list(type, { signal })) ?? []));
+  const objects = lists.flat().filter((object) => !isOfTheCluster(object));
+  return Object.fromEntries(objects.map((object) => [refKey(refOf(object)), withoutVolatile(object)] as const).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** Identities and credentials of one instance, which no two clusters share. */
+function isOfTheCluster({ kind, metadata, ...rest }: KubeObject): boolean {
+  if (kind === 'LatticeCluster') return true;
+  if (kind !== 'Secret') return false;
+  const type = String(rest['type'] ?? '');
+  return /kubeconfig|lattice-ca|webhook|agent|bootstrap|-tls$/.test(metadata.name) || type.startsWith('kubernetes.io/service-account');
+}
+
+function withoutVolatile({ status: _status, metadata, ...rest }: KubeObject): JsonObject {
+  const annotations = Object.entries(metadata.annotations ?? {}).filter(([name]) => !/restartedAt|deployment\.kubernetes\.io|last-applied/.test(name));
+  const kept = Object.entries({ ...metadata, annotations: Object.fromEntries(annotations) }).filter(([name]) => !VOLATILE.has(name));
+  return { ...(prune(rest as JsonValue) as JsonObject), metadata: prune(Object.fromEntries(kept) as JsonObject) };
+}
+
+function prune(value: JsonValue): JsonValue {
+  if (Array.isArray(value)) return value.map(prune);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).filter(([name]) => !ASSIGNED.has(name)).map(([name, inner]) => [name, prune(inner as JsonValue)]));
+}
