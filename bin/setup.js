@@ -23,8 +23,8 @@ const TASKS = {
 
 /** A long installation says every so often that it is still going on. */
 const HEARTBEAT_MS = 10_000;
-/** Of a failed command, this much output is shown. */
-const TAIL_CHARACTERS = 4_000;
+/** Of a failed command, this many lines of output are shown: npm says first what is wrong, and then how it is used. */
+const SHOWN_LINES = 40;
 
 async function main([task, ...args]) {
   const command = TASKS[task];
@@ -60,7 +60,7 @@ function readJson(path) {
 
 async function installDependencies() {
   say('installing dependencies (npm ci); once, about half a minute');
-  const elapsed = await runQuietly('npm', ['ci', '--no-audit', '--no-fund']);
+  const elapsed = await runQuietly('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
   say(`dependencies installed in ${elapsed}`);
 }
 
@@ -81,13 +81,13 @@ async function nodeVersion() {
   return result.code === 0 ? result.output.trim() : undefined;
 }
 
-/** Runs a command that talks too much; shows that it is alive, and its last words only if it fails. Gives the time taken, for people. */
+/** Runs a command that talks too much; shows that it is alive, and what it says only if it fails. Gives the time taken, for people. */
 async function runQuietly(file, args) {
   const from = Date.now();
   const seconds = () => `${Math.round((Date.now() - from) / 1000)} s`;
   const heartbeat = setInterval(() => say(`${file} ${args[0]}: ${seconds()} so far`), HEARTBEAT_MS);
   const { code, output } = await capture(file, args).finally(() => clearInterval(heartbeat));
-  if (code !== 0) throw new Error(`${file} ${args.join(' ')} ended with ${code}:\n${output.slice(-TAIL_CHARACTERS)}`);
+  if (code !== 0) throw new Error(`${file} ${args.join(' ')} ended with ${code}:\n${output.split('\n').slice(0, SHOWN_LINES).join('\n')}`);
   return seconds();
 }
 

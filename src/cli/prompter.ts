@@ -3,8 +3,8 @@ import { gateQuestionText, unknownQuestionText } from '../report/gate-text.ts';
 import type { RunView } from '../report/run-view.ts';
 
 export interface TerminalPrompterOptions {
-  readonly input: NodeJS.ReadStream;
-  readonly output: NodeJS.WriteStream;
+  readonly input: NodeJS.ReadableStream;
+  readonly output: NodeJS.WritableStream;
   /** Leaves the terminal while a question stands. */
   readonly view: Pick<RunView, 'pause' | 'resume'>;
   /** Who answers, for the journal. */

@@ -11,10 +11,12 @@ const [directory = '', instance = '', flag] = process.argv.slice(2);
 const signal = AbortSignal.timeout(120_000);
 const cluster = (await listClusters(directory)).find((candidate) => candidate.id === instance);
 if (cluster === undefined) {
-  console.error(`the lab in ${directory} never had an instance ${instance}`);
+  process.stderr.write(`the lab in ${directory} never had an instance ${instance}\n`);
   process.exit(1);
 }
 if (flag !== '--check' && cluster.destroyedAt === undefined) await destroyCluster({ directory, cluster: instance, keepDisks: true, signal });
-const running = listLabProcesses(directory).filter((one) => one.cluster === instance).map((one) => one.pid);
-console.log(JSON.stringify({ instance, running, checkedAt: new Date().toISOString() }));
+const running = listLabProcesses(directory)
+  .filter((one) => one.cluster === instance)
+  .map((one) => one.pid);
+process.stdout.write(`${JSON.stringify({ instance, running, checkedAt: new Date().toISOString() })}\n`);
 process.exit(running.length === 0 ? 0 : 1);

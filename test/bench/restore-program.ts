@@ -1,4 +1,5 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { systemClock } from '../../src/adapters/clock/system-clock.ts';
 import { createClusters } from '../../src/adapters/kube/kube-clusters.ts';
@@ -21,7 +22,8 @@ const evidence: string[] = [];
 const folder: Pick<Git, 'files'> = {
   files: async () => {
     const names = (await readdir(directory)).sort();
-    return await Promise.all(names.map(async (path): Promise<GitFile> => ({ path, content: await readFile(join(directory, path)) })));
+    // At once, as `git cat-file --batch` gives them: a small file read through the thread pool costs three times as much.
+    return names.map((path): GitFile => ({ path, content: readFileSync(join(directory, path)) }));
   },
 };
 

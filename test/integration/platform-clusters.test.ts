@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { destroyCluster } from '../../src/lab/destroy-cluster.ts';
 import { TYPES } from '../../src/lab/reconcile/types.ts';
 import type { KubeObject } from '../../src/model/kube-object.ts';
@@ -21,6 +21,10 @@ describe('clusters on their parent', { timeout: 180_000 }, () => {
   beforeAll(async () => {
     world = await PlatformWorld.start();
   }, 120_000);
+
+  afterEach(async () => {
+    await world.endClusters();
+  });
 
   afterAll(async () => {
     await world[Symbol.asyncDispose]();

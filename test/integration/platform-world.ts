@@ -3,9 +3,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../../src/adapters/clock/system-clock.ts';
 import { openCluster } from '../../src/adapters/kube/kube-clusters.ts';
 import type { LabCluster } from '../../src/lab/config.ts';
+import { destroyCluster } from '../../src/lab/destroy-cluster.ts';
 import { type LabPart, labUp } from '../../src/lab/lab-up.ts';
 import { TYPES } from '../../src/lab/reconcile/types.ts';
-import { findCluster, getCluster } from '../../src/lab/state.ts';
+import { findCluster, getCluster, listClusters } from '../../src/lab/state.ts';
 import type { JsonObject } from '../../src/model/json.ts';
 import type { KubeObject, ObjectRef } from '../../src/model/kube-object.ts';
 import type { KubeCluster } from '../../src/ports/kube-cluster.ts';
@@ -61,6 +62,12 @@ export class PlatformWorld implements AsyncDisposable {
     await this.apply(this.parent, latticeCluster(name));
     await until(async () => (await this.phase(name)) === 'Ready', `${name} is Ready`);
     return getCluster(this.lab.directory, name);
+  }
+
+  /** Ends all clusters but the parent, so that those of one test do not slow the next one down. */
+  async endClusters(): Promise<void> {
+    const clusters = (await listClusters(this.lab.directory)).filter((cluster) => cluster.role === 'workload' && cluster.destroyedAt === undefined);
+    for (const { id } of clusters) await destroyCluster({ ...this.lab.operation, cluster: id });
   }
 
   /** The living instance of a name. */

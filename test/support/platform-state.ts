@@ -1,3 +1,4 @@
+import { digestOf } from '../../src/model/digest.ts';
 import type { JsonObject, JsonValue } from '../../src/model/json.ts';
 import { type KubeObject, refKey, refOf, type ResourceType } from '../../src/model/kube-object.ts';
 import type { KubeCluster } from '../../src/ports/kube-cluster.ts';
@@ -27,9 +28,10 @@ export async function platformState(cluster: KubeCluster, signal: AbortSignal): 
   return Object.fromEntries(objects.map((object) => [refKey(refOf(object)), withoutVolatile(object)] as const).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-/** Identities and credentials of one instance, which no two clusters share. */
+/** Identities and credentials of one instance, which no two clusters share; and the Service that every API server makes for itself. */
 function isOfTheCluster({ kind, metadata, ...rest }: KubeObject): boolean {
-  if (kind === 'LatticeCluster') return true;
+  if (kind === 'LatticeCluster' || metadata.namespace?.startsWith('capi-') === true || metadata.name.startsWith('capi-')) return true;
+  if (kind === 'Service') return metadata.namespace === 'default' && metadata.name === 'kubernetes';
   if (kind !== 'Secret') return false;
   const type = String(rest['type'] ?? '');
   return /kubeconfig|lattice-ca|webhook|agent|bootstrap|-tls$/.test(metadata.name) || type.startsWith('kubernetes.io/service-account');
@@ -38,7 +40,9 @@ function isOfTheCluster({ kind, metadata, ...rest }: KubeObject): boolean {
 function withoutVolatile({ status: _status, metadata, ...rest }: KubeObject): JsonObject {
   const annotations = Object.entries(metadata.annotations ?? {}).filter(([name]) => !/restartedAt|deployment\.kubernetes\.io|last-applied/.test(name));
   const kept = Object.entries({ ...metadata, annotations: Object.fromEntries(annotations) }).filter(([name]) => !VOLATILE.has(name));
-  return { ...(prune(rest as JsonValue) as JsonObject), metadata: prune(Object.fromEntries(kept) as JsonObject) };
+  // Equal or not is all that is asked of a secret, and a failed comparison prints both sides.
+  const secret = rest.kind === 'Secret' ? { data: digestOf(JSON.stringify(rest['data'] ?? {})) } : {};
+  return { ...(prune(rest as JsonValue) as JsonObject), ...secret, metadata: prune(Object.fromEntries(kept) as JsonObject) };
 }
 
 function prune(value: JsonValue): JsonValue {

@@ -7,8 +7,8 @@ import { systemClock } from '../../src/adapters/clock/system-clock.ts';
 import { compose, type Composition } from '../../src/cli/compose.ts';
 import type { ReadContext, StepContext, StepKind } from '../../src/engine/step.ts';
 import type { Hold } from '../../src/model/hold.ts';
-import { type ClusterName, newRunId, type RunId, type StepId } from '../../src/model/ids.ts';
-import type { JsonObject } from '../../src/model/json.ts';
+import { type ClusterName, newRunId, type StepId } from '../../src/model/ids.ts';
+import type { JsonObject, JsonSafe } from '../../src/model/json.ts';
 import type { KubeObject } from '../../src/model/kube-object.ts';
 import type { StepPorts } from '../../src/steps/ports.ts';
 import { createRepository } from '../integration/git-repository.ts';
@@ -30,10 +30,11 @@ export interface CommittedSpecs {
 
 const STEP_LIMIT_MS = 180_000;
 
-/** Runs single steps with the real adapters, outside of a runbook. All steps of one bench belong to one run. */
+/** Runs single steps with the real adapters, outside of a runbook. All steps of one bench on a cluster belong to one run, which starts when the bench is opened. */
 export class StepBench implements AsyncDisposable {
   readonly #folder: string;
   readonly #composition: Composition;
+  readonly #startedAt = new Date();
 
   private constructor(folder: string, composition: Composition) {
     this.#folder = folder;
@@ -72,7 +73,7 @@ export class StepBench implements AsyncDisposable {
   }
 
   /** Does what the engine does with one step: observe, execute unless it is present, verify. Throws what the step throws, and when it is not verified. */
-  async run<W, O extends JsonObject>(kind: StepKind<W, O, StepPorts>, cluster: string, input: unknown): Promise<StepRun<O>> {
+  async run<W, O extends JsonObject>(kind: StepKind<W, O, StepPorts>, cluster: string, input: unknown): Promise<StepRun<JsonSafe<O>>> {
     const log: Log = { holds: [], evidence: [], effects: [] };
     const context = this.#context(kind, { cluster: cluster as ClusterName, input: kind.with.parse(input), log });
     const seen = await kind.observe(context);
@@ -87,7 +88,7 @@ export class StepBench implements AsyncDisposable {
     const signal = AbortSignal.timeout(STEP_LIMIT_MS);
     const read: ReadContext<W, StepPorts> = {
       step: kind.kind.replace('/', '-') as StepId,
-      run: { id: runOf(cluster), cluster, mode: 'recovery', startedAt: STARTED_AT.toISOString(), predecessors: [] },
+      run: { id: newRunId(cluster, this.#startedAt.getTime(), '0001'), cluster, mode: 'recovery', startedAt: this.#startedAt.toISOString(), predecessors: [] },
       with: input,
       ports: this.ports,
       clock: systemClock,
@@ -120,11 +121,4 @@ interface Log {
   readonly holds: Hold[];
   readonly evidence: JsonObject[];
   readonly effects: string[];
-}
-
-const STARTED_AT = new Date();
-
-/** The same run for every step on a cluster, so that what one step leaves is known to the next as this run's own. */
-function runOf(cluster: ClusterName): RunId {
-  return newRunId(cluster, STARTED_AT.getTime(), '0001');
 }

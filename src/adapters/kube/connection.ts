@@ -2,6 +2,7 @@ import type { Dispatcher } from 'undici';
 import { abortError } from '../../errors/abort-error.ts';
 import { DrError } from '../../errors/dr-error.ts';
 import type { Clock } from '../../ports/clock.ts';
+import { exchange } from './exchange.ts';
 import { type KubeReply, readStatus } from './kube-status.ts';
 import { connectionCode, isTrustFailure, type Repeatability, type RetryCause, retryCauseOfFailure, retryCauseOfReply, retryDelayMs } from './retry-rules.ts';
 import type { Session, Sessions } from './sessions.ts';
@@ -166,7 +167,7 @@ export class KubeConnection implements AsyncDisposable {
   }
 
   async #exchange(session: Session, request: KubeRequest): Promise<KubeReply> {
-    const response = await session.requests.request({
+    const { status, headers, body } = await exchange(session.requests, {
       origin: session.access.server,
       path: this.#pathOf(session, request.path),
       method: request.method,
@@ -178,19 +179,13 @@ export class KubeConnection implements AsyncDisposable {
       body: request.body ?? null,
       signal: request.signal,
     });
-    const retryAfter = Number(response.headers['retry-after']);
-    return {
-      status: response.statusCode,
-      contentType: String(response.headers['content-type'] ?? ''),
-      ...(Number.isFinite(retryAfter) ? { retryAfterSeconds: retryAfter } : {}),
-      body: await response.body.text(),
-    };
+    const retryAfter = Number(headers['retry-after']);
+    return { status, contentType: String(headers['content-type'] ?? ''), ...(Number.isFinite(retryAfter) ? { retryAfterSeconds: retryAfter } : {}), body };
   }
 
   /** A server URL may have a path of its own (Rancher, the Lattice proxy): it goes in front. */
   #pathOf(session: Session, path: string): string {
-    const prefix = new URL(session.access.server).pathname.replace(/\/$/, '');
-    return `${prefix}${path}`;
+    return session.pathPrefix === '' ? path : `${session.pathPrefix}${path}`;
   }
 
   async #sleep(delayMs: number, request: KubeRequest, last: Attempt): Promise<void> {

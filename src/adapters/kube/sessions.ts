@@ -16,6 +16,8 @@ export interface SessionOptions {
 /** Credentials and the pools that use them. */
 export interface Session {
   readonly access: KubeAccess;
+  /** Path of the server's URL, which goes before each request's own; empty for most servers. Worked out once: it is needed for every request. */
+  readonly pathPrefix: string;
   readonly requests: Dispatcher;
   readonly watches: Dispatcher;
   /** Monotonic time at which the credentials were read. */
@@ -84,6 +86,7 @@ export class Sessions implements AsyncDisposable {
     const { connections, inactivityMs, watchInactivityMs, clock } = this.#options;
     return {
       access,
+      pathPrefix: new URL(access.server).pathname.replace(/\/$/, ''),
       requests: createPool(access.dispatcher, { connections, inactivityMs }),
       watches: createPool(access.dispatcher, { connections: null, inactivityMs: watchInactivityMs }),
       since: clock.monotonic(),

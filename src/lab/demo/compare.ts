@@ -21,7 +21,11 @@ export function compareTestimonies(before: Testimony, after: Testimony): readonl
   const answers = Object.entries(before.answers).map(([host, old]) => {
     const now = after.answers[host];
     const same = now?.status === old.status && now.bodySha256 === old.bodySha256;
-    return { claim: `${host} gives the same bytes`, holds: same, detail: `status ${now?.status ?? 'none'}, sha256 ${now?.bodySha256.slice(0, 12) ?? 'none'} (before: ${old.status}, ${old.bodySha256.slice(0, 12)})` };
+    return {
+      claim: `${host} gives the same bytes`,
+      holds: same,
+      detail: `status ${now?.status ?? 'none'}, sha256 ${now?.bodySha256.slice(0, 12) ?? 'none'} (before: ${old.status}, ${old.bodySha256.slice(0, 12)})`,
+    };
   });
   const moved = Object.entries(before.answers).map(([host, old]) => {
     const now = after.answers[host]?.address ?? 'none';
@@ -29,7 +33,11 @@ export function compareTestimonies(before: Testimony, after: Testimony): readonl
   });
   const survivors = before.processes.filter(alive);
   return [
-    { claim: 'the old processes are dead', holds: before.processes.length > 0 && survivors.length === 0, detail: `${before.processes.length} before, ${survivors.length} alive` },
+    {
+      claim: 'the old processes are dead',
+      holds: before.processes.length > 0 && survivors.length === 0,
+      detail: `${before.processes.length} before, ${survivors.length} alive`,
+    },
     { claim: 'etcd has another cluster id', holds: before.etcdClusterId !== after.etcdClusterId, detail: `${before.etcdClusterId} -> ${after.etcdClusterId}` },
     { claim: 'kube-system has another uid', holds: before.kubeSystemUid !== after.kubeSystemUid, detail: `${before.kubeSystemUid} -> ${after.kubeSystemUid}` },
     ...answers,

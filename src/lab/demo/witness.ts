@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
+import { Resolver } from 'node:dns/promises';
 import { readFile, writeFile } from 'node:fs/promises';
 import { get as httpGet } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import { Resolver } from 'node:dns/promises';
 import { systemClock } from '../../adapters/clock/system-clock.ts';
 import { openCluster } from '../../adapters/kube/kube-clusters.ts';
 import type { LabCluster, LabConfig } from '../config.ts';
@@ -78,7 +78,9 @@ export async function testify(directory: string, worldName: WorldName, signal: A
     instance: cluster.id,
     etcdClusterId: await etcdClusterId(cluster),
     kubeSystemUid: await kubeSystemUid(cluster, signal),
-    processes: listLabProcesses(directory).filter((one) => one.cluster === cluster.id).map((one) => one.pid),
+    processes: listLabProcesses(directory)
+      .filter((one) => one.cluster === cluster.id)
+      .map((one) => one.pid),
     answers: Object.fromEntries(answers),
   };
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
+import { Resolver } from 'node:dns/promises';
 import { writeFile } from 'node:fs/promises';
 import { get } from 'node:http';
-import { Resolver } from 'node:dns/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'yaml';
@@ -10,7 +10,7 @@ import type { LabCluster, LabConfig } from '../config.ts';
 import { layoutOf } from '../layout.ts';
 import { INGRESS_PORT } from '../node/addresses.ts';
 import { SNAPSHOT_PROVIDER, snapshotLocationConfig } from '../servers/velero.ts';
-import { objectsIn, type World } from './world.ts';
+import { objectsIn, type World, type WorldFile } from './world.ts';
 
 /** Where the seed keeps what an operator would keep outside of the cluster. */
 export interface SeedPaths {
@@ -32,7 +32,9 @@ export interface PlanInput {
 
 /** Host names that the world's services are reached by from outside, sorted. */
 export function ingressHosts(world: World): readonly string[] {
-  const routes = objectsIn(world, 'services').flatMap((object) => Object.values(((object.spec?.['ingress'] as JsonObject | undefined)?.['routes'] ?? {}) as Record<string, { hosts?: string[] }>));
+  const routes = objectsIn(world, 'services').flatMap((object) =>
+    Object.values(((object.spec?.['ingress'] as JsonObject | undefined)?.['routes'] ?? {}) as Record<string, { hosts?: string[] }>),
+  );
   return [...new Set(routes.flatMap((route) => route.hosts ?? []))].sort();
 }
 
@@ -62,7 +64,7 @@ function isWhole(reply: { readonly status: number; readonly body: string }): boo
 }
 
 /** Digest of what a name answers, by DNS and HTTP as a user would ask; waits until everything behind it is reachable. */
-export async function answerDigest(lab: LabConfig, host: string, signal: AbortSignal): Promise<string> {
+async function answerDigest(lab: LabConfig, host: string, signal: AbortSignal): Promise<string> {
   for (;;) {
     signal.throwIfAborted();
     try {
@@ -79,51 +81,72 @@ function fenceCommand({ lab, cluster }: PlanInput, ...extra: readonly string[]):
   return [process.execPath, join(import.meta.dirname, '..', 'fence.ts'), lab.directory, cluster.id, ...extra];
 }
 
+async function healthProbes(lab: LabConfig, hosts: readonly string[], signal: AbortSignal): Promise<readonly JsonObject[]> {
+  const resolver = { host: lab.dns.host, port: lab.dns.port };
+  return Promise.all(
+    hosts.map(async (host) => ({
+      name: host,
+      url: `http://${host}:${INGRESS_PORT}/all`,
+      expect: { status: 200, bodyDigest: await answerDigest(lab, host, signal) },
+      via: { resolver },
+      timeout: '60s',
+    })),
+  );
+}
+
+function backupSection({ lab, world }: PlanInput): JsonObject {
+  const named = (kind: string) => objectsIn(world, 'clusters').find((object) => object.kind === kind)?.metadata.name;
+  return {
+    store: named('BackupStore'),
+    bucket: lab.s3.bucket,
+    region: lab.s3.region,
+    endpoint: lab.s3.endpoint,
+    credentials: { file: lab.s3.credentialsPath },
+    clusterBackup: named('LatticeClusterBackup'),
+    volumeSnapshotLocation: { provider: SNAPSHOT_PROVIDER, config: snapshotLocationConfig(lab) },
+  };
+}
+
+function secretsSection({ world, paths }: PlanInput): JsonObject {
+  return {
+    groups: ['lattice-secrets', 'velero'],
+    from: { age: paths.secretFile, identity: { file: paths.identity } },
+    required: objectsIn(world, 'secrets').map((secret) => `${secret.metadata.namespace ?? ''}/${secret.metadata.name}`),
+  };
+}
+
+function clusterSection({ lab, world, cluster, paths }: PlanInput): JsonObject {
+  const isManifest = (file: WorldFile) => file.path.startsWith('parent/') && file.objects.some((object) => object.kind === 'LatticeCluster');
+  return {
+    name: cluster.name,
+    parent: { kubeconfig: { file: join(layoutOf(lab.directory).kubeconfigs, `${lab.parent}.yaml`) } },
+    manifest: world.files.find(isManifest)?.path,
+    kubeconfigOut: paths.kubeconfigOut,
+  };
+}
+
+function dnsSection(lab: LabConfig, hosts: readonly string[]): JsonObject {
+  return {
+    servers: [{ name: 'lab', host: lab.dns.host, port: lab.dns.port, zone: lab.dns.zone, tsig: { file: lab.dns.tsigKeyPath } }],
+    records: hosts.map((host) => ({ name: host, type: 'A', owner: 'lattice-dr', server: 'lab', maxTtl: '60s' })),
+  };
+}
+
 async function planDocument(input: PlanInput, signal: AbortSignal): Promise<JsonObject> {
   const { lab, world, cluster, paths } = input;
   const hosts = ingressHosts(world);
-  const resolver = { host: lab.dns.host, port: lab.dns.port };
-  const health = await Promise.all(
-    hosts.map(async (host) => ({ name: host, url: `http://${host}:${INGRESS_PORT}/all`, expect: { status: 200, bodyDigest: await answerDigest(lab, host, signal) }, via: { resolver }, timeout: '60s' })),
-  );
-  const [store] = objectsIn(world, 'clusters').filter((object) => object.kind === 'BackupStore');
-  const [backup] = objectsIn(world, 'clusters').filter((object) => object.kind === 'LatticeClusterBackup');
   return {
     apiVersion: 'dr.lattice.dev/v1alpha1',
     kind: 'RecoveryPlan',
     metadata: { name: cluster.name },
     spec: {
-      cluster: {
-        name: cluster.name,
-        parent: { kubeconfig: { file: join(layoutOf(lab.directory).kubeconfigs, `${lab.parent}.yaml`) } },
-        manifest: world.files.find((file) => file.path.startsWith('parent/') && file.objects.some((object) => object.kind === 'LatticeCluster'))?.path,
-        kubeconfigOut: paths.kubeconfigOut,
-      },
+      cluster: clusterSection(input),
       specs: { git: { repository: paths.repository, ref: 'main', paths: ['clusters', 'services'] }, profile: 'lattice' },
-      secrets: [
-        {
-          groups: ['lattice-secrets', 'velero'],
-          from: { age: paths.secretFile, identity: { file: paths.identity } },
-          required: objectsIn(world, 'secrets').map((secret) => `${secret.metadata.namespace ?? ''}/${secret.metadata.name}`),
-        },
-      ],
-      backups: [
-        {
-          store: store?.metadata.name,
-          bucket: lab.s3.bucket,
-          region: lab.s3.region,
-          endpoint: lab.s3.endpoint,
-          credentials: { file: lab.s3.credentialsPath },
-          clusterBackup: backup?.metadata.name,
-          volumeSnapshotLocation: { provider: SNAPSHOT_PROVIDER, config: snapshotLocationConfig(lab) },
-        },
-      ],
-      dns: {
-        servers: [{ name: 'lab', ...resolver, zone: lab.dns.zone, tsig: { file: lab.dns.tsigKeyPath } }],
-        records: hosts.map((host) => ({ name: host, type: 'A', owner: 'lattice-dr', server: 'lab', maxTtl: '60s' })),
-      },
+      secrets: [secretsSection(input)],
+      backups: [backupSection(input)],
+      dns: dnsSection(lab, hosts),
       objectives: { rto: '40m', rpo: '1h' },
-      health,
+      health: await healthProbes(lab, hosts, signal),
       fence: { command: fenceCommand(input), off: fenceCommand(input, '--check') },
       state: { folder: paths.runs },
     },

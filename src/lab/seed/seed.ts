@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { openCluster } from '../../adapters/kube/kube-clusters.ts';
 import { systemClock } from '../../adapters/clock/system-clock.ts';
+import { openCluster } from '../../adapters/kube/kube-clusters.ts';
 import type { KubeObject } from '../../model/kube-object.ts';
 import type { KubeCluster } from '../../ports/kube-cluster.ts';
 import type { LabConfig } from '../config.ts';

@@ -10,7 +10,7 @@ const NAMESPACE = 'velero';
 const MANAGER = 'kubectl';
 
 /** Name of the lab's snapshot location, on every cluster that takes backups. */
-export const SNAPSHOT_LOCATION = 'lab-disks';
+const SNAPSHOT_LOCATION = 'lab-disks';
 
 /** Velero's own form of a scheduled backup's name: `<schedule>-<YYYYMMDDhhmmss>`. */
 function backupName(schedule: string, now: Date): string {
@@ -29,7 +29,10 @@ async function scheduleOf(cluster: KubeCluster, name: string, signal: AbortSigna
   await using locations = await cluster.live({ apiVersion: VELERO, kind: 'BackupStorageLocation' }, { namespace: NAMESPACE });
   const schedule = await schedules.until((objects) => [...objects.values()].find((object) => object.metadata.name === name), signal);
   const location = (schedule.spec?.['template'] as JsonObject | undefined)?.['storageLocation'];
-  await locations.until((objects) => [...objects.values()].find((object) => object.metadata.name === location && object.status?.['phase'] === 'Available'), signal);
+  await locations.until(
+    (objects) => [...objects.values()].find((object) => object.metadata.name === location && object.status?.['phase'] === 'Available'),
+    signal,
+  );
   return schedule;
 }
 

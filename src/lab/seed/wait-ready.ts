@@ -21,7 +21,16 @@ function available(deployment: KubeObject): boolean {
   return Number(deployment.status?.['availableReplicas'] ?? 0) >= Number(deployment.spec?.['replicas'] ?? 1);
 }
 
-async function untilAll(cluster: KubeCluster, type: ResourceType, options: { readonly names: ReadonlySet<string>; readonly good: (object: KubeObject) => boolean; readonly signal: AbortSignal; readonly onOpen: (open: readonly string[]) => void }): Promise<void> {
+async function untilAll(
+  cluster: KubeCluster,
+  type: ResourceType,
+  options: {
+    readonly names: ReadonlySet<string>;
+    readonly good: (object: KubeObject) => boolean;
+    readonly signal: AbortSignal;
+    readonly onOpen: (open: readonly string[]) => void;
+  },
+): Promise<void> {
   await using live = await cluster.live(type);
   await live.until((objects) => {
     const good = new Set([...objects.values()].filter(options.good).map((object) => `${object.metadata.namespace ?? ''}/${object.metadata.name}`));
@@ -32,14 +41,30 @@ async function untilAll(cluster: KubeCluster, type: ResourceType, options: { rea
 }
 
 /** Waits until the platform has made of every object what it makes of it, and every service's pods run. `onOpen` hears what is missing. */
-export async function waitUntilSettled(cluster: KubeCluster, objects: readonly KubeObject[], options: { readonly signal: AbortSignal; readonly onOpen: (what: string) => void }): Promise<void> {
+export async function waitUntilSettled(
+  cluster: KubeCluster,
+  objects: readonly KubeObject[],
+  options: { readonly signal: AbortSignal; readonly onOpen: (what: string) => void },
+): Promise<void> {
   const { signal, onOpen } = options;
-  const byKind = Map.groupBy(objects.filter(({ kind }) => SETTLED.has(kind)), ({ kind }) => kind);
+  const byKind = Map.groupBy(
+    objects.filter(({ kind }) => SETTLED.has(kind)),
+    ({ kind }) => kind,
+  );
   const key = (object: KubeObject) => `${object.metadata.namespace ?? ''}/${object.metadata.name}`;
   for (const [kind, group] of byKind) {
     const type = { apiVersion: group[0]?.apiVersion ?? '', kind };
-    await untilAll(cluster, type, { names: new Set(group.map(key)), good: settled, signal, onOpen: (open) => onOpen(`${kind}: ${open.length} not settled (${open[0] ?? ''})`) });
+    await untilAll(cluster, type, {
+      names: new Set(group.map(key)),
+      good: settled,
+      signal,
+      onOpen: (open) => onOpen(`${kind}: ${open.length} not settled (${open[0] ?? ''})`),
+    });
   }
   const services = new Set((byKind.get('LatticeService') ?? []).map(key));
-  await untilAll(cluster, { apiVersion: 'apps/v1', kind: 'Deployment' }, { names: services, good: available, signal, onOpen: (open) => onOpen(`Deployment: ${open.length} not available (${open[0] ?? ''})`) });
+  await untilAll(
+    cluster,
+    { apiVersion: 'apps/v1', kind: 'Deployment' },
+    { names: services, good: available, signal, onOpen: (open) => onOpen(`Deployment: ${open.length} not available (${open[0] ?? ''})`) },
+  );
 }

@@ -31,7 +31,10 @@ export const GIT_FOLDERS = ['clusters', 'services', 'parent'] as const;
 export async function readWorld(name: WorldName, lab: LabConfig): Promise<World> {
   const root = join(import.meta.dirname, name);
   const entries = await readdir(root, { recursive: true, withFileTypes: true });
-  const paths = entries.filter((entry) => entry.isFile() && entry.name.endsWith('.yaml')).map((entry) => join(entry.parentPath, entry.name)).sort();
+  const paths = entries
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.yaml'))
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort();
   const fill = await placeholders(lab);
   const files = await Promise.all(paths.map(async (path) => worldFile(relative(root, path), fill(await readFile(path, 'utf8')))));
   const cluster = objectsIn({ files }, 'parent').find((object) => object.kind === 'LatticeCluster');

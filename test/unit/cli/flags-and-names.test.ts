@@ -95,19 +95,19 @@ describe('programName', () => {
 });
 
 describe('state folders', () => {
-  const env = { HOME: '/home/ann' };
+  const env = { HOME: '/h/ann' };
 
   it('are those of the XDG specification by default', () => {
-    expect(defaultStateFolder(env)).toBe('/home/ann/.local/state/lattice-dr/runs');
+    expect(defaultStateFolder(env)).toBe('/h/ann/.local/state/lattice-dr/runs');
     expect(defaultStateFolder({ ...env, XDG_STATE_HOME: '/x' })).toBe('/x/lattice-dr/runs');
-    expect(gitCache({ ...env, XDG_CACHE_HOME: '' })).toBe('/home/ann/.cache/lattice-dr/git');
+    expect(gitCache({ ...env, XDG_CACHE_HOME: '' })).toBe('/h/ann/.cache/lattice-dr/git');
   });
 
   it('are what the flag says, else the plan, else the default', () => {
     const plan = loadPlan(planFile('  state: { folder: ./state }\n'));
     expect(stateFolder({ flag: '/flag', plan, env })).toBe('/flag');
     expect(stateFolder({ flag: undefined, plan, env })).toBe('/plans/state');
-    expect(stateFolder({ flag: undefined, plan: loadPlan(planFile('  state: { folder: ~/state }\n')), env })).toBe('/home/ann/state');
+    expect(stateFolder({ flag: undefined, plan: loadPlan(planFile('  state: { folder: ~/state }\n')), env })).toBe('/h/ann/state');
     expect(stateFolder({ flag: undefined, plan: loadPlan(planFile()), env })).toBe(defaultStateFolder(env));
   });
 

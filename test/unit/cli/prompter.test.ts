@@ -34,7 +34,7 @@ function question(gate: Gate): GateQuestion {
     risk: 'destructive',
     gate,
     changes,
-    shown: 'sha256:ab' as GateQuestion['shown'],
+    shown: 'sha256:ab',
   };
 }
 
@@ -52,7 +52,7 @@ function terminal() {
   const input = new PassThrough();
   const prompter = createTerminalPrompter({
     input,
-    output: screen as unknown as NodeJS.WriteStream,
+    output: screen,
     view: { pause: () => calls.push('pause'), resume: () => calls.push('resume') },
     by: 'ann',
     onInterrupt: () => {

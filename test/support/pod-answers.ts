@@ -1,0 +1,31 @@
+import { httpGet } from '../../src/lab/apps/mesh-client.ts';
+import { listenAddress, listenPort } from '../../src/lab/node/addresses.ts';
+import { TYPES } from '../../src/lab/reconcile/types.ts';
+import type { JsonObject } from '../../src/model/json.ts';
+import type { KubeObject } from '../../src/model/kube-object.ts';
+import type { KubeCluster } from '../../src/ports/kube-cluster.ts';
+import { until } from '../integration/platform-world.ts';
+
+const PORT = 8080;
+
+/** Says whether a pod is Ready. */
+export function isPodReady(pod: KubeObject): boolean {
+  const conditions = (pod.status?.['conditions'] ?? []) as readonly { readonly type: string; readonly status: string }[];
+  return conditions.some(({ type, status }) => type === 'Ready' && status === 'True');
+}
+
+/** What a workload's ready pod says of itself, asked directly; `undefined` while it has none that answers. */
+export async function askPod(cluster: KubeCluster, namespace: string, name: string): Promise<JsonObject | undefined> {
+  const pods = (await cluster.list(TYPES.Pod, { namespace, labelSelector: `app.kubernetes.io/name=${name}`, signal: AbortSignal.timeout(10_000) })) ?? [];
+  const address = pods.find((pod) => pod.metadata.deletionTimestamp === undefined && isPodReady(pod))?.status?.['podIP'];
+  if (typeof address !== 'string') return undefined;
+  const reply = await httpGet({ endpoint: { address: listenAddress(address), port: listenPort(PORT) }, path: '/self', headers: {} });
+  return typeof reply === 'string' || reply.status !== 200 ? undefined : (JSON.parse(reply.body.toString()) as JsonObject);
+}
+
+/** Waits for a database to answer. Gives the digest of the bytes in its volume `data`. */
+export async function volumeDigest(cluster: KubeCluster, namespace: string, name: string): Promise<string> {
+  let answer: JsonObject | undefined;
+  await until(async () => (answer = await askPod(cluster, namespace, name)) !== undefined, `${namespace}/${name} answers`);
+  return (answer?.['volumes'] as unknown as Readonly<Record<string, { readonly digest: string }>> | undefined)?.['data']?.digest ?? '';
+}

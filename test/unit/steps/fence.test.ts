@@ -1,0 +1,118 @@
+import { describe, expect, it } from 'vitest';
+import { DrError } from '../../../src/errors/dr-error.ts';
+import type { FakeProgram } from '../../fakes/fake-processes.ts';
+import { lattice, PLAN_CLUSTER, platformCluster } from './objects.ts';
+import { type CrashCase, crashEverywhere, StepBench, stepOf } from './step-harness.ts';
+
+const NO = { exitCode: 1, output: 'two machines still run' };
+const BOTH = { fence: { command: ['fence', 'workload'], off: ['is-off'] } };
+
+/** Machines that `fence` switches off and `is-off` asks for; `works` says whether fencing has an effect. */
+function machines(works = true): { readonly programs: Readonly<Record<string, FakeProgram>>; readonly off: () => boolean } {
+  let off = false;
+  const refuse = (): never => {
+    throw new DrError({ code: 'PROCESS_FAILED', message: `is-off exited ${NO.exitCode}: ${NO.output}` });
+  };
+  const programs = {
+    fence: () => {
+      off = works;
+      return 'asked the provider';
+    },
+    'is-off': () => (off ? 'all off' : refuse()),
+  };
+  return { programs, off: () => off };
+}
+
+describe('fence/command', () => {
+  it('switches off and then asks whether it is off', async () => {
+    const bench = new StepBench(machines());
+    const result = await bench.run('fence/command', BOTH);
+    expect(stepOf(result)).toMatchObject({ state: 'succeeded', outputs: { provenAt: '2026-03-01T03:00:00.000Z' } });
+    expect(bench.processes.calls).toEqual(['is-off', 'fence workload', 'is-off']);
+    expect(JSON.stringify(await bench.journal())).toContain('all off');
+  });
+
+  it('does nothing when the old cluster is off already', async () => {
+    const bench = new StepBench({ programs: { fence: 'never', 'is-off': 'all off' } });
+    expect((await bench.run('fence/command', BOTH)).state).toBe('succeeded');
+    expect(bench.processes.calls).not.toContain('fence workload');
+  });
+
+  it('is no proof when the command succeeds but the check says otherwise', async () => {
+    const { error } = await new StepBench(machines(false)).run('fence/command', BOTH);
+    expect(error).toMatchObject({ code: 'FENCE_NOT_PROVEN', kind: 'precondition' });
+    expect(error?.message).toContain('two machines still run');
+  });
+
+  it('takes the exit status of the command where the plan has no check, and runs it once', async () => {
+    const bench = new StepBench({ programs: { fence: 'done' } });
+    const result = await bench.run('fence/command', { fence: { command: ['fence'] } });
+    expect(result.state).toBe('succeeded');
+    expect(bench.processes.calls).toEqual(['fence']);
+  });
+
+  it('fails with the command, in its words', async () => {
+    const bench = new StepBench({ programs: { fence: { exitCode: 2, output: 'no credentials' }, 'is-off': NO } });
+    const { error } = await bench.run('fence/command', BOTH);
+    expect(error).toMatchObject({ code: 'PROCESS_FAILED' });
+    expect(error?.message).toContain('no credentials');
+  });
+
+  it('does not take a check that is not installed for a no', async () => {
+    const { error } = await new StepBench({ programs: { fence: 'done' } }).run('fence/command', BOTH);
+    expect(error).toMatchObject({ code: 'PROCESS_NOT_FOUND', kind: 'precondition' });
+  });
+
+  it('needs a command', async () => {
+    const { error } = await new StepBench().run('fence/command', { fence: {} });
+    expect(error).toMatchObject({ code: 'INPUT_INVALID' });
+  });
+
+  it('ends fenced after a kill anywhere, with one call of the command', async () => {
+    const make = (): CrashCase & { readonly off: () => boolean } => {
+      const { programs, off } = machines();
+      const bench = new StepBench({ programs });
+      return { bench, off, run: async () => bench.run('fence/command', BOTH), resume: async () => bench.resume() };
+    };
+    await crashEverywhere(make, ({ bench, off }, result, where) => {
+      expect(result.error, where).toBeUndefined();
+      expect(off(), where).toBe(true);
+      expect(bench.processes.calls.filter((call) => call === 'fence workload').length, where).toBe(1);
+    });
+  });
+});
+
+describe('fence/attest', () => {
+  const INPUT = { proves: 'the old cluster cannot write outside', cluster: PLAN_CLUSTER };
+  const GATE = { reason: 'two clusters with one identity destroy data', attest: 'it cannot write' };
+
+  it('records who stated what, as attested and not verified', async () => {
+    const bench = new StepBench({ clusters: { 'parent.yaml': platformCluster() } });
+    const result = await bench.run('fence/attest', INPUT, { gate: GATE, decisions: { attest: { step: 'bucket keys revoked at 02:50' } } });
+    expect(stepOf(result)).toMatchObject({ state: 'succeeded', attested: true, outputs: { attestedBy: 'ops' } });
+    expect(JSON.stringify(await bench.journal())).toContain('bucket keys revoked at 02:50');
+  });
+
+  it('waits for a person when nobody has stated it', async () => {
+    const result = await new StepBench({ clusters: { 'parent.yaml': platformCluster() } }).run('fence/attest', INPUT, { gate: GATE });
+    expect(result).toMatchObject({ state: 'waiting', error: { code: 'GATE_WAITING' } });
+  });
+
+  it('is not proven in a runbook that forgot the gate', async () => {
+    const { error } = await new StepBench().run('fence/attest', INPUT);
+    expect(error).toMatchObject({ code: 'FENCE_NOT_PROVEN' });
+    expect(error?.message).toContain('the old cluster cannot write outside');
+  });
+
+  it('shows what the parent last heard, and says so when it cannot be asked', async () => {
+    const parent = platformCluster();
+    parent.put(lattice('LatticeCluster', 'workload', { status: { phase: 'Ready', lastHeartbeat: '2026-03-01T02:00:00Z' } }));
+    const heard = await new StepBench({ clusters: { 'parent.yaml': parent } }).plan('fence/attest', INPUT);
+    expect(heard[0]?.note).toBe('the parent shows phase Ready, last heartbeat 2026-03-01T02:00:00Z');
+    const unheard = await new StepBench().plan('fence/attest', INPUT);
+    expect(unheard[0]?.note).toContain('the parent could not be asked');
+    const { parent: _none, ...root } = PLAN_CLUSTER;
+    const alone = await new StepBench().plan('fence/attest', { ...INPUT, cluster: { ...root, provisioner: 'existing', existing: { kubeconfig: { file: 'x' } } } });
+    expect(alone[0]?.note).toBe('no parent to ask about the old cluster');
+  });
+});

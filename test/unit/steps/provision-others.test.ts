@@ -1,0 +1,105 @@
+import { describe, expect, it } from 'vitest';
+import { DrError } from '../../../src/errors/dr-error.ts';
+import type { ClusterRef } from '../../../src/ports/kube-cluster.ts';
+import type { FakeProgram } from '../../fakes/fake-processes.ts';
+import { targetRef, targetSchema } from '../../../src/steps/schemas.ts';
+import { PLAN_SPECS, platformCluster } from './objects.ts';
+import { StepBench, stepOf } from './step-harness.ts';
+
+function existing(file = 'ours.yaml', context?: string) {
+  const kubeconfig = { file, ...(context === undefined ? {} : { context }) };
+  return { cluster: { name: 'workload', provisioner: 'existing', existing: { kubeconfig } }, specs: PLAN_SPECS, commit: 'none' };
+}
+
+const COMMAND = { cluster: { name: 'workload', provisioner: 'command', command: ['make-cluster', '--name', 'workload'], kubeconfigOut: 'new.yaml' }, specs: PLAN_SPECS, commit: 'none' };
+
+function commandBench(program: FakeProgram) {
+  const cluster = platformCluster();
+  const made = { is: false };
+  const make: FakeProgram = async (command) => {
+    made.is = true;
+    return typeof program === 'function' ? program(command) : String(program);
+  };
+  const bench = new StepBench({ programs: { 'make-cluster': typeof program === 'object' ? program : make } });
+  bench.secretFiles.files.set('printed.yaml', 'a kubeconfig');
+  // As a real one, the file cannot be opened before it is there.
+  const open = async (ref: ClusterRef) => {
+    if (bench.secretFiles.files.has('new.yaml')) return cluster;
+    throw new DrError({ code: 'KUBECONFIG_INVALID', message: `cannot read ${JSON.stringify(ref)}` });
+  };
+  Object.assign(bench.ports.clusters, { open });
+  return { bench, cluster };
+}
+
+describe('cluster/provision into an existing cluster', () => {
+  it('proves that it answers and hands its kubeconfig on', async () => {
+    const cluster = platformCluster();
+    const { outputs, state } = stepOf(await new StepBench({ clusters: { 'ours.yaml': cluster } }).run('cluster/provision', existing()));
+    expect(state).toBe('succeeded');
+    expect(outputs).toMatchObject({ kubeconfig: 'ours.yaml', server: cluster.server });
+    expect(outputs).not.toHaveProperty('context');
+    expect(cluster.requests.every(({ verb }) => verb === 'get')).toBe(true);
+  });
+
+  it('hands the context on, so that later steps do not open another cluster of the same file', async () => {
+    const bench = new StepBench({ clusters: { 'ours.yaml': platformCluster() } });
+    const { outputs } = stepOf(await bench.run('cluster/provision', existing('ours.yaml', 'spare')));
+    expect(targetRef(targetSchema.parse(outputs))).toEqual({ kubeconfigPath: 'ours.yaml', context: 'spare' });
+    expect((await bench.plan('cluster/provision', existing('ours.yaml', 'spare')))[0]?.subject).toContain('context spare');
+  });
+
+  it('does not go on while it does not answer', async () => {
+    const cluster = platformCluster();
+    cluster.inject({ fault: new DrError({ code: 'KUBE_UNAVAILABLE', message: 'ECONNREFUSED' }) });
+    const { error } = await new StepBench({ clusters: { 'ours.yaml': cluster } }).run('cluster/provision', existing());
+    expect(error?.code).toBe('KUBE_UNAVAILABLE');
+  });
+
+  it('takes only a file, because later steps open it by its path', async () => {
+    const input = { ...existing(), cluster: { name: 'workload', provisioner: 'existing', existing: { kubeconfig: { env: 'OURS' } } } };
+    const { error } = await new StepBench({ clusters: { OURS: platformCluster() } }).run('cluster/provision', input);
+    expect(error).toMatchObject({ code: 'INPUT_INVALID' });
+  });
+});
+
+describe('cluster/provision by a command', () => {
+  it('runs it once and keeps the kubeconfig that its last line names', async () => {
+    const { bench, cluster } = commandBench('making it\nprinted.yaml\n');
+    const result = await bench.run('cluster/provision', COMMAND);
+    expect(result.error).toBeUndefined();
+    expect(stepOf(result).outputs).toMatchObject({ kubeconfig: 'new.yaml', server: cluster.server });
+    expect(bench.secretFiles.files.get('new.yaml')).toBe('a kubeconfig');
+    expect(bench.processes.calls).toEqual(['make-cluster --name workload']);
+  });
+
+  it('fails on one that prints no path', async () => {
+    const { error } = await commandBench('\n').bench.run('cluster/provision', COMMAND);
+    expect(error).toMatchObject({ code: 'PROVISION_FAILED' });
+  });
+
+  it('asks a person before it runs one again that failed or was killed: machines may be there', async () => {
+    const { bench } = commandBench({ exitCode: 3, output: 'quota' });
+    expect((await bench.run('cluster/provision', COMMAND)).error).toMatchObject({ code: 'PROCESS_FAILED' });
+    const waiting = await bench.resume();
+    expect(waiting).toMatchObject({ state: 'waiting', error: { code: 'STEP_UNKNOWN' } });
+    expect(bench.processes.calls).toHaveLength(1);
+    const absent = async () => ({ answer: 'absent' as const, by: 'ops' });
+    await bench.resume({ prompter: { ask: async () => ({ answer: 'unavailable' }), askUnknown: absent } });
+    expect(bench.processes.calls).toHaveLength(2);
+  });
+
+  it('finds the cluster of a run that was killed after the command', async () => {
+    const { bench } = commandBench('printed.yaml');
+    const rehearsal = commandBench('printed.yaml');
+    await rehearsal.bench.run('cluster/provision', COMMAND);
+    const done = (await rehearsal.bench.journal()).filter(({ type }) => type !== 'alive').findIndex(({ type }) => type === 'effect-done');
+    bench.store.crashAt({ append: done + 1, side: 'before' });
+    await bench.run('cluster/provision', COMMAND);
+    expect((await bench.resume()).state).toBe('succeeded');
+    expect(bench.processes.calls).toHaveLength(1);
+  });
+
+  it('shows the command and where its kubeconfig goes', async () => {
+    expect(await commandBench('').bench.plan('cluster/provision', COMMAND)).toEqual([{ verb: 'run', subject: 'make-cluster --name workload', note: 'its kubeconfig is kept in new.yaml' }]);
+  });
+});
