@@ -46,7 +46,7 @@ function refuseFaults(faults: readonly Finding[], commit: string): void {
   if (faults.length === 0) return;
   throw new DrError({
     code: 'INPUT_INVALID',
-    message: `${faults.length} faults in the specs at ${commit}:\n${faults.map((fault) => `  ${renderFinding(fault)}`).join('\n')}`,
+    message: `${faults.length} ${faults.length === 1 ? 'fault' : 'faults'} in the specs at ${commit}:\n${faults.map((fault) => `  ${renderFinding(fault)}`).join('\n')}`,
     details: { faults: faults.map((fault) => renderFinding(fault)) },
     suggestions: ['mend the specs in git, then resume with the new commit'],
   });

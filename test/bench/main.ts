@@ -11,7 +11,7 @@ import { measureSpecs } from './measure-specs.ts';
 import type { Measuring } from './measuring.ts';
 
 /**
- * `npm run bench -- [--only specs,commands,demo] [--rounds N] [--output FILE] [--full]`: measures the tool against peers in the same run, prints ratios as a
+ * `npm run bench -- [--only specs,commands,demo] [--rounds N] [--objects N,...] [--output FILE] [--full]`: measures the tool against peers in the same run, prints ratios as a
  * table and writes everything as JSON. `--full` adds the sample world's demo. A missed goal is shown and is not a failure: what the ratio means depends on
  * what else the machine does.
  */
@@ -22,15 +22,22 @@ const { values } = parseArgs({
   options: {
     only: { type: 'string', default: PARTS.join(',') },
     rounds: { type: 'string', default: '3' },
+    objects: { type: 'string', default: '1000,5000' },
     output: { type: 'string', default: join(ROOT, '.lattice-dr', 'bench.json') },
     full: { type: 'boolean', default: false },
   },
 });
 const only = values.only.split(',');
 const rounds = Number(values.rounds);
-const unknown = only.filter((part) => !PARTS.includes(part as Part));
-if (unknown.length > 0 || !Number.isInteger(rounds) || rounds < 1) {
-  console.error(unknown.length > 0 ? `unknown parts: ${unknown.join(', ')}; there are ${PARTS.join(', ')}` : `--rounds ${values.rounds} is not a number of 1 or more`);
+const sizes = values.objects.split(',').map(Number);
+const isCount = (value: number): boolean => Number.isInteger(value) && value >= 1;
+const faults = [
+  ...only.filter((part) => !PARTS.includes(part as Part)).map((part) => `--only ${part}: there are ${PARTS.join(', ')}`),
+  ...(isCount(rounds) ? [] : [`--rounds ${values.rounds} is not a number of 1 or more`]),
+  ...(sizes.every(isCount) ? [] : [`--objects ${values.objects} is not a list of numbers of 1 or more`]),
+];
+if (faults.length > 0) {
+  console.error(faults.join('\n'));
   process.exit(2);
 }
 
@@ -49,7 +56,7 @@ async function measure(measuring: Measuring): Promise<readonly Figure[]> {
 const folder = await mkdtemp(join(tmpdir(), 'lattice-dr-bench-'));
 const machine = { cores: availableParallelism(), node: process.version, loadBefore: loadavg() };
 try {
-  const figures = await measure({ rounds, folder, signal: stop.signal, say: (line) => console.error(`bench: ${line}`) });
+  const figures = await measure({ rounds, sizes: sizes.toSorted((a, b) => a - b), folder, signal: stop.signal, say: (line) => console.error(`bench: ${line}`) });
   const result = { at: new Date().toISOString(), machine: { ...machine, loadAfter: loadavg() }, rounds, figures: figures.map((figure) => ({ ...figure, met: isMet(figure) })) };
   await mkdir(dirname(values.output), { recursive: true });
   await writeFile(values.output, `${JSON.stringify(result, undefined, 2)}\n`);

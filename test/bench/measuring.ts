@@ -2,6 +2,8 @@
 export interface Measuring {
   /** Times each contender is measured. */
   readonly rounds: number;
+  /** Objects of each restore, the smallest number first. */
+  readonly sizes: readonly number[];
   /** Scratch folder, removed at the end. */
   readonly folder: string;
   readonly signal: AbortSignal;

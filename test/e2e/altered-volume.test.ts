@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { compareTestimonies } from '../../src/lab/demo/compare.ts';
-import { alterVolume } from '../../src/lab/faults/alter-volume.ts';
 import type { Testimony } from '../../src/lab/demo/witness.ts';
+import { alterVolume } from '../../src/lab/faults/alter-volume.ts';
 import { RebuildWorld } from '../support/rebuild-world.ts';
 
 const HOST = 'shop.small.lab.test';

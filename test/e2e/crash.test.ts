@@ -101,7 +101,11 @@ async function stateOf(world: RebuildWorld): Promise<Readonly<Record<string, Jso
 async function play(world: RebuildWorld): Promise<Story> {
   const random = seeded(SEED);
   const kills = choose(places(), STOPS, random);
-  const interrupts = choose(cancellable().filter((place) => !kills.includes(place)), STOPS, random);
+  const interrupts = choose(
+    cancellable().filter((place) => !kills.includes(place)),
+    STOPS,
+    random,
+  );
   const [before, stateBefore] = [await world.testify('before'), await stateOf(world)];
   const updatesBefore = (await readDnsUpdates(world.lab.dns.updateLogPath)).length;
   await world.destroy();
@@ -132,7 +136,8 @@ describe(`a rebuild is killed ${STOPS} times and interrupted ${STOPS} times (CRA
   });
 
   it('was stopped at every place: by SIGKILL at once, by SIGINT in good order with exit 130', () => {
-    const ends = (places_: readonly string[]): readonly unknown[] => story.stops.filter(({ place }) => places_.includes(place)).map(({ end }) => end.signal ?? end.code);
+    const ends = (places_: readonly string[]): readonly unknown[] =>
+      story.stops.filter(({ place }) => places_.includes(place)).map(({ end }) => end.signal ?? end.code);
     expect(ends(story.kills)).toEqual(story.kills.map(() => 'SIGKILL'));
     expect(ends(story.interrupts)).toEqual(story.interrupts.map(() => 130));
   });

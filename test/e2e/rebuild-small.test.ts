@@ -158,7 +158,9 @@ describe('a destroyed cluster of six services and two volumes is rebuilt', () =>
     const { report } = story;
     expect(report).toMatchObject({ state: 'succeeded', resumes: 1, rto: { met: true } });
     expect(report.rto.elapsedMs).toBeGreaterThan(0);
-    expect(report.phases.map(({ phase }) => phase)).toEqual(expect.arrayContaining(['prepare', 'fence', 'cluster', 'secrets', 'volumes', 'specs', 'health', 'dns']));
+    expect(report.phases.map(({ phase }) => phase)).toEqual(
+      expect.arrayContaining(['prepare', 'fence', 'cluster', 'secrets', 'volumes', 'specs', 'health', 'dns']),
+    );
     expect(report.people.map(({ what }) => what)).toEqual(expect.arrayContaining(['fence-writes: attested', 'cutover: approved']));
     expect(report.lost.map(({ what }) => what)).toEqual(['writes to 2 volumes of store small-backups']);
     const folder = join(report.location, 'runs', report.run, 'evidence');

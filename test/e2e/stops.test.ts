@@ -61,7 +61,12 @@ describe('a rebuild that cannot go on says why, keeps what is done, and ends onc
 
   const parent = async (): Promise<KubeCluster> => await world.open(world.lab.parent);
   const parentAudit = async (): Promise<string> => (await world.instance(world.lab.parent)).auditLogPath;
-  const service = (name: string): ObjectRef => ({ apiVersion: 'lattice.dev/v1alpha1', kind: 'LatticeService', namespace: name.split('/')[0] ?? '', name: name.split('/')[1] ?? '' });
+  const service = (name: string): ObjectRef => ({
+    apiVersion: 'lattice.dev/v1alpha1',
+    kind: 'LatticeService',
+    namespace: name.split('/')[0] ?? '',
+    name: name.split('/')[1] ?? '',
+  });
   const old: ObjectRef = { apiVersion: 'lattice.dev/v1alpha1', kind: 'LatticeCluster', name: 'small' };
 
   it('an original secret is missing: exit 4, it is named, and nothing but the lock was written anywhere', async () => {
@@ -76,10 +81,19 @@ describe('a rebuild that cannot go on says why, keeps what is done, and ends onc
 
     expect(stop.error.code).toBe('SECRET_SOURCE_MISSING');
     expect(stop.error.message).toContain(SECRET);
-    expect(statesOf(stop)).toMatchObject({ lock: 'succeeded', preflight: 'failed', fence: 'blocked', retire: 'blocked', provision: 'blocked', cutover: 'blocked' });
+    expect(statesOf(stop)).toMatchObject({
+      lock: 'succeeded',
+      preflight: 'failed',
+      fence: 'blocked',
+      retire: 'blocked',
+      provision: 'blocked',
+      cutover: 'blocked',
+    });
     expect((await writesOf(await parentAudit(), since)).map(describeWrite)).toEqual(['create leases lattice-system/lattice-dr-small']);
     expect(await readDnsUpdates(world.lab.dns.updateLogPath)).toHaveLength(updates);
-    const touched = (await readS3Access(world.lab.s3.accessLogPath)).filter(({ requester, operation }) => requester === 'lattice-dr' && /Put|Delete|Copy|Upload/.test(operation));
+    const touched = (await readS3Access(world.lab.s3.accessLogPath)).filter(
+      ({ requester, operation }) => requester === 'lattice-dr' && /Put|Delete|Copy|Upload/.test(operation),
+    );
     expect(touched.filter(({ operation }) => !operation.includes('Bucket'))).toEqual([]);
   });
 
@@ -88,7 +102,12 @@ describe('a rebuild that cannot go on says why, keeps what is done, and ends onc
     await using management = await parent();
     const uid = await uidOf(management, old);
     const { name, namespace } = CAPI_CLUSTER;
-    const left = { apiVersion: CAPI_CLUSTER.apiVersion, kind: 'Cluster', metadata: { name, ...(namespace === undefined ? {} : { namespace }) }, spec: { paused: true } };
+    const left = {
+      apiVersion: CAPI_CLUSTER.apiVersion,
+      kind: 'Cluster',
+      metadata: { name, ...(namespace === undefined ? {} : { namespace }) },
+      spec: { paused: true },
+    };
     await management.create(left, { fieldManager: 'test', signal: AbortSignal.timeout(10_000) });
     const since = new Date().toISOString();
     const stop = stopOf(await world.cli('resume', ...FENCED), 4);
@@ -113,7 +132,9 @@ describe('a rebuild that cannot go on says why, keeps what is done, and ends onc
     expect(stop.error.message).toMatch(/not started \(\d+\):(\n {2}.*)*LatticeService shop\/api/);
     expect(statesOf(stop)).toMatchObject({ volumes: 'succeeded', specs: 'failed', 'verify-health': 'blocked', cutover: 'blocked' });
     await using cluster = await world.open();
-    const there = await Promise.all(['shop/orders-db', 'shop/api', 'shop/stock-db', 'front/notifier'].map(async (one) => [one, (await uidOf(cluster, service(one))) !== undefined]));
+    const there = await Promise.all(
+      ['shop/orders-db', 'shop/api', 'shop/stock-db', 'front/notifier'].map(async (one) => [one, (await uidOf(cluster, service(one))) !== undefined]),
+    );
     expect(Object.fromEntries(there)).toEqual({ 'shop/orders-db': false, 'shop/api': false, 'shop/stock-db': true, 'front/notifier': true });
   });
 

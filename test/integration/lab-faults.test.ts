@@ -1,5 +1,5 @@
-import { request } from 'node:https';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { request } from 'node:https';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -50,11 +50,15 @@ describe('faults of an API server', { timeout: 60_000 }, () => {
     const claim = { 'x-remote-user': 'lattice-admin', 'x-remote-group': 'system:masters' };
     const status = await new Promise<number | undefined>((resolve, reject) => {
       const url = `https://127.0.0.1:${cluster.ports.faultProxy}/api/v1/secrets`;
-      request(url, { ca, headers: claim, agent: false }, (response) => resolve(response.resume().statusCode)).once('error', reject).end();
+      request(url, { ca, headers: claim, agent: false }, (response) => resolve(response.resume().statusCode))
+        .once('error', reject)
+        .end();
     });
     expect(status).toBe(403);
 
-    const config = JSON.parse(await readFile(cluster.kubeconfigs.admin, 'utf8')) as { readonly users: readonly [{ readonly user: Readonly<Record<string, string>> }] };
+    const config = JSON.parse(await readFile(cluster.kubeconfigs.admin, 'utf8')) as {
+      readonly users: readonly [{ readonly user: Readonly<Record<string, string>> }];
+    };
     const decoded = (name: string): string => Buffer.from(config.users[0].user[name] ?? '', 'base64').toString();
     const access = { port: cluster.ports.faultProxy, host: '127.0.0.1', ca, cert: decoded('client-certificate-data'), key: decoded('client-key-data') };
     const ask = async (session: Buffer | undefined): Promise<{ readonly text: string; readonly session: Buffer | undefined; readonly reused: boolean }> => {
@@ -95,7 +99,8 @@ describe('faults of an API server', { timeout: 60_000 }, () => {
 
   it('a cut watch ends in mid-stream, and what happened meanwhile is seen after it', async () => {
     await using live = await kube.live({ apiVersion: 'v1', kind: 'ConfigMap' }, { namespace: 'default' });
-    const has = (name: string) => (objects: ReadonlyMap<string, KubeObject>) => [...objects.values()].some((object) => object.metadata.name === name) || undefined;
+    const has = (name: string) => (objects: ReadonlyMap<string, KubeObject>) =>
+      [...objects.values()].some((object) => object.metadata.name === name) || undefined;
     // The list has been answered; the watch begins after it.
     await expect.poll(async () => (await apiFaults(operation()))['watches'], { timeout: 10_000 }).toBeGreaterThanOrEqual(1);
     expect(await cutWatches(operation())).toBeGreaterThanOrEqual(1);
@@ -133,7 +138,15 @@ describe('faults of an API server', { timeout: 60_000 }, () => {
     const shared = { storageClassName: '', accessModes: ['ReadWriteOnce'] };
     const write = { fieldManager: 'test', signal };
     await kube.create({ apiVersion: 'v1', kind: 'PersistentVolume', metadata: { name: 'pv-one' }, spec: { ...shared, capacity, hostPath: { path } } }, write);
-    await kube.create({ apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name: 'data', namespace: 'default' }, spec: { ...shared, volumeName: 'pv-one', resources: { requests: capacity } } }, write);
+    await kube.create(
+      {
+        apiVersion: 'v1',
+        kind: 'PersistentVolumeClaim',
+        metadata: { name: 'data', namespace: 'default' },
+        spec: { ...shared, volumeName: 'pv-one', resources: { requests: capacity } },
+      },
+      write,
+    );
     const target = { ...operation(), namespace: 'default', claim: 'data' };
     expect(await alterVolume(target)).toEqual({ volume: 'pv-one', file: join(path, 'data', 'file') });
     const altered = await readFile(join(path, 'data', 'file'));

@@ -12,7 +12,7 @@ export interface CliEnd {
   readonly stderr: string;
 }
 
-export interface CliOptions {
+interface CliOptions {
   readonly env: NodeJS.ProcessEnv;
   /** Module that Node loads before the program. */
   readonly preload?: string;
@@ -69,7 +69,7 @@ async function firstEvent({ fits, text, waiting, ended }: EventSearch): Promise<
 }
 
 /** Whole JSON lines of a command's standard error. */
-export function eventsOf(stderr: string): readonly RunEvent[] {
+function eventsOf(stderr: string): readonly RunEvent[] {
   const lines = stderr.slice(0, stderr.lastIndexOf('\n') + 1).split('\n');
   return lines.filter((line) => line.startsWith('{"')).map((line) => JSON.parse(line) as RunEvent);
 }

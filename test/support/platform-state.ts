@@ -1,6 +1,6 @@
 import { digestOf } from '../../src/model/digest.ts';
 import type { JsonObject, JsonValue } from '../../src/model/json.ts';
-import { type KubeObject, refKey, refOf, type ResourceType } from '../../src/model/kube-object.ts';
+import { type KubeObject, type ResourceType, refKey, refOf } from '../../src/model/kube-object.ts';
 import type { KubeCluster } from '../../src/ports/kube-cluster.ts';
 
 /** What the platform made of the specs, besides the platform's own kinds. */
@@ -48,5 +48,9 @@ function withoutVolatile({ status: _status, metadata, ...rest }: KubeObject): Js
 function prune(value: JsonValue): JsonValue {
   if (Array.isArray(value)) return value.map(prune);
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).filter(([name]) => !ASSIGNED.has(name)).map(([name, inner]) => [name, prune(inner as JsonValue)]));
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([name]) => !ASSIGNED.has(name))
+      .map(([name, inner]) => [name, prune(inner as JsonValue)]),
+  );
 }

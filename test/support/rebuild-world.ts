@@ -17,7 +17,7 @@ import { seedLab, seedPaths } from '../../src/lab/seed/seed.ts';
 import type { WorldName } from '../../src/lab/seed/world.ts';
 import { getCluster } from '../../src/lab/state.ts';
 import type { KubeCluster } from '../../src/ports/kube-cluster.ts';
-import { type CliEnd, startCli, type RunningCli } from './cli.ts';
+import { type CliEnd, type RunningCli, startCli } from './cli.ts';
 
 const MINUTE = 60_000;
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -118,14 +118,14 @@ export class RebuildWorld implements AsyncDisposable {
 
   /** Changes the plan's `spec` in place. */
   async editPlan(change: (spec: YamlDocument) => void): Promise<void> {
-    const plan = parse(await readFile(this.paths.plan, 'utf8')) as YamlDocument;
+    const plan: YamlDocument = parse(await readFile(this.paths.plan, 'utf8'));
     change(plan.spec);
     await writeFile(this.paths.plan, stringify(plan));
   }
 
   /** Writes a copy of the shipped runbook with a step changed, as a user would. Gives its path. */
   async copyRunbook(change: (step: (id: string) => YamlDocument, spec: YamlDocument) => void): Promise<string> {
-    const runbook = parse(await readFile(join(ROOT, 'runbooks', 'rebuild.yaml'), 'utf8')) as YamlDocument;
+    const runbook: YamlDocument = parse(await readFile(join(ROOT, 'runbooks', 'rebuild.yaml'), 'utf8'));
     change((id) => runbook.spec.steps.find((step: YamlDocument) => step.id === id), runbook.spec);
     const path = join(this.directory, 'runbook.yaml');
     await writeFile(path, stringify(runbook));

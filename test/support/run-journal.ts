@@ -11,7 +11,10 @@ export async function readRunJournal(store: string, run: string): Promise<readon
   const folder = join(store, 'runs', run, 'journal');
   const segments = (await readdir(folder)).filter((name) => name.endsWith('.lines')).sort();
   const texts = await Promise.all(segments.map(async (name) => await readFile(join(folder, name), 'utf8')));
-  return texts.flatMap((text) => text.slice(0, text.lastIndexOf('\n') + 1).split('\n')).filter((line) => line !== '').map((line) => entrySchema.parse(JSON.parse(line)));
+  return texts
+    .flatMap((text) => text.slice(0, text.lastIndexOf('\n') + 1).split('\n'))
+    .filter((line) => line !== '')
+    .map((line) => entrySchema.parse(JSON.parse(line)));
 }
 
 /** Detail lines that a step of a run has left, of all owners, in order of the file names. */

@@ -12,5 +12,8 @@ export function seeded(seed: number): () => number {
 /** So many different items, in their order. */
 export function choose<T>(items: readonly T[], count: number, random: () => number): readonly T[] {
   const ranked = items.map((item, index) => ({ index, item, rank: random() })).sort((a, b) => a.rank - b.rank);
-  return ranked.slice(0, count).sort((a, b) => a.index - b.index).map(({ item }) => item);
+  return ranked
+    .slice(0, count)
+    .sort((a, b) => a.index - b.index)
+    .map(({ item }) => item);
 }

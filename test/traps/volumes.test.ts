@@ -44,6 +44,8 @@ describe('traps of backups and volumes', { timeout: 240_000 }, () => {
   let digests: readonly string[];
   /** What every step of the run is given. */
   let input: JsonObject & { readonly backups: readonly JsonObject[] };
+  /** The same for specs of a trap's own, whose repository holds no LatticeCluster. */
+  let withoutManifest: typeof input;
 
   const backupStore = (name: string, cloudProviderRef: string): KubeObject => {
     const s3 = { bucket: world.lab.s3.bucket, region: world.lab.s3.region, endpoint: world.lab.s3.endpoint, forcePathStyle: true };
@@ -86,6 +88,8 @@ describe('traps of backups and volumes', { timeout: 240_000 }, () => {
     await bench.run(clusterRetire, 'small', given);
     const target = (await bench.run(clusterProvision, 'small', given)).outputs;
     input = { ...given, target, recoveryPoints } as unknown as typeof input;
+    const { manifest: _manifest, ...planCluster } = input['cluster'] as JsonObject;
+    withoutManifest = { ...input, cluster: planCluster };
     await bench.run(clusterReady, 'small', input);
     await bench.run(secretsRestore, 'small', input);
     cluster = await bench.ports.clusters.open({ kubeconfigPath: target.kubeconfig });
@@ -107,7 +111,7 @@ describe('traps of backups and volumes', { timeout: 240_000 }, () => {
 
     const git = await bench.commit('trap-2', [backupStore('ours-2', 'nobody')]);
     const recoveryPoints = [{ store: 'ours-2', name: 'any', completedAt: '2026-01-01T00:00:00Z', volumes: [], withoutData: [], snapshotLocations: [] }];
-    const attach = bench.run(backupAttach, 'small', { ...input, ...git, recoveryPoints, backups: [{ ...input.backups[0], store: 'ours-2' }] });
+    const attach = bench.run(backupAttach, 'small', { ...withoutManifest, ...git, recoveryPoints, backups: [{ ...input.backups[0], store: 'ours-2' }] });
     await expect(attach).rejects.toMatchObject({ code: 'SECRET_SOURCE_MISSING', message: expect.stringContaining('velero/velero-credentials-nobody') });
     expect(await location('ours-2')).toBeUndefined();
   });
@@ -129,8 +133,8 @@ describe('traps of backups and volumes', { timeout: 240_000 }, () => {
 
     const refused = bench.run(volumesRestore, 'small', input);
     await expect(refused).rejects.toMatchObject({ code: 'VOLUME_NOT_RESTORED', details: { claims: CLAIMS } });
-    // What its error suggests: they hold nothing, so they go, and with them what the useless restore left.
-    await kubectl('delete', 'latticeservices', '--all', '-n', 'shop');
+    // What its error suggests: they hold nothing, so they go, with all that was applied too early and what the useless restore left.
+    await kubectl('delete', '-R', '-f', join(repository, 'services'), '-f', join(repository, 'clusters'));
     const claims = async () => (await cluster.list(TYPES.PersistentVolumeClaim, { namespace: 'shop', signal })) ?? [];
     await until(async () => (await claims()).length === 0, 'the empty claims are gone');
     await kubectl('delete', 'persistentvolumes', '-l', RESTORE_NAME_LABEL);
@@ -159,8 +163,8 @@ describe('traps of backups and volumes', { timeout: 240_000 }, () => {
     const git = await bench.commit('trap-18', [backupStore('ours-18', 'lab-s3'), schedule('ours-18', 'ours-18')]);
     const recoveryPoints = [{ store: 'ours-18', name: 'last-ours-18', completedAt: '2026-01-01T00:00:00Z', volumes: [], withoutData: [], snapshotLocations: [] }];
     const files = await filesOf('lattice-ours-18', 'last-ours-18');
-    const attached = await bench.run(backupAttach, 'small', { ...input, ...git, recoveryPoints, backups: [{ ...input.backups[0], store: 'ours-18' }] });
-    const applied = await bench.run(specsApply, 'small', { ...input, ...git });
+    const attached = await bench.run(backupAttach, 'small', { ...withoutManifest, ...git, recoveryPoints, backups: [{ ...input.backups[0], store: 'ours-18' }] });
+    const applied = await bench.run(specsApply, 'small', { ...withoutManifest, ...git });
     expect([...attached.holds, ...applied.holds].map(({ id }) => id)).toEqual(['backup-location/velero/lattice-ours-18', 'latticeclusterbackup/lattice-system/ours-18']);
     await until(async () => (await velero('ours-18'))?.spec?.['paused'] === true, 'the schedule is paused');
     // Velero's garbage collector has looked at the expired backup and says why it left it alone (gc_controller.go).

@@ -43,7 +43,7 @@ interface PeerRef {
 }
 
 /** Every workload with a mesh member or a Service, by `namespace/name`. */
-export function meshOf(caches: Caches): Mesh {
+function meshOf(caches: Caches): Mesh {
   const endpoints = endpointsOf(caches.list(TYPES.EndpointSlice));
   const enrolled = new Set(
     caches
@@ -68,7 +68,7 @@ export function meshOf(caches: Caches): Mesh {
 }
 
 /** What listens at the edge: a Gateway with its routes, and Services of type LoadBalancer. */
-export function edgeOf(caches: Caches): readonly EdgeListener[] {
+function edgeOf(caches: Caches): readonly EdgeListener[] {
   const listeners: EdgeListener[] = [];
   for (const gateway of caches.list(TYPES.Gateway)) {
     const address = (gateway.status as { addresses?: readonly { value: string }[] } | undefined)?.addresses?.[0]?.value;

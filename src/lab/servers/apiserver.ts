@@ -19,7 +19,13 @@ const AUDIT_POLICY = {
     { level: 'None', users: ['system:apiserver', 'system:kube-controller-manager', 'lab-node', 'lattice-operator', 'velero'], verbs: ['get', 'list', 'watch'] },
     // The lock of a recovery run is a Lease; the others only say again and again that somebody is still there.
     { level: 'Metadata', users: ['lattice-admin'], resources: [{ group: 'coordination.k8s.io', resources: ['leases'] }] },
-    { level: 'None', resources: [{ group: 'coordination.k8s.io', resources: ['leases'] }, { group: '', resources: ['events'] }] },
+    {
+      level: 'None',
+      resources: [
+        { group: 'coordination.k8s.io', resources: ['leases'] },
+        { group: '', resources: ['events'] },
+      ],
+    },
     { level: 'None', nonResourceURLs: ['/healthz*', '/livez*', '/readyz*'] },
     { level: 'Metadata' },
   ],

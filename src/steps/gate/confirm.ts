@@ -16,7 +16,7 @@ function summary(ctx: ReadContext<z.output<typeof withSchema>, StepPorts>): read
     { verb: 'create', subject: `cluster ${cluster.name} again`, note: `by provisioner ${cluster.provisioner}, from commit ${commit.slice(0, 12)}` },
     ...recoveryPoints.map((point) => ({
       verb: 'create' as const,
-      subject: `${point.volumes.length} volumes of ${point.name}`,
+      subject: `${point.volumes.length} ${point.volumes.length === 1 ? 'volume' : 'volumes'} of ${point.name}`,
       note: `as of ${point.completedAt}: later writes are lost${point.withoutData.length === 0 ? '' : `; no data for ${point.withoutData.map(({ claim }) => claim).join(', ')}`}`,
     })),
   ];

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { RunResult } from '../../../src/engine/run-options.ts';
 import type { JsonObject } from '../../../src/model/json.ts';
 import type { FakeKubeCluster } from '../../fakes/fake-kube-cluster.ts';
 import { core, lattice, PLAN_CLUSTER, PLAN_SPECS, platformCluster, TARGET, velero, yaml } from './objects.ts';
@@ -17,6 +18,7 @@ interface World extends CrashCase {
   readonly cluster: FakeKubeCluster;
   /** Access modes that Velero saw, oldest first. */
   readonly modes: string[];
+  run(input?: JsonObject): Promise<RunResult>;
 }
 
 interface Faults {

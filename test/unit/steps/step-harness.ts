@@ -192,7 +192,8 @@ export interface CrashCase {
  */
 export async function crashEverywhere<C extends CrashCase>(make: () => C, check: (world: C, result: RunResult, where: string) => Promise<void> | void): Promise<void> {
   const rehearsal = make();
-  await rehearsal.run();
+  const { state, error } = await rehearsal.run();
+  if (state !== 'succeeded') throw new Error(`the rehearsal ends ${state}`, { cause: error });
   const lines = rehearsal.bench.store.appends;
   for (let append = 2; append <= lines; append += 1) {
     for (const side of ['before', 'after'] as const) {

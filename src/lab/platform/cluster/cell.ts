@@ -103,7 +103,7 @@ export class Cell {
 }
 
 /** A child's credential, which only the holder of the parent's CA key can make. */
-export function agentCredential(key: string, cluster: string): string {
+function agentCredential(key: string, cluster: string): string {
   return createHmac('sha256', key).update(`lattice-agent\0${cluster}`).digest('hex');
 }
 

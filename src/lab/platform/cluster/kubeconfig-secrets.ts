@@ -8,7 +8,7 @@ import { CLUSTER_MANAGER } from './cluster-status.ts';
 export const ISTIO_SYSTEM = 'istio-system';
 
 /** Name of that Secret. */
-export function directKubeconfigName(cluster: string): string {
+function directKubeconfigName(cluster: string): string {
   return `istiod-direct-kubeconfig-${cluster}`;
 }
 

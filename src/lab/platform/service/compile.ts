@@ -45,7 +45,7 @@ export function compileService(workload: Workload, caches: Caches): Derived {
 }
 
 /** The graph of all declared services. */
-export function graphOf(caches: Caches): ServiceGraph {
+function graphOf(caches: Caches): ServiceGraph {
   return buildGraph(caches.list(TYPES.LatticeService).map(workloadOfService));
 }
 

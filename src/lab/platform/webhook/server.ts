@@ -9,7 +9,7 @@ import { type AdmissionRequest, refusalOf } from './rules.ts';
 
 const MANAGER = 'lattice-webhook';
 /** Name of the configuration; it survives the operator, and then refuses everything it names (F4). */
-export const WEBHOOK_CONFIGURATION = 'lattice-validating-webhook';
+const WEBHOOK_CONFIGURATION = 'lattice-validating-webhook';
 
 const PLURALS = ['latticeclusters', 'latticejobs', 'latticeservices', 'latticemeshmembers', 'latticemodels', 'secretproviders'];
 

@@ -1,0 +1,142 @@
+import { describe, expect, it } from 'vitest';
+import { DrError } from '../../../src/errors/dr-error.ts';
+import type { JsonObject } from '../../../src/model/json.ts';
+import type { RecordSet } from '../../../src/model/record-set.ts';
+import { FakeDnsZone } from '../../fakes/fake-dns-zone.ts';
+import { core, objectOf, platformCluster, TARGET } from './objects.ts';
+import { type CrashCase, crashEverywhere, StepBench, stepOf } from './step-harness.ts';
+
+const GATEWAY_API = 'gateway.networking.k8s.io/v1';
+const OLD: RecordSet = { name: 'shop.example.com', type: 'A', ttlSeconds: 300, values: ['192.0.2.1'] };
+const OURS = { name: 'shop.example.com', type: 'A', owner: 'lattice-dr', server: 'ns1' };
+const signal = new AbortController().signal;
+
+function world(record: JsonObject = OURS, sets: readonly RecordSet[] = [OLD], more: readonly JsonObject[] = []) {
+  const zone = new FakeDnsZone(sets);
+  const cluster = platformCluster();
+  const bench = new StepBench({ clusters: { 'new.yaml': cluster }, zones: { 'example.com': zone } });
+  const dns = { servers: [{ name: 'ns1', host: '192.0.2.53', zone: 'example.com' }], records: [record, ...more] };
+  const input = { target: TARGET, dns };
+  return { bench, cluster, zone, input, run: async () => bench.run('dns/cutover', input), resume: async () => bench.resume() };
+}
+
+function withGateway(record?: JsonObject, sets?: readonly RecordSet[], more?: readonly JsonObject[]) {
+  const made = world(record, sets, more);
+  const parentRefs = [{ name: 'shop-ingress', namespace: 'shop' }];
+  made.cluster.put(objectOf(GATEWAY_API, 'HTTPRoute', { place: 'shop/other', rest: { spec: { hostnames: ['other.example.com'], parentRefs: [{ name: 'nowhere' }] } } }));
+  made.cluster.put(objectOf(GATEWAY_API, 'HTTPRoute', { place: 'shop/web', rest: { spec: { hostnames: ['shop.example.com'], parentRefs } } }));
+  const addresses = ['2001:db8::7', '198.51.100.7', 'lb.example.net'].map((value) => ({ value }));
+  made.cluster.put(objectOf(GATEWAY_API, 'Gateway', { place: 'shop/shop-ingress', rest: { status: { addresses } } }));
+  return made;
+}
+
+describe('dns/cutover', () => {
+  it.each<[string, JsonObject, readonly string[]]>([
+    ['A', OURS, ['198.51.100.7']],
+    ['AAAA', { ...OURS, type: 'AAAA' }, ['2001:db8::7']],
+    ['CNAME', { ...OURS, type: 'CNAME' }, ['lb.example.net']],
+  ])('moves %s to the address of that family at the gateway of the route with its name', async (_, record, values) => {
+    const { run, zone } = withGateway(record);
+    const result = await run();
+    expect(result.error).toBeUndefined();
+    expect(zone.changes.at(-1)?.to.values).toEqual(values);
+  });
+
+  it('has the old value as prerequisite and on record', async () => {
+    const { run, zone, bench } = withGateway();
+    expect((await run()).state).toBe('succeeded');
+    expect(zone.changes).toEqual([{ from: OLD, to: { ...OLD, values: ['198.51.100.7'] } }]);
+    const done = (await bench.journal()).find(({ type }) => type === 'effect-done');
+    expect(done).toMatchObject({ result: 'A shop.example.com -> 192.0.2.1 (ttl 300 s)' });
+  });
+
+  it('goes to the load balancer of a service, or to an address, when the plan says so', async () => {
+    const service = world({ ...OURS, to: { service: 'shop/web' } });
+    service.cluster.put(core('Service', 'shop/web', { status: { loadBalancer: { ingress: [{ ip: '198.51.100.9' }, { ip: '198.51.100.8' }] } } }));
+    await service.run();
+    expect(service.zone.changes.at(-1)?.to.values).toEqual(['198.51.100.8', '198.51.100.9']);
+    const literal = world({ ...OURS, to: { address: '203.0.113.5' } });
+    await literal.run();
+    expect(literal.zone.changes.at(-1)?.to.values).toEqual(['203.0.113.5']);
+  });
+
+  it.each([
+    ['lowers a TTL that is too long', 300, '60s', 60],
+    ['keeps one that is shorter', 30, '60s', 30],
+    ['keeps what is there without a limit', 300, undefined, 300],
+  ])('%s', async (_, ttlSeconds, maxTtl, wanted) => {
+    const { run, zone } = withGateway({ ...OURS, ...(maxTtl === undefined ? {} : { maxTtl }) }, [{ ...OLD, ttlSeconds }]);
+    await run();
+    expect(zone.changes.at(-1)?.to.ttlSeconds).toBe(wanted);
+  });
+
+  it('makes a record that is not there, with a short TTL', async () => {
+    const { run, zone, bench, input } = withGateway(OURS, []);
+    expect((await bench.plan('dns/cutover', input))[0]).toMatchObject({ verb: 'create', subject: 'record A shop.example.com' });
+    await run();
+    expect(zone.changes).toEqual([{ from: undefined, to: { ...OLD, ttlSeconds: 60, values: ['198.51.100.7'] } }]);
+  });
+
+  it.each<[string, JsonObject]>([
+    ['a name with a final dot and capitals', { ...OURS, name: 'Shop.Example.com.', to: { address: '198.51.100.7' } }],
+    ['an IPv6 address in long form', { ...OURS, type: 'AAAA', to: { address: '2001:0DB8:0000::0007' } }],
+    ['a host name as people write it', { ...OURS, type: 'CNAME', to: { address: 'LB.example.net.' } }],
+  ])('recognises what it has moved although the plan has %s', async (_, record) => {
+    const { run, zone, bench, input } = world(record, []);
+    expect((await run()).error).toBeUndefined();
+    expect((await bench.run('dns/cutover', input)).state).toBe('succeeded');
+    expect(zone.changes).toHaveLength(1);
+  });
+
+  it('finds a record that leads there already and leaves the zone alone', async () => {
+    const { run, zone } = withGateway(OURS, [{ ...OLD, values: ['198.51.100.7'] }]);
+    const before = await zone.serial(signal);
+    expect(stepOf(await run())).toMatchObject({ state: 'succeeded', found: true });
+    expect(await zone.serial(signal)).toBe(before);
+  });
+
+  it('waits a little for an address, then says what it found', async () => {
+    const { run, zone, cluster } = withGateway({ ...OURS, type: 'AAAA' });
+    cluster.put(objectOf(GATEWAY_API, 'Gateway', { place: 'shop/shop-ingress', rest: { status: { addresses: [{ value: '198.51.100.7' }] } } }));
+    const { error } = await run();
+    expect(error).toMatchObject({ code: 'DNS_UPDATE_FAILED', retry: 'retryable' });
+    expect(error?.message).toContain('no address for AAAA shop.example.com (found: 198.51.100.7)');
+    expect(zone.changes).toEqual([]);
+  });
+
+  it('does not overwrite what somebody else changed meanwhile', async () => {
+    const { run, zone } = withGateway();
+    const theirs = { ...OLD, values: ['192.0.2.99'] };
+    const replace = zone.replace.bind(zone);
+    zone.replace = async (change, given) => {
+      zone.set(theirs);
+      return replace(change, given);
+    };
+    const { error } = await run();
+    expect(error).toMatchObject({ code: 'DNS_CONFLICT' });
+    expect((await zone.query('shop.example.com', 'A', signal))?.values).toEqual(['192.0.2.99']);
+  });
+
+  it("lists a person's records, leaves those of external-dns, and touches neither", async () => {
+    const others = [{ name: 'mail.example.com', type: 'A', owner: 'manual' }, { name: 'api.example.com', type: 'A', owner: 'external-dns' }];
+    const { bench, input, run, zone } = withGateway(OURS, [OLD], others);
+    const changes = await bench.plan('dns/cutover', input);
+    expect(changes.map(({ verb, subject }) => `${verb} ${subject}`)).toEqual(['configure record A shop.example.com', 'run a person moves A mail.example.com']);
+    await run();
+    expect(zone.changes.map(({ to }) => to.name)).toEqual(['shop.example.com']);
+  });
+
+  it('stops when the server does not answer', async () => {
+    const { run, zone } = withGateway();
+    zone.fault = new DrError({ code: 'DNS_UPDATE_FAILED', message: 'REFUSED' });
+    expect((await run()).error?.message).toBe('REFUSED');
+  });
+
+  it('moves a record once, wherever it is killed', async () => {
+    const make = (): CrashCase & { readonly zone: FakeDnsZone } => withGateway();
+    await crashEverywhere(make, ({ zone }, result, where) => {
+      expect(result.error, where).toBeUndefined();
+      expect(zone.changes.length, where).toBe(1);
+    });
+  });
+});

@@ -1,0 +1,165 @@
+import { describe, expect, it } from 'vitest';
+import type { RunResult } from '../../../src/engine/run-options.ts';
+import { DrError } from '../../../src/errors/dr-error.ts';
+import { digestOf } from '../../../src/model/digest.ts';
+import type { JsonObject } from '../../../src/model/json.ts';
+import type { KubeObject } from '../../../src/model/kube-object.ts';
+import type { FakeAnswers } from '../../fakes/fake-http-probe.ts';
+import type { FakeKubeCluster } from '../../fakes/fake-kube-cluster.ts';
+import { core, lattice, objectOf, PLAN_CLUSTER, PLAN_SPECS, platformCluster, TARGET, yaml } from './objects.ts';
+import { StepBench, stepOf } from './step-harness.ts';
+
+const PORTS = { service: { ports: { http: { port: 80 } } } };
+const WEB = lattice('LatticeService', 'shop/web', { spec: { workload: { containers: { main: { image: 'x', command: ['/x'] } }, ...PORTS } } });
+const PARKED = lattice('LatticeService', 'shop/parked', { spec: { replicas: 0, workload: { containers: { main: { image: 'x', command: ['/x'] } }, ...PORTS } } });
+const DNS_PROVIDER = lattice('DNSProvider', 'lattice-system/main', { spec: { type: 'route53' } });
+const ISSUER = lattice('CertIssuer', 'lattice-system/letsencrypt', { spec: { type: 'acme', acme: { dnsProviderRef: 'main' } } });
+const URL_OF_SHOP = 'http://shop.example.com:8080/healthz';
+const PROBE = { name: 'shop', url: URL_OF_SHOP, expect: { status: 200, bodyDigest: digestOf('before') } };
+const DNS = {
+  servers: [{ name: 'ns1', host: '192.0.2.53', zone: 'example.com' }],
+  records: [{ name: 'shop.example.com', type: 'A', owner: 'lattice-dr', server: 'ns1', to: { service: 'shop/gateway' } }],
+};
+const GOOD: FakeAnswers = [{ status: 200, body: 'before' }];
+
+function ready(object: KubeObject, status: JsonObject = {}): KubeObject {
+  return { ...object, metadata: { ...object.metadata, generation: 1 }, status: { phase: 'Ready', observedGeneration: 1, ...status } };
+}
+
+function deployment(available = 1): KubeObject {
+  const status = { observedGeneration: 1, replicas: 1, updatedReplicas: 1, readyReplicas: available, availableReplicas: available, conditions: [{ type: 'Available', status: available > 0 ? 'True' : 'False' }] };
+  return objectOf('apps/v1', 'Deployment', { place: 'shop/web', rest: { spec: { replicas: 1 }, status } });
+}
+
+function endpoints(isReady = true): KubeObject {
+  const rest = { metadata: { labels: { 'kubernetes.io/service-name': 'web' } }, endpoints: [{ addresses: ['10.0.0.1'], conditions: { ready: isReady } }] };
+  return objectOf('discovery.k8s.io/v1', 'EndpointSlice', { place: 'shop/web-1', rest });
+}
+
+interface World {
+  readonly bench: StepBench;
+  readonly cluster: FakeKubeCluster;
+  run(input?: JsonObject): Promise<RunResult>;
+}
+
+function world(answers: FakeAnswers = GOOD, specs: readonly KubeObject[] = [WEB]): World {
+  const cluster = platformCluster();
+  for (const object of [ready(WEB), deployment(), endpoints()]) cluster.put(object);
+  cluster.put(core('Service', 'shop/gateway', { status: { loadBalancer: { ingress: [{ ip: '2001:db8::9' }, { ip: '203.0.113.9' }] } } }));
+  const bench = new StepBench({ clusters: { 'new.yaml': cluster }, files: { 'specs.yaml': yaml(...specs) }, answers: { [URL_OF_SHOP]: answers } });
+  const run = async (input: JsonObject = {}) =>
+    bench.run('health/verify', { target: TARGET, cluster: PLAN_CLUSTER, specs: PLAN_SPECS, commit: bench.commit, health: [PROBE], timeout: '5m', ...input });
+  return { bench, cluster, run };
+}
+
+describe('health/verify: the platform', () => {
+  it('passes when service, pods, endpoints and probes are well', async () => {
+    const { run, cluster } = world();
+    const result = await run();
+    expect(result.error).toBeUndefined();
+    expect(stepOf(result).outputs).toEqual({ objects: 1, probes: 1 });
+    expect(cluster.watches).toBe(0);
+    expect(cluster.requests.every(({ verb }) => verb === 'get' || verb === 'list')).toBe(true);
+  });
+
+  it.each<[string, (cluster: FakeKubeCluster) => void, string]>([
+    ['a service that is gone', (cluster) => cluster.remove({ ...WEB, namespace: 'shop', name: 'web' }), 'shop/web: does not exist'],
+    ['a phase for another generation', (cluster) => cluster.put({ ...ready(WEB), metadata: { ...WEB.metadata, generation: 2 } }), 'generation 1 of 2'],
+    ['the words of the platform', (cluster) => cluster.put(ready(WEB, { phase: 'Failed', message: 'no such image' })), 'Failed: no such image'],
+    ['pods that do not run although the phase is Ready', (cluster) => cluster.put(deployment(0)), 'Deployment web'],
+    ['a service without a ready endpoint', (cluster) => cluster.put(endpoints(false)), 'Service web has no ready endpoint'],
+  ])('names %s', async (_, spoil, words) => {
+    const { run, cluster } = world();
+    spoil(cluster);
+    const { error, elapsedMs } = await run();
+    expect(error).toMatchObject({ code: 'HEALTH_NOT_PROVEN', kind: 'verification' });
+    expect(error?.message).toContain('1 of 1 objects are not healthy after 300 s');
+    expect(error?.message).toContain(words);
+    expect(elapsedMs).toBe(300_000);
+  });
+
+  it('goes on the moment the last object is well, without polling', async () => {
+    const { run, cluster, bench } = world();
+    cluster.put(endpoints(false));
+    void bench.clock.sleep(61_234).then(() => cluster.put(endpoints()));
+    expect((await run()).elapsedMs).toBe(61_234);
+  });
+
+  it('expects nothing behind a service that is scaled to zero', async () => {
+    const { run, cluster } = world(GOOD, [WEB, PARKED]);
+    cluster.put(ready(PARKED));
+    expect(stepOf(await run()).outputs).toMatchObject({ objects: 2 });
+  });
+
+  it('leaves out what waits for a hold', async () => {
+    const { run, cluster } = world(GOOD, [WEB, DNS_PROVIDER, ISSUER]);
+    cluster.put(ready(ISSUER, { phase: 'Pending' }));
+    expect(stepOf(await run()).outputs).toMatchObject({ objects: 1 });
+  });
+
+  it('tells one-sided agreements and does not stop for them', async () => {
+    const caller = lattice('LatticeService', 'shop/web', { spec: { workload: { ...(WEB.spec?.['workload'] as JsonObject), resources: { api: { type: 'service', direction: 'outbound' } } } } });
+    const callee = lattice('LatticeService', 'shop/api', { spec: { workload: { containers: { main: { image: 'x', command: ['/x'] } } } } });
+    const { run, cluster, bench } = world(GOOD, [caller, callee]);
+    cluster.put(ready(caller));
+    cluster.put(ready(callee));
+    cluster.put({ ...deployment(), metadata: { name: 'api', namespace: 'shop' } });
+    expect((await run()).error).toBeUndefined();
+    expect(bench.evidence().filter((line) => 'denied' in line)).toEqual([{ denied: expect.stringContaining('caller-only') }]);
+  });
+});
+
+describe('health/verify: probes', () => {
+  it('ask at the address the name will have, of its family, before the cutover, and by name after it', async () => {
+    const before = world();
+    await before.run({ dns: DNS } as JsonObject);
+    expect(before.bench.http.requests[0]?.address).toEqual({ host: '203.0.113.9', port: 8080 });
+    const after = world();
+    await after.run({ dns: DNS, byName: true } as JsonObject);
+    expect(after.bench.http.requests[0]?.address).toBeUndefined();
+  });
+
+  it.each([
+    ['through the resolver of the plan', { resolver: { host: '192.0.2.53', port: 53 } }, { resolver: { host: '192.0.2.53', port: 53 } }],
+    ['at the address of the plan', { address: { host: '10.9.9.9', port: 81 } }, { address: { host: '10.9.9.9', port: 81 } }],
+  ])('ask %s', async (_, via, expected) => {
+    const { run, bench } = world();
+    await run({ dns: DNS, byName: true, health: [{ ...PROBE, via }] } as JsonObject);
+    expect(bench.http.requests[0]).toMatchObject(expected);
+  });
+
+  it.each<[string, FakeAnswers, string]>([
+    ['another body, with both digests', [{ status: 200, body: 'after' }], `body digest ${digestOf('after')} instead of ${digestOf('before')}`],
+    ['another status', [{ status: 503, body: 'before' }], 'status 503 instead of 200'],
+    ['no answer', [undefined], 'ECONNREFUSED'],
+  ])('name %s', async (_, answers, words) => {
+    const { error } = await world(answers).run();
+    expect(error).toMatchObject({ code: 'HEALTH_NOT_PROVEN' });
+    expect(error?.message).toContain('1 of 1 health probes fail');
+    expect(error?.message).toContain(words);
+  });
+
+  it('look for a text in the body', async () => {
+    const { error } = await world().run({ health: [{ ...PROBE, expect: { bodyContains: 'after' } }] } as JsonObject);
+    expect(error?.message).toContain("the body does not contain 'after'");
+  });
+
+  it('are repeated while services still start, for as long as the plan gives them', async () => {
+    const starting: FakeAnswers = [...Array.from({ length: 40 }, () => undefined), ...GOOD];
+    const slow = await world(starting).run({ health: [{ ...PROBE, timeout: '2m' }] } as JsonObject);
+    expect(slow.error).toBeUndefined();
+    expect((await world(starting).run()).error).toMatchObject({ code: 'HEALTH_NOT_PROVEN' });
+  });
+
+  it('must still pass when the proof is made', async () => {
+    const { error } = await world([...GOOD, { status: 500, body: 'broken again' }]).run();
+    expect(error).toMatchObject({ code: 'VERIFY_FAILED', kind: 'verification' });
+    expect(error?.message).toContain('status 500 instead of 200');
+  });
+
+  it('stop for what is no answer to a probe', async () => {
+    const { run, cluster } = world();
+    cluster.inject({ verbs: ['get'], match: ({ kind }) => kind === 'Service', fault: new DrError({ code: 'KUBE_UNAUTHORIZED', message: 'expired' }) });
+    expect((await run({ dns: DNS } as JsonObject)).error).toMatchObject({ code: 'KUBE_UNAUTHORIZED' });
+  });
+});

@@ -1,0 +1,144 @@
+import { describe, expect, it } from 'vitest';
+import type { RunResult } from '../../../src/engine/run-options.ts';
+import { DrError } from '../../../src/errors/dr-error.ts';
+import type { JsonObject } from '../../../src/model/json.ts';
+import type { KubeObject } from '../../../src/model/kube-object.ts';
+import { FakeDnsZone } from '../../fakes/fake-dns-zone.ts';
+import type { FakeKubeCluster } from '../../fakes/fake-kube-cluster.ts';
+import { encryptForTest } from '../../fakes/memory-secret-files.ts';
+import { core, encoded, lattice, operator, PLAN_CLUSTER, PLAN_SPECS, platformCluster, yaml } from './objects.ts';
+import { StepBench, stepOf } from './step-harness.ts';
+import { bucketWith } from './velero-bucket.ts';
+
+const OWN = lattice('LatticeCluster', 'workload', { spec: { providerRef: 'lab', latticeImage: 'registry.invalid/lattice:1' } });
+const READS = lattice('LatticeService', 'shop/web', {
+  spec: { workload: { containers: { main: { image: 'x', command: ['/x'] } }, resources: { db: { type: 'secret', id: 'db', params: { provider: 'lattice-local' } } } } },
+});
+const ORIGINAL = core('Secret', 'lattice-secrets/db', encoded({ password: 'x' }));
+const DNS = { servers: [{ name: 'ns1', host: '192.0.2.53', zone: 'example.com' }], records: [{ name: 'shop.example.com', type: 'A', owner: 'lattice-dr', server: 'ns1', maxTtl: '60s' }] };
+
+interface World {
+  readonly bench: StepBench;
+  readonly parent: FakeKubeCluster;
+  readonly zone: FakeDnsZone;
+  run(input?: JsonObject): Promise<RunResult>;
+}
+
+interface Given {
+  readonly specs?: readonly KubeObject[];
+  readonly originals?: readonly KubeObject[];
+  readonly bucket?: ReturnType<typeof bucketWith>;
+}
+
+function world({ specs = [OWN, READS], originals = [ORIGINAL], bucket = bucketWith({ name: 'lattice-daily-20260301020000' }) }: Given = {}): World {
+  const parent = platformCluster('https://parent.invalid:6443');
+  parent.put(operator());
+  parent.put(core('Service', 'lattice-system/lattice-cell', { status: { loadBalancer: { ingress: [{ ip: '198.51.100.1' }] } } }));
+  parent.put(lattice('InfraProvider', 'lattice-system/lab', { status: { phase: 'Ready' } }));
+  const zone = new FakeDnsZone([{ name: 'shop.example.com', type: 'A', ttlSeconds: 300, values: ['192.0.2.1'] }]);
+  const bench = new StepBench({ clusters: { 'parent.yaml': parent }, files: { 'specs.yaml': yaml(...specs) }, buckets: [bucket], zones: { 'example.com': zone } });
+  bench.secretFiles.files.set('dr.txt', 'identity');
+  bench.secretFiles.files.set('originals.age', new TextDecoder().decode(encryptForTest(yaml(...originals), 'identity')));
+  const given = {
+    cluster: PLAN_CLUSTER,
+    specs: PLAN_SPECS,
+    commit: bench.commit,
+    secrets: [{ groups: ['lattice-secrets'], from: { age: 'originals.age', identity: { file: 'dr.txt' } } }],
+    backups: [{ store: 'main', bucket: 'backups', clusterBackup: 'daily' }],
+    dns: DNS,
+    objectives: { rto: '40m', rpo: '30m' },
+  };
+  // Backups are unpacked in threads of their own: time must not run away meanwhile.
+  return { bench, parent, zone, run: async (input = {}) => bench.run('preflight/check', { ...given, ...input }, { time: 'stands' }) };
+}
+
+describe('preflight/check', () => {
+  it('chooses the recovery points and says what it looked at, writing nothing', async () => {
+    const { run, parent, bench, zone } = world();
+    const result = await run();
+    expect(result.error).toBeUndefined();
+    expect(stepOf(result).outputs).toMatchObject({ conversions: 0, recoveryPoints: [{ store: 'main', name: 'lattice-daily-20260301020000', volumes: ['shop/data'] }] });
+    const told = JSON.stringify(await bench.journal());
+    expect(told).toContain('60 min old, older than the objective of 30 min, 1 volumes');
+    expect(told).toContain('shop.example.com has a TTL of 300 s instead of at most 60 s');
+    expect(told).toContain('1 secrets in 1 sources');
+    expect(parent.requests.every(({ verb }) => verb === 'get' || verb === 'list')).toBe(true);
+    expect(zone.changes).toEqual([]);
+  });
+
+  it('lists everything that is wrong in one error of kind precondition', async () => {
+    const { run, parent, zone } = world({ originals: [core('Secret', 'shop/other', encoded({ a: 'b' }))], bucket: bucketWith({ name: 'lattice-daily-20260301020000', status: { phase: 'Failed' } }) });
+    parent.remove({ apiVersion: 'v1', kind: 'Service', namespace: 'lattice-system', name: 'lattice-cell' });
+    parent.put(lattice('InfraProvider', 'lattice-system/lab', { status: { phase: 'Failed', message: 'token expired' } }));
+    parent.put(operator({ observedGeneration: 1, replicas: 1, updatedReplicas: 1, availableReplicas: 0 }));
+    zone.fault = new DrError({ code: 'DNS_UPDATE_FAILED', message: 'no authoritative answer' });
+    const { error } = await run();
+    expect(error?.kind).toBe('precondition');
+    expect(error?.details).toEqual({ failed: ['operator runs', 'cell has an address', 'parent can provision', 'original secrets are there', 'records can be moved', 'recovery point in main'] });
+    for (const words of ['lattice-operator on the parent is not available', 'no load balancer address', 'token expired', 'needs Secret lattice-secrets/db', 'no authoritative answer', 'phase is Failed']) {
+      expect(error?.message).toContain(words);
+    }
+  });
+
+  it.each<[string, Given, JsonObject, string, string]>([
+    ['the original of a secret', { originals: [core('Secret', 'shop/other', encoded({ a: 'b' }))] }, {}, 'SECRET_SOURCE_MISSING', 'needs Secret lattice-secrets/db'],
+    ['a backup', { bucket: bucketWith() }, {}, 'BACKUP_NOT_USABLE', "store 'main' has no usable backup (none found)"],
+    ['the commit', {}, { commit: 'f'.repeat(40) }, 'GIT_FAILED', 'does not have commit'],
+    ['the bucket', {}, { backups: [{ store: 'main', bucket: 'elsewhere' }] }, 'PREFLIGHT_FAILED', 'there is no bucket elsewhere'],
+  ])('ends with exit 4 without %s', async (_, given, input, code, words) => {
+    const { error } = await world(given).run(input);
+    expect(error).toMatchObject({ code, kind: 'precondition' });
+    expect(error?.message).toContain(words);
+  });
+
+  it('says before anything is destroyed that the plan lacks the snapshot location of its volumes', async () => {
+    const bucket = bucketWith({ name: 'lattice-daily-20260301020000', snapshotLocation: 'main' });
+    const { error } = await world({ bucket }).run();
+    expect(error).toMatchObject({ code: 'PREFLIGHT_FAILED' });
+    expect(error?.message).toContain('are in snapshot location main');
+    const section = { store: 'main', bucket: 'backups', clusterBackup: 'daily', volumeSnapshotLocation: { provider: 'velero.io/aws' } };
+    expect((await world({ bucket }).run({ backups: [section] })).error).toBeUndefined();
+  });
+
+  it('asks nothing of a parent when another provisioner makes the cluster', async () => {
+    const { run, parent } = world();
+    const cluster = { name: 'workload', provisioner: 'existing', existing: { kubeconfig: { file: 'ours.yaml' } } };
+    expect((await run({ cluster })).error).toBeUndefined();
+    expect(parent.requests).toEqual([]);
+  });
+
+  it('chooses the same recovery point after a resume, although a newer one has come', async () => {
+    const bucket = bucketWith({ name: 'lattice-daily-20260301020000' }, { name: 'lattice-daily-20260301040000' });
+    expect(stepOf(await world({ bucket }).run()).outputs).toMatchObject({ recoveryPoints: [{ name: 'lattice-daily-20260301020000' }] });
+  });
+
+  it('does not report a defect of ours as an answer of the world', async () => {
+    const { run, parent } = world();
+    parent.inject({ verbs: ['version'], fault: () => { throw new TypeError('a defect'); } });
+    expect((await run()).error).toMatchObject({ code: 'BUG' });
+  });
+});
+
+describe('specs/convert', () => {
+  const SEED = { ...lattice('LatticeCluster', 'workload', { spec: { providerRef: 'lab', monitoring: true } }) };
+
+  it('counts in preflight, is shown with each difference and offered as a patch', async () => {
+    const { bench, run } = world({ specs: [] });
+    const commit = bench.git.commit({ 'cluster.yaml': 'apiVersion: lattice.dev/v1alpha1\nkind: LatticeCluster\nmetadata:\n  name: workload\nspec:\n  providerRef: lab\n  monitoring: true\n' });
+    const input = { cluster: { ...PLAN_CLUSTER, latticeImage: 'registry.invalid/lattice:2' }, specs: PLAN_SPECS, commit };
+    expect(stepOf(await run(input)).outputs).toMatchObject({ conversions: 1 });
+    const [change] = await bench.plan('specs/convert', input);
+    expect(change).toMatchObject({ verb: 'configure', subject: 'lattice.dev/LatticeCluster workload', note: 'cluster.yaml:1' });
+    expect(change?.diffs?.map(({ path }) => path).toSorted()).toEqual(['spec.latticeImage', 'spec.monitoring']);
+    const { outputs } = stepOf(await bench.run('specs/convert', input));
+    expect(outputs).toMatchObject({ converted: 1, byHand: [] });
+    expect(outputs?.['patch']).toContain('+  latticeImage: registry.invalid/lattice:2');
+  });
+
+  it('cannot be done without the image, and says where to write it', async () => {
+    const { bench } = world({ specs: [SEED] });
+    const { error } = await bench.run('specs/convert', { cluster: PLAN_CLUSTER, specs: PLAN_SPECS, commit: bench.commit });
+    expect(error).toMatchObject({ code: 'INPUT_INVALID' });
+    expect(error?.message).toContain('spec.cluster.latticeImage in the plan');
+  });
+});

@@ -1,0 +1,194 @@
+import { describe, expect, it } from 'vitest';
+import type { RunResult } from '../../../src/engine/run-options.ts';
+import type { JsonObject } from '../../../src/model/json.ts';
+import type { KubeObject } from '../../../src/model/kube-object.ts';
+import { restoreName } from '../../../src/steps/volumes/velero-restore.ts';
+import type { FakeKubeCluster } from '../../fakes/fake-kube-cluster.ts';
+import { core, platformCluster, TARGET } from './objects.ts';
+import { type CrashCase, crashEverywhere, StepBench, stepOf } from './step-harness.ts';
+import { bucketWith, packed } from './velero-bucket.ts';
+
+const NAME = 'lattice-daily-20260301020000';
+const RESTORE = { apiVersion: 'velero.io/v1', kind: 'Restore' };
+const POINT = {
+  store: 'main',
+  name: NAME,
+  completedAt: '2026-03-01T02:00:00Z',
+  volumes: ['shop/data', 'shop/more'],
+  withoutData: [{ claim: 'shop/cache', reason: 'skipped' }],
+  snapshotLocations: [],
+};
+const INPUT = { target: TARGET, backups: [{ store: 'main', bucket: 'backups' }], recoveryPoints: [POINT] };
+
+interface World extends CrashCase {
+  readonly cluster: FakeKubeCluster;
+}
+
+interface Behaviour {
+  /** How Velero ends the first, second, … Restore; the last stays. `restarting`: never. */
+  readonly ends?: readonly string[];
+  /** Volumes come, and nothing binds them. */
+  readonly unbound?: boolean;
+}
+
+function volume(name: string, restore: string | undefined, rest: JsonObject = {}): KubeObject {
+  const labels = restore === undefined ? {} : { 'velero.io/restore-name': restore };
+  return core('PersistentVolume', name, { metadata: { labels }, spec: { hostPath: { path: `/disks/${name}` } }, status: { phase: 'Bound' }, ...rest });
+}
+
+function claim(name: string, phase = 'Bound'): KubeObject {
+  return core('PersistentVolumeClaim', `shop/${name}`, { spec: { volumeName: `pv-${name}` }, status: { phase } });
+}
+
+function bringBack(cluster: FakeKubeCluster, restore: string, phase = 'Bound'): void {
+  for (const name of ['data', 'more']) {
+    cluster.put(volume(`pv-${name}`, restore, { status: { phase: phase === 'Bound' ? 'Bound' : 'Available' } }));
+    cluster.put(claim(name, phase));
+  }
+}
+
+/** Velero: each new Restore ends as told; a completed one leaves volumes and claims with its label. */
+function world({ ends = ['Completed'], unbound = false }: Behaviour = {}): World {
+  const cluster = platformCluster();
+  const seen: string[] = [];
+  cluster.react(RESTORE, (object) => {
+    const { name } = object.metadata;
+    if (object.status !== undefined || seen.includes(name)) return;
+    seen.push(name);
+    const phase = ends[Math.min(seen.length, ends.length) - 1] ?? 'Completed';
+    if (phase === 'Completed') bringBack(cluster, name, unbound ? 'Pending' : 'Bound');
+    if (phase !== 'restarting') cluster.put({ ...object, status: { phase, progress: { itemsRestored: 4, totalItems: 4 } } });
+  });
+  const bucket = bucketWith();
+  const bench = new StepBench({ clusters: { 'new.yaml': cluster }, buckets: [bucket] });
+  return { bench, cluster, run: async () => bench.run('volumes/restore', INPUT), resume: async () => bench.resume() };
+}
+
+function made(cluster: FakeKubeCluster, verb = 'create', kind = 'Restore'): readonly string[] {
+  return cluster.requests.filter((request) => request.verb === verb && request.ref.kind === kind).map(({ ref }) => ref.name);
+}
+
+describe('volumes/restore', () => {
+  it('asks Velero for volumes and nothing else, and proves each claim by the volume behind it', async () => {
+    const { run, cluster } = world();
+    const result = await run();
+    expect(result.error).toBeUndefined();
+    const [name = ''] = made(cluster);
+    expect(name).toBe(restoreName(result.run, NAME, 1));
+    expect(cluster.peek({ ...RESTORE, namespace: 'velero', name })?.spec).toEqual({
+      backupName: NAME,
+      includedResources: ['persistentvolumeclaims', 'persistentvolumes'],
+      restorePVs: true,
+    });
+    expect(stepOf(result).outputs).toEqual({
+      volumes: [
+        { claim: 'shop/data', volume: 'pv-data', path: '/disks/pv-data' },
+        { claim: 'shop/more', volume: 'pv-more', path: '/disks/pv-more' },
+      ],
+      lost: [{ claim: 'shop/cache', reason: 'skipped' }],
+    });
+    expect(cluster.watches).toBe(0);
+  });
+
+  it('refuses claims that something made empty before, and asks Velero for nothing', async () => {
+    const { run, cluster } = world();
+    cluster.put(volume('pv-data', undefined));
+    cluster.put(claim('data'));
+    const { error } = await run();
+    expect(error).toMatchObject({ code: 'VOLUME_NOT_RESTORED', kind: 'verification', details: { claims: ['shop/data'] } });
+    expect(error?.message).toContain("bound to volume 'pv-data', which no restore made");
+    expect(made(cluster)).toEqual([]);
+  });
+
+  it('does not believe a restored volume without a source', async () => {
+    const { run, cluster } = world();
+    bringBack(cluster, 'r');
+    cluster.put(volume('pv-data', 'r', { spec: {} }));
+    expect((await run()).error?.message).toContain('has no known source');
+  });
+
+  it('finds volumes that are back', async () => {
+    const { run, cluster } = world();
+    bringBack(cluster, 'an earlier try');
+    expect(stepOf(await run())).toMatchObject({ state: 'succeeded', found: true });
+    expect(made(cluster)).toEqual([]);
+  });
+
+  it('makes a new try after one that Velero failed when it restarted', async () => {
+    const { run, cluster } = world({ ends: ['Failed', 'Completed'] });
+    const result = await run();
+    expect(result.error).toBeUndefined();
+    expect(made(cluster)).toEqual([restoreName(result.run, NAME, 1), restoreName(result.run, NAME, 2)]);
+  });
+
+  it('removes what a failed try left without a claim, and only that', async () => {
+    const { run, cluster, bench } = world({ ends: ['Failed', 'Completed'] });
+    cluster.react(RESTORE, (object) => {
+      const failed = object.status?.['phase'] === 'Failed';
+      if (!failed || cluster.peek({ apiVersion: 'v1', kind: 'PersistentVolume', name: 'left' }) !== undefined) return;
+      cluster.put(volume('left', object.metadata.name, { status: { phase: 'Available' } }));
+      cluster.put(volume('kept', object.metadata.name));
+      cluster.put(volume('foreign', 'another restore', { status: { phase: 'Available' } }));
+    });
+    const result = await run();
+    expect(result.error).toBeUndefined();
+    expect(made(cluster, 'delete', 'PersistentVolume')).toEqual(['left']);
+    expect(bench.events.filter((event) => event.type === 'effect' && event.state === 'done').length).toBe(1);
+  });
+
+  it("ends with Velero's own words when a restore is partial, and does not try by itself again", async () => {
+    const { bench, cluster, run } = world({ ends: ['PartiallyFailed'] });
+    const store = await bench.ports.objectStores.open({ bucket: 'backups' });
+    cluster.react(RESTORE, (object) => {
+      const key = `lattice-main/restores/${object.metadata.name}/restore-${object.metadata.name}-results.gz`;
+      (store as ReturnType<typeof bucketWith>).put(key, packed({ errors: { namespaces: { shop: ['snapshot snap-1 does not exist'] } } }));
+    });
+    const { error } = await run();
+    expect(error).toMatchObject({ code: 'STEP_FAILED', retry: 'never' });
+    expect(error?.message).toContain('ended PartiallyFailed: shop: snapshot snap-1 does not exist');
+    expect(made(cluster)).toHaveLength(1);
+  });
+
+  it('says so when nothing binds what was restored', async () => {
+    const { run, cluster } = world({ unbound: true });
+    const { error } = await run();
+    expect(error).toMatchObject({ code: 'VOLUME_NOT_RESTORED' });
+    expect(error?.message).toContain('shop/data (pending), shop/more (pending)');
+    expect(made(cluster)).toHaveLength(1);
+  });
+
+  it('waits on for the binding after a resume: no second Restore, nothing removed', async () => {
+    const { run, resume, cluster } = world({ unbound: true });
+    await run();
+    const [first = ''] = made(cluster);
+    const resumed = resume();
+    bringBack(cluster, first);
+    expect((await resumed).state).toBe('succeeded');
+    expect(made(cluster)).toEqual([first]);
+    expect(made(cluster, 'delete', 'PersistentVolume')).toEqual([]);
+  });
+
+  it('adopts the Restore that is under way', async () => {
+    const { run, resume, cluster } = world({ ends: ['restarting'] });
+    expect((await run()).error?.code).toBe('STEP_TIMEOUT');
+    const [first = ''] = made(cluster);
+    const resumed = resume();
+    bringBack(cluster, first);
+    cluster.put({ ...RESTORE, metadata: { name: first, namespace: 'velero', labels: {} }, spec: { backupName: NAME }, status: { phase: 'Completed' } });
+    expect((await resumed).state).toBe('succeeded');
+    expect(made(cluster)).toEqual([first]);
+  });
+
+  it('shows what comes back and what does not', async () => {
+    const [change] = await world().bench.plan('volumes/restore', INPUT);
+    expect(change).toEqual({ verb: 'create', subject: `Velero Restore of ${NAME}`, note: '2 volumes as of 2026-03-01T02:00:00Z; without data: shop/cache' });
+  });
+
+  it('makes one Restore, wherever it is killed', async () => {
+    await crashEverywhere(world, ({ cluster }: World, result: RunResult, where: string) => {
+      expect(result.error, where).toBeUndefined();
+      expect(made(cluster).length, where).toBe(1);
+      expect(made(cluster, 'delete', 'PersistentVolume'), where).toEqual([]);
+    });
+  });
+});
