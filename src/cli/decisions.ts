@@ -1,8 +1,13 @@
 import type { Decisions } from '../engine/decisions.ts';
 import { DrError } from '../errors/dr-error.ts';
 
+/** The flag about an owner that cannot be looked at from here. */
+export interface OwnerFlags {
+  readonly 'owner-gone'?: string | undefined;
+}
+
 /** Flags that carry decisions, as parsed. */
-export interface DecisionFlags {
+export interface DecisionFlags extends OwnerFlags {
   readonly confirm?: string | undefined;
   readonly approve?: readonly string[] | undefined;
   readonly attest?: readonly string[] | undefined;

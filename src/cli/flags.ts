@@ -38,6 +38,11 @@ export const modeFlag = Flags.option({
   env: 'LATTICE_DR_MODE',
 })();
 
+export const ownerGoneFlag = Flags.string({
+  summary: 'How you know that the process which holds the cluster is gone, when this machine cannot tell; kept in the journal.',
+  helpValue: 'TEXT',
+});
+
 /** Decisions that are given beforehand. They have no environment variable: a decision is made on the command line, or on the terminal. */
 export const decisionFlags = {
   confirm: Flags.string({ summary: 'Name of the cluster, typed: passes the gates that ask for it.', helpValue: 'CLUSTER' }),
@@ -48,6 +53,7 @@ export const decisionFlags = {
     multiple: true,
     multipleNonGreedy: true,
   }),
+  'owner-gone': ownerGoneFlag,
 };
 
 export const labDirFlag = Flags.string({

@@ -1,4 +1,3 @@
-import type { Decisions } from '../engine/decisions.ts';
 import type { OwnerEnvironment, RunEnvironment, RunResult } from '../engine/run-options.ts';
 import type { ClusterName, RunId } from '../model/ids.ts';
 import type { PlanTools } from '../operations/plan-run.ts';
@@ -14,7 +13,7 @@ import type { StepPorts } from '../steps/ports.ts';
 import { HOLD_RELEASERS } from '../steps/release.ts';
 import type { CommandContext } from './command-context.ts';
 import { type Composition, compose } from './compose.ts';
-import { parseInputs } from './decisions.ts';
+import { type DecisionFlags, type OwnerFlags, parseDecisions, parseInputs } from './decisions.ts';
 import { executeRun } from './execute-run.ts';
 import { readInputFile } from './input-files.ts';
 import { chooseRun } from './run-id.ts';
@@ -76,8 +75,9 @@ export class Session implements AsyncDisposable {
   }
 
   /** Executes a run before the eyes of the person, prints what it came to, and fixes the exit code. */
-  async execute(store: RunStore, decisions: Decisions, work: (env: RunEnvironment<StepPorts>) => Promise<RunResult>): Promise<ReportedRun> {
-    const owner = await this.owner(store);
+  async execute(store: RunStore, flags: DecisionFlags, work: (env: RunEnvironment<StepPorts>) => Promise<RunResult>): Promise<ReportedRun> {
+    const decisions = parseDecisions(flags);
+    const owner = await this.owner(store, flags);
     const { result, commands, text } = await executeRun({ ...this.#context, composition: this.composition, owner, decisions }, work);
     this.#context.print(text);
     if (result.error !== undefined) this.#context.endWith(result.error);
@@ -85,10 +85,20 @@ export class Session implements AsyncDisposable {
   }
 
   /** What owning a run needs. */
-  async owner(store: RunStore): Promise<OwnerEnvironment> {
+  async owner(store: RunStore, flags: OwnerFlags): Promise<OwnerEnvironment> {
+    const ownerGone = flags['owner-gone'];
     const { ports, clock, random } = this.composition;
     const owner = await ports.processes.self();
-    return { store, clock, random, owner, isAlive: async (other) => await ports.processes.isAlive(other), tool: this.#context.tool, events: () => undefined };
+    return {
+      store,
+      clock,
+      random,
+      owner,
+      isAlive: async (other) => await ports.processes.isAlive(other),
+      tool: this.#context.tool,
+      events: () => undefined,
+      ...(ownerGone === undefined ? {} : { ownerGone }),
+    };
   }
 
   /** What a dry run needs. */
@@ -98,8 +108,8 @@ export class Session implements AsyncDisposable {
   }
 
   /** What releasing holds needs. */
-  async releaseTools(store: RunStore): Promise<ReleaseTools> {
-    return { env: await this.owner(store), clusters: this.composition.ports.clusters, releasers: HOLD_RELEASERS, signal: this.signal };
+  async releaseTools(store: RunStore, flags: OwnerFlags): Promise<ReleaseTools> {
+    return { env: await this.owner(store, flags), clusters: this.composition.ports.clusters, releasers: HOLD_RELEASERS, signal: this.signal };
   }
 
   /** Aborts when a signal asks for an end. */

@@ -1,7 +1,7 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../cli/base-command.ts';
-import { optionalPlanFlag, stateDirFlag } from '../cli/flags.ts';
+import { optionalPlanFlag, ownerGoneFlag, stateDirFlag } from '../cli/flags.ts';
 import type { ReleaseResult } from '../operations/release.ts';
 
 /** `lattice-dr release`. */
@@ -26,6 +26,7 @@ Without RUN: the last run of the plan's cluster, or the only run in the state fo
       multipleNonGreedy: true,
     }),
     confirm: Flags.string({ summary: 'Name of the cluster, typed: releases without asking.', helpValue: 'CLUSTER' }),
+    'owner-gone': ownerGoneFlag,
   };
 
   async run(): Promise<ReleaseResult> {
@@ -38,7 +39,7 @@ Without RUN: the last run of the plan's cluster, or the only run in the state fo
     await using session = await this.openSession();
     const { store, run } = await session.openRun(args.run, flags);
     const confirm = createReleaseConfirm({ typed: flags.confirm, json: this.jsonEnabled(), signal: session.signal });
-    const result = await release({ run, holds: flags.hold ?? [], confirm }, await session.releaseTools(store));
+    const result = await release({ run, holds: flags.hold ?? [], confirm }, await session.releaseTools(store, flags));
     this.print(await resultText.released(result));
     if (result.error !== undefined) throw result.error;
     return result;

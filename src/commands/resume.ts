@@ -19,14 +19,9 @@ Without RUN: the last run of the plan's cluster, or the only run in the state fo
 
   async run(): Promise<ReportedRun> {
     const { args, flags } = await this.parse(Resume);
-    const [{ resume }, { parseDecisions }, { findInputFile }] = await Promise.all([
-      import('../operations/resume.ts'),
-      import('../cli/decisions.ts'),
-      import('../cli/input-files.ts'),
-    ]);
-    const decisions = parseDecisions(flags);
+    const [{ resume }, { findInputFile }] = await Promise.all([import('../operations/resume.ts'), import('../cli/input-files.ts')]);
     await using session = await this.openSession();
     const { store, run } = await session.openRun(args.run, flags);
-    return await session.execute(store, decisions, async (env) => await resume({ run, readFile: findInputFile }, env));
+    return await session.execute(store, flags, async (env) => await resume({ run, readFile: findInputFile }, env));
   }
 }

@@ -27,7 +27,7 @@ export default class Status extends BaseCommand {
     }
     const { store, run } = await session.openRun(args.run, flags);
     const { runStatus } = await import('../operations/run-status.ts');
-    const status = await runStatus(run, await session.owner(store));
+    const status = await runStatus(run, await session.owner(store, {}));
     this.print(await resultText.status(status, session.resumeCommand(store, run)));
     return status;
   }

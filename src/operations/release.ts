@@ -1,12 +1,10 @@
-import { takeCluster } from '../engine/claims.ts';
-import { Journal } from '../engine/journal.ts';
+import { releaseHolds } from '../engine/release-holds.ts';
 import { readRun, type StoredRun } from '../engine/run-files.ts';
 import type { OwnerEnvironment } from '../engine/run-options.ts';
-import { openHolds } from '../engine/run-state.ts';
-import { asDrError, DrError } from '../errors/dr-error.ts';
+import { DrError } from '../errors/dr-error.ts';
 import type { Hold, HoldKind } from '../model/hold.ts';
 import type { ClusterName, RunId } from '../model/ids.ts';
-import type { Clusters, KubeCluster } from '../ports/kube-cluster.ts';
+import type { Clusters } from '../ports/kube-cluster.ts';
 import type { HoldReleaser } from '../steps/release.ts';
 import { type Target, targetRef, targetSchema } from '../steps/schemas.ts';
 import { listHolds } from './holds.ts';
@@ -86,39 +84,18 @@ function actionOf(hold: Hold, { releasers }: ReleaseTools): ReleaseAction {
 
 async function releaseAll(stored: StoredRun, actions: readonly ReleaseAction[], tools: ReleaseTools): Promise<ReleaseResult> {
   const { env, clusters, releasers, signal } = tools;
-  const { id: run, cluster } = stored.frozen;
+  const { id: run } = stored.frozen;
   const target = await clusters.open(targetRef(targetOf(stored)));
-  const taken = await takeCluster({ env, cluster, run });
-  const journal = new Journal({ log: taken.log, clock: env.clock, end: taken.journal.end, state: taken.state });
-  const released: Hold[] = [];
-  let error: DrError | undefined;
-  try {
-    for (const { hold } of actions) {
-      signal.throwIfAborted();
-      const releaser = releasers.get(hold.kind);
-      if (releaser !== undefined) await putBack(hold, { releaser, target, journal, by: env.owner.user, signal });
-      if (releaser !== undefined) released.push(hold);
-    }
-  } catch (thrown) {
-    error = asDrError(thrown);
-  } finally {
-    await journal.close();
-  }
-  const open = openHolds(journal.state).map((hold) => ({ hold, reason: hold.releaseWhen }));
+  const only = actions.filter(({ byHand }) => !byHand).map(({ hold }) => hold.id);
+  const { released, remaining, error } = await releaseHolds({
+    ...env,
+    run,
+    only,
+    signal,
+    release: async (hold, limited) => await releasers.get(hold.kind)?.release(hold, target, limited),
+  });
+  const open = remaining.map((hold) => ({ hold, reason: hold.releaseWhen }));
   return { run, released, open, ...(error === undefined ? {} : { error }) };
-}
-
-interface PutBack {
-  readonly releaser: HoldReleaser;
-  readonly target: KubeCluster;
-  readonly journal: Journal;
-  readonly by: string;
-  readonly signal: AbortSignal;
-}
-
-async function putBack(hold: Hold, { releaser, target, journal, by, signal }: PutBack): Promise<void> {
-  await releaser.release(hold, target, signal);
-  await journal.append({ type: 'released', hold: hold.id, by });
 }
 
 /** The rebuilt cluster, as the step that provisioned it gave it on. */

@@ -25,7 +25,9 @@ function cpuTable(figures: readonly Figure[]): string {
       return client === undefined || servers === undefined ? [] : [[what, name, `${client.toFixed(2)} ms`, `${servers.toFixed(2)} ms`]];
     }),
   );
-  return rows.length === 0 ? '' : `${textTable([['CPU PER OBJECT', '', 'CLIENT', 'SERVERS'], ...rows], [2, 3])}\n`;
+  // One round may give several figures; what a contender used in it is said once.
+  const distinct = [...new Map(rows.map((row) => [row.join('|'), row])).values()];
+  return distinct.length === 0 ? '' : `${textTable([['CPU PER OBJECT', '', 'CLIENT', 'SERVERS'], ...distinct], [2, 3])}\n`;
 }
 
 function cpuOf(samples: readonly Sample[], key: 'clientCpuMs' | 'serverCpuMs'): number | undefined {

@@ -11,9 +11,9 @@ import { measureSpecs } from './measure-specs.ts';
 import type { Measuring } from './measuring.ts';
 
 /**
- * `npm run bench -- [--only specs,commands,demo] [--rounds N] [--objects N,...] [--output FILE] [--full]`: measures the tool against peers in the same run, prints ratios as a
- * table and writes everything as JSON. `--full` adds the sample world's demo. A missed goal is shown and is not a failure: what the ratio means depends on
- * what else the machine does.
+ * `npm run bench -- [--only specs,commands,demo] [--rounds N] [--objects N,...] [--output FILE] [--full]`: measures the tool against peers in the same run,
+ * prints ratios as a table and writes everything as JSON. `--full` adds the sample world's demo. A missed goal is shown and is not a failure. Measure on a
+ * machine that does nothing else: contenders that share its cores with other work share them unequally.
  */
 const PARTS = ['commands', 'specs', 'demo'] as const;
 type Part = (typeof PARTS)[number];

@@ -32,7 +32,16 @@ describe('the location of a BackupStore', () => {
 
 describe('a backup made known to another cluster', () => {
   const stored = {
-    metadata: { name: 'b1', namespace: 'old', uid: 'u', resourceVersion: '7', managedFields: [], ownerReferences: [], labels: { keep: 'me' }, annotations: { also: 'me' } },
+    metadata: {
+      name: 'b1',
+      namespace: 'old',
+      uid: 'u',
+      resourceVersion: '7',
+      managedFields: [],
+      ownerReferences: [],
+      labels: { keep: 'me' },
+      annotations: { also: 'me' },
+    },
     spec: { storageLocation: 'old-location', ttl: '720h' },
     status: { phase: 'Completed' },
   };

@@ -38,7 +38,15 @@ function world({ phase = 'Available', credentials = true, stores = yaml(STORE), 
   });
   const bench = new StepBench({ clusters: { 'new.yaml': cluster }, files: { 'stores.yaml': stores }, buckets: [bucket] });
   const run = async (input: JsonObject = {}) =>
-    bench.run('backup/attach', { target: TARGET, cluster: PLAN_CLUSTER, specs: PLAN_SPECS, commit: bench.commit, backups: [SECTION], recoveryPoints: [POINT], ...input });
+    bench.run('backup/attach', {
+      target: TARGET,
+      cluster: PLAN_CLUSTER,
+      specs: PLAN_SPECS,
+      commit: bench.commit,
+      backups: [SECTION],
+      recoveryPoints: [POINT],
+      ...input,
+    });
   return { bench, cluster, modes, run, resume: async () => bench.resume() };
 }
 
@@ -46,12 +54,19 @@ describe('backup/attach', () => {
   it('makes the location ReadOnly from its first instant, after its hold is journalled', async () => {
     const { run, modes, bench, cluster } = world();
     const before: string[] = [];
-    cluster.inject({ verbs: ['apply'], match: ({ kind }) => kind === 'BackupStorageLocation', times: 1, fault: async () => void before.push(...(await bench.journal()).map(({ type }) => type)) });
+    cluster.inject({
+      verbs: ['apply'],
+      match: ({ kind }) => kind === 'BackupStorageLocation',
+      times: 1,
+      fault: async () => void before.push(...(await bench.journal()).map(({ type }) => type)),
+    });
     const result = await run();
     expect(result.error).toBeUndefined();
     expect(new Set(modes)).toEqual(new Set(['ReadOnly']));
     expect(before).toContain('held');
-    expect(result.holds).toEqual([expect.objectContaining({ id: 'backup-location/velero/lattice-main', kind: 'backup-location', prior: { accessMode: 'ReadWrite' } })]);
+    expect(result.holds).toEqual([
+      expect.objectContaining({ id: 'backup-location/velero/lattice-main', kind: 'backup-location', prior: { accessMode: 'ReadWrite' } }),
+    ]);
     expect(cluster.peek(BACKUP)).toMatchObject({ spec: { storageLocation: 'lattice-main' }, status: { phase: 'Completed' } });
     expect(cluster.peek(SNAPSHOTS)?.spec).toEqual({ provider: 'velero.io/aws', config: { region: 'eu' } });
     expect(cluster.watches).toBe(0);
@@ -59,7 +74,12 @@ describe('backup/attach', () => {
 
   it('takes writing away from a location that is there, and nothing else', async () => {
     const { run, cluster } = world();
-    cluster.put(velero('BackupStorageLocation', 'lattice-main', { spec: { provider: 'aws', accessMode: 'ReadWrite', config: { of: 'the platform' } }, status: { phase: 'Available' } }));
+    cluster.put(
+      velero('BackupStorageLocation', 'lattice-main', {
+        spec: { provider: 'aws', accessMode: 'ReadWrite', config: { of: 'the platform' } },
+        status: { phase: 'Available' },
+      }),
+    );
     expect((await run()).state).toBe('succeeded');
     expect(cluster.peek(LOCATION)?.spec).toEqual({ provider: 'aws', accessMode: 'ReadOnly', config: { of: 'the platform' } });
   });
@@ -88,20 +108,26 @@ describe('backup/attach', () => {
 
   it("waits for Velero's own sync when the bucket does not give the metadata", async () => {
     const { run, cluster, bench } = world({ bucket: bucketWith() });
-    void bench.clock.sleep(45_000).then(() => cluster.put(velero('Backup', NAME, { spec: { storageLocation: 'lattice-main' }, status: { phase: 'Completed' } })));
+    void bench.clock
+      .sleep(45_000)
+      .then(() => cluster.put(velero('Backup', NAME, { spec: { storageLocation: 'lattice-main' }, status: { phase: 'Completed' } })));
     expect((await run()).state).toBe('succeeded');
   });
 
   it('leaves a backup to Velero that its sync was faster with', async () => {
     const { run, cluster } = world();
-    cluster.inject({ verbs: ['create'], times: 1, fault: () => void cluster.put(velero('Backup', NAME, { spec: { by: 'velero' }, status: { phase: 'Completed' } })) });
+    cluster.inject({
+      verbs: ['create'],
+      times: 1,
+      fault: () => void cluster.put(velero('Backup', NAME, { spec: { by: 'velero' }, status: { phase: 'Completed' } })),
+    });
     expect((await run()).state).toBe('succeeded');
     expect(cluster.peek(BACKUP)?.spec).toEqual({ by: 'velero' });
   });
 
   it('is not proven without a snapshot location that volumes are in', async () => {
     const { volumeSnapshotLocation: _none, ...section } = SECTION;
-    const { error } = await world().run({ backups: [section] } as JsonObject);
+    const { error } = await world().run({ backups: [section] });
     expect(error).toMatchObject({ code: 'VERIFY_FAILED', kind: 'verification' });
     expect(JSON.stringify(error?.details)).toContain('"missingSnapshotLocations":["main"]');
   });

@@ -23,7 +23,9 @@ function world(record: JsonObject = OURS, sets: readonly RecordSet[] = [OLD], mo
 function withGateway(record?: JsonObject, sets?: readonly RecordSet[], more?: readonly JsonObject[]) {
   const made = world(record, sets, more);
   const parentRefs = [{ name: 'shop-ingress', namespace: 'shop' }];
-  made.cluster.put(objectOf(GATEWAY_API, 'HTTPRoute', { place: 'shop/other', rest: { spec: { hostnames: ['other.example.com'], parentRefs: [{ name: 'nowhere' }] } } }));
+  made.cluster.put(
+    objectOf(GATEWAY_API, 'HTTPRoute', { place: 'shop/other', rest: { spec: { hostnames: ['other.example.com'], parentRefs: [{ name: 'nowhere' }] } } }),
+  );
   made.cluster.put(objectOf(GATEWAY_API, 'HTTPRoute', { place: 'shop/web', rest: { spec: { hostnames: ['shop.example.com'], parentRefs } } }));
   const addresses = ['2001:db8::7', '198.51.100.7', 'lb.example.net'].map((value) => ({ value }));
   made.cluster.put(objectOf(GATEWAY_API, 'Gateway', { place: 'shop/shop-ingress', rest: { status: { addresses } } }));
@@ -61,11 +63,11 @@ describe('dns/cutover', () => {
   });
 
   it.each([
-    ['lowers a TTL that is too long', 300, '60s', 60],
-    ['keeps one that is shorter', 30, '60s', 30],
-    ['keeps what is there without a limit', 300, undefined, 300],
-  ])('%s', async (_, ttlSeconds, maxTtl, wanted) => {
-    const { run, zone } = withGateway({ ...OURS, ...(maxTtl === undefined ? {} : { maxTtl }) }, [{ ...OLD, ttlSeconds }]);
+    ['lowers a TTL that is too long', { now: 300, maxTtl: '60s', wanted: 60 }],
+    ['keeps one that is shorter', { now: 30, maxTtl: '60s', wanted: 30 }],
+    ['keeps what is there without a limit', { now: 300, maxTtl: undefined, wanted: 300 }],
+  ])('%s', async (_, { now, maxTtl, wanted }) => {
+    const { run, zone } = withGateway({ ...OURS, ...(maxTtl === undefined ? {} : { maxTtl }) }, [{ ...OLD, ttlSeconds: now }]);
     await run();
     expect(zone.changes.at(-1)?.to.ttlSeconds).toBe(wanted);
   });
@@ -118,7 +120,10 @@ describe('dns/cutover', () => {
   });
 
   it("lists a person's records, leaves those of external-dns, and touches neither", async () => {
-    const others = [{ name: 'mail.example.com', type: 'A', owner: 'manual' }, { name: 'api.example.com', type: 'A', owner: 'external-dns' }];
+    const others = [
+      { name: 'mail.example.com', type: 'A', owner: 'manual' },
+      { name: 'api.example.com', type: 'A', owner: 'external-dns' },
+    ];
     const { bench, input, run, zone } = withGateway(OURS, [OLD], others);
     const changes = await bench.plan('dns/cutover', input);
     expect(changes.map(({ verb, subject }) => `${verb} ${subject}`)).toEqual(['configure record A shop.example.com', 'run a person moves A mail.example.com']);

@@ -112,7 +112,10 @@ describe('fence/attest', () => {
     const unheard = await new StepBench().plan('fence/attest', INPUT);
     expect(unheard[0]?.note).toContain('the parent could not be asked');
     const { parent: _none, ...root } = PLAN_CLUSTER;
-    const alone = await new StepBench().plan('fence/attest', { ...INPUT, cluster: { ...root, provisioner: 'existing', existing: { kubeconfig: { file: 'x' } } } });
+    const alone = await new StepBench().plan('fence/attest', {
+      ...INPUT,
+      cluster: { ...root, provisioner: 'existing', existing: { kubeconfig: { file: 'x' } } },
+    });
     expect(alone[0]?.note).toBe('no parent to ask about the old cluster');
   });
 });

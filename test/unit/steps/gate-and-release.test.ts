@@ -8,7 +8,11 @@ const signal = new AbortController().signal;
 
 describe('gate/confirm', () => {
   const point = { store: 'main', name: 'b1', completedAt: '2026-03-01T02:00:00Z', volumes: ['shop/a', 'shop/b'], withoutData: [], snapshotLocations: [] };
-  const input = { cluster: PLAN_CLUSTER, commit: '0123456789abcdef', recoveryPoints: [point, { ...point, name: 'b2', volumes: ['shop/c'], withoutData: [{ claim: 'shop/d', reason: 'skipped' }] }] };
+  const input = {
+    cluster: PLAN_CLUSTER,
+    commit: '0123456789abcdef',
+    recoveryPoints: [point, { ...point, name: 'b2', volumes: ['shop/c'], withoutData: [{ claim: 'shop/d', reason: 'skipped' }] }],
+  };
   const gate = { confirm: 'cluster', reason: 'it is gone for good' } as const;
 
   it('shows what is destroyed, made again and lost', async () => {
@@ -22,13 +26,21 @@ describe('gate/confirm', () => {
 
   it('is passed by the typed name and by nothing else', async () => {
     expect((await new StepBench().run('gate/confirm', input, { gate, decisions: { confirm: 'workload' } })).state).toBe('succeeded');
-    expect((await new StepBench().run('gate/confirm', input, { gate, decisions: { confirm: 'workloads' } })).error).toMatchObject({ code: 'CLUSTER_NAME_NOT_CONFIRMED' });
+    expect((await new StepBench().run('gate/confirm', input, { gate, decisions: { confirm: 'workloads' } })).error).toMatchObject({
+      code: 'CLUSTER_NAME_NOT_CONFIRMED',
+    });
     expect((await new StepBench().run('gate/confirm', input, { gate })).error).toMatchObject({ code: 'GATE_WAITING' });
   });
 });
 
 describe('what puts held things back', () => {
-  const location: Hold = { id: 'backup-location/velero/lattice-main', kind: 'backup-location', subject: 'the location is ReadOnly', prior: { accessMode: 'ReadWrite' }, releaseWhen: 'verified' };
+  const location: Hold = {
+    id: 'backup-location/velero/lattice-main',
+    kind: 'backup-location',
+    subject: 'the location is ReadOnly',
+    prior: { accessMode: 'ReadWrite' },
+    releaseWhen: 'verified',
+  };
 
   it('makes a location writable again, and only that', async () => {
     const cluster = platformCluster();
@@ -47,7 +59,13 @@ describe('what puts held things back', () => {
   ] as const)('applies what git has of a %s', async (kind, objectKind, spec) => {
     const cluster = platformCluster();
     const object = lattice(objectKind, 'lattice-system/main', { spec: { ...spec } });
-    const hold: Hold = { id: `${objectKind.toLowerCase()}/lattice-system/main`, kind, subject: 'held', prior: { applied: false, object: object as never }, releaseWhen: 'verified' };
+    const hold: Hold = {
+      id: `${objectKind.toLowerCase()}/lattice-system/main`,
+      kind,
+      subject: 'held',
+      prior: { applied: false, object: object as never },
+      releaseWhen: 'verified',
+    };
     const releaser = HOLD_RELEASERS.get(kind);
     expect(releaser?.describe(hold)).toContain('is applied as it stands in git');
     await releaser?.release(hold, cluster, signal);

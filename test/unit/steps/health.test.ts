@@ -11,7 +11,9 @@ import { StepBench, stepOf } from './step-harness.ts';
 
 const PORTS = { service: { ports: { http: { port: 80 } } } };
 const WEB = lattice('LatticeService', 'shop/web', { spec: { workload: { containers: { main: { image: 'x', command: ['/x'] } }, ...PORTS } } });
-const PARKED = lattice('LatticeService', 'shop/parked', { spec: { replicas: 0, workload: { containers: { main: { image: 'x', command: ['/x'] } }, ...PORTS } } });
+const PARKED = lattice('LatticeService', 'shop/parked', {
+  spec: { replicas: 0, workload: { containers: { main: { image: 'x', command: ['/x'] } }, ...PORTS } },
+});
 const DNS_PROVIDER = lattice('DNSProvider', 'lattice-system/main', { spec: { type: 'route53' } });
 const ISSUER = lattice('CertIssuer', 'lattice-system/letsencrypt', { spec: { type: 'acme', acme: { dnsProviderRef: 'main' } } });
 const URL_OF_SHOP = 'http://shop.example.com:8080/healthz';
@@ -27,7 +29,14 @@ function ready(object: KubeObject, status: JsonObject = {}): KubeObject {
 }
 
 function deployment(available = 1): KubeObject {
-  const status = { observedGeneration: 1, replicas: 1, updatedReplicas: 1, readyReplicas: available, availableReplicas: available, conditions: [{ type: 'Available', status: available > 0 ? 'True' : 'False' }] };
+  const status = {
+    observedGeneration: 1,
+    replicas: 1,
+    updatedReplicas: 1,
+    readyReplicas: available,
+    availableReplicas: available,
+    conditions: [{ type: 'Available', status: available > 0 ? 'True' : 'False' }],
+  };
   return objectOf('apps/v1', 'Deployment', { place: 'shop/web', rest: { spec: { replicas: 1 }, status } });
 }
 
@@ -98,7 +107,9 @@ describe('health/verify: the platform', () => {
   });
 
   it('tells one-sided agreements and does not stop for them', async () => {
-    const caller = lattice('LatticeService', 'shop/web', { spec: { workload: { ...(WEB.spec?.['workload'] as JsonObject), resources: { api: { type: 'service', direction: 'outbound' } } } } });
+    const caller = lattice('LatticeService', 'shop/web', {
+      spec: { workload: { ...(WEB.spec?.['workload'] as JsonObject), resources: { api: { type: 'service', direction: 'outbound' } } } },
+    });
     const callee = lattice('LatticeService', 'shop/api', { spec: { workload: { containers: { main: { image: 'x', command: ['/x'] } } } } });
     const { run, cluster, bench } = world(GOOD, [caller, callee]);
     cluster.put(ready(caller));
@@ -112,10 +123,10 @@ describe('health/verify: the platform', () => {
 describe('health/verify: probes', () => {
   it('ask at the address the name will have, of its family, before the cutover, and by name after it', async () => {
     const before = world();
-    await before.run({ dns: DNS } as JsonObject);
+    await before.run({ dns: DNS });
     expect(before.bench.http.requests[0]?.address).toEqual({ host: '203.0.113.9', port: 8080 });
     const after = world();
-    await after.run({ dns: DNS, byName: true } as JsonObject);
+    await after.run({ dns: DNS, byName: true });
     expect(after.bench.http.requests[0]?.address).toBeUndefined();
   });
 
@@ -124,7 +135,7 @@ describe('health/verify: probes', () => {
     ['at the address of the plan', { address: { host: '10.9.9.9', port: 81 } }, { address: { host: '10.9.9.9', port: 81 } }],
   ])('ask %s', async (_, via, expected) => {
     const { run, bench } = world();
-    await run({ dns: DNS, byName: true, health: [{ ...PROBE, via }] } as JsonObject);
+    await run({ dns: DNS, byName: true, health: [{ ...PROBE, via }] });
     expect(bench.http.requests[0]).toMatchObject(expected);
   });
 
@@ -140,13 +151,13 @@ describe('health/verify: probes', () => {
   });
 
   it('look for a text in the body', async () => {
-    const { error } = await world().run({ health: [{ ...PROBE, expect: { bodyContains: 'after' } }] } as JsonObject);
+    const { error } = await world().run({ health: [{ ...PROBE, expect: { bodyContains: 'after' } }] });
     expect(error?.message).toContain("the body does not contain 'after'");
   });
 
   it('are repeated while services still start, for as long as the plan gives them', async () => {
     const starting: FakeAnswers = [...Array.from({ length: 40 }, () => undefined), ...GOOD];
-    const slow = await world(starting).run({ health: [{ ...PROBE, timeout: '2m' }] } as JsonObject);
+    const slow = await world(starting).run({ health: [{ ...PROBE, timeout: '2m' }] });
     expect(slow.error).toBeUndefined();
     expect((await world(starting).run()).error).toMatchObject({ code: 'HEALTH_NOT_PROVEN' });
   });
@@ -160,6 +171,6 @@ describe('health/verify: probes', () => {
   it('stop for what is no answer to a probe', async () => {
     const { run, cluster } = world();
     cluster.inject({ verbs: ['get'], match: ({ kind }) => kind === 'Service', fault: new DrError({ code: 'KUBE_UNAUTHORIZED', message: 'expired' }) });
-    expect((await run({ dns: DNS } as JsonObject)).error).toMatchObject({ code: 'KUBE_UNAUTHORIZED' });
+    expect((await run({ dns: DNS })).error).toMatchObject({ code: 'KUBE_UNAUTHORIZED' });
   });
 });

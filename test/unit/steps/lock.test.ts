@@ -13,7 +13,10 @@ function world(uses = 'lock/parent'): CrashCase & { readonly parent: FakeKubeClu
 }
 
 function lease(holderIdentity: string) {
-  return objectOf(LEASE.apiVersion, 'Lease', { place: 'lattice-system/lattice-dr-workload', rest: { spec: { holderIdentity, acquireTime: '2026-03-01T01:00:00.000000Z' } } });
+  return objectOf(LEASE.apiVersion, 'Lease', {
+    place: 'lattice-system/lattice-dr-workload',
+    rest: { spec: { holderIdentity, acquireTime: '2026-03-01T01:00:00.000000Z' } },
+  });
 }
 
 function holderOf(parent: FakeKubeCluster): unknown {
@@ -36,7 +39,11 @@ describe('lock/parent', () => {
     const { run, parent } = world();
     parent.put(lease('workload-20260301T010000Z-beef'));
     const { error } = await run();
-    expect(error).toMatchObject({ code: 'RUN_LOCKED', kind: 'locked', details: { holder: 'workload-20260301T010000Z-beef', since: '2026-03-01T01:00:00.000000Z' } });
+    expect(error).toMatchObject({
+      code: 'RUN_LOCKED',
+      kind: 'locked',
+      details: { holder: 'workload-20260301T010000Z-beef', since: '2026-03-01T01:00:00.000000Z' },
+    });
     expect(error?.suggestions[0]).toContain('resume workload-20260301T010000Z-beef');
     expect(writes(parent)).toEqual([]);
   });

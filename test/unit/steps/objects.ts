@@ -8,7 +8,16 @@ import { customType } from '../../fakes/fake-kube-types.ts';
 const LATTICE = 'lattice.dev/v1alpha1';
 const VELERO = 'velero.io/v1';
 
-const NAMESPACED_KINDS = ['LatticeService', 'InfraProvider', 'DNSProvider', 'CertIssuer', 'BackupStore', 'LatticeClusterBackup', 'CedarPolicy', 'SecretProvider'];
+const NAMESPACED_KINDS = [
+  'LatticeService',
+  'InfraProvider',
+  'DNSProvider',
+  'CertIssuer',
+  'BackupStore',
+  'LatticeClusterBackup',
+  'CedarPolicy',
+  'SecretProvider',
+];
 const INSTALL_KINDS = ['CiliumInstall', 'CertManagerInstall', 'ESOInstall'];
 
 const TYPES = [

@@ -12,10 +12,15 @@ import { bucketWith } from './velero-bucket.ts';
 
 const OWN = lattice('LatticeCluster', 'workload', { spec: { providerRef: 'lab', latticeImage: 'registry.invalid/lattice:1' } });
 const READS = lattice('LatticeService', 'shop/web', {
-  spec: { workload: { containers: { main: { image: 'x', command: ['/x'] } }, resources: { db: { type: 'secret', id: 'db', params: { provider: 'lattice-local' } } } } },
+  spec: {
+    workload: { containers: { main: { image: 'x', command: ['/x'] } }, resources: { db: { type: 'secret', id: 'db', params: { provider: 'lattice-local' } } } },
+  },
 });
 const ORIGINAL = core('Secret', 'lattice-secrets/db', encoded({ password: 'x' }));
-const DNS = { servers: [{ name: 'ns1', host: '192.0.2.53', zone: 'example.com' }], records: [{ name: 'shop.example.com', type: 'A', owner: 'lattice-dr', server: 'ns1', maxTtl: '60s' }] };
+const DNS = {
+  servers: [{ name: 'ns1', host: '192.0.2.53', zone: 'example.com' }],
+  records: [{ name: 'shop.example.com', type: 'A', owner: 'lattice-dr', server: 'ns1', maxTtl: '60s' }],
+};
 
 interface World {
   readonly bench: StepBench;
@@ -36,7 +41,12 @@ function world({ specs = [OWN, READS], originals = [ORIGINAL], bucket = bucketWi
   parent.put(core('Service', 'lattice-system/lattice-cell', { status: { loadBalancer: { ingress: [{ ip: '198.51.100.1' }] } } }));
   parent.put(lattice('InfraProvider', 'lattice-system/lab', { status: { phase: 'Ready' } }));
   const zone = new FakeDnsZone([{ name: 'shop.example.com', type: 'A', ttlSeconds: 300, values: ['192.0.2.1'] }]);
-  const bench = new StepBench({ clusters: { 'parent.yaml': parent }, files: { 'specs.yaml': yaml(...specs) }, buckets: [bucket], zones: { 'example.com': zone } });
+  const bench = new StepBench({
+    clusters: { 'parent.yaml': parent },
+    files: { 'specs.yaml': yaml(...specs) },
+    buckets: [bucket],
+    zones: { 'example.com': zone },
+  });
   bench.secretFiles.files.set('dr.txt', 'identity');
   bench.secretFiles.files.set('originals.age', new TextDecoder().decode(encryptForTest(yaml(...originals), 'identity')));
   const given = {
@@ -57,7 +67,10 @@ describe('preflight/check', () => {
     const { run, parent, bench, zone } = world();
     const result = await run();
     expect(result.error).toBeUndefined();
-    expect(stepOf(result).outputs).toMatchObject({ conversions: 0, recoveryPoints: [{ store: 'main', name: 'lattice-daily-20260301020000', volumes: ['shop/data'] }] });
+    expect(stepOf(result).outputs).toMatchObject({
+      conversions: 0,
+      recoveryPoints: [{ store: 'main', name: 'lattice-daily-20260301020000', volumes: ['shop/data'] }],
+    });
     const told = JSON.stringify(await bench.journal());
     expect(told).toContain('60 min old, older than the objective of 30 min, 1 volumes');
     expect(told).toContain('shop.example.com has a TTL of 300 s instead of at most 60 s');
@@ -67,25 +80,40 @@ describe('preflight/check', () => {
   });
 
   it('lists everything that is wrong in one error of kind precondition', async () => {
-    const { run, parent, zone } = world({ originals: [core('Secret', 'shop/other', encoded({ a: 'b' }))], bucket: bucketWith({ name: 'lattice-daily-20260301020000', status: { phase: 'Failed' } }) });
+    const { run, parent, zone } = world({
+      originals: [core('Secret', 'shop/other', encoded({ a: 'b' }))],
+      bucket: bucketWith({ name: 'lattice-daily-20260301020000', status: { phase: 'Failed' } }),
+    });
     parent.remove({ apiVersion: 'v1', kind: 'Service', namespace: 'lattice-system', name: 'lattice-cell' });
     parent.put(lattice('InfraProvider', 'lattice-system/lab', { status: { phase: 'Failed', message: 'token expired' } }));
     parent.put(operator({ observedGeneration: 1, replicas: 1, updatedReplicas: 1, availableReplicas: 0 }));
     zone.fault = new DrError({ code: 'DNS_UPDATE_FAILED', message: 'no authoritative answer' });
     const { error } = await run();
     expect(error?.kind).toBe('precondition');
-    expect(error?.details).toEqual({ failed: ['operator runs', 'cell has an address', 'parent can provision', 'original secrets are there', 'records can be moved', 'recovery point in main'] });
-    for (const words of ['lattice-operator on the parent is not available', 'no load balancer address', 'token expired', 'needs Secret lattice-secrets/db', 'no authoritative answer', 'phase is Failed']) {
+    expect(error?.details).toEqual({
+      failed: ['operator runs', 'cell has an address', 'parent can provision', 'original secrets are there', 'records can be moved', 'recovery point in main'],
+    });
+    for (const words of [
+      'lattice-operator on the parent is not available',
+      'no load balancer address',
+      'token expired',
+      'needs Secret lattice-secrets/db',
+      'no authoritative answer',
+      'phase is Failed',
+    ]) {
       expect(error?.message).toContain(words);
     }
   });
 
-  it.each<[string, Given, JsonObject, string, string]>([
-    ['the original of a secret', { originals: [core('Secret', 'shop/other', encoded({ a: 'b' }))] }, {}, 'SECRET_SOURCE_MISSING', 'needs Secret lattice-secrets/db'],
-    ['a backup', { bucket: bucketWith() }, {}, 'BACKUP_NOT_USABLE', "store 'main' has no usable backup (none found)"],
-    ['the commit', {}, { commit: 'f'.repeat(40) }, 'GIT_FAILED', 'does not have commit'],
-    ['the bucket', {}, { backups: [{ store: 'main', bucket: 'elsewhere' }] }, 'PREFLIGHT_FAILED', 'there is no bucket elsewhere'],
-  ])('ends with exit 4 without %s', async (_, given, input, code, words) => {
+  it.each<[string, { readonly given?: Given; readonly input?: JsonObject; readonly code: string; readonly words: string }]>([
+    [
+      'the original of a secret',
+      { given: { originals: [core('Secret', 'shop/other', encoded({ a: 'b' }))] }, code: 'SECRET_SOURCE_MISSING', words: 'needs Secret lattice-secrets/db' },
+    ],
+    ['a backup', { given: { bucket: bucketWith() }, code: 'BACKUP_NOT_USABLE', words: "store 'main' has no usable backup (none found)" }],
+    ['the commit', { input: { commit: 'f'.repeat(40) }, code: 'GIT_FAILED', words: 'does not have commit' }],
+    ['the bucket', { input: { backups: [{ store: 'main', bucket: 'elsewhere' }] }, code: 'PREFLIGHT_FAILED', words: 'there is no bucket elsewhere' }],
+  ])('ends with exit 4 without %s', async (_, { given, input, code, words }) => {
     const { error } = await world(given).run(input);
     expect(error).toMatchObject({ code, kind: 'precondition' });
     expect(error?.message).toContain(words);
@@ -114,7 +142,12 @@ describe('preflight/check', () => {
 
   it('does not report a defect of ours as an answer of the world', async () => {
     const { run, parent } = world();
-    parent.inject({ verbs: ['version'], fault: () => { throw new TypeError('a defect'); } });
+    parent.inject({
+      verbs: ['version'],
+      fault: () => {
+        throw new TypeError('a defect');
+      },
+    });
     expect((await run()).error).toMatchObject({ code: 'BUG' });
   });
 });
@@ -124,7 +157,9 @@ describe('specs/convert', () => {
 
   it('counts in preflight, is shown with each difference and offered as a patch', async () => {
     const { bench, run } = world({ specs: [] });
-    const commit = bench.git.commit({ 'cluster.yaml': 'apiVersion: lattice.dev/v1alpha1\nkind: LatticeCluster\nmetadata:\n  name: workload\nspec:\n  providerRef: lab\n  monitoring: true\n' });
+    const commit = bench.git.commit({
+      'cluster.yaml': 'apiVersion: lattice.dev/v1alpha1\nkind: LatticeCluster\nmetadata:\n  name: workload\nspec:\n  providerRef: lab\n  monitoring: true\n',
+    });
     const input = { cluster: { ...PLAN_CLUSTER, latticeImage: 'registry.invalid/lattice:2' }, specs: PLAN_SPECS, commit };
     expect(stepOf(await run(input)).outputs).toMatchObject({ conversions: 1 });
     const [change] = await bench.plan('specs/convert', input);

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { DrError } from '../../../src/errors/dr-error.ts';
 import type { ClusterRef } from '../../../src/ports/kube-cluster.ts';
-import type { FakeProgram } from '../../fakes/fake-processes.ts';
 import { targetRef, targetSchema } from '../../../src/steps/schemas.ts';
+import type { FakeProgram } from '../../fakes/fake-processes.ts';
 import { PLAN_SPECS, platformCluster } from './objects.ts';
 import { StepBench, stepOf } from './step-harness.ts';
 
@@ -11,7 +11,11 @@ function existing(file = 'ours.yaml', context?: string) {
   return { cluster: { name: 'workload', provisioner: 'existing', existing: { kubeconfig } }, specs: PLAN_SPECS, commit: 'none' };
 }
 
-const COMMAND = { cluster: { name: 'workload', provisioner: 'command', command: ['make-cluster', '--name', 'workload'], kubeconfigOut: 'new.yaml' }, specs: PLAN_SPECS, commit: 'none' };
+const COMMAND = {
+  cluster: { name: 'workload', provisioner: 'command', command: ['make-cluster', '--name', 'workload'], kubeconfigOut: 'new.yaml' },
+  specs: PLAN_SPECS,
+  commit: 'none',
+};
 
 function commandBench(program: FakeProgram) {
   const cluster = platformCluster();
@@ -100,6 +104,8 @@ describe('cluster/provision by a command', () => {
   });
 
   it('shows the command and where its kubeconfig goes', async () => {
-    expect(await commandBench('').bench.plan('cluster/provision', COMMAND)).toEqual([{ verb: 'run', subject: 'make-cluster --name workload', note: 'its kubeconfig is kept in new.yaml' }]);
+    expect(await commandBench('').bench.plan('cluster/provision', COMMAND)).toEqual([
+      { verb: 'run', subject: 'make-cluster --name workload', note: 'its kubeconfig is kept in new.yaml' },
+    ]);
   });
 });

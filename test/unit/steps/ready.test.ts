@@ -47,16 +47,34 @@ describe('cluster/ready', () => {
     const cluster = readyCluster();
     const result = await benchOf(cluster).run();
     expect(result.error).toBeUndefined();
-    expect(cluster.peek({ apiVersion: 'lattice.dev/v1alpha1', kind: 'LatticeService', namespace: 'default', name: 'lattice-dr-webhook-probe' })).toBeUndefined();
+    expect(
+      cluster.peek({ apiVersion: 'lattice.dev/v1alpha1', kind: 'LatticeService', namespace: 'default', name: 'lattice-dr-webhook-probe' }),
+    ).toBeUndefined();
     expect(cluster.requests.filter(({ verb }) => verb !== 'get' && verb !== 'list')).toEqual([]);
   });
 
   it.each<[string, (cluster: FakeKubeCluster) => void, string]>([
     ['a node that is not Ready', (cluster) => cluster.put(node('b', 'False')), '2 of 3 nodes are Ready'],
-    ['no operator', (cluster) => cluster.remove({ apiVersion: 'apps/v1', kind: 'Deployment', namespace: 'lattice-system', name: 'lattice-operator' }), 'lattice-operator does not exist'],
-    ['an operator that rolls out', (cluster) => cluster.put(operator({ observedGeneration: 1, replicas: 2, updatedReplicas: 1, availableReplicas: 1 })), 'lattice-operator'],
-    ['an Install that is not Ready', (cluster) => cluster.put(install('CertManagerInstall', 'Installing')), 'CertManagerInstall/default is in phase Installing'],
-    ['an Install that is not there yet', (cluster) => cluster.remove({ apiVersion: 'lattice.dev/v1alpha1', kind: 'ESOInstall', name: 'default' }), 'ESOInstall/default is in phase absent'],
+    [
+      'no operator',
+      (cluster) => cluster.remove({ apiVersion: 'apps/v1', kind: 'Deployment', namespace: 'lattice-system', name: 'lattice-operator' }),
+      'lattice-operator does not exist',
+    ],
+    [
+      'an operator that rolls out',
+      (cluster) => cluster.put(operator({ observedGeneration: 1, replicas: 2, updatedReplicas: 1, availableReplicas: 1 })),
+      'lattice-operator',
+    ],
+    [
+      'an Install that is not Ready',
+      (cluster) => cluster.put(install('CertManagerInstall', 'Installing')),
+      'CertManagerInstall/default is in phase Installing',
+    ],
+    [
+      'an Install that is not there yet',
+      (cluster) => cluster.remove({ apiVersion: 'lattice.dev/v1alpha1', kind: 'ESOInstall', name: 'default' }),
+      'ESOInstall/default is in phase absent',
+    ],
   ])('names %s', async (_, spoil, words) => {
     const cluster = readyCluster();
     spoil(cluster);

@@ -22,15 +22,25 @@ describe('recovery points in a bucket', () => {
       { name: 'lattice-daily-20260301020000' },
       { name: 'lattice-daily-20260301010000', status: { phase: 'Failed' } },
     );
-    expect(await verdicts(bucket)).toEqual(['yes lattice-daily-20260301020000', 'no lattice-daily-20260301010000: phase is Failed', 'yes lattice-daily-20260228020000']);
+    expect(await verdicts(bucket)).toEqual([
+      'yes lattice-daily-20260301020000',
+      'no lattice-daily-20260301010000: phase is Failed',
+      'yes lattice-daily-20260228020000',
+    ]);
   });
 
   it('taken after the run began are left out, so that a resume chooses the same', async () => {
-    expect(await verdicts(bucketWith({ name: 'lattice-daily-20260301020000' }, { name: 'lattice-daily-20260301030001' }))).toEqual(['yes lattice-daily-20260301020000']);
+    expect(await verdicts(bucketWith({ name: 'lattice-daily-20260301020000' }, { name: 'lattice-daily-20260301030001' }))).toEqual([
+      'yes lattice-daily-20260301020000',
+    ]);
   });
 
   it('of another LatticeClusterBackup are not taken for those of one whose name begins alike', async () => {
-    const bucket = bucketWith({ name: 'lattice-daily-20260228020000' }, { name: 'lattice-daily-full-20260301020000' }, { name: 'lattice-weekly-20260301020000' });
+    const bucket = bucketWith(
+      { name: 'lattice-daily-20260228020000' },
+      { name: 'lattice-daily-full-20260301020000' },
+      { name: 'lattice-weekly-20260301020000' },
+    );
     expect(await verdicts(bucket)).toEqual(['yes lattice-daily-20260228020000']);
   });
 
@@ -44,13 +54,16 @@ describe('recovery points in a bucket', () => {
   });
 
   it.each([
-    ['not JSON', 'velero-backup.json', '{', 'velero-backup.json is missing or not JSON'],
-    ['JSON null', 'velero-backup.json', 'null', 'velero-backup.json is missing or not JSON'],
-    ['a list', 'velero-backup.json', '[]', 'velero-backup.json is missing or not JSON'],
-    ['not gzip', 'X-resource-list.json.gz', 'plain', 'its resource list is missing or unreadable'],
-    ['another shape', 'X-resource-list.json.gz', packed(['a']), 'its resource list is missing or unreadable'],
-    ['a truncated gzip', 'X-resource-list.json.gz', packed({ 'v1/Pod': ['a/b'] }).subarray(0, 20), 'its resource list is missing or unreadable'],
-  ])('whose file is %s are refused', async (_, file, content, reason) => {
+    ['not JSON', { file: 'velero-backup.json', content: '{', reason: 'velero-backup.json is missing or not JSON' }],
+    ['JSON null', { file: 'velero-backup.json', content: 'null', reason: 'velero-backup.json is missing or not JSON' }],
+    ['a list', { file: 'velero-backup.json', content: '[]', reason: 'velero-backup.json is missing or not JSON' }],
+    ['not gzip', { file: 'X-resource-list.json.gz', content: 'plain', reason: 'its resource list is missing or unreadable' }],
+    ['another shape', { file: 'X-resource-list.json.gz', content: packed(['a']), reason: 'its resource list is missing or unreadable' }],
+    [
+      'a truncated gzip',
+      { file: 'X-resource-list.json.gz', content: packed({ 'v1/Pod': ['a/b'] }).subarray(0, 20), reason: 'its resource list is missing or unreadable' },
+    ],
+  ])('whose file is %s are refused', async (_, { file, content, reason }) => {
     const name = 'lattice-daily-20260301020000';
     const bucket = bucketWith({ name });
     bucket.put(`lattice-main/backups/${name}/${file.replace('X', name)}`, content);
@@ -69,7 +82,10 @@ describe('recovery points in a bucket', () => {
 describe('what Velero left in the bucket', () => {
   it('about a restore that failed, in its words', async () => {
     const bucket = bucketWith();
-    bucket.put('lattice-main/restores/r1/restore-r1-results.gz', packed({ errors: { velero: ['v'], cluster: null, namespaces: { shop: ['no such snapshot'], other: null } } }));
+    bucket.put(
+      'lattice-main/restores/r1/restore-r1-results.gz',
+      packed({ errors: { velero: ['v'], cluster: null, namespaces: { shop: ['no such snapshot'], other: null } } }),
+    );
     const { ports } = new StepBench({ buckets: [bucket] });
     expect(await restoreErrors(ports, SECTION, { restore: 'r1', signal })).toEqual(['v', 'shop: no such snapshot']);
     expect(await restoreErrors(ports, SECTION, { restore: 'r2', signal })).toEqual([]);
@@ -77,7 +93,9 @@ describe('what Velero left in the bucket', () => {
 
   it('about a backup', async () => {
     const { ports } = new StepBench({ buckets: [bucketWith({ name: 'lattice-daily-20260301020000' })] });
-    expect(await readBackupMetadata(ports, SECTION, { name: 'lattice-daily-20260301020000', signal })).toMatchObject({ metadata: { name: 'lattice-daily-20260301020000' } });
+    expect(await readBackupMetadata(ports, SECTION, { name: 'lattice-daily-20260301020000', signal })).toMatchObject({
+      metadata: { name: 'lattice-daily-20260301020000' },
+    });
     expect(await readBackupMetadata(ports, SECTION, { name: 'none', signal })).toBeUndefined();
   });
 });

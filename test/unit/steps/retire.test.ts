@@ -67,7 +67,15 @@ describe('cluster/retire', () => {
 
   it.each(['v1beta1', 'v1beta2'])('refuses while the parent holds a CAPI Cluster (%s), with nothing changed', async (version) => {
     const { parent, run, bench } = world();
-    parent.serve({ apiVersion: `cluster.x-k8s.io/${version}`, kind: 'Cluster', plural: 'clusters', namespaced: true, hasStatus: true, verbs: [], counted: true });
+    parent.serve({
+      apiVersion: `cluster.x-k8s.io/${version}`,
+      kind: 'Cluster',
+      plural: 'clusters',
+      namespaced: true,
+      hasStatus: true,
+      verbs: [],
+      counted: true,
+    });
     parent.put(objectOf(`cluster.x-k8s.io/${version}`, 'Cluster', { place: 'capi-workload/workload' }));
     const { error } = await run();
     expect(error).toMatchObject({ code: 'PARENT_HOLDS_CAPI', kind: 'precondition' });

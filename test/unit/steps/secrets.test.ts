@@ -70,7 +70,9 @@ describe('secrets/restore', () => {
     expect(cluster.peek({ apiVersion: 'v1', kind: 'Secret', namespace: 'fresh', name: 'plain' })).not.toHaveProperty('stringData');
     const before = writes(cluster).length;
     bench.store.revive();
-    expect((await bench.run('secrets/restore', { target: TARGET, cluster: PLAN_CLUSTER, specs: PLAN_SPECS, commit: bench.commit, secrets: [AGE] })).state).toBe('succeeded');
+    expect((await bench.run('secrets/restore', { target: TARGET, cluster: PLAN_CLUSTER, specs: PLAN_SPECS, commit: bench.commit, secrets: [AGE] })).state).toBe(
+      'succeeded',
+    );
     expect(writes(cluster).length).toBe(before);
   });
 
@@ -80,7 +82,9 @@ describe('secrets/restore', () => {
     cluster.put(secret('lattice-secrets/api', 'right', { metadata: { labels: {} } }));
     expect((await run([AGE])).state).toBe('succeeded');
     expect(valueOf(cluster, 'lattice-secrets/db')).toBe('right');
-    expect(cluster.peek({ apiVersion: 'v1', kind: 'Secret', namespace: 'lattice-secrets', name: 'api' })?.metadata.labels).toEqual({ 'lattice.dev/secret-source': 'true' });
+    expect(cluster.peek({ apiVersion: 'v1', kind: 'Secret', namespace: 'lattice-secrets', name: 'api' })?.metadata.labels).toEqual({
+      'lattice.dev/secret-source': 'true',
+    });
   });
 
   it('never restores identities of the old cluster, and says which and why', async () => {

@@ -117,7 +117,13 @@ export class StepBench {
 
   /** A context to call parts of steps with. */
   context<W>(input: W): ReadContext<W, StepPorts> {
-    const run = { id: 'workload-20260301T030000Z-0000' as RunId, cluster: CLUSTER, mode: 'recovery', startedAt: '2026-03-01T03:00:00.000Z', predecessors: [] } as const;
+    const run = {
+      id: 'workload-20260301T030000Z-0000' as RunId,
+      cluster: CLUSTER,
+      mode: 'recovery',
+      startedAt: '2026-03-01T03:00:00.000Z',
+      predecessors: [],
+    } as const;
     return { step: STEP, run, with: input, ports: this.ports, clock: this.clock, signal: new AbortController().signal, attestations: [] };
   }
 
@@ -190,7 +196,10 @@ export interface CrashCase {
  * Kills the process before and after every line it writes to its journal, resumes, and hands the result to `check`. The dangerous instant, an effect done and
  * its outcome not yet written, is among them.
  */
-export async function crashEverywhere<C extends CrashCase>(make: () => C, check: (world: C, result: RunResult, where: string) => Promise<void> | void): Promise<void> {
+export async function crashEverywhere<C extends CrashCase>(
+  make: () => C,
+  check: (world: C, result: RunResult, where: string) => Promise<void> | void,
+): Promise<void> {
   const rehearsal = make();
   const { state, error } = await rehearsal.run();
   if (state !== 'succeeded') throw new Error(`the rehearsal ends ${state}`, { cause: error });
