@@ -10,7 +10,6 @@ import { veleroSpec } from './servers/velero.ts';
 import { getCluster, getLab } from './state.ts';
 import { listRecords } from './supervise/record.ts';
 import { startServer } from './supervise/start-server.ts';
-import { stopServer } from './supervise/stop-server.ts';
 import { together } from './together.ts';
 
 /** What may run on a cluster once its control plane does. */
@@ -54,12 +53,6 @@ export async function startNode(operation: ClusterOperation): Promise<void> {
 /** Starts the Velero server of a cluster, or adopts the one that runs; see `veleroSpec` for what the cluster must hold first. */
 export async function startVelero(operation: ClusterOperation): Promise<void> {
   await startService('velero', operation);
-}
-
-/** Stops one service of a cluster with all it has started; `lab up` will not start it again. */
-export async function stopService(service: ClusterService, operation: ClusterOperation & { readonly force?: boolean }): Promise<void> {
-  const { id } = await getCluster(operation.directory, operation.cluster);
-  await stopServer({ ...operation, id: `${id}.${service}` });
 }
 
 /** Starts again the services that are wanted on a cluster and have died. */

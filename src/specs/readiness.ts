@@ -4,9 +4,6 @@ import { asText, fieldAt } from './fields.ts';
 import { ruleFor, type PhaseRule, type Profile, type ReadyRule } from './profile.ts';
 import { failed, progressing, READY, type Readiness } from './readiness-state.ts';
 
-/** How long a failure that may heal is given: the platform's compile retries come every 30 s, four of them (lattice.dev controllers, requeue after error). */
-export const HEAL_WINDOW_MS = 120_000;
-
 /**
  * Judges an object as last seen by its kind's rule; `undefined` for one that does not exist. A status for an older generation never counts, and neither does
  * one of an object that is being deleted.

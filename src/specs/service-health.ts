@@ -31,7 +31,7 @@ export function serviceHealth(service: KubeObject | undefined, parts: ServicePar
 }
 
 /** Counts addresses that receive traffic. An endpoint without the condition is ready (Kubernetes API, discovery.k8s.io/v1 EndpointConditions). */
-export function readyEndpoints(slices: readonly KubeObject[]): number {
+function readyEndpoints(slices: readonly KubeObject[]): number {
   return slices.flatMap((slice) => asList(slice['endpoints'])).reduce<number>((total, endpoint) => {
     const isReady = fieldAt(endpoint, 'conditions', 'ready') !== false;
     return total + (isReady ? asList(fieldAt(endpoint, 'addresses')).length : 0);

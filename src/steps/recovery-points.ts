@@ -105,7 +105,7 @@ export async function restoreErrors(
 }
 
 /** Prefix in the bucket: what the plan says, else what the platform uses for the store. */
-export function bucketPrefix(section: PlanBackup): string {
+function bucketPrefix(section: PlanBackup): string {
   return section.prefix ?? locationName(section.store);
 }
 

@@ -19,7 +19,7 @@ export async function moduleCacheFolder(name: GoModuleName, env: NodeJS.ProcessE
  * `<module>-<12 hex digits>`: changes with go.mod, go.sum, our own sources, the flags and the platform, not with the
  * version of Go, so that a newer Go does not throw good binaries away.
  */
-export async function moduleKey(name: GoModuleName): Promise<string> {
+async function moduleKey(name: GoModuleName): Promise<string> {
   const folder = join(GO_SOURCES, name);
   const hash = createHash('sha256');
   for (const path of await sourcesOf(folder)) {

@@ -16,7 +16,7 @@ export async function answersOk(url: string, signal: AbortSignal, access: ProbeA
 }
 
 /** GETs a URL once on a connection of its own and gives the status. */
-export async function statusOf(url: string, signal: AbortSignal, access: ProbeAccess = {}): Promise<number> {
+async function statusOf(url: string, signal: AbortSignal, access: ProbeAccess = {}): Promise<number> {
   const { anyCertificate = false, ...material } = access;
   return await new Promise<number>((resolve, reject) => {
     const options = { agent: false as const, signal, rejectUnauthorized: !anyCertificate, ...material };

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { besideList, distinct, type Immutable, name, port, secretRef, text } from './fields.ts';
+import { besideList, distinct, name, port, secretRef, text } from './fields.ts';
 
 /** A control-plane machine and how to reach it. */
 const node = z.strictObject({
@@ -20,6 +20,3 @@ export const planControlPlane = z.strictObject({
   distribution: z.enum(['kubeadm', 'rke2', 'k3s']).describe('Decides where etcd, its certificates and static pods are'),
   nodes: z.array(node).min(1, { error: 'must name at least one node' }).superRefine(distinct('name'), besideList),
 });
-
-/** The control-plane machines, parsed. */
-export type PlanControlPlane = Immutable<z.output<typeof planControlPlane>>;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { command, type Immutable, text } from './fields.ts';
+import { command, text } from './fields.ts';
 
 /** How the old cluster is made, and proven, unable to act. */
 export const planFence = z.strictObject({
@@ -7,6 +7,3 @@ export const planFence = z.strictObject({
   off: command.exactOptional().describe('Changes nothing and asks whether the old machines are off; exit status 0 says yes'),
   attest: text.exactOptional().describe('What a person must state about the old cluster, in addition to the standard text'),
 });
-
-/** How the old cluster is fenced, parsed. */
-export type PlanFence = Immutable<z.output<typeof planFence>>;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { duration, type Immutable, namespacedName, text } from './fields.ts';
+import { duration, namespacedName, text } from './fields.ts';
 
 /** How long a recovery may take and how much may be lost. */
 export const planObjectives = z.strictObject({
@@ -10,6 +10,3 @@ export const planObjectives = z.strictObject({
     .exactOptional()
     .describe('Volumes with an objective of their own'),
 });
-
-/** Objectives, parsed. */
-export type PlanObjectives = Immutable<z.output<typeof planObjectives>>;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Immutable, name, text } from './fields.ts';
+import {name, text } from './fields.ts';
 
 /** Something outside the cluster that a recovery depends on. */
 export const planExternal = z.strictObject({ name, what: text.describe('What it gives and how it is got back'), owner: text });
@@ -13,8 +13,3 @@ export const planKey = z.strictObject({
 
 /** A person who may approve a gate. */
 export const planApprover = text;
-
-/** One external dependency, parsed. */
-export type PlanExternal = Immutable<z.output<typeof planExternal>>;
-/** One key and its custodians, parsed. */
-export type PlanKey = Immutable<z.output<typeof planKey>>;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { httpUrl, type Immutable, secretRef, text } from './fields.ts';
+import { httpUrl, secretRef, text } from './fields.ts';
 
 /** Where run state lives; the only authority on runs of this cluster. Never inside a Velero prefix: Velero then rejects the location. */
 export const planState = z.union(
@@ -18,6 +18,3 @@ export const planState = z.union(
   ],
   { error: 'must have exactly one of folder and s3' },
 );
-
-/** Where run state lives, parsed. */
-export type PlanState = Immutable<z.output<typeof planState>>;

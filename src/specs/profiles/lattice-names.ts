@@ -7,8 +7,6 @@ export const LATTICE_SYSTEM = 'lattice-system';
 export const LATTICE_SECRETS = 'lattice-secrets';
 /** The built-in secret store (`lattice-common/src/lib.rs`, LOCAL_WEBHOOK_STORE_NAME). */
 export const LOCAL_PROVIDER = 'lattice-local';
-/** Label without which the built-in store does not serve a Secret (`lattice-secret-provider/src/webhook.rs`). */
-export const SECRET_SOURCE_LABEL = 'lattice.dev/secret-source';
 /** Label of what came from the parent (`lattice-common/src/lib.rs`, INHERITED_LABEL). */
 export const INHERITED_LABEL = 'lattice.dev/inherited';
 /** Stand-in kind for a shared volume, which services own and refer to by id (`lattice-graph/src/lib.rs`, volume_owners). */

@@ -13,7 +13,7 @@ const withSchema = z.object({ cluster: planCluster });
 type Ctx = ReadContext<z.output<typeof withSchema>, StepPorts>;
 
 /** The Lease that excludes other runs, also those that keep their state elsewhere. */
-export function leaseRef(cluster: string): ObjectRef {
+function leaseRef(cluster: string): ObjectRef {
   return { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', namespace: SYSTEM_NAMESPACE, name: `lattice-dr-${cluster}` };
 }
 

@@ -10,7 +10,7 @@ import { FIELD_MANAGER } from '../platform-names.ts';
  * Our field manager has applied this object, and what it set still stands. Fields that others added, and another spelling of an amount,
  * do not matter.
  */
-export function isApplied(live: KubeObject | undefined, wanted: KubeObject): boolean {
+function isApplied(live: KubeObject | undefined, wanted: KubeObject): boolean {
   if (live === undefined || live.metadata.deletionTimestamp !== undefined) return false;
   const managers = (live.metadata.managedFields ?? []) as readonly { manager?: string; operation?: string }[];
   return managers.some((entry) => entry.manager === FIELD_MANAGER && entry.operation === 'Apply') && diffObjects(live, wanted).length === 0;
