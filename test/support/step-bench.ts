@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Encrypter, generateX25519Identity, identityToRecipient } from 'age-encryption';
 import { stringify } from 'yaml';
 import { systemClock } from '../../src/adapters/clock/system-clock.ts';
-import { compose, type Composition } from '../../src/cli/compose.ts';
+import { type Composition, compose } from '../../src/cli/compose.ts';
 import type { ReadContext, StepContext, StepKind } from '../../src/engine/step.ts';
 import type { Hold } from '../../src/model/hold.ts';
 import { type ClusterName, newRunId, type StepId } from '../../src/model/ids.ts';
@@ -83,7 +83,10 @@ export class StepBench implements AsyncDisposable {
     return { outputs: proof.outputs, ...log };
   }
 
-  #context<W, O extends JsonObject>(kind: StepKind<W, O, StepPorts>, parts: { readonly cluster: ClusterName; readonly input: W; readonly log: Log }): StepContext<W, StepPorts> {
+  #context<W, O extends JsonObject>(
+    kind: StepKind<W, O, StepPorts>,
+    parts: { readonly cluster: ClusterName; readonly input: W; readonly log: Log },
+  ): StepContext<W, StepPorts> {
     const { cluster, input, log } = parts;
     const signal = AbortSignal.timeout(STEP_LIMIT_MS);
     const read: ReadContext<W, StepPorts> = {

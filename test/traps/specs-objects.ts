@@ -29,7 +29,7 @@ export function tangle(namespace: string): { readonly services: readonly KubeObj
 
 /** The order that follows from the arrows between services alone: each after all it calls. What is in a cycle, or calls into one, never has its turn. */
 export function orderByArrows(services: readonly KubeObject[]): { readonly order: readonly string[]; readonly never: readonly string[] } {
-  const calls = new Map(services.map((object) => [object.metadata.name, calledBy(object)]));
+  const calls = new Map(services.map((object) => [object.metadata.name, callsOf(object)]));
   const order: string[] = [];
   for (;;) {
     const next = [...calls].find(([name, called]) => !order.includes(name) && called.every((peer) => order.includes(peer)));
@@ -38,8 +38,15 @@ export function orderByArrows(services: readonly KubeObject[]): { readonly order
   }
 }
 
-function calledBy(object: KubeObject): readonly string[] {
-  const { resources } = object.spec?.['workload'] as unknown as { readonly resources: Readonly<Record<string, { readonly type: string; readonly direction?: string; readonly id?: string }>> };
+interface Reference {
+  readonly type: string;
+  readonly direction?: string;
+  readonly id?: string;
+}
+
+/** Names of the services it calls. */
+function callsOf(object: KubeObject): readonly string[] {
+  const { resources } = (object.spec?.['workload'] ?? { resources: {} }) as unknown as { readonly resources: Readonly<Record<string, Reference>> };
   return Object.entries(resources).flatMap(([key, { type, direction, id = key }]) => (type === 'service' && direction !== 'inbound' ? [id] : []));
 }
 

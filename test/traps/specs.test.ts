@@ -1,11 +1,11 @@
 import { Resolver } from 'node:dns/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseAllDocuments } from 'yaml';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parseAllDocuments } from 'yaml';
 import type { LabCluster, LabConfig } from '../../src/lab/config.ts';
 import { platformFault } from '../../src/lab/faults/platform-fault.ts';
 import { DnsWriter } from '../../src/lab/platform/dns-writer.ts';
-import { namespaced, TYPES } from '../../src/lab/reconcile/types.ts';
+import { TYPES } from '../../src/lab/reconcile/types.ts';
 import { getCluster, getLab } from '../../src/lab/state.ts';
 import type { JsonObject } from '../../src/model/json.ts';
 import type { KubeObject, ResourceType } from '../../src/model/kube-object.ts';
@@ -43,7 +43,10 @@ describe('traps of specs', { timeout: 180_000 }, () => {
     instance = await getCluster(lab.directory, WORK);
     cluster = await lab.open(instance.kubeconfigs.admin);
     kubectl = await lab.kubectl(WORK);
-    input = { target: { kubeconfig: instance.kubeconfigs.admin }, cluster: { name: WORK, provisioner: 'existing', existing: { kubeconfig: { file: instance.kubeconfigs.admin } } } };
+    input = {
+      target: { kubeconfig: instance.kubeconfigs.admin },
+      cluster: { name: WORK, provisioner: 'existing', existing: { kubeconfig: { file: instance.kubeconfigs.admin } } },
+    };
     await until(async () => (await cluster.resource(TYPES.VeleroRestore, lab.signal)) !== undefined, 'Velero is installed');
     await until(async () => (await cluster.resource(TYPES.DNSProvider, lab.signal)) !== undefined, 'the platform is installed');
     await until(async () => (await lab.get(cluster, TYPES.ValidatingWebhookConfiguration, 'lattice-validating-webhook')) !== undefined, 'its webhook answers');
@@ -53,11 +56,14 @@ describe('traps of specs', { timeout: 180_000 }, () => {
     await lab[Symbol.asyncDispose]();
   });
 
-  const get = async (type: ResourceType, namespace: string, name: string) => lab.get(cluster, type, name, namespace);
+  const get = async (type: ResourceType, namespace: string, name: string) => lab.get(cluster, type, `${namespace}/${name}`);
   const serviceOf = async (namespace: string, name: string) => get(TYPES.LatticeService, namespace, name);
   const messageOf = async (namespace: string, name: string) => String((await serviceOf(namespace, name))?.status?.['message'] ?? '');
   const untilReady = async (namespace: string, names: readonly string[]): Promise<void> =>
-    until(async () => (await Promise.all(names.map((name) => serviceOf(namespace, name)))).every((object) => phaseOf(object) === 'Ready'), `${names.join(', ')} are Ready`);
+    until(
+      async () => (await Promise.all(names.map((name) => serviceOf(namespace, name)))).every((object) => phaseOf(object) === 'Ready'),
+      `${names.join(', ')} are Ready`,
+    );
 
   it('11: the order of the arrows stops at a cycle and fails what needs volumes and policies; ours applies all, each after what blocks it', async () => {
     const naive = tangle('naive-11');
@@ -70,14 +76,22 @@ describe('traps of specs', { timeout: 180_000 }, () => {
       await until(async () => ['Ready', 'Failed'].includes(phaseOf(await serviceOf('naive-11', name))), `${name} was compiled`);
       refusals[name] = await messageOf('naive-11', name);
     }
-    expect(refusals).toMatchObject({ guest: expect.stringContaining("no owner found for volume 'shared'"), reader: expect.stringContaining('secret access denied') });
+    expect(refusals).toMatchObject({
+      guest: expect.stringContaining("no owner found for volume 'shared'"),
+      reader: expect.stringContaining('secret access denied'),
+    });
     for (const name of never) expect(await serviceOf('naive-11', name)).toBeUndefined();
 
     const ours = tangle('ours-11');
     await lab.world.apply(cluster, original('key-ours-11', { token: 'made up' }));
     await lab.bench.run(specsApply, WORK, { ...input, ...(await lab.bench.commit('tangle', [...ours.services, ...ours.needed])) });
-    await untilReady('ours-11', ours.services.map((object) => object.metadata.name));
-    const applied = (await readAudit(instance.auditLogPath)).filter(({ user, verb, namespace, name }) => user === 'lattice-admin' && verb === 'patch' && (namespace === 'ours-11' || name.endsWith('ours-11')));
+    await untilReady(
+      'ours-11',
+      ours.services.map((object) => object.metadata.name),
+    );
+    const applied = (await readAudit(instance.auditLogPath)).filter(
+      ({ user, verb, namespace, name }) => user === 'lattice-admin' && verb === 'patch' && (namespace === 'ours-11' || name.endsWith('ours-11')),
+    );
     const at = (resource: string, name: string): number => applied.findIndex((entry) => entry.resource === resource && entry.name === name);
     expect(at('latticeservices', 'host')).toBeLessThan(at('latticeservices', 'guest'));
     expect(at('cedarpolicies', 'secrets-ours-11')).toBeLessThan(at('latticeservices', 'reader'));
@@ -90,7 +104,8 @@ describe('traps of specs', { timeout: 180_000 }, () => {
     const shell = service('trap-12', 'shell', { resources: { key: secret }, variables: { KEY: '${secret.key.token}' } });
     const objects = [meshNamespace('trap-12'), secretPolicy('trap-12'), shell];
     await kubectl.apply(objects);
-    const waitFor = async (what: string, namespace: string, timeout: string) => kubectl('wait', '--for=jsonpath={.status.phase}=Ready', what, '-n', namespace, `--timeout=${timeout}`);
+    const waitFor = async (what: string, namespace: string, timeout: string) =>
+      kubectl('wait', '--for=jsonpath={.status.phase}=Ready', what, '-n', namespace, `--timeout=${timeout}`);
     expect(await waitFor('latticeservice/shell', 'trap-12', '60s')).toMatchObject({ code: 0 });
     expect((await kubectl('get', 'deployment', 'shell', '-n', 'trap-12', '-o', 'jsonpath={.status.availableReplicas}')).stdout).toBe('');
     await until(async () => phaseOf(await get(TYPES.CedarPolicy, 'lattice-system', 'secrets-trap-12')) === 'Valid', 'the policy is Valid');
@@ -98,7 +113,10 @@ describe('traps of specs', { timeout: 180_000 }, () => {
 
     const verify = { ...input, ...(await lab.bench.commit('hollow', objects)), health: [] };
     const unproven = lab.bench.run(healthVerify, WORK, { ...verify, timeout: '3s' });
-    await expect(unproven).rejects.toMatchObject({ code: 'HEALTH_NOT_PROVEN', details: { unhealthy: [expect.stringContaining('trap-12/shell: Deployment shell')] } });
+    await expect(unproven).rejects.toMatchObject({
+      code: 'HEALTH_NOT_PROVEN',
+      details: { unhealthy: [expect.stringContaining('trap-12/shell: Deployment shell')] },
+    });
     await lab.world.apply(cluster, original('forgotten-12', { token: 'found' }));
     expect((await lab.bench.run(healthVerify, WORK, { ...verify, timeout: '90s' })).outputs).toMatchObject({ objects: 3 });
   });
@@ -110,7 +128,11 @@ describe('traps of specs', { timeout: 180_000 }, () => {
     const serial = async (): Promise<number> => (await resolver.resolveSoa(config.dns.zone)).serial;
     const address = async (): Promise<readonly string[]> => resolver.resolve4(name);
     const asTheOldCluster = new DnsWriter(config.dns, { owner: `lattice-${WORK}`, log: () => undefined });
-    const provider = { ...TYPES.DNSProvider, metadata: { namespace: 'lattice-system', name: 'zone' }, spec: { type: 'pihole', zone: config.dns.zone, pihole: { url: 'http://dns.lab.test' } } };
+    const provider = {
+      ...TYPES.DNSProvider,
+      metadata: { namespace: 'lattice-system', name: 'zone' },
+      spec: { type: 'pihole', zone: config.dns.zone, pihole: { url: 'http://dns.lab.test' } },
+    };
     const shop = service('trap-13', 'shop', { spec: { ingress: { routes: { public: { hosts: [name], port: 'http' } } } } });
     const objects = [meshNamespace('trap-13'), provider, shop] as readonly KubeObject[];
     await asTheOldCluster.upsert(config.dns.zone, [{ name, address: OLD_ADDRESS }], lab.signal);
@@ -130,9 +152,16 @@ describe('traps of specs', { timeout: 180_000 }, () => {
     await until(async () => (await get(TYPES.Gateway, 'trap-13', 'trap-13-ingress'))?.status?.['addresses'] !== undefined, 'the gateway has an address');
     // As long as external-dns took to start and write above, at least: its controller looks every second.
     await sleep(3_000);
-    expect({ provider: await get(TYPES.DNSProvider, 'lattice-system', 'zone'), serial: await serial(), address: await address() }).toEqual({ provider: undefined, serial: unchanged, address: [OLD_ADDRESS] });
+    expect({ provider: await get(TYPES.DNSProvider, 'lattice-system', 'zone'), serial: await serial(), address: await address() }).toEqual({
+      provider: undefined,
+      serial: unchanged,
+      address: [OLD_ADDRESS],
+    });
     const { host, port, zone, tsigKeyPath } = config.dns;
-    const dns = { servers: [{ name: 'lab', host, port, zone, tsig: { file: tsigKeyPath } }], records: [{ name, type: 'A', owner: 'lattice-dr', server: 'lab' }] };
+    const dns = {
+      servers: [{ name: 'lab', host, port, zone, tsig: { file: tsigKeyPath } }],
+      records: [{ name, type: 'A', owner: 'lattice-dr', server: 'lab' }],
+    };
     const moved = await lab.bench.run(dnsCutover, WORK, { target: input.target, dns });
     expect(moved.effects).toEqual(['move-record']);
     expect(await serial()).toBeGreaterThan(unchanged);
@@ -153,7 +182,10 @@ describe('traps of specs', { timeout: 180_000 }, () => {
     expect([pruned?.['provider'], pruned?.['credentialsSecretRef'], pruned?.['credentials']]).toEqual(['s3Compatible', undefined, undefined]);
     await kubectl('delete', 'backupstore', 'local-minio', '-n', 'lattice-system');
 
-    const source = { cluster: { name: 'production', provisioner: 'existing', existing: input.cluster['existing'], latticeImage: 'registry.lab.test/lattice:lab' }, ...(await lab.bench.commit('seed', [...documents('cluster.yaml'), minio, backup, documents('backups.yaml')[0]] as readonly KubeObject[])) };
+    const source = {
+      cluster: { name: 'production', provisioner: 'existing', existing: input.cluster['existing'], latticeImage: 'registry.lab.test/lattice:lab' },
+      ...(await lab.bench.commit('seed', [...documents('cluster.yaml'), minio, backup, documents('backups.yaml')[0]] as readonly KubeObject[])),
+    };
     const { outputs } = await lab.bench.run(specsApply, 'production', { ...source, target: input.target });
     expect(outputs.applied).toBe(4);
     expect((await stored('local-minio'))?.['credentials']).toMatchObject({ id: 'minio-creds', provider: 'lattice-local' });
@@ -175,12 +207,17 @@ describe('traps of specs', { timeout: 180_000 }, () => {
     expect(outputs.skipped).toHaveLength(3);
     expect(outputs.skipped.join('\n')).toMatch(/would run again/);
     expect(await lab.get(cluster, TYPES.Namespace, 'ours-15')).toBeDefined();
-    expect([await restore('ours-15'), await get(TYPES.LatticeJob, 'ours-15', 'migrate'), await get(TYPES.CedarPolicy, 'lattice-system', 'management--ours-15')]).toEqual([undefined, undefined, undefined]);
+    expect([
+      await restore('ours-15'),
+      await get(TYPES.LatticeJob, 'ours-15', 'migrate'),
+      await get(TYPES.CedarPolicy, 'lattice-system', 'management--ours-15'),
+    ]).toEqual([undefined, undefined, undefined]);
     expect(await jobPods('ours-15')).toEqual([]);
   });
 
   it('17: while the operator restarts its webhook refuses services, and system namespaces always; ours waits it out and refuses the rest before anything is sent', async () => {
-    const down = async (forMs: number) => platformFault({ directory: lab.directory, cluster: WORK, signal: lab.signal, fault: 'webhook-down', body: { forMs } });
+    const down = async (forMs: number) =>
+      platformFault({ directory: lab.directory, cluster: WORK, signal: lab.signal, fault: 'webhook-down', body: { forMs } });
     await kubectl.apply([meshNamespace('naive-17')]);
     await down(8_000);
     const refused = await kubectl.apply([service('naive-17', 'early', {})]);
@@ -190,7 +227,10 @@ describe('traps of specs', { timeout: 180_000 }, () => {
     expect((await kubectl('wait', '--for=jsonpath={.status.phase}=Ready', 'latticeservice/early', '-n', 'naive-17', '--timeout=1s')).code).toBe(1);
 
     await down(4_000);
-    const applied = await lab.bench.run(specsApply, WORK, { ...input, ...(await lab.bench.commit('early', [meshNamespace('ours-17'), service('ours-17', 'early', {})])) });
+    const applied = await lab.bench.run(specsApply, WORK, {
+      ...input,
+      ...(await lab.bench.commit('early', [meshNamespace('ours-17'), service('ours-17', 'early', {})])),
+    });
     const retries = applied.evidence.map((line) => line['retries']).find((counts) => counts !== undefined) as Readonly<Record<string, number>>;
     expect(Object.values(retries).reduce((sum, count) => sum + count, 0)).toBeGreaterThan(0);
     await untilReady('ours-17', ['early']);
@@ -198,7 +238,10 @@ describe('traps of specs', { timeout: 180_000 }, () => {
     const intruder = service('kube-system', 'intruder', {});
     expect((await kubectl.apply([intruder])).stderr).toContain("system namespace 'kube-system'");
     const git = await lab.bench.commit('intruder', [meshNamespace('bystander-17'), intruder]);
-    await expect(lab.bench.run(specsApply, WORK, { ...input, ...git })).rejects.toMatchObject({ code: 'INPUT_INVALID', message: expect.stringContaining('kube-system') });
+    await expect(lab.bench.run(specsApply, WORK, { ...input, ...git })).rejects.toMatchObject({
+      code: 'INPUT_INVALID',
+      message: expect.stringContaining('kube-system'),
+    });
     expect(await lab.get(cluster, TYPES.Namespace, 'bystander-17')).toBeUndefined();
   });
 });

@@ -70,7 +70,9 @@ export class TrapLab implements AsyncDisposable {
     return cluster;
   }
 
-  async get(cluster: KubeCluster, type: ResourceType, name: string, namespace?: string): Promise<KubeObject | undefined> {
+  /** An object by `namespace/name`, or by `name` alone where its type has no namespace. */
+  async get(cluster: KubeCluster, type: ResourceType, place: string): Promise<KubeObject | undefined> {
+    const [name = '', namespace] = place.split('/').reverse();
     return await cluster.get({ ...type, name, ...(namespace === undefined ? {} : { namespace }) }, this.signal);
   }
 
@@ -79,8 +81,13 @@ export class TrapLab implements AsyncDisposable {
   }
 
   /** A merge patch, as `kubectl patch` sends it. */
-  async patch(cluster: KubeCluster, ref: ObjectRef, patch: JsonObject, subresource?: 'status'): Promise<void> {
-    await cluster.mergePatch(ref, patch, { fieldManager: 'by-hand', signal: AbortSignal.timeout(WRITE_LIMIT_MS), ...(subresource === undefined ? {} : { subresource }) });
+  async patch(cluster: KubeCluster, ref: ObjectRef, patch: JsonObject): Promise<void> {
+    await cluster.mergePatch(ref, patch, { fieldManager: 'by-hand', signal: AbortSignal.timeout(WRITE_LIMIT_MS) });
+  }
+
+  /** The same for an object's status. */
+  async patchStatus(cluster: KubeCluster, ref: ObjectRef, status: JsonObject): Promise<void> {
+    await cluster.mergePatch(ref, { status }, { fieldManager: 'by-hand', signal: AbortSignal.timeout(WRITE_LIMIT_MS), subresource: 'status' });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -102,7 +109,8 @@ export function phaseOf(object: KubeObject | undefined): string {
 
 /** A LatticeCluster's declared workers. */
 export function workersOf(object: KubeObject | undefined): number | undefined {
-  return (object?.spec as { readonly nodes?: { readonly workerPools?: { readonly general?: { readonly replicas?: number } } } } | undefined)?.nodes?.workerPools?.general?.replicas;
+  return (object?.spec as { readonly nodes?: { readonly workerPools?: { readonly general?: { readonly replicas?: number } } } } | undefined)?.nodes?.workerPools
+    ?.general?.replicas;
 }
 
 /** Reference of a LatticeCluster. */

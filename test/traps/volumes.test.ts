@@ -17,8 +17,8 @@ import { clusterRetire } from '../../src/steps/cluster/retire.ts';
 import { preflightCheck } from '../../src/steps/preflight/check.ts';
 import { secretsRestore } from '../../src/steps/secrets/restore.ts';
 import { specsApply } from '../../src/steps/specs/apply.ts';
-import { volumesRestore } from '../../src/steps/volumes/restore.ts';
 import { RESTORE_NAME_LABEL } from '../../src/steps/volumes/claims.ts';
+import { volumesRestore } from '../../src/steps/volumes/restore.ts';
 import { readS3Access } from '../integration/lab-logs.ts';
 import { until } from '../integration/platform-world.ts';
 import { type Kubectl, kubectlFor } from '../support/kubectl.ts';
@@ -49,7 +49,11 @@ describe('traps of backups and volumes', { timeout: 240_000 }, () => {
 
   const backupStore = (name: string, cloudProviderRef: string): KubeObject => {
     const s3 = { bucket: world.lab.s3.bucket, region: world.lab.s3.region, endpoint: world.lab.s3.endpoint, forcePathStyle: true };
-    return { ...TYPES.BackupStore, metadata: { namespace: 'lattice-system', name }, spec: { default: false, storage: { provider: 's3Compatible', cloudProviderRef, s3 } } };
+    return {
+      ...TYPES.BackupStore,
+      metadata: { namespace: 'lattice-system', name },
+      spec: { default: false, storage: { provider: 's3Compatible', cloudProviderRef, s3 } },
+    };
   };
   const get = async (type: { readonly apiVersion: string; readonly kind: string }, namespace: string, name: string): Promise<KubeObject | undefined> =>
     cluster.get({ ...type, namespace, name }, signal);
@@ -60,7 +64,8 @@ describe('traps of backups and volumes', { timeout: 240_000 }, () => {
   /** A store of its own on the cluster that will be lost, with a backup in it that has expired when the disaster comes. */
   const saveExpiring = async (name: string, on: KubeCluster): Promise<void> => {
     await on.apply(backupStore(name, 'lab-s3'), { fieldManager: 'test', signal });
-    const phase = async (type: { readonly apiVersion: string; readonly kind: string }, called: string) => phaseOf(await on.get({ ...type, namespace: 'velero', name: called }, signal));
+    const phase = async (type: { readonly apiVersion: string; readonly kind: string }, called: string) =>
+      phaseOf(await on.get({ ...type, namespace: 'velero', name: called }, signal));
     await until(async () => (await phase(TYPES.BackupStorageLocation, `lattice-${name}`)) === 'Available', `lattice-${name} is Available`);
     const spec = { storageLocation: `lattice-${name}`, includedNamespaces: ['front'], snapshotVolumes: false, ttl: '1s' };
     await on.create({ ...VELERO_BACKUP, metadata: { namespace: 'velero', name: `last-${name}` }, spec }, { fieldManager: 'test', signal });
@@ -87,7 +92,7 @@ describe('traps of backups and volumes', { timeout: 240_000 }, () => {
     await world.destroy();
     await bench.run(clusterRetire, 'small', given);
     const target = (await bench.run(clusterProvision, 'small', given)).outputs;
-    input = { ...given, target, recoveryPoints } as unknown as typeof input;
+    input = { ...given, target, recoveryPoints };
     const { manifest: _manifest, ...planCluster } = input['cluster'] as JsonObject;
     withoutManifest = { ...input, cluster: planCluster };
     await bench.run(clusterReady, 'small', input);
@@ -125,7 +130,7 @@ describe('traps of backups and volumes', { timeout: 240_000 }, () => {
     await until(async () => phaseOf(await location('small-backups')) === 'Available', 'the location is Available');
     const [point] = input['recoveryPoints'] as unknown as readonly { readonly name: string }[];
     await sync('lattice-small-backups', point?.name ?? '');
-    await kubectl.apply([{ ...TYPES.LatticeRestore, metadata: { namespace: 'lattice-system', name: 'by-the-book' }, spec: { backupName: point?.name } } as unknown as KubeObject]);
+    await kubectl.apply([{ ...TYPES.LatticeRestore, metadata: { namespace: 'lattice-system', name: 'by-the-book' }, spec: { backupName: point?.name } }]);
     const restore = async () => get(TYPES.VeleroRestore, 'velero', 'by-the-book');
     await until(async () => /^(Completed|.*Failed.*)$/.test(phaseOf(await restore())), 'the restore has ended');
     expect(phaseOf(await restore())).toBe('Completed');
@@ -149,7 +154,12 @@ describe('traps of backups and volumes', { timeout: 240_000 }, () => {
     const schedule = (name: string, storeRef: string): KubeObject => ({
       ...TYPES.LatticeClusterBackup,
       metadata: { namespace: 'lattice-system', name },
-      spec: { schedule: '0 3 * * *', storeRef, scope: { controlPlane: false, gpuPaasResources: false, includeNamespaces: ['front'] }, retention: { ttl: '1h' } },
+      spec: {
+        schedule: '0 3 * * *',
+        storeRef,
+        scope: { controlPlane: false, gpuPaasResources: false, includeNamespaces: ['front'] },
+        retention: { ttl: '1h' },
+      },
     });
     const velero = async (name: string) => get(TYPES.VeleroSchedule, 'velero', `lattice-${name}`);
     await kubectl.apply([backupStore('naive-18', 'lab-s3'), schedule('naive-18', 'naive-18')]);
@@ -161,18 +171,30 @@ describe('traps of backups and volumes', { timeout: 240_000 }, () => {
     await until(async () => (await filesOf('lattice-naive-18', 'last-naive-18')) === 0, 'the backup is gone from the bucket');
 
     const git = await bench.commit('trap-18', [backupStore('ours-18', 'lab-s3'), schedule('ours-18', 'ours-18')]);
-    const recoveryPoints = [{ store: 'ours-18', name: 'last-ours-18', completedAt: '2026-01-01T00:00:00Z', volumes: [], withoutData: [], snapshotLocations: [] }];
+    const recoveryPoints = [
+      { store: 'ours-18', name: 'last-ours-18', completedAt: '2026-01-01T00:00:00Z', volumes: [], withoutData: [], snapshotLocations: [] },
+    ];
     const files = await filesOf('lattice-ours-18', 'last-ours-18');
-    const attached = await bench.run(backupAttach, 'small', { ...withoutManifest, ...git, recoveryPoints, backups: [{ ...input.backups[0], store: 'ours-18' }] });
+    const attached = await bench.run(backupAttach, 'small', {
+      ...withoutManifest,
+      ...git,
+      recoveryPoints,
+      backups: [{ ...input.backups[0], store: 'ours-18' }],
+    });
     const applied = await bench.run(specsApply, 'small', { ...withoutManifest, ...git });
-    expect([...attached.holds, ...applied.holds].map(({ id }) => id)).toEqual(['backup-location/velero/lattice-ours-18', 'latticeclusterbackup/lattice-system/ours-18']);
+    expect([...attached.holds, ...applied.holds].map(({ id }) => id)).toEqual([
+      'backup-location/velero/lattice-ours-18',
+      'latticeclusterbackup/lattice-system/ours-18',
+    ]);
     await until(async () => (await velero('ours-18'))?.spec?.['paused'] === true, 'the schedule is paused');
     // Velero's garbage collector has looked at the expired backup and says why it left it alone (gc_controller.go).
     const label = async () => (await get(VELERO_BACKUP, 'velero', 'last-ours-18'))?.metadata.labels?.['velero.io/gc-failure'];
     await until(async () => (await label()) !== undefined, 'the garbage collector was there');
     expect(await label()).toBe('BSLReadOnly');
     expect(await filesOf('lattice-ours-18', 'last-ours-18')).toBe(files);
-    const deleted = (await readS3Access(world.lab.s3.accessLogPath)).filter(({ operation, key }) => operation.includes('Delete') && key.startsWith('lattice-ours-18/'));
+    const deleted = (await readS3Access(world.lab.s3.accessLogPath)).filter(
+      ({ operation, key }) => operation.includes('Delete') && key.startsWith('lattice-ours-18/'),
+    );
     expect(deleted).toEqual([]);
   });
 });

@@ -50,9 +50,9 @@ export const dnsCutover = defineStep({
   summary: 'moves the names that lead users to the cluster',
   verifies: 'asks the authoritative server for every moved record',
   byHand: [
-    'dig +norecurse @SERVER NAME TYPE   # the value you expect to replace',
-    'nsupdate -k KEYFILE with: server SERVER; zone ZONE; prereq yxrrset NAME TYPE OLD; update delete NAME TYPE; update add NAME TTL TYPE NEW; send',
-    'dig +norecurse @SERVER NAME TYPE   # the new value',
+    '`dig +norecurse @SERVER NAME TYPE`: the value you expect to replace',
+    '`nsupdate -k KEYFILE` with the lines `server SERVER`, `zone ZONE`, `prereq yxrrset NAME TYPE OLD`, `update delete NAME TYPE`, `update add NAME TTL TYPE NEW`, `send`',
+    '`dig +norecurse @SERVER NAME TYPE`: the new value',
   ],
   with: withSchema,
   outputs: z.object({ moved: z.array(z.string()) }),

@@ -110,9 +110,9 @@ export const secretsRestore = defineStep({
   summary: 'restores original secrets from their sources outside the cluster',
   verifies: 'compares every restored key and label on the cluster with its source',
   byHand: [
-    'age -d -i IDENTITY secrets.age | kubectl apply --server-side -f -   # or sops -d FILE | kubectl apply --server-side -f -',
+    '`age -d -i IDENTITY secrets.age | kubectl apply --server-side -f -`: or sops -d FILE | kubectl apply --server-side -f -',
     'leave out capi-* Secrets, lattice-ca, lattice-agent-credentials, lattice-parent-config: the new cluster has its own',
-    'kubectl -n lattice-secrets get secrets -l lattice.dev/secret-source=true   # without the label nobody is served',
+    '`kubectl -n lattice-secrets get secrets -l lattice.dev/secret-source=true`: without the label nobody is served',
   ],
   with: withSchema,
   outputs: z.object({ restored: z.array(z.string()) }),

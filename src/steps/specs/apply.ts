@@ -90,7 +90,7 @@ export const specsApply = defineStep({
   verifies: 'reads every applied object back and compares it with git',
   byHand: [
     'set aside: DNSProviders (they move the names), other LatticeClusters, jobs without schedule; set paused: true on LatticeClusterBackups',
-    'kubectl apply --server-side -f namespaces/ then secrets, SecretProviders, Infra- and ImageProviders, CedarPolicies',
+    '`kubectl apply --server-side -f FILE` for namespaces, then secrets, SecretProviders, Infra- and ImageProviders, CedarPolicies',
     'then CertIssuers, quotas, BackupStores, packages, and services: owners of shared volumes before their consumers',
     'last, LatticeClusterBackups; wait for Ready between the groups',
   ],

@@ -31,7 +31,7 @@ export const specsConvert = defineStep({
   verifies: 'converts again from the same commit; nothing is written',
   byHand: [
     'rewrite CloudProvider as InfraProvider, credentialsSecretRef as credentials, instanceType and toggles as objects, and add latticeImage',
-    'kubectl apply --server-side --dry-run=server -f FILE   # the server refuses what is still in the older form',
+    '`kubectl apply --server-side --dry-run=server -f FILE`: the server refuses what is still in the older form',
   ],
   with: withSchema,
   outputs: z.object({ converted: z.number(), patch: z.string(), byHand: z.array(z.string()) }),

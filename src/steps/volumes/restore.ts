@@ -163,9 +163,9 @@ export const volumesRestore = defineStep({
   summary: 'restores volumes from the chosen recovery points, before the specs that would create them empty',
   verifies: 'reads behind each claim: bound, to a volume that carries the label of the restore, with its path',
   byHand: [
-    'kubectl get pvc -A   # none of the claims in the backup may exist yet',
-    'velero restore create NAME --from-backup BACKUP --include-resources persistentvolumeclaims,persistentvolumes --restore-volumes=true --wait',
-    'kubectl get pv -l velero.io/restore-name=NAME   # one Bound volume per claim; Completed alone proves nothing',
+    '`kubectl get pvc -A`: none of the claims in the backup may exist yet',
+    '`velero restore create NAME --from-backup BACKUP --include-resources persistentvolumeclaims,persistentvolumes --restore-volumes=true --wait`',
+    '`kubectl get pv -l velero.io/restore-name=NAME`: one Bound volume per claim; Completed alone proves nothing',
   ],
   with: withSchema,
   outputs,

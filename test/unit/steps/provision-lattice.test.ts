@@ -31,17 +31,17 @@ function world({ phases = ['Ready'], kubeconfig = DIRECT, pivoted = true, childD
   const child = platformCluster();
   if (pivoted) child.put(objectOf('cluster.x-k8s.io/v1beta2', 'Cluster', { place: 'capi-workload/workload' }));
   if (childDown) child.inject({ fault: new DrError({ code: 'KUBE_UNAVAILABLE', message: 'no answer' }) });
+  const bench = new StepBench({ clusters: { 'parent.yaml': parent, 'child kubeconfig': child }, files: { 'cluster.yaml': SPECS_FILE } });
   const seen: string[] = [];
   parent.react(REF, (object) => {
     const { uid = '', deletionTimestamp } = object.metadata;
-    if (deletionTimestamp !== undefined) return parent.remove(REF);
+    if (deletionTimestamp !== undefined) return void bench.clock.sleep(5_000).then(() => parent.peek(REF)?.metadata.uid === uid && parent.remove(REF));
     if (seen.includes(uid)) return;
     seen.push(uid);
     const phase = phases[Math.min(seen.length, phases.length) - 1] ?? 'Ready';
     parent.put({ ...object, status: { phase, message: `the platform's words about ${phase}` } });
     if (phase !== 'Failed') parent.put(kubeconfig);
   });
-  const bench = new StepBench({ clusters: { 'parent.yaml': parent, 'child kubeconfig': child }, files: { 'cluster.yaml': SPECS_FILE } });
   const input = { cluster: PLAN_CLUSTER, specs: PLAN_SPECS, commit: bench.commit, timeout };
   return { bench, parent, child, run: async () => bench.run('cluster/provision', input), resume: async () => bench.resume() };
 }

@@ -14,7 +14,7 @@ interface World extends CrashCase {
 }
 
 /** The parent as the platform runs it: a dead child's deletion goes on only once the import is marked complete, and takes the kubeconfig with it. */
-function world(faults: { hangs?: boolean; slow?: boolean } = {}): World {
+function world(faults: { hangs?: boolean; slow?: boolean; lingers?: boolean } = {}): World {
   const parent = platformCluster('https://parent.invalid:6443');
   parent.put(operator());
   parent.put(lattice('LatticeCluster', 'workload', { metadata: { finalizers: ['lattice.dev/cluster'] }, spec: {}, status: { phase: 'Ready' } }));
@@ -23,7 +23,7 @@ function world(faults: { hangs?: boolean; slow?: boolean } = {}): World {
     const leaves = object.metadata.deletionTimestamp !== undefined && object.status?.['unpivotImportComplete'] === true;
     if (!leaves || faults.hangs === true) return;
     parent.remove(OLD);
-    parent.remove(KUBECONFIG);
+    if (faults.lingers !== true) parent.remove(KUBECONFIG);
   });
   parent.react(OPERATOR, (object) => {
     const { generation = 1 } = object.metadata;
@@ -118,6 +118,15 @@ describe('cluster/retire', () => {
     expect(error?.code).toBe('KUBE_CONFLICT');
     expect(parent.peek(OLD)?.spec).toEqual({ other: true });
     expect(bench.events.some((event) => event.type === 'effect' && event.name === 'delete-latticecluster' && event.state === 'failed')).toBe(true);
+  });
+
+  it('does not restart the operator before the kubeconfig of the old cluster is collected', async () => {
+    const { parent, run, bench } = world({ lingers: true });
+    const found: unknown[] = [];
+    parent.inject({ verbs: ['patch'], match: ({ kind }) => kind === 'Deployment', fault: () => void found.push(parent.peek(KUBECONFIG)) });
+    void bench.clock.sleep(20_000).then(() => parent.remove(KUBECONFIG));
+    expect((await run()).state).toBe('succeeded');
+    expect(found).toEqual([undefined]);
   });
 
   it('names phase and finalizers when the deletion hangs', async () => {

@@ -139,9 +139,9 @@ describe('specs/apply', () => {
 
   it('does not take an object of another manager for applied', async () => {
     const { run, cluster } = world([NAMESPACE]);
-    cluster.put(NAMESPACE);
+    await cluster.apply(NAMESPACE, { fieldManager: 'kubectl', signal: new AbortController().signal });
     expect((await run()).state).toBe('succeeded');
-    expect(applied(cluster)).toEqual(['Namespace fresh']);
+    expect(applied(cluster)).toEqual(['Namespace fresh', 'Namespace fresh']);
   });
 
   it('reports references to what neither git nor the cluster has', async () => {

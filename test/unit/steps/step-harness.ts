@@ -32,7 +32,7 @@ import { MemoryRunStore } from '../../fakes/memory-run-store.ts';
 import { MemorySecretFiles } from '../../fakes/memory-secret-files.ts';
 
 /** The cluster that tests recover. */
-export const CLUSTER = 'workload' as ClusterName;
+const CLUSTER = 'workload' as ClusterName;
 const STEP = 'step' as StepId;
 
 /** What the outside world holds before a step runs. */

@@ -158,12 +158,11 @@ describe('volumes/restore', () => {
   });
 
   it('waits on for the binding after a resume: no second Restore, nothing removed', async () => {
-    const { run, resume, cluster } = world({ unbound: true });
+    const { run, resume, cluster, bench } = world({ unbound: true });
     await run();
     const [first = ''] = made(cluster);
-    const resumed = resume();
-    bringBack(cluster, first);
-    expect((await resumed).state).toBe('succeeded');
+    void bench.clock.sleep(10_000).then(() => bringBack(cluster, first));
+    expect((await resume()).state).toBe('succeeded');
     expect(made(cluster)).toEqual([first]);
     expect(made(cluster, 'delete', 'PersistentVolume')).toEqual([]);
   });
