@@ -47,7 +47,9 @@ const LAB_ADAPTERS = '^src/adapters/(kube|s3|process|fs|clock)/';
 const STEP_CONTRACT = '^src/engine/(step|schedule)\\.ts$';
 
 /** Files that hold a step, which is what catalogue.ts imports from the folders beside it. */
-const STEP_FILES = [...readFileSync(`${__dirname}/src/steps/catalogue.ts`, 'utf8').matchAll(/from '\.\/([^']+\/[^']+)\.ts'/g)].map(([, path]) => `^src/steps/${path}\\.ts$`);
+const STEP_FILES = [...readFileSync(`${__dirname}/src/steps/catalogue.ts`, 'utf8').matchAll(/from '\.\/([^']+\/[^']+)\.ts'/g)].map(
+  ([, path]) => `^src/steps/${path}\\.ts$`,
+);
 
 function folderRules([folder, { values, types = [] }]) {
   const any = [folder, ...values, ...types].join('|');

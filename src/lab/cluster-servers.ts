@@ -59,7 +59,10 @@ export async function startVelero(operation: ClusterOperation): Promise<void> {
 export async function restartServices(cluster: LabCluster, operation: LabOperation): Promise<void> {
   const wanted = new Set((await listRecords(operation.directory)).map((record) => record.id));
   const services = SERVICES.filter((service) => wanted.has(`${cluster.id}.${service}`));
-  await together(operation.signal, services.map((service) => async (signal) => await startService(service, { ...operation, cluster: cluster.id, signal })));
+  await together(
+    operation.signal,
+    services.map((service) => async (signal) => await startService(service, { ...operation, cluster: cluster.id, signal })),
+  );
 }
 
 async function startService(service: ClusterService, operation: ClusterOperation): Promise<void> {

@@ -33,7 +33,10 @@ export async function createCluster(options: CreateClusterOptions): Promise<LabC
 
 async function refuseBadName(directory: string, name: string): Promise<void> {
   if (!isClusterName(name)) {
-    throw new DrError({ code: 'INPUT_INVALID', message: `${name} is not a cluster name: 1 to 63 lower-case letters, digits and hyphens, a letter or digit at both ends` });
+    throw new DrError({
+      code: 'INPUT_INVALID',
+      message: `${name} is not a cluster name: 1 to 63 lower-case letters, digits and hyphens, a letter or digit at both ends`,
+    });
   }
   const existing = await findCluster(directory, name);
   if (existing === undefined) return;

@@ -26,7 +26,10 @@ export async function findProgram(name: DebianProgram, folders: readonly string[
  * Installs the packages of the programs that are missing, if this is root on a Debian system; else throws `PROCESS_NOT_FOUND` with the command for a
  * person to run. Returns the packages it installed; throws `PROCESS_FAILED` with apt's words.
  */
-export async function ensureDebianPackages(programs: readonly DebianProgram[], options: { readonly signal: AbortSignal; readonly onLine?: (line: string) => void }): Promise<readonly string[]> {
+export async function ensureDebianPackages(
+  programs: readonly DebianProgram[],
+  options: { readonly signal: AbortSignal; readonly onLine?: (line: string) => void },
+): Promise<readonly string[]> {
   const missing = new Set<string>();
   for (const name of programs) if (!(await isInstalled(name))) missing.add(DEBIAN_PROGRAMS[name]);
   const packages = [...missing];

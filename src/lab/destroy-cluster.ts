@@ -29,6 +29,11 @@ export async function destroyCluster(options: ClusterOperation & { readonly keep
     if (!kept) await rm(join(cluster.directory, entry), { recursive: true, force: true });
   }
   await releaseSlot(directory, cluster.slot);
-  onProgress?.({ part: cluster.id, state: 'stopped', elapsedMs: performance.now() - from, note: keepDisks ? 'data deleted, disks kept' : 'data and disks deleted' });
+  onProgress?.({
+    part: cluster.id,
+    state: 'stopped',
+    elapsedMs: performance.now() - from,
+    note: keepDisks ? 'data deleted, disks kept' : 'data and disks deleted',
+  });
   return destroyed;
 }

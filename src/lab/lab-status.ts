@@ -44,7 +44,9 @@ export async function labStatus({ directory }: LabOperation): Promise<LabStatus>
 }
 
 /** The end of each server's log, or of those whose id is or starts with `server`. */
-export async function labLogs(options: LabOperation & { readonly server?: string; readonly lines: number }): Promise<readonly { readonly id: string; readonly path: string; readonly tail: string }[]> {
+export async function labLogs(
+  options: LabOperation & { readonly server?: string; readonly lines: number },
+): Promise<readonly { readonly id: string; readonly path: string; readonly tail: string }[]> {
   const { server, lines } = options;
   const { servers } = await labStatus(options);
   const chosen = servers.filter(({ id }) => server === undefined || id === server || id.startsWith(server));

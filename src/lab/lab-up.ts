@@ -133,7 +133,10 @@ async function startParent(lab: LabConfig, only: readonly LabPart[], operation: 
 
 async function startWorkloads(lab: LabConfig, operation: LabOperation): Promise<void> {
   const clusters = (await listClusters(lab.directory)).filter((cluster) => cluster.role === 'workload' && cluster.destroyedAt === undefined);
-  await together(operation.signal, clusters.map((cluster) => async (signal) => await restartCluster(lab, cluster, { ...operation, signal })));
+  await together(
+    operation.signal,
+    clusters.map((cluster) => async (signal) => await restartCluster(lab, cluster, { ...operation, signal })),
+  );
 }
 
 async function restartCluster(lab: LabConfig, cluster: LabCluster, operation: LabOperation): Promise<void> {

@@ -1,4 +1,4 @@
-import { refKey, refOf, type KubeObject } from '../model/kube-object.ts';
+import { type KubeObject, refKey, refOf } from '../model/kube-object.ts';
 import { asList, asText, fieldAt, specOf } from './fields.ts';
 import { declaredResources, workloadParts } from './profiles/workload.ts';
 import { strongComponents } from './strong-components.ts';
@@ -90,7 +90,9 @@ function peerOf(object: KubeObject): Peer | undefined {
   const name = `${namespace}/${object.metadata.name}`;
   if (object.kind === 'LatticeMeshMember') return meshMember(object, name, namespace);
   if (object.kind !== 'LatticeService' && object.kind !== 'LatticeModel' && object.kind !== 'LatticeJob') return undefined;
-  const declared = workloadParts(object).flatMap((part) => declaredResources(part, namespace)).filter((resource) => resource.type === 'service');
+  const declared = workloadParts(object)
+    .flatMap((part) => declaredResources(part, namespace))
+    .filter((resource) => resource.type === 'service');
   const entries = (list: typeof declared): ReadonlyMap<string, string> =>
     new Map(list.filter((resource) => resource.name !== '*').map((resource) => [`${resource.namespace}/${resource.name}`, resource.path]));
   const outbound = declared.filter((resource) => resource.outbound);
@@ -105,7 +107,9 @@ function meshMember(object: KubeObject, name: string, namespace: string): Peer {
     new Map(
       asList(spec[field]).flatMap((item, index) => {
         const other = asText(fieldAt(item, 'name'));
-        return other === undefined || other === '*' ? [] : [[`${asText(fieldAt(item, 'namespace')) ?? namespace}/${other}`, `spec.${field}[${index}]`] as const];
+        return other === undefined || other === '*'
+          ? []
+          : [[`${asText(fieldAt(item, 'namespace')) ?? namespace}/${other}`, `spec.${field}[${index}]`] as const];
       }),
     );
   const allowsAll = asList(spec['allowedCallers']).some((caller) => fieldAt(caller, 'name') === '*');

@@ -1,12 +1,12 @@
 import type { Finding } from '../model/finding.ts';
 import type { Hold, HoldKind } from '../model/hold.ts';
 import type { JsonObject } from '../model/json.ts';
-import { refOf, type KubeObject, type ObjectRef } from '../model/kube-object.ts';
+import { type KubeObject, type ObjectRef, refOf } from '../model/kube-object.ts';
 import type { Disposition } from './disposition.ts';
 import { asText, fieldAt } from './fields.ts';
 import { cleanForRestore } from './hygiene.ts';
 import type { ManifestObject, ManifestSource } from './manifest.ts';
-import { ruleFor, type Profile } from './profile.ts';
+import { type Profile, ruleFor } from './profile.ts';
 
 /** An object to apply. */
 export interface ToApply {

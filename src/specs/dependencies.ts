@@ -1,8 +1,8 @@
 import type { Held, ToApply } from './classify.ts';
-import { holdBack, type Deferred } from './hold-back.ts';
+import { type Deferred, holdBack } from './hold-back.ts';
 import { ruleFor } from './profile.ts';
 import { targetKey, type Wait } from './references.ts';
-import { resolveReferences, type DependencyInput, type Edge, type GroupReference, type UnresolvedReference } from './resolve-references.ts';
+import { type DependencyInput, type Edge, type GroupReference, resolveReferences, type UnresolvedReference } from './resolve-references.ts';
 import { strongComponents } from './strong-components.ts';
 
 /** A node of the apply graph, in the form the scheduler takes. */
@@ -126,7 +126,10 @@ class GraphBuilder {
     const late = new Set(items.map((item) => item.key));
     const others = this.#items.filter((item) => !late.has(item.key));
     if (others.length === 0) return;
-    const vertex = this.#vertex('gather everything else', others.map((item) => ({ vertex: this.#vertexOf.get(item.key) ?? 0, wait: 'applied' as const })));
+    const vertex = this.#vertex(
+      'gather everything else',
+      others.map((item) => ({ vertex: this.#vertexOf.get(item.key) ?? 0, wait: 'applied' as const })),
+    );
     for (const item of items) this.#edges[this.#vertexOf.get(item.key) ?? 0]?.push({ vertex, wait: 'applied' });
   }
 
@@ -164,7 +167,12 @@ class GraphBuilder {
     const ids = components.map((component) => this.#idOf(component));
     const componentOf = new Int32Array(this.#names.length);
     for (const [index, component] of components.entries()) for (const vertex of component) componentOf[vertex] = index;
-    const waitedFor = new Set(this.#edges.flat().filter(({ wait }) => wait === 'ready').map(({ vertex }) => vertex));
+    const waitedFor = new Set(
+      this.#edges
+        .flat()
+        .filter(({ wait }) => wait === 'ready')
+        .map(({ vertex }) => vertex),
+    );
     const nodes = components.flatMap((component, index) => {
       this.#relaxWithin(component, componentOf);
       const apply = this.#applyNode(component, { index, componentOf, ids });
@@ -174,7 +182,10 @@ class GraphBuilder {
   }
 
   #idOf(component: readonly number[]): string {
-    const names = component.map((vertex) => this.#names[vertex] ?? '').filter((name) => this.#vertexOf.has(name)).sort();
+    const names = component
+      .map((vertex) => this.#names[vertex] ?? '')
+      .filter((name) => this.#vertexOf.has(name))
+      .sort();
     const [first = this.#names[component[0] ?? 0] ?? ''] = names;
     if (names.length === 0) return first;
     return names.length === 1 ? `apply ${first}` : `apply ${first} and ${names.length - 1} more`;

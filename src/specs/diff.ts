@@ -43,7 +43,11 @@ function compareLists(live: readonly unknown[], desired: readonly unknown[], wal
   if (names.length > 0 && names.every((name) => name !== undefined) && new Set(names).size === names.length) {
     for (const item of desired) {
       const name = nameOf(item) ?? '';
-      compare(live.find((other) => nameOf(other) === name), item, { ...walk, path: `${walk.path}[name=${name}]` });
+      compare(
+        live.find((other) => nameOf(other) === name),
+        item,
+        { ...walk, path: `${walk.path}[name=${name}]` },
+      );
     }
     return;
   }

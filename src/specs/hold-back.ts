@@ -1,8 +1,8 @@
 import type { Hold } from '../model/hold.ts';
 import type { JsonObject } from '../model/json.ts';
 import { refOf } from '../model/kube-object.ts';
-import { holdId, type Held, type ToApply } from './classify.ts';
-import { ruleFor, type Profile } from './profile.ts';
+import { type Held, holdId, type ToApply } from './classify.ts';
+import { type Profile, ruleFor } from './profile.ts';
 import type { Edge } from './resolve-references.ts';
 
 /** An object that is applied although what it needs is held: its readiness is not awaited before the release. */

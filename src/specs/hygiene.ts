@@ -45,7 +45,11 @@ export function cleanForRestore(object: KubeObject, operatorAnnotations: Readonl
   return { object: { ...rest, metadata: withoutEmptyAnnotations(kept) }, dropped };
 }
 
-function cleanAnnotations(annotations: object, operatorAnnotations: ReadonlySet<string>, note: (path: string, value: unknown) => void): Record<string, unknown> {
+function cleanAnnotations(
+  annotations: object,
+  operatorAnnotations: ReadonlySet<string>,
+  note: (path: string, value: unknown) => void,
+): Record<string, unknown> {
   const kept = Object.entries(annotations).filter(([key, value]) => {
     if (key === LAST_APPLIED) return false;
     if (operatorAnnotations.has(key)) note(`metadata.annotations[${JSON.stringify(key)}]`, value);

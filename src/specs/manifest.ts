@@ -1,9 +1,9 @@
-import { canonicalJson, type JsonObject, type JsonValue } from '../model/json.ts';
-import { groupOf, refKey, refOf, type KubeObject } from '../model/kube-object.ts';
 import type { Finding, Findings } from '../model/finding.ts';
+import { canonicalJson, type JsonObject, type JsonValue } from '../model/json.ts';
+import { groupOf, type KubeObject, refKey, refOf } from '../model/kube-object.ts';
 import type { ManifestDocument, ParsedFile } from '../model/manifest.ts';
 import { asText, fieldAt, isObject, joinPath } from './fields.ts';
-import { ruleFor, typeKey, type KindRule, type Profile } from './profile.ts';
+import { type KindRule, type Profile, ruleFor, typeKey } from './profile.ts';
 
 /** One object of desired state and where it is written. */
 export interface ManifestObject {
@@ -122,12 +122,21 @@ class ManifestReader {
     const namespace = asText(object.metadata.namespace);
     const subject = { object: `${object.kind} ${object.metadata.name}`, path: 'metadata.namespace' };
     if (scope === 'Namespaced' && namespace === undefined) {
-      this.#fault(source, { ...subject, suggestion: 'write metadata.namespace', code: 'namespace-missing', message: `${object.kind} is namespaced and names no namespace` });
+      this.#fault(source, {
+        ...subject,
+        suggestion: 'write metadata.namespace',
+        code: 'namespace-missing',
+        message: `${object.kind} is namespaced and names no namespace`,
+      });
     }
     const { namespace: _written, ...metadata } = object.metadata;
     if (namespace === undefined) return { ...object, metadata }; // An empty or null namespace is none.
     if (scope === 'Cluster') {
-      this.#note(source, { ...subject, code: 'namespace-ignored', message: `${object.kind} is cluster-scoped: the namespace ${JSON.stringify(namespace)} is left out` });
+      this.#note(source, {
+        ...subject,
+        code: 'namespace-ignored',
+        message: `${object.kind} is cluster-scoped: the namespace ${JSON.stringify(namespace)} is left out`,
+      });
       return { ...object, metadata };
     }
     const refused = this.#profile.refusedNamespace?.(object);
@@ -157,7 +166,13 @@ class ManifestReader {
     const where = `${first.source.file}:${first.source.line}`;
     const same = canonicalJson(first.object as unknown as JsonValue) === canonicalJson(found.object as unknown as JsonValue);
     if (same) this.#note(found.source, { object: found.key, code: 'duplicate-document', message: `written before with the same content at ${where}` });
-    else this.#fault(found.source, { object: found.key, suggestion: 'keep one of the two', code: 'duplicate-object', message: `written before with other content at ${where}` });
+    else
+      this.#fault(found.source, {
+        object: found.key,
+        suggestion: 'keep one of the two',
+        code: 'duplicate-object',
+        message: `written before with other content at ${where}`,
+      });
   }
 
   #fault(source: ManifestSource, found: Found): void {

@@ -58,7 +58,8 @@ function check(value: JsonValue, schema: JsonObject, walk: Walk): void {
   else if (isObject(value)) checkObject(value, schema, walk);
   else if (Array.isArray(value)) checkList(value as readonly JsonValue[], schema, walk);
   const allowed = asList(schema['enum']);
-  if (allowed.length > 0 && !allowed.includes(value)) walk.refused.push({ path: walk.path, message: `${JSON.stringify(value)} is not one of ${allowed.join(', ')}` });
+  if (allowed.length > 0 && !allowed.includes(value))
+    walk.refused.push({ path: walk.path, message: `${JSON.stringify(value)} is not one of ${allowed.join(', ')}` });
 }
 
 /** A null is dropped where a default replaces it, kept where it is allowed, refused elsewhere. */
@@ -69,7 +70,8 @@ function checkNull(schema: JsonObject, walk: Walk): void {
 
 function typeFault(value: JsonValue, schema: JsonObject): string | undefined {
   const expected = schema['type'];
-  if (schema['x-kubernetes-int-or-string'] === true) return typeof value === 'string' || Number.isInteger(value) ? undefined : `${shown(value)} is no number and no text`;
+  if (schema['x-kubernetes-int-or-string'] === true)
+    return typeof value === 'string' || Number.isInteger(value) ? undefined : `${shown(value)} is no number and no text`;
   if (typeof expected !== 'string' || hasType(value, expected)) return undefined;
   return `expected ${expected}, got ${shown(value)}`;
 }
@@ -97,7 +99,8 @@ function checkObject(value: JsonObject, schema: JsonObject, walk: Walk): void {
 function checkRequired(value: JsonObject, schema: JsonObject, walk: Walk): void {
   for (const key of asList(schema['required'])) {
     if (typeof key !== 'string' || value[key] !== undefined) continue;
-    if (asObject(asObject(schema['properties'])[key])['default'] === undefined) walk.refused.push({ path: joinPath(walk.path, key), message: 'is required and missing' });
+    if (asObject(asObject(schema['properties'])[key])['default'] === undefined)
+      walk.refused.push({ path: joinPath(walk.path, key), message: 'is required and missing' });
   }
 }
 

@@ -117,7 +117,9 @@ function statefulSet(object: KubeObject): Readiness {
   const isManual = fieldAt(object.spec, 'updateStrategy', 'type') === 'OnDelete';
   if (ready.state !== 'ready' || isManual) return ready;
   const partition = number(asObject(fieldAt(object.spec, 'updateStrategy', 'rollingUpdate')), 'partition');
-  return counts(wanted - partition, [[number(status, 'updatedReplicas', status['currentRevision'] === status['updateRevision'] ? wanted : 0), 'replicas updated']]);
+  return counts(wanted - partition, [
+    [number(status, 'updatedReplicas', status['currentRevision'] === status['updateRevision'] ? wanted : 0), 'replicas updated'],
+  ]);
 }
 
 function daemonSet(object: KubeObject): Readiness {

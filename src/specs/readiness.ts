@@ -1,7 +1,7 @@
 import type { KubeObject } from '../model/kube-object.ts';
-import { builtInReadiness } from './readiness-built-in.ts';
 import { asText, fieldAt } from './fields.ts';
-import { ruleFor, type PhaseRule, type Profile, type ReadyRule } from './profile.ts';
+import { type PhaseRule, type Profile, type ReadyRule, ruleFor } from './profile.ts';
+import { builtInReadiness } from './readiness-built-in.ts';
 import { failed, progressing, READY, type Readiness } from './readiness-state.ts';
 
 /**

@@ -1,8 +1,8 @@
-import { refOf, type KubeObject } from '../model/kube-object.ts';
+import { type KubeObject, refOf } from '../model/kube-object.ts';
 import type { Held, Skipped, ToApply } from './classify.ts';
 import { asText, fieldAt } from './fields.ts';
-import { ruleFor, typeKey, type Profile } from './profile.ts';
-import { targetKey, type Reference, type ReferenceTarget, type Wait } from './references.ts';
+import { type Profile, ruleFor, typeKey } from './profile.ts';
+import { type Reference, type ReferenceTarget, targetKey, type Wait } from './references.ts';
 
 /** What dependencies are computed from. */
 export interface DependencyInput {

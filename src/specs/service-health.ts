@@ -1,8 +1,8 @@
 import type { KubeObject } from '../model/kube-object.ts';
 import { asList, asObject, fieldAt, specOf } from './fields.ts';
 import type { Profile } from './profile.ts';
-import { progressing, READY, type Readiness } from './readiness-state.ts';
 import { readinessOf } from './readiness.ts';
+import { progressing, READY, type Readiness } from './readiness-state.ts';
 
 /** What runs behind a LatticeService, all of its namespace or only its own. */
 export interface ServiceParts {
@@ -26,16 +26,20 @@ export function serviceHealth(service: KubeObject | undefined, parts: ServicePar
   const running = readinessOf(workload, profile);
   if (running.state !== 'ready') return prefix(running, `${workload?.kind ?? 'Deployment'} ${name}`);
   if (Object.keys(asObject(fieldAt(service.spec, 'workload', 'service', 'ports'))).length === 0) return READY;
-  const slices = parts.endpointSlices.filter((slice) => slice.metadata.namespace === namespace && slice.metadata.labels?.['kubernetes.io/service-name'] === name);
+  const slices = parts.endpointSlices.filter(
+    (slice) => slice.metadata.namespace === namespace && slice.metadata.labels?.['kubernetes.io/service-name'] === name,
+  );
   return readyEndpoints(slices) > 0 ? READY : progressing(`Service ${name} has no ready endpoint`);
 }
 
 /** Counts addresses that receive traffic. An endpoint without the condition is ready (Kubernetes API, discovery.k8s.io/v1 EndpointConditions). */
 function readyEndpoints(slices: readonly KubeObject[]): number {
-  return slices.flatMap((slice) => asList(slice['endpoints'])).reduce<number>((total, endpoint) => {
-    const isReady = fieldAt(endpoint, 'conditions', 'ready') !== false;
-    return total + (isReady ? asList(fieldAt(endpoint, 'addresses')).length : 0);
-  }, 0);
+  return slices
+    .flatMap((slice) => asList(slice['endpoints']))
+    .reduce<number>((total, endpoint) => {
+      const isReady = fieldAt(endpoint, 'conditions', 'ready') !== false;
+      return total + (isReady ? asList(fieldAt(endpoint, 'addresses')).length : 0);
+    }, 0);
 }
 
 function prefix(readiness: Exclude<Readiness, { readonly state: 'ready' }>, subject: string): Readiness {

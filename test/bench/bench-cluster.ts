@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../../src/adapters/clock/system-clock.ts';
 import { openCluster } from '../../src/adapters/kube/kube-clusters.ts';
 import { ensureBinaries } from '../../src/lab/binaries/ensure.ts';

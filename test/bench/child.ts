@@ -38,7 +38,9 @@ export async function runChild({ file, args, signal, cwd, env, core }: ChildOpti
     errors = (errors + chunk.toString()).slice(-TAIL_CHARACTERS);
   });
   child.on('error', reject);
-  child.on('close', (code, killedBy) => (code === 0 ? resolve(output) : reject(new Error(`${file} ${args.join(' ')} ended with ${code ?? killedBy}:\n${errors || output.slice(-TAIL_CHARACTERS)}`))));
+  child.on('close', (code, killedBy) =>
+    code === 0 ? resolve(output) : reject(new Error(`${file} ${args.join(' ')} ended with ${code ?? killedBy}:\n${errors || output.slice(-TAIL_CHARACTERS)}`)),
+  );
   await promise;
   return { output, elapsedMs: performance.now() - from, cpuSeconds: cpuSecondsOfChildren() - cpuBefore };
 }

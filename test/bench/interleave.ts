@@ -10,7 +10,11 @@ export interface Contender {
  * Measures all contenders in each round, every round starting with another one, so that neither a drift of the machine nor the place in the order favours
  * anybody. The samples of one index belong to one round.
  */
-export async function interleave(contenders: readonly Contender[], rounds: number, onSample: (name: string, sample: Sample) => void): Promise<ReadonlyMap<string, readonly Sample[]>> {
+export async function interleave(
+  contenders: readonly Contender[],
+  rounds: number,
+  onSample: (name: string, sample: Sample) => void,
+): Promise<ReadonlyMap<string, readonly Sample[]>> {
   const samples = new Map(contenders.map(({ name }) => [name, [] as Sample[]]));
   for (let round = 0; round < rounds; round += 1) {
     const first = round % contenders.length;

@@ -56,11 +56,24 @@ async function measure(measuring: Measuring): Promise<readonly Figure[]> {
 const folder = await mkdtemp(join(tmpdir(), 'lattice-dr-bench-'));
 const machine = { cores: availableParallelism(), node: process.version, loadBefore: loadavg() };
 try {
-  const figures = await measure({ rounds, sizes: sizes.toSorted((a, b) => a - b), folder, signal: stop.signal, say: (line) => console.error(`bench: ${line}`) });
-  const result = { at: new Date().toISOString(), machine: { ...machine, loadAfter: loadavg() }, rounds, figures: figures.map((figure) => ({ ...figure, met: isMet(figure) })) };
+  const figures = await measure({
+    rounds,
+    sizes: sizes.toSorted((a, b) => a - b),
+    folder,
+    signal: stop.signal,
+    say: (line) => console.error(`bench: ${line}`),
+  });
+  const result = {
+    at: new Date().toISOString(),
+    machine: { ...machine, loadAfter: loadavg() },
+    rounds,
+    figures: figures.map((figure) => ({ ...figure, met: isMet(figure) })),
+  };
   await mkdir(dirname(values.output), { recursive: true });
   await writeFile(values.output, `${JSON.stringify(result, undefined, 2)}\n`);
-  console.log(`\n${benchTable(figures)}load before ${machine.loadBefore[0]?.toFixed(1)} on ${machine.cores} cores; median of ${rounds} rounds\n${values.output}`);
+  console.log(
+    `\n${benchTable(figures)}load before ${machine.loadBefore[0]?.toFixed(1)} on ${machine.cores} cores; median of ${rounds} rounds\n${values.output}`,
+  );
 } finally {
   await rm(folder, { recursive: true, force: true });
 }

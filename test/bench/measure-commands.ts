@@ -1,4 +1,4 @@
-import { cp, mkdir, symlink, writeFile, readFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ROOT } from '../static-checks.ts';
 import { runChild } from './child.ts';

@@ -64,7 +64,16 @@ class SpecsSuite {
   async far(course: Course): Promise<Figure> {
     const samples = await this.#run(`${FAR_MS} ms away`, [ours(course), this.#kubectl(course)]);
     const what = `specs restore, ${course.objects} objects, ${FAR_MS} ms away`;
-    return compare({ id: `specs-${course.objects}-kubectl-far`, what, unit: 'objects/s', ours: OURS, peer: KUBECTL, samples, goal: { atLeast: 20 }, notes: [WHOLE] });
+    return compare({
+      id: `specs-${course.objects}-kubectl-far`,
+      what,
+      unit: 'objects/s',
+      ours: OURS,
+      peer: KUBECTL,
+      samples,
+      goal: { atLeast: 20 },
+      notes: [WHOLE],
+    });
   }
 
   /** The same with a core for the servers and another for the client, so that neither pays for the other. */

@@ -23,7 +23,8 @@ interface Fault {
   readonly name: string;
   /** Causes of retries or re-lists, one of which must be counted. */
   readonly evidence: readonly string[];
-  inject(world: RebuildWorld, cluster: string): Promise<unknown>;
+  /** `strikes` is called when it begins; one that has to wait for its chance calls it once more. */
+  inject(world: RebuildWorld, cluster: string, strikes: () => void): Promise<unknown>;
 }
 
 const TOO_MANY: Fault = {
@@ -32,7 +33,7 @@ const TOO_MANY: Fault = {
   inject: async (world, cluster) =>
     await refuseRequests({ ...world.operation(cluster), status: 429, retryAfterSeconds: 1, every: 2, count: 30, forMs: MINUTE }),
 };
-const CUT_WATCHES: Fault = { name: 'cut watches', evidence: ['watch-cut'], inject: async (world, cluster) => await cutWatches(world.operation(cluster)) };
+const CUT_WATCHES: Fault = { name: 'cut watches', evidence: ['watch-cut'], inject: cutRunningWatches };
 const KILLED: Fault = {
   name: 'a killed API server',
   evidence: ['cut', 'connect', '502'],
@@ -43,6 +44,15 @@ const NO_WEBHOOK: Fault = {
   evidence: ['webhook'],
   inject: async (world, cluster) => await platformFault({ ...world.operation(cluster), fault: 'webhook-down', body: { forMs: 30_000 } }),
 };
+
+/** Cuts watches as soon as there are any: they are open only while something is waited for. */
+async function cutRunningWatches(world: RebuildWorld, cluster: string, strikes: () => void): Promise<void> {
+  for (const until = performance.now() + MINUTE; performance.now() < until; await sleep(20)) {
+    strikes();
+    if ((await cutWatches(world.operation(cluster))) > 0) return;
+  }
+  throw new Error(`no watch was open on ${cluster} for a minute`);
+}
 
 /** Two faults to a cluster, chosen so that their traces cannot be taken for each other's. */
 const FAULTY: Readonly<Record<string, readonly Fault[]>> = { busy: [TOO_MANY, CUT_WATCHES], broken: [NO_WEBHOOK, KILLED] };
@@ -76,8 +86,9 @@ async function injectAll(world: RebuildWorld, cluster: string, faults: readonly 
   for (const { name, inject } of faults) {
     // A fault that lasts is of use only while the others are still ahead of most objects, so each comes as early as it may.
     await untilApplied(world, cluster, (await appliesOn(world, cluster)).length + AROUND);
-    injectedAt[name] = new Date().toISOString();
-    await inject(world, cluster);
+    const strikes = (): void => void (injectedAt[name] = new Date().toISOString());
+    strikes();
+    await inject(world, cluster, strikes);
   }
   return injectedAt;
 }

@@ -139,7 +139,7 @@ describe.skipIf(missing.length > 0)(
 
       it('leaves no key behind and never puts one on a command line', async () => {
         await using bin = await temporaryFolder('dns-spy');
-      const spy = join(bin.path, 'nsupdate');
+        const spy = join(bin.path, 'nsupdate');
         await writeFile(spy, `#!/bin/sh\necho "$@" > ${folder.path}/args\nstat -c %a "$5" > ${folder.path}/mode\n`, { mode: 0o755 });
         const spied = createProcesses({ env: { PATH: `${bin.path}:${process.env['PATH']}` } });
         const zone = await createDnsZones({ processes: spied, secrets: createSecretFiles({ env, processes: spied }) }).open(

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
-import { access, readdir, writeFile } from 'node:fs/promises';
 import { once } from 'node:events';
+import { access, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';

@@ -2,7 +2,14 @@ import { execFile } from 'node:child_process';
 import { readFile, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { promisify } from 'node:util';
-import { CreateBucketCommand, GetObjectCommand, GetObjectLockConfigurationCommand, ListObjectVersionsCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import {
+  CreateBucketCommand,
+  GetObjectCommand,
+  GetObjectLockConfigurationCommand,
+  ListObjectVersionsCommand,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isDrError } from '../../src/errors/dr-error.ts';
 import { clusterPorts, sharedPorts } from '../../src/lab/block.ts';
@@ -123,7 +130,12 @@ describe('the servers of a lab', { timeout: 120_000 }, () => {
     it('logs who asked for what, and refuses a wrong key', async () => {
       const velero = await clientOf(lab.s3.veleroCredentialsPath);
       await velero.send(new PutObjectCommand({ Bucket: lab.s3.bucket, Key: 'by/velero', Body: 'x' }));
-      const stranger = new S3Client({ endpoint: lab.s3.endpoint, region: lab.s3.region, forcePathStyle: true, credentials: { accessKeyId: 'velero', secretAccessKey: 'wrong' } });
+      const stranger = new S3Client({
+        endpoint: lab.s3.endpoint,
+        region: lab.s3.region,
+        forcePathStyle: true,
+        credentials: { accessKeyId: 'velero', secretAccessKey: 'wrong' },
+      });
       await expect(stranger.send(new CreateBucketCommand({ Bucket: 'strangers' }))).rejects.toMatchObject({ name: 'SignatureDoesNotMatch' });
       const entries = await readS3Access(lab.s3.accessLogPath);
       expect(entries).toContainEqual({ bucket: lab.s3.bucket, requester: 'velero', operation: 's3_PutObject', key: 'by/velero', status: 200 });
@@ -138,7 +150,8 @@ describe('the servers of a lab', { timeout: 120_000 }, () => {
       child.child.stdin?.end(`server ${host} ${port}\n${lines.join('\n')}\nsend\n`);
       await child;
     };
-    const ask = async (name: string): Promise<string> => (await run('dig', [`@${lab.dns.host}`, '-p', String(lab.dns.port), '+short', '+norecurse', name, 'A'])).stdout.trim();
+    const ask = async (name: string): Promise<string> =>
+      (await run('dig', [`@${lab.dns.host}`, '-p', String(lab.dns.port), '+short', '+norecurse', name, 'A'])).stdout.trim();
 
     it('takes updates signed with a key, and logs whose', async () => {
       await update(['update add shop.lab.test. 60 A 127.0.0.9'], lab.dns.tsigKeyPath);

@@ -1,18 +1,18 @@
 import { spawn } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { Secret } from '../../src/model/secret.ts';
-import { findProcess, LAB_MARK, listLabProcesses, PROCESS_MARK } from '../../src/lab/supervise/proc.ts';
 import { listens } from '../../src/lab/supervise/probe.ts';
+import { findProcess, LAB_MARK, listLabProcesses, PROCESS_MARK } from '../../src/lab/supervise/proc.ts';
 import { findRecord, processOf, saveRecord } from '../../src/lab/supervise/record.ts';
 import type { ServerSpec } from '../../src/lab/supervise/server-spec.ts';
 import { startServer } from '../../src/lab/supervise/start-server.ts';
 import { killAll, stopServer } from '../../src/lab/supervise/stop-server.ts';
 import { sweepOrphans } from '../../src/lab/supervise/sweep.ts';
+import { Secret } from '../../src/model/secret.ts';
 import { createTestLab, type TestLab } from './lab-world.ts';
 
 const freePort = async (): Promise<number> => {
@@ -84,7 +84,9 @@ describe('the supervisor', { timeout: 60_000 }, () => {
     await startServer(specOf('console.log("earlier words"); setInterval(() => {}, 1000)'), world.operation);
     await expect.poll(async () => await readFile(join(world.directory, 'logs', 'one.log'), 'utf8')).toContain('earlier');
     await stopServer({ directory: world.directory, id: 'one' });
-    const failure = await startServer(specOf('console.error("cannot open the vault"); process.exit(3)', { isReady: async () => false }), world.operation).catch((error: unknown) => error);
+    const failure = await startServer(specOf('console.error("cannot open the vault"); process.exit(3)', { isReady: async () => false }), world.operation).catch(
+      (error: unknown) => error,
+    );
     expect(failure).toMatchObject({ code: 'LAB_SERVER_FAILED', message: expect.stringContaining('exit code 3') as string });
     expect((failure as Error).message).toContain('cannot open the vault');
     expect((failure as Error).message).not.toContain('earlier words');
@@ -92,9 +94,15 @@ describe('the supervisor', { timeout: 60_000 }, () => {
   });
 
   it('tells of a program that does not exist, and of a server that is not ready in time, and leaves neither', async () => {
-    await expect(startServer(specOf('', { file: '/nowhere/server' }), world.operation)).rejects.toMatchObject({ code: 'LAB_SERVER_FAILED', message: expect.stringContaining('ENOENT') as string });
+    await expect(startServer(specOf('', { file: '/nowhere/server' }), world.operation)).rejects.toMatchObject({
+      code: 'LAB_SERVER_FAILED',
+      message: expect.stringContaining('ENOENT') as string,
+    });
     const never = specOf('setInterval(() => {}, 1000)', { isReady: async () => false, readyTimeoutMs: 300 });
-    await expect(startServer(never, world.operation)).rejects.toMatchObject({ code: 'LAB_SERVER_FAILED', message: expect.stringContaining('not ready within 0.3 s') as string });
+    await expect(startServer(never, world.operation)).rejects.toMatchObject({
+      code: 'LAB_SERVER_FAILED',
+      message: expect.stringContaining('not ready within 0.3 s') as string,
+    });
     expect(listLabProcesses(world.directory)).toEqual([]);
   });
 
@@ -142,12 +150,24 @@ describe('the supervisor', { timeout: 60_000 }, () => {
 
   it('sweeps what carries the mark and belongs to no living server, once it is old enough to be nobody’s fresh start', async () => {
     const kept = await startServer(specOf('setInterval(() => {}, 1000)', { id: 'kept' }), world.operation);
-    const orphan = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore', env: { ...process.env, [LAB_MARK]: world.directory, [PROCESS_MARK]: 'lost' } });
-    const elsewhere = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore', env: { ...process.env, [LAB_MARK]: `${world.directory}-other`, [PROCESS_MARK]: 'lost' } });
+    const orphan = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], {
+      stdio: 'ignore',
+      env: { ...process.env, [LAB_MARK]: world.directory, [PROCESS_MARK]: 'lost' },
+    });
+    const elsewhere = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], {
+      stdio: 'ignore',
+      env: { ...process.env, [LAB_MARK]: `${world.directory}-other`, [PROCESS_MARK]: 'lost' },
+    });
     onTestFinished(() => {
       elsewhere.kill('SIGKILL');
     });
-    await expect.poll(() => listLabProcesses(world.directory).map((one) => one.id).sort()).toEqual(['kept', 'lost']);
+    await expect
+      .poll(() =>
+        listLabProcesses(world.directory)
+          .map((one) => one.id)
+          .sort(),
+      )
+      .toEqual(['kept', 'lost']);
     expect(await sweepOrphans(world.directory)).toBe(0);
     expect(await sweepOrphans(world.directory, 0)).toBe(1);
     expect(findProcess(orphan.pid ?? 0)).toBeUndefined();

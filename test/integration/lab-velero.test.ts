@@ -1,6 +1,6 @@
+import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/adapters/clock/system-clock.ts';
 import { openCluster } from '../../src/adapters/kube/kube-clusters.ts';
@@ -39,7 +39,8 @@ describe('Velero in a lab', { timeout: 180_000 }, () => {
     await world[Symbol.asyncDispose]();
   });
 
-  const open = async (cluster: LabCluster): Promise<KubeCluster> => await openCluster({ kubeconfigPath: cluster.kubeconfigs.admin }, { clock: systemClock, env: {} });
+  const open = async (cluster: LabCluster): Promise<KubeCluster> =>
+    await openCluster({ kubeconfigPath: cluster.kubeconfigs.admin }, { clock: systemClock, env: {} });
 
   /** Velero ends at once when a type of its own is not served yet. */
   const installCrds = async (kube: KubeCluster): Promise<void> => {
@@ -53,7 +54,10 @@ describe('Velero in a lab', { timeout: 180_000 }, () => {
     await live.until((all) => [...all.values()].filter(isServed).length === crds.length || undefined, signal);
   };
 
-  const createWithVelero = async (name: string, accessMode: 'ReadWrite' | 'ReadOnly'): Promise<{ readonly cluster: LabCluster; readonly kube: KubeCluster }> => {
+  const createWithVelero = async (
+    name: string,
+    accessMode: 'ReadWrite' | 'ReadOnly',
+  ): Promise<{ readonly cluster: LabCluster; readonly kube: KubeCluster }> => {
     const cluster = await createCluster({ ...world.operation, name, role: 'workload' });
     const kube = await open(cluster);
     await installCrds(kube);
@@ -64,8 +68,18 @@ describe('Velero in a lab', { timeout: 180_000 }, () => {
     await startVelero({ ...world.operation, cluster: name });
     const config = { region: lab.s3.region, s3Url: lab.s3.endpoint, s3ForcePathStyle: 'true' };
     const objectStorage = { bucket: lab.s3.bucket, prefix: 'lattice-main' };
-    await kube.apply(object('velero.io/v1/BackupStorageLocation', { name: 'lattice-main', namespace: 'velero' }, { provider: 'aws', accessMode, config, objectStorage }), write);
-    await kube.apply(object('velero.io/v1/VolumeSnapshotLocation', { name: 'disks', namespace: 'velero' }, { provider: SNAPSHOT_PROVIDER, config: snapshotLocationConfig(lab) }), write);
+    await kube.apply(
+      object('velero.io/v1/BackupStorageLocation', { name: 'lattice-main', namespace: 'velero' }, { provider: 'aws', accessMode, config, objectStorage }),
+      write,
+    );
+    await kube.apply(
+      object(
+        'velero.io/v1/VolumeSnapshotLocation',
+        { name: 'disks', namespace: 'velero' },
+        { provider: SNAPSHOT_PROVIDER, config: snapshotLocationConfig(lab) },
+      ),
+      write,
+    );
     return { cluster, kube };
   };
 
@@ -83,10 +97,19 @@ describe('Velero in a lab', { timeout: 180_000 }, () => {
     const shared = { storageClassName: '', accessModes: ['ReadWriteOnce'] };
     const capacity = { storage: '1Gi' };
     const claimRef = { namespace: 'default', name: 'db' };
-    await old.kube.apply(object('v1/PersistentVolume', { name: 'pv-db' }, { ...shared, capacity, claimRef, persistentVolumeReclaimPolicy: 'Retain', hostPath: { path } }), write);
-    await old.kube.apply(object('v1/PersistentVolumeClaim', { name: 'db', namespace: 'default' }, { ...shared, volumeName: 'pv-db', resources: { requests: capacity } }), write);
+    await old.kube.apply(
+      object('v1/PersistentVolume', { name: 'pv-db' }, { ...shared, capacity, claimRef, persistentVolumeReclaimPolicy: 'Retain', hostPath: { path } }),
+      write,
+    );
+    await old.kube.apply(
+      object('v1/PersistentVolumeClaim', { name: 'db', namespace: 'default' }, { ...shared, volumeName: 'pv-db', resources: { requests: capacity } }),
+      write,
+    );
     await untilPhase(old.kube, 'BackupStorageLocation', { name: 'lattice-main', phase: 'Available' });
-    await old.kube.create(object('velero.io/v1/Backup', { name: 'one', namespace: 'velero' }, { storageLocation: 'lattice-main', includedNamespaces: ['default'] }), write);
+    await old.kube.create(
+      object('velero.io/v1/Backup', { name: 'one', namespace: 'velero' }, { storageLocation: 'lattice-main', includedNamespaces: ['default'] }),
+      write,
+    );
     const backup = await untilPhase(old.kube, 'Backup', { name: 'one', phase: 'Completed' });
     expect(backup.status).toMatchObject({ volumeSnapshotsAttempted: 1, volumeSnapshotsCompleted: 1 });
     await old.kube[Symbol.asyncDispose]();
@@ -97,15 +120,30 @@ describe('Velero in a lab', { timeout: 180_000 }, () => {
     // Velero looks for foreign backups once a minute, whatever its flags say (Velero 1.18 backup_sync_controller.go, `backupSyncReconcilePeriod`). Here
     // is what it would make of what it found.
     const stored = backup.spec ?? {};
-    await fresh.kube.create({ ...object('velero.io/v1/Backup', { name: 'one', namespace: 'velero', labels: { 'velero.io/storage-location': 'lattice-main' } }, stored), status: backup.status ?? {} }, write);
-    await fresh.kube.create(object('velero.io/v1/Restore', { name: 'one', namespace: 'velero' }, { backupName: 'one', includedResources: ['persistentvolumeclaims', 'persistentvolumes'], restorePVs: true }), write);
+    await fresh.kube.create(
+      {
+        ...object('velero.io/v1/Backup', { name: 'one', namespace: 'velero', labels: { 'velero.io/storage-location': 'lattice-main' } }, stored),
+        status: backup.status ?? {},
+      },
+      write,
+    );
+    await fresh.kube.create(
+      object(
+        'velero.io/v1/Restore',
+        { name: 'one', namespace: 'velero' },
+        { backupName: 'one', includedResources: ['persistentvolumeclaims', 'persistentvolumes'], restorePVs: true },
+      ),
+      write,
+    );
     await untilPhase(fresh.kube, 'Restore', { name: 'one', phase: 'Completed' });
     const volume = await fresh.kube.get({ apiVersion: 'v1', kind: 'PersistentVolume', name: 'pv-db' }, signal);
     expect(volume?.metadata.labels).toMatchObject({ 'velero.io/restore-name': 'one' });
     const restored = (volume?.spec as { readonly hostPath: { readonly path: string } } | undefined)?.hostPath.path ?? '';
     expect(dirname(restored)).toBe(fresh.cluster.disksPath);
     expect(bytes.equals(await readFile(join(restored, 'base', 'table')))).toBe(true);
-    const requesters = new Set((await readS3Access(lab.s3.accessLogPath)).filter((entry) => entry.operation === 's3_PutObject').map((entry) => entry.requester));
+    const requesters = new Set(
+      (await readS3Access(lab.s3.accessLogPath)).filter((entry) => entry.operation === 's3_PutObject').map((entry) => entry.requester),
+    );
     expect([...requesters]).toEqual(['velero']);
     await fresh.kube[Symbol.asyncDispose]();
 

@@ -13,8 +13,10 @@ const DERIVED: readonly ResourceType[] = [
 
 /** Written by servers and controllers, and different on every cluster. */
 const VOLATILE = new Set(['uid', 'resourceVersion', 'generation', 'creationTimestamp', 'managedFields', 'ownerReferences', 'selfLink']);
-/** Assigned by the server: addresses, and where a volume happens to be. */
-const ASSIGNED = new Set(['clusterIP', 'clusterIPs', 'nodePort', 'healthCheckNodePort', 'volumeName']);
+/** Assigned by the server: addresses, and where a volume happens to be; and the platform's own note of which cluster it is on. */
+const ASSIGNED = new Set(['clusterIP', 'clusterIPs', 'nodePort', 'healthCheckNodePort', 'volumeName', 'clusterName']);
+/** On a Secret that the platform copies from its original. */
+const COPIED = 'reconcile.external-secrets.io/managed';
 
 /**
  * Every object of the platform's kinds, and what it derives from them, by key: desired state only, without what differs between two clusters that are
@@ -40,9 +42,18 @@ function isOfTheCluster({ kind, metadata, ...rest }: KubeObject): boolean {
 function withoutVolatile({ status: _status, metadata, ...rest }: KubeObject): JsonObject {
   const annotations = Object.entries(metadata.annotations ?? {}).filter(([name]) => !/restartedAt|deployment\.kubernetes\.io|last-applied/.test(name));
   const kept = Object.entries({ ...metadata, annotations: Object.fromEntries(annotations) }).filter(([name]) => !VOLATILE.has(name));
-  // Equal or not is all that is asked of a secret, and a failed comparison prints both sides.
-  const secret = rest.kind === 'Secret' ? { data: digestOf(JSON.stringify(rest['data'] ?? {})) } : {};
-  return { ...(prune(rest as JsonValue) as JsonObject), ...secret, metadata: prune(Object.fromEntries(kept) as JsonObject) };
+  const object = { ...(prune(rest as JsonValue) as JsonObject), metadata: prune(Object.fromEntries(kept) as JsonObject) };
+  return rest.kind === 'Secret' ? secretState(object, metadata.labels ?? {}) : object;
+}
+
+/**
+ * Equal or not is all that is asked of a secret, and a failed comparison prints both sides: so a digest. A copy that two services ask for under one name
+ * is that of the service which the platform compiled last, on any cluster and without any fault: of those only the existence counts.
+ */
+function secretState({ data, metadata, ...rest }: JsonObject, labels: Readonly<Record<string, string>>): JsonObject {
+  if (labels[COPIED] === undefined) return { ...rest, metadata, data: digestOf(JSON.stringify(data ?? {})) };
+  const { 'lattice.dev/service': _service, ...others } = labels;
+  return { ...rest, metadata: { ...(metadata as JsonObject), labels: others } };
 }
 
 function prune(value: JsonValue): JsonValue {

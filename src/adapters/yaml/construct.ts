@@ -1,4 +1,4 @@
-import { EVENT_ID, getScalarValue, SCALAR_STYLE, type AliasEvent, type Event, type MappingEvent, type ScalarEvent, type SequenceEvent } from 'js-yaml';
+import { type AliasEvent, EVENT_ID, type Event, getScalarValue, type MappingEvent, SCALAR_STYLE, type ScalarEvent, type SequenceEvent } from 'js-yaml';
 import type { JsonValue } from '../../model/json.ts';
 import { goRefusal } from './go-limits.ts';
 import { keyText, resolvePlainScalar, resolveTaggedScalar, type ScalarResult } from './plain-scalar.ts';
@@ -128,7 +128,11 @@ export class Constructor {
     const text = getScalarValue(this.#source, event);
     const tag = this.#coreTag(event.tagStart, event.tagEnd);
     const result =
-      tag !== undefined ? resolveTaggedScalar(text, tag) : event.style === SCALAR_STYLE.PLAIN ? resolvePlainScalar(text) : ({ value: text, tag: 'str' } as const);
+      tag !== undefined
+        ? resolveTaggedScalar(text, tag)
+        : event.style === SCALAR_STYLE.PLAIN
+          ? resolvePlainScalar(text)
+          : ({ value: text, tag: 'str' } as const);
     if ('refused' in result) throw new ConstructError(offset, result.refused);
     if ('inexact' in result) this.#inexact.push({ offset, message: `the number ${result.inexact} cannot be carried exactly` });
     return result;
@@ -171,7 +175,8 @@ export class Constructor {
 
   /** Two keys of different YAML types that become one text are two keys to go-yaml, and which of them survives is chance (Go's map order). */
   #duplicate(key: string, offset: number, differ: boolean): void {
-    if (differ) throw new ConstructError(offset, `the key ${JSON.stringify(key)} is written as text and as a number or boolean: kubectl keeps one of the two by chance`);
+    if (differ)
+      throw new ConstructError(offset, `the key ${JSON.stringify(key)} is written as text and as a number or boolean: kubectl keeps one of the two by chance`);
     this.#duplicateKeys.push({ offset, message: `the key ${JSON.stringify(key)} is written twice; the last one counts` });
   }
 

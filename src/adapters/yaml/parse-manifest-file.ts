@@ -2,10 +2,10 @@ import { YAMLException } from 'js-yaml';
 import type { Finding, FindingCode } from '../../model/finding.ts';
 import type { JsonValue } from '../../model/json.ts';
 import type { ManifestDocument, ManifestFile, ParsedFile } from '../../model/manifest.ts';
-import { Constructor, ConstructError, type Constructed } from './construct.ts';
-import { parseJsonStream, type JsonItem } from './json-stream.ts';
-import { splitDocuments, type Chunk } from './split-documents.ts';
-import { originalOffset, parseEventsLikeGo, type Insertion } from './tolerant-events.ts';
+import { ConstructError, type Constructed, Constructor } from './construct.ts';
+import { type JsonItem, parseJsonStream } from './json-stream.ts';
+import { type Chunk, splitDocuments } from './split-documents.ts';
+import { type Insertion, originalOffset, parseEventsLikeGo } from './tolerant-events.ts';
 
 /**
  * Reads a YAML or JSON file as kubectl does (YAML 1.1 words, octals, streams cut at `---`, duplicate keys, merge keys). Never throws: whatever is wrong is a
@@ -75,7 +75,8 @@ class FileReader {
     const place = (offset: number): Place => placeOf(chunk.text, originalOffset(offset, inserted), chunk.line);
     for (const key of built.duplicateKeys) this.#note('yaml-duplicate-key', place(key.offset), key.message);
     for (const number of built.inexact) this.fault('yaml-inexact-number', place(number.offset), `${number.message}; ${INEXACT}`);
-    if (built.ignoredFrom !== undefined) this.fault('yaml-ignored-content', place(built.ignoredFrom), 'kubectl reads nothing after "..." up to the next "---" line');
+    if (built.ignoredFrom !== undefined)
+      this.fault('yaml-ignored-content', place(built.ignoredFrom), 'kubectl reads nothing after "..." up to the next "---" line');
     if (built.value !== undefined && built.value !== null) this.#document(built.value, place(built.offset).line);
   }
 

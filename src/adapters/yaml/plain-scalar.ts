@@ -15,9 +15,10 @@ const WORDS: ReadonlyMap<string, ScalarResult> = new Map<string, ScalarResult>([
   ...['', '~', 'null', 'Null', 'NULL'].map((word): [string, ScalarResult] => [word, NULL]),
   ...['y', 'Y', 'yes', 'Yes', 'YES', 'true', 'True', 'TRUE', 'on', 'On', 'ON'].map((word): [string, ScalarResult] => [word, TRUE]),
   ...['n', 'N', 'no', 'No', 'NO', 'false', 'False', 'FALSE', 'off', 'Off', 'OFF'].map((word): [string, ScalarResult] => [word, FALSE]),
-  ...['.nan', '.NaN', '.NAN', '.inf', '.Inf', '.INF', '+.inf', '+.Inf', '+.INF', '-.inf', '-.Inf', '-.INF'].map(
-    (word): [string, ScalarResult] => [word, { refused: `${word} has no form in JSON` }],
-  ),
+  ...['.nan', '.NaN', '.NAN', '.inf', '.Inf', '.INF', '+.inf', '+.Inf', '+.INF', '-.inf', '-.Inf', '-.INF'].map((word): [string, ScalarResult] => [
+    word,
+    { refused: `${word} has no form in JSON` },
+  ]),
   ['<<', { value: '<<', tag: 'merge' }],
 ]);
 

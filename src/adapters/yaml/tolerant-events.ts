@@ -33,7 +33,8 @@ export function parseEventsLikeGo(source: string): TolerantEvents {
     try {
       return { events: parseEvents(text, {}), text, inserted };
     } catch (error) {
-      const mended = error instanceof YAMLException && error.reason === INDENT_COMPLAINT && mends < MAX_MENDS ? mend(text, error.mark?.position ?? 0, inserted) : undefined;
+      const mended =
+        error instanceof YAMLException && error.reason === INDENT_COMPLAINT && mends < MAX_MENDS ? mend(text, error.mark?.position ?? 0, inserted) : undefined;
       if (mended === undefined) throw inOriginal(error, inserted, source);
       text = mended;
     }

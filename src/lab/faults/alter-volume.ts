@@ -24,12 +24,17 @@ export async function alterVolume(options: ClusterOperation & { readonly namespa
   if (inside.startsWith(`..${sep}`) || inside === '..') {
     throw new DrError({ code: 'INPUT_INVALID', message: `volume ${name} is at ${path}, which is no part of the lab in ${options.directory}: not touched` });
   }
-  const files = (await readdir(path, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  const files = (await readdir(path, { recursive: true, withFileTypes: true }))
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
   for (const file of files.sort()) if (await flipFirstByte(file)) return { volume: name, file };
   throw new DrError({ code: 'LAB_NOT_RUNNING', message: `volume ${name} at ${path} holds no bytes to change` });
 }
 
-async function findDirectory({ namespace, claim, signal }: { readonly namespace: string; readonly claim: string; readonly signal: AbortSignal }, kubeconfigPath: string): Promise<{ readonly name: string; readonly path: string }> {
+async function findDirectory(
+  { namespace, claim, signal }: { readonly namespace: string; readonly claim: string; readonly signal: AbortSignal },
+  kubeconfigPath: string,
+): Promise<{ readonly name: string; readonly path: string }> {
   await using kube = await openCluster({ kubeconfigPath }, { clock: systemClock, env: process.env });
   const found = await kube.get({ apiVersion: 'v1', kind: 'PersistentVolumeClaim', namespace, name: claim }, signal);
   const name = found?.spec?.['volumeName'];

@@ -1,7 +1,7 @@
 import { createPublicKey } from 'node:crypto';
 import { join } from 'node:path';
-import { replaceFile } from '../json-file.ts';
 import type { LabCluster } from '../config.ts';
+import { replaceFile } from '../json-file.ts';
 import { type CertificateAuthority, createAuthority, issueCertificate, type KeyPair, privateKeyOf } from './issue-certificate.ts';
 import { renderKubeconfig } from './kubeconfig.ts';
 
@@ -23,7 +23,10 @@ const SERVER_PAIRS = {
 export type ServerPair = keyof typeof SERVER_PAIRS;
 
 /** Paths of a server's certificate and key. */
-export function pairPaths(cluster: Pick<LabCluster, 'directory'>, name: ServerPair | 'ca' | 'service-account'): { readonly cert: string; readonly key: string } {
+export function pairPaths(
+  cluster: Pick<LabCluster, 'directory'>,
+  name: ServerPair | 'ca' | 'service-account',
+): { readonly cert: string; readonly key: string } {
   return { cert: join(cluster.directory, 'pki', `${name}.crt`), key: join(cluster.directory, 'pki', `${name}.key`) };
 }
 
@@ -32,7 +35,10 @@ export async function writeClusterPki(cluster: LabCluster): Promise<void> {
   const authority = await createAuthority(`lattice-dr lab ${cluster.id}`);
   await writePair(cluster, 'ca', authority);
   const accounts = await issueCertificate(authority, { commonName: 'service-accounts' });
-  await writePair(cluster, 'service-account', { key: accounts.key, cert: createPublicKey(privateKeyOf(accounts)).export({ type: 'spki', format: 'pem' }) as string });
+  await writePair(cluster, 'service-account', {
+    key: accounts.key,
+    cert: createPublicKey(privateKeyOf(accounts)).export({ type: 'spki', format: 'pem' }) as string,
+  });
   for (const name of Object.keys(SERVER_PAIRS) as ServerPair[]) {
     const request = { ...SERVER_PAIRS[name], addresses: ['127.0.0.1'], hosts: HOSTS };
     await writePair(cluster, name, await issueCertificate(authority, request));

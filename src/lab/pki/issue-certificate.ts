@@ -1,16 +1,6 @@
 import { createPrivateKey, type KeyObject, randomBytes, type webcrypto } from 'node:crypto';
-import { Integer, OctetString, Sequence, Set as AsnSet, Utf8String } from 'asn1js';
-import {
-  AltName,
-  AttributeTypeAndValue,
-  BasicConstraints,
-  Certificate,
-  Extension,
-  ExtKeyUsage,
-  GeneralName,
-  RelativeDistinguishedNames,
-  Time,
-} from 'pkijs';
+import { Set as AsnSet, Integer, OctetString, Sequence, Utf8String } from 'asn1js';
+import { AltName, AttributeTypeAndValue, BasicConstraints, Certificate, Extension, ExtKeyUsage, GeneralName, RelativeDistinguishedNames, Time } from 'pkijs';
 
 /** A certificate and its key, PEM. */
 export interface KeyPair {
@@ -127,7 +117,10 @@ async function exportKey(key: webcrypto.CryptoKey): Promise<string> {
 }
 
 function toPem(label: string, content: ArrayBuffer): string {
-  const lines = Buffer.from(content).toString('base64').match(/.{1,64}/g) ?? [];
+  const lines =
+    Buffer.from(content)
+      .toString('base64')
+      .match(/.{1,64}/g) ?? [];
   return `-----BEGIN ${label}-----\n${lines.join('\n')}\n-----END ${label}-----\n`;
 }
 

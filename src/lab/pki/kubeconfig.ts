@@ -1,7 +1,13 @@
 import type { KeyPair } from './issue-certificate.ts';
 
 /** Writes a kubeconfig of one cluster and one user, certificates inline so that the file can be copied anywhere. JSON is YAML. */
-export function renderKubeconfig(access: { readonly cluster: string; readonly user: string; readonly server: string; readonly caCert: string; readonly client: KeyPair }): string {
+export function renderKubeconfig(access: {
+  readonly cluster: string;
+  readonly user: string;
+  readonly server: string;
+  readonly caCert: string;
+  readonly client: KeyPair;
+}): string {
   const { cluster, user, server, caCert, client } = access;
   const config = {
     apiVersion: 'v1',

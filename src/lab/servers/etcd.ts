@@ -6,7 +6,6 @@ import { pairPaths } from '../pki/cluster-pki.ts';
 import { answersOk } from '../supervise/probe.ts';
 import type { ServerSpec } from '../supervise/server-spec.ts';
 
-
 /**
  * One etcd member over TLS with client certificates. `--unsafe-no-fsync`: what the lab does to servers is killing them, and written pages survive that;
  * a power cut of the machine would lose data, and a lab may be lost then.

@@ -8,7 +8,7 @@ import { layoutOf } from '../layout.ts';
 import type { LabOperation } from '../progress.ts';
 import { logTail } from './log-tail.ts';
 import { bootId, CLUSTER_MARK, findProcess, LAB_MARK, PROCESS_MARK } from './proc.ts';
-import { findRecord, processOf, saveRecord, type ServerRecord } from './record.ts';
+import { findRecord, processOf, type ServerRecord, saveRecord } from './record.ts';
 import type { ServerSpec } from './server-spec.ts';
 import { stopServer } from './stop-server.ts';
 
@@ -76,10 +76,18 @@ async function adoptOrSpawn(spec: ServerSpec, labDirectory: string): Promise<Lau
   if (known !== undefined && processOf(known) !== undefined) return { record: known, logFrom: 0 };
   await mkdir(spec.workDirectory, { recursive: true, mode: 0o700 });
   await mkdir(dirname(spec.logPath), { recursive: true, mode: 0o700 });
-  const logFrom = await stat(spec.logPath).then((facts) => facts.size, () => 0);
+  const logFrom = await stat(spec.logPath).then(
+    (facts) => facts.size,
+    () => 0,
+  );
   const log = await open(spec.logPath, 'a', 0o600);
   try {
-    const child = spawn(spec.file, spec.args, { cwd: spec.workDirectory, env: environmentOf(spec, labDirectory), detached: true, stdio: ['ignore', log.fd, log.fd] });
+    const child = spawn(spec.file, spec.args, {
+      cwd: spec.workDirectory,
+      env: environmentOf(spec, labDirectory),
+      detached: true,
+      stdio: ['ignore', log.fd, log.fd],
+    });
     const pid = await pidOf(child, spec);
     child.unref();
     const record: ServerRecord = {
@@ -101,11 +109,7 @@ async function adoptOrSpawn(spec: ServerSpec, labDirectory: string): Promise<Lau
 function environmentOf(spec: ServerSpec, labDirectory: string): NodeJS.ProcessEnv {
   const passedOn = PASSED_ON.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]]));
   const own = Object.entries(spec.env ?? {}).map(([name, value]) => [name, typeof value === 'string' ? value : value.reveal()]);
-  const marks = [
-    [LAB_MARK, labDirectory],
-    [PROCESS_MARK, spec.id],
-    ...(spec.cluster === undefined ? [] : [[CLUSTER_MARK, spec.cluster]]),
-  ];
+  const marks = [[LAB_MARK, labDirectory], [PROCESS_MARK, spec.id], ...(spec.cluster === undefined ? [] : [[CLUSTER_MARK, spec.cluster]])];
   return Object.fromEntries([...passedOn, ...own, ...marks]) as NodeJS.ProcessEnv;
 }
 
@@ -113,11 +117,19 @@ function environmentOf(spec: ServerSpec, labDirectory: string): NodeJS.ProcessEn
 async function pidOf(child: ChildProcess, spec: ServerSpec): Promise<number> {
   if (child.pid !== undefined) return child.pid;
   const cause = await new Promise((resolve) => child.once('error', resolve));
-  throw new DrError({ code: 'LAB_SERVER_FAILED', message: `${spec.id} cannot be started: ${spec.file}: ${cause instanceof Error ? cause.message : String(cause)}`, cause });
+  throw new DrError({
+    code: 'LAB_SERVER_FAILED',
+    message: `${spec.id} cannot be started: ${spec.file}: ${cause instanceof Error ? cause.message : String(cause)}`,
+    cause,
+  });
 }
 
 /** Asks a server until it is ready. Returns how it ended, if it did; throws when it takes too long. */
-async function waitReady(spec: ServerSpec, launch: Launch, { signal, ended }: { readonly signal: AbortSignal; readonly ended: () => string | undefined }): Promise<string | undefined> {
+async function waitReady(
+  spec: ServerSpec,
+  launch: Launch,
+  { signal, ended }: { readonly signal: AbortSignal; readonly ended: () => string | undefined },
+): Promise<string | undefined> {
   const deadline = performance.now() + spec.readyTimeoutMs;
   for (;;) {
     signal.throwIfAborted();

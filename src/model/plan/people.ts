@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import {name, text } from './fields.ts';
+import { name, text } from './fields.ts';
 
 /** Something outside the cluster that a recovery depends on. */
 export const planExternal = z.strictObject({ name, what: text.describe('What it gives and how it is got back'), owner: text });

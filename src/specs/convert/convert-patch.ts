@@ -1,4 +1,4 @@
-import { isMap, isPair, isScalar, parseAllDocuments, stringify, type Document, type Pair, type YAMLMap } from 'yaml';
+import { type Document, isMap, isPair, isScalar, type Pair, parseAllDocuments, stringify, type YAMLMap } from 'yaml';
 import type { JsonValue } from '../../model/json.ts';
 import type { ConvertedObject } from './convert-seed.ts';
 import type { Edit, FieldPath } from './edit.ts';

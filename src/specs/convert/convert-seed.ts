@@ -1,8 +1,8 @@
 import type { Finding } from '../../model/finding.ts';
-import { groupOf, refKey, refOf, type KubeObject } from '../../model/kube-object.ts';
+import { groupOf, type KubeObject, refKey, refOf } from '../../model/kube-object.ts';
 import type { ManifestObject } from '../manifest.ts';
 import { applyEdits, diffOfEdit, type Edit, type ReasonedDiff } from './edit.ts';
-import { convertByRules, type ConvertContext } from './rules.ts';
+import { type ConvertContext, convertByRules } from './rules.ts';
 
 /** An object that was written in the older schema. */
 export interface ConvertedObject {
@@ -42,7 +42,12 @@ export function convertSeeds(manifests: readonly ManifestObject[], options: Conv
     if (next !== manifest) converted.push({ manifest, object, edits: result.edits, diffs: result.edits.map(diffOfEdit) });
     const first = seen.get(next.key);
     if (first === undefined) seen.set(next.key, next);
-    else faults.push({ code: 'duplicate-object', ...placeOf(manifest), message: `becomes ${next.key}, which ${first.source.file}:${first.source.line} has already` });
+    else
+      faults.push({
+        code: 'duplicate-object',
+        ...placeOf(manifest),
+        message: `becomes ${next.key}, which ${first.source.file}:${first.source.line} has already`,
+      });
   }
   return { objects: [...seen.values()], converted, faults };
 }

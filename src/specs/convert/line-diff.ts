@@ -14,7 +14,9 @@ export function unifiedDiff(path: string, before: string, after: string): string
 }
 
 function splitLines(text: string): readonly string[] {
-  return text.endsWith('\n') ? text.slice(0, -1).split('\n') : [...text.split('\n').slice(0, -1), `${text.slice(text.lastIndexOf('\n') + 1)}\n\\ No newline at end of file`];
+  return text.endsWith('\n')
+    ? text.slice(0, -1).split('\n')
+    : [...text.split('\n').slice(0, -1), `${text.slice(text.lastIndexOf('\n') + 1)}\n\\ No newline at end of file`];
 }
 
 function compareLines(before: readonly string[], after: readonly string[]): readonly Line[] {

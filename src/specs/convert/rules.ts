@@ -1,7 +1,7 @@
 import type { JsonObject, JsonValue } from '../../model/json.ts';
 import { groupOf, type KubeObject } from '../../model/kube-object.ts';
 import { asObject, asText, fieldAt, isObject, objectEntries } from '../fields.ts';
-import { removeField, setField, type Edit, type FieldPath } from './edit.ts';
+import { type Edit, type FieldPath, removeField, setField } from './edit.ts';
 
 /** What a conversion may draw on beside the object itself. */
 export interface ConvertContext {
@@ -115,9 +115,13 @@ function parentHost(object: KubeObject): RuleResult {
 function latticeImage(object: KubeObject, context: ConvertContext): RuleResult {
   if (asText(fieldAt(object.spec, 'latticeImage')) !== undefined) return NOTHING;
   if (context.latticeImage !== undefined) {
-    return { edits: [setField(object, ['spec', 'latticeImage'], { to: context.latticeImage, reason: 'required; taken from spec.cluster.latticeImage of the plan' })] };
+    return {
+      edits: [setField(object, ['spec', 'latticeImage'], { to: context.latticeImage, reason: 'required; taken from spec.cluster.latticeImage of the plan' })],
+    };
   }
-  return { faults: [{ path: 'spec.latticeImage', message: 'is required and missing', suggestion: 'write it here or as spec.cluster.latticeImage in the plan' }] };
+  return {
+    faults: [{ path: 'spec.latticeImage', message: 'is required and missing', suggestion: 'write it here or as spec.cluster.latticeImage in the plan' }],
+  };
 }
 
 /** The SSH key of AWS clusters is required on the cluster; it used to be on the provider alone. */
@@ -134,7 +138,8 @@ function awsKey(object: KubeObject, context: ConvertContext): RuleResult {
 function networking(object: KubeObject): RuleResult {
   const value = fieldAt(object.spec, 'networking');
   if (value === undefined) return NOTHING;
-  const suggestion = 'write spec.provider.kubernetes.cluster_network for pods and services and spec.provider.config.<provider>.lbCidr for load balancers, and remove it';
+  const suggestion =
+    'write spec.provider.kubernetes.cluster_network for pods and services and spec.provider.config.<provider>.lbCidr for load balancers, and remove it';
   return { faults: [{ path: 'spec.networking', message: `${shown(value)} has no single counterpart`, suggestion }] };
 }
 

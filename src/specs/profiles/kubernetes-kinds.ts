@@ -71,8 +71,8 @@ export const KUBERNETES_KINDS: readonly KindRule[] = [
   row('Event', 170, { ready: EXISTS, group: 'events.k8s.io', disposition: generated('controllers, as a record of the past') }),
   row('Lease', 170, { ready: EXISTS, group: 'coordination.k8s.io', disposition: generated('whoever holds it') }),
   row('Node', 170, { ready: CONDITIONS, scope: 'Cluster', disposition: generated('the kubelet') }),
-  ...['Backup', 'Restore', 'DeleteBackupRequest', 'DownloadRequest', 'PodVolumeBackup', 'PodVolumeRestore', 'BackupRepository', 'ServerStatusRequest'].map((kind) =>
-    row(kind, 170, { ready: CONDITIONS, group: VELERO, disposition: generated('Velero; applying it would run it again') }),
+  ...['Backup', 'Restore', 'DeleteBackupRequest', 'DownloadRequest', 'PodVolumeBackup', 'PodVolumeRestore', 'BackupRepository', 'ServerStatusRequest'].map(
+    (kind) => row(kind, 170, { ready: CONDITIONS, group: VELERO, disposition: generated('Velero; applying it would run it again') }),
   ),
   row('Kustomization', 165, { ready: CONDITIONS, group: 'kustomize.toolkit.fluxcd.io', disposition: gitopsDisposition }),
   row('HelmRelease', 165, { ready: CONDITIONS, group: 'helm.toolkit.fluxcd.io', disposition: gitopsDisposition }),

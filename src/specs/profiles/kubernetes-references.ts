@@ -37,11 +37,20 @@ export function ingressReferences(object: KubeObject): readonly Reference[] {
   const backends = asList(fieldAt(object.spec, 'rules')).flatMap((rule, index) =>
     asList(fieldAt(rule, 'http', 'paths')).flatMap((path, at) => {
       const field = `${joinPath(`${joinPath('spec.rules', index)}.http.paths`, at)}.backend.service.name`;
-      return named('Service', fieldAt(path, 'backend', 'service', 'name'), { group: '', field, reason: 'it sends there', namespace: object.metadata.namespace });
+      return named('Service', fieldAt(path, 'backend', 'service', 'name'), {
+        group: '',
+        field,
+        reason: 'it sends there',
+        namespace: object.metadata.namespace,
+      });
     }),
   );
   return [
-    ...named('IngressClass', specOf(object)['ingressClassName'], { group: 'networking.k8s.io', field: 'spec.ingressClassName', reason: 'its controller serves it' }),
+    ...named('IngressClass', specOf(object)['ingressClassName'], {
+      group: 'networking.k8s.io',
+      field: 'spec.ingressClassName',
+      reason: 'its controller serves it',
+    }),
     ...backends,
   ];
 }

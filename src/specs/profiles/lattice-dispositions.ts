@@ -56,7 +56,8 @@ export function latticeDisposition(object: KubeObject): Disposition | undefined 
   const { labels = {}, name } = object.metadata;
   const group = groupOf(object.apiVersion);
   if (labels[INHERITED_LABEL] === 'true') return skip('inherited: the parent distributes it again');
-  if (INHERITED_KINDS.has(object.kind) && group === LATTICE_GROUP && name.includes('--')) return skip('named as the parent names what it distributes (<parent>--<name>)');
+  if (INHERITED_KINDS.has(object.kind) && group === LATTICE_GROUP && name.includes('--'))
+    return skip('named as the parent names what it distributes (<parent>--<name>)');
   if (group === LATTICE_GROUP && INSTALL_KINDS.has(object.kind)) return skip('the operator ensures its Installs by itself');
   if (isCapi(group)) return skip('Cluster API objects are made again by provisioning: restored ones would duplicate machines');
   return controlledDisposition(object);

@@ -1,5 +1,5 @@
 import type { KubeObject } from '../../model/kube-object.ts';
-import { kindTable, type KindRule, type PhaseRule, type Profile } from '../profile.ts';
+import { type KindRule, kindTable, type PhaseRule, type Profile } from '../profile.ts';
 import type { Reference } from '../references.ts';
 import { KUBERNETES_KINDS, UNKNOWN_KIND } from './kubernetes-kinds.ts';
 import {
@@ -64,7 +64,12 @@ const LATTICE_KINDS: readonly KindRule[] = [
   row('LatticeService', 110, { ready: phase(['Ready']), references: workloadReferences, provides: ownedVolumes }),
   row('LatticeModel', 120, { ready: phase(['Serving']), references: workloadReferences, provides: ownedVolumes }),
   row('LatticeJob', 121, { ready: { rule: 'lattice-job' }, references: workloadReferences, provides: ownedVolumes, disposition: jobDisposition }),
-  row('LatticeClusterBackup', 130, { ready: phase(['Active', 'Paused']), references: clusterBackupReferences, disposition: clusterBackupDisposition, last: true }),
+  row('LatticeClusterBackup', 130, {
+    ready: phase(['Active', 'Paused']),
+    references: clusterBackupReferences,
+    disposition: clusterBackupDisposition,
+    last: true,
+  }),
   row('LatticeCluster', 140, { ready: phase(['Ready'], { heals: false, observed: 'if-present' }), scope: 'Cluster', disposition: clusterDisposition }),
   row('LatticeRestore', 150, { ready: phase(['Completed']), disposition: never('applying it would start the restore again') }),
   row('LatticeClusterRoutes', 150, { ready: phase(['Ready']), scope: 'Cluster', disposition: never('the operator writes it from heartbeats') }),

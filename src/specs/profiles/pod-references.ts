@@ -31,12 +31,14 @@ export function podReferences(object: KubeObject): readonly Reference[] {
     ...['containers', 'initContainers'].flatMap((list) =>
       asList(spec[list]).flatMap((container, index) => containerUses(asObject(container), joinPath(`${at}.${list}`, index))),
     ),
-    ...asList(spec['imagePullSecrets']).map((item, index): Use => ({
-      kind: 'Secret',
-      name: fieldAt(item, 'name'),
-      field: `${joinPath(`${at}.imagePullSecrets`, index)}.name`,
-      optional: true,
-    })),
+    ...asList(spec['imagePullSecrets']).map(
+      (item, index): Use => ({
+        kind: 'Secret',
+        name: fieldAt(item, 'name'),
+        field: `${joinPath(`${at}.imagePullSecrets`, index)}.name`,
+        optional: true,
+      }),
+    ),
   ];
   const references = uses.flatMap((use) => toReference(use, object.metadata.namespace ?? 'default'));
   return [...references, ...accountReference(spec, at, object.metadata.namespace ?? 'default')];

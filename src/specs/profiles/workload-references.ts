@@ -3,7 +3,7 @@ import { asList, asObject, asText, fieldAt, joinPath, objectEntries, specOf, vis
 import type { Provision, Reference } from '../references.ts';
 import { credentialReferences } from './credential-references.ts';
 import { DEFAULT_STORE, LATTICE_GROUP, LATTICE_SYSTEM, SHARED_VOLUME } from './lattice-names.ts';
-import { declaredResources, workloadParts, type DeclaredResource, type WorkloadPart } from './workload.ts';
+import { type DeclaredResource, declaredResources, type WorkloadPart, workloadParts } from './workload.ts';
 
 /**
  * What a Lattice workload needs before it may be applied: only edges whose absence makes it Failed. Service to service is not among them (`agreements.ts`).

@@ -62,7 +62,7 @@ describe('ports and addresses', () => {
     const seen = new Set<number>();
     let count = 0;
     for (let block = 0; block < 128; block += 1) {
-      const ports = [...Object.values(sharedPorts(block))];
+      const ports: number[] = Object.values(sharedPorts(block));
       for (let slot = 0; slot < CLUSTER_SLOTS; slot += 1) ports.push(...Object.values(clusterPorts(block, slot)));
       for (const port of ports) seen.add(port);
       count += ports.length;

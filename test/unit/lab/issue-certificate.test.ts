@@ -6,7 +6,12 @@ import { renderKubeconfig } from '../../../src/lab/pki/kubeconfig.ts';
 describe('issueCertificate', () => {
   it('issues what the authority has signed, for the names and groups asked for', async () => {
     const authority = await createAuthority('lab authority');
-    const pair = await issueCertificate(authority, { commonName: 'system:somebody', organization: 'system:masters', addresses: ['127.0.0.1'], hosts: ['localhost'] });
+    const pair = await issueCertificate(authority, {
+      commonName: 'system:somebody',
+      organization: 'system:masters',
+      addresses: ['127.0.0.1'],
+      hosts: ['localhost'],
+    });
     const certificate = new X509Certificate(pair.cert);
     const root = new X509Certificate(authority.cert);
     expect(root.ca).toBe(true);

@@ -37,20 +37,28 @@ describe('agreements', () => {
   });
 
   it('are complete with a callee that lets everybody in', () => {
-    expect(statuses(service('shop/web', calls('api')), service('shop/api', { all: { type: 'service', id: '*', direction: 'inbound' } }))).toEqual(['shop/web -> shop/api: bilateral']);
+    expect(statuses(service('shop/web', calls('api')), service('shop/api', { all: { type: 'service', id: '*', direction: 'inbound' } }))).toEqual([
+      'shop/web -> shop/api: bilateral',
+    ]);
   });
 
   it('include mesh members', () => {
     const legacy = lattice('LatticeMeshMember', 'shop/legacy', { allowedCallers: [{ name: 'web' }], dependencies: [{ name: 'db', namespace: 'data' }] });
-    expect(statuses(service('shop/web', calls('legacy')), legacy, service('data/db', { l: { type: 'service', id: 'legacy', namespace: 'shop', direction: 'inbound' } }))).toEqual([
-      'shop/legacy -> data/db: bilateral',
-      'shop/web -> shop/legacy: bilateral',
-    ]);
+    expect(
+      statuses(
+        service('shop/web', calls('legacy')),
+        legacy,
+        service('data/db', { l: { type: 'service', id: 'legacy', namespace: 'shop', direction: 'inbound' } }),
+      ),
+    ).toEqual(['shop/legacy -> data/db: bilateral', 'shop/web -> shop/legacy: bilateral']);
   });
 
   it('say where they are declared', () => {
     const [agreement] = agreementsOf([service('shop/web', calls('api')), service('shop/api', allows('web'))]).agreements;
-    expect(agreement?.declaredIn).toEqual(['LatticeService shop/web spec.workload.resources.to-api', 'LatticeService shop/api spec.workload.resources.from-web']);
+    expect(agreement?.declaredIn).toEqual([
+      'LatticeService shop/web spec.workload.resources.to-api',
+      'LatticeService shop/api spec.workload.resources.from-web',
+    ]);
   });
 });
 
@@ -62,12 +70,19 @@ describe('peer groups', () => {
 });
 
 describe('volumes', () => {
-  const owner = (consumers: readonly string[]) => service('media/owner', { films: { type: 'volume', id: 'films', params: { size: '1Gi', allowedConsumers: [...consumers] } } });
-  const consumer = (place: string, namespace?: string) => service(place, { films: { type: 'volume', id: 'films', ...(namespace === undefined ? {} : { namespace }) } });
+  const owner = (consumers: readonly string[]) =>
+    service('media/owner', { films: { type: 'volume', id: 'films', params: { size: '1Gi', allowedConsumers: [...consumers] } } });
+  const consumer = (place: string, namespace?: string) =>
+    service(place, { films: { type: 'volume', id: 'films', ...(namespace === undefined ? {} : { namespace }) } });
 
   it('are denied to who is not listed', () => {
     expect(agreementsOf([owner(['sonarr']), consumer('media/sonarr'), consumer('media/plex')]).volumeDenials).toEqual([
-      { consumer: 'lattice.dev/LatticeService media/plex', owner: 'lattice.dev/LatticeService media/owner', volume: 'films', field: 'spec.workload.resources.films' },
+      {
+        consumer: 'lattice.dev/LatticeService media/plex',
+        owner: 'lattice.dev/LatticeService media/owner',
+        volume: 'films',
+        field: 'spec.workload.resources.films',
+      },
     ]);
   });
 

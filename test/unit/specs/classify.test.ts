@@ -37,10 +37,22 @@ describe('what becomes of each kind on a Lattice cluster', () => {
     ['a generated mesh member', withMetadata(lattice('LatticeMeshMember', 'shop/cart', {}), { ownerReferences: [OWNER] }), 'skip'],
     ['a mesh member somebody wrote', lattice('LatticeMeshMember', 'shop/legacy', {}), 'apply'],
     ['a Deployment with a controller', withMetadata(apps('Deployment', 'cart', {}), { ownerReferences: [OWNER] }), 'skip'],
-    ['a Cluster API object', { apiVersion: 'infrastructure.cluster.x-k8s.io/v1beta2', kind: 'AWSMachine', metadata: { name: 'm', namespace: 'capi-workload' } }, 'skip'],
+    [
+      'a Cluster API object',
+      { apiVersion: 'infrastructure.cluster.x-k8s.io/v1beta2', kind: 'AWSMachine', metadata: { name: 'm', namespace: 'capi-workload' } },
+      'skip',
+    ],
     ['an external-dns of its own', apps('Deployment', 'external-dns', {}), 'hold dns-provider'],
-    ['a Flux Kustomization', { apiVersion: 'kustomize.toolkit.fluxcd.io/v1', kind: 'Kustomization', metadata: { name: 'a', namespace: 'flux-system' } }, 'hold gitops'],
-    ['a Velero schedule', { apiVersion: 'velero.io/v1', kind: 'Schedule', metadata: { name: 's', namespace: 'velero' }, spec: {} }, 'apply-held backup-schedule'],
+    [
+      'a Flux Kustomization',
+      { apiVersion: 'kustomize.toolkit.fluxcd.io/v1', kind: 'Kustomization', metadata: { name: 'a', namespace: 'flux-system' } },
+      'hold gitops',
+    ],
+    [
+      'a Velero schedule',
+      { apiVersion: 'velero.io/v1', kind: 'Schedule', metadata: { name: 's', namespace: 'velero' }, spec: {} },
+      'apply-held backup-schedule',
+    ],
     ['a Velero restore', { apiVersion: 'velero.io/v1', kind: 'Restore', metadata: { name: 'r', namespace: 'velero' } }, 'skip'],
     ['an original secret', core('Secret', 'lattice-secrets/db'), 'apply'],
     ['the CA of a child', core('Secret', 'lattice-system/lattice-ca'), 'skip'],
@@ -58,7 +70,10 @@ describe('what becomes of each kind on a Lattice cluster', () => {
 describe('what becomes of a plain Kubernetes cluster', () => {
   it('holds Cluster API objects back and restores everything else', () => {
     const capi: KubeObject = { apiVersion: 'cluster.x-k8s.io/v1beta2', kind: 'Cluster', metadata: { name: 'c', namespace: 'x' } };
-    const result = classify([capi, apps('Deployment', 'web', {})].map((object) => manifest(object)), { ...OPTIONS, profile: KUBERNETES_PROFILE });
+    const result = classify(
+      [capi, apps('Deployment', 'web', {})].map((object) => manifest(object)),
+      { ...OPTIONS, profile: KUBERNETES_PROFILE },
+    );
     expect(result.held.map(({ hold }) => hold.kind)).toEqual(['child-cluster']);
     expect(result.apply.map(({ key }) => key)).toEqual(['apps/Deployment shop/web']);
   });
@@ -85,7 +100,15 @@ describe('classification', () => {
     const { held } = classified([withMetadata(lattice('DNSProvider', 'main', { zone: 'example.com' }), { uid: 'old' })]);
     expect(held[0]?.hold).toMatchObject({
       id: 'dnsprovider/lattice-system/main',
-      prior: { applied: false, object: { apiVersion: 'lattice.dev/v1alpha1', kind: 'DNSProvider', metadata: { name: 'main', namespace: 'lattice-system' }, spec: { zone: 'example.com' } } },
+      prior: {
+        applied: false,
+        object: {
+          apiVersion: 'lattice.dev/v1alpha1',
+          kind: 'DNSProvider',
+          metadata: { name: 'main', namespace: 'lattice-system' },
+          spec: { zone: 'example.com' },
+        },
+      },
     });
   });
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseManifestFile } from '../../../src/adapters/yaml/parse-manifest-file.ts';
-import { conversionPatch, type ConversionPatch } from '../../../src/specs/convert/convert-patch.ts';
+import { type ConversionPatch, conversionPatch } from '../../../src/specs/convert/convert-patch.ts';
 import { convertSeeds } from '../../../src/specs/convert/convert-seed.ts';
 import { unifiedDiff } from '../../../src/specs/convert/line-diff.ts';
 import { readManifests } from '../../../src/specs/manifest.ts';
@@ -46,7 +46,9 @@ describe('the patch of a file', () => {
 
   it('touches only the lines concerned and keeps comments', () => {
     const { text } = seedFile('cluster.yaml');
-    const lines = patchOf('cluster.yaml', text).diff.split('\n').filter((line) => /^[-+](?![-+])/.test(line));
+    const lines = patchOf('cluster.yaml', text)
+      .diff.split('\n')
+      .filter((line) => /^[-+](?![-+])/.test(line));
     expect(lines).toEqual([
       '+        sshKeyName: ops',
       '-      instanceType: m5.xlarge # three zones',
@@ -73,9 +75,13 @@ describe('the patch of a file', () => {
   });
 
   it('leaves what it cannot write to a person, by name', () => {
-    const flow = '{apiVersion: lattice.dev/v1alpha1, kind: LatticeCluster, metadata: {name: a}, spec: {monitoring: true, latticeImage: x}}\n'.replace('{api', '---\n{api');
+    const flow = '{apiVersion: lattice.dev/v1alpha1, kind: LatticeCluster, metadata: {name: a}, spec: {monitoring: true, latticeImage: x}}\n'.replace(
+      '{api',
+      '---\n{api',
+    );
     expect(patchOf('a.yaml', flow)).toEqual({ diff: '', byHand: ['lattice.dev/LatticeCluster a'] });
-    const list = 'apiVersion: v1\nkind: List\nitems:\n- apiVersion: lattice.dev/v1alpha1\n  kind: LatticeCluster\n  metadata: {name: a}\n  spec:\n    monitoring: true\n    latticeImage: x\n';
+    const list =
+      'apiVersion: v1\nkind: List\nitems:\n- apiVersion: lattice.dev/v1alpha1\n  kind: LatticeCluster\n  metadata: {name: a}\n  spec:\n    monitoring: true\n    latticeImage: x\n';
     expect(patchOf('a.yaml', list)).toEqual({ diff: '', byHand: ['lattice.dev/LatticeCluster a'] });
   });
 

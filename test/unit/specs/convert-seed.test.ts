@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { JsonObject } from '../../../src/model/json.ts';
 import type { KubeObject } from '../../../src/model/kube-object.ts';
-import { convertSeeds, type Conversion } from '../../../src/specs/convert/convert-seed.ts';
+import { type Conversion, convertSeeds } from '../../../src/specs/convert/convert-seed.ts';
 import { readManifests } from '../../../src/specs/manifest.ts';
 import { LATTICE_PROFILE } from '../../../src/specs/profiles/lattice.ts';
 import { checkAgainstSchema, schemaOf } from '../../../src/specs/prune.ts';
@@ -11,7 +11,10 @@ import { currentCrds, seedFile } from './seed-files.ts';
 const IMAGE = { latticeImage: 'ghcr.io/example/lattice:1.9' };
 
 function convert(...objects: readonly KubeObject[]): Conversion {
-  return convertSeeds(objects.map((object) => manifest(object)), {});
+  return convertSeeds(
+    objects.map((object) => manifest(object)),
+    {},
+  );
 }
 
 function documented(): Conversion {
@@ -69,7 +72,11 @@ describe('the documented examples', () => {
       ['lattice.dev/BackupStore lattice-system/local-minio', 'spec.storage.credentials', undefined, { id: 'minio-creds', provider: 'lattice-local' }],
       ['lattice.dev/LatticeClusterBackup lattice-system/daily-backup', 'spec.retention.ttl', '30d', '720h'],
     ]);
-    expect(documented().converted.flatMap(({ diffs }) => diffs).every(({ reason }) => reason.length > 0)).toBe(true);
+    expect(
+      documented()
+        .converted.flatMap(({ diffs }) => diffs)
+        .every(({ reason }) => reason.length > 0),
+    ).toBe(true);
   });
 
   it('convert to something that converts to itself', () => {
@@ -114,7 +121,9 @@ describe('what is fine already', () => {
   });
 
   it('keeps credentials that are written in both ways', () => {
-    const { converted } = convert(lattice('InfraProvider', 'p', { type: 'aws', credentialsSecretRef: { name: 'old' }, credentials: { id: 'new', provider: 'vault' } }));
+    const { converted } = convert(
+      lattice('InfraProvider', 'p', { type: 'aws', credentialsSecretRef: { name: 'old' }, credentials: { id: 'new', provider: 'vault' } }),
+    );
     expect(converted[0]?.object.spec).toEqual({ type: 'aws', credentials: { id: 'new', provider: 'vault' } });
   });
 });

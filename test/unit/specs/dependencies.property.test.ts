@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { KubeObject } from '../../../src/model/kube-object.ts';
-import { edgesOf, type ApplyGraph } from '../../../src/specs/dependencies.ts';
+import { type ApplyGraph, edgesOf } from '../../../src/specs/dependencies.ts';
 import { core, graphOf, lattice, service } from './objects.ts';
 
 /** What a random service declares: whom it calls (cycles welcome), whose volume it mounts, whose port it is given, which secrets it reads. */
@@ -14,7 +14,10 @@ interface Wish {
 
 const COUNT = 8;
 const some = fc.uniqueArray(fc.integer({ min: 0, max: COUNT - 1 }), { maxLength: 3 });
-const wishes: fc.Arbitrary<readonly Wish[]> = fc.array(fc.record({ calls: some, mounts: some, ports: some, secrets: some }), { minLength: COUNT, maxLength: COUNT });
+const wishes: fc.Arbitrary<readonly Wish[]> = fc.array(fc.record({ calls: some, mounts: some, ports: some, secrets: some }), {
+  minLength: COUNT,
+  maxLength: COUNT,
+});
 
 function build(all: readonly Wish[]): readonly KubeObject[] {
   const services = all.map((wish, index) => {
@@ -23,14 +26,28 @@ function build(all: readonly Wish[]): readonly KubeObject[] {
       ...Object.fromEntries(wish.calls.map((to) => [`call${to}`, { type: 'service', id: `s${to}`, direction: 'both' }])),
       ...Object.fromEntries(wish.mounts.map((to) => [`vol${to}`, { type: 'volume', id: `v${to}` }])),
       ...Object.fromEntries(wish.ports.map((to) => [`p${to}`, { type: 'service', id: `s${to}` }])),
-      ...Object.fromEntries(wish.secrets.map((to) => [`k${to}`, { type: 'secret', id: `k${to}`, params: { provider: to % 2 === 0 ? 'vault' : 'lattice-local' } }])),
+      ...Object.fromEntries(
+        wish.secrets.map((to) => [`k${to}`, { type: 'secret', id: `k${to}`, params: { provider: to % 2 === 0 ? 'vault' : 'lattice-local' } }]),
+      ),
     };
     const containers = { main: { command: ['/a'], args: wish.ports.map((to) => `\${resources.p${to}.port}`) } };
     return lattice('LatticeService', `shop/s${index}`, { workload: { containers, resources } });
   });
   const secrets = all.map((_, index) => core('Secret', `lattice-secrets/k${index}`));
-  const platform = [core('Namespace', 'shop'), lattice('SecretProvider', 'vault', { provider: {} }), lattice('CedarPolicy', 'c1'), lattice('CedarPolicy', 'c2')];
-  return [...services, ...secrets, ...platform, lattice('LatticeQuota', 'q', {}), lattice('LatticeClusterBackup', 'b', { storeRef: 's' }), lattice('BackupStore', 's', {})];
+  const platform = [
+    core('Namespace', 'shop'),
+    lattice('SecretProvider', 'vault', { provider: {} }),
+    lattice('CedarPolicy', 'c1'),
+    lattice('CedarPolicy', 'c2'),
+  ];
+  return [
+    ...services,
+    ...secrets,
+    ...platform,
+    lattice('LatticeQuota', 'q', {}),
+    lattice('LatticeClusterBackup', 'b', { storeRef: 's' }),
+    lattice('BackupStore', 's', {}),
+  ];
 }
 
 /** Ids of all nodes that must have ended before a node starts. */
@@ -55,7 +72,11 @@ function expectedEdges(all: readonly Wish[]): readonly (readonly [string, string
     [name(index), 'lattice.dev/LatticeQuota lattice-system/q', 'applied'] as const,
     ...wish.mounts.filter((to) => to !== index).map((to) => [name(index), name(to), 'ready'] as const),
     ...wish.ports.filter((to) => to !== index).map((to) => [name(index), name(to), 'applied'] as const),
-    ...wish.secrets.map((to) => (to % 2 === 0 ? ([name(index), 'lattice.dev/SecretProvider lattice-system/vault', 'ready'] as const) : ([name(index), `Secret lattice-secrets/k${to}`, 'applied'] as const))),
+    ...wish.secrets.map((to) =>
+      to % 2 === 0
+        ? ([name(index), 'lattice.dev/SecretProvider lattice-system/vault', 'ready'] as const)
+        : ([name(index), `Secret lattice-secrets/k${to}`, 'applied'] as const),
+    ),
     ...(wish.secrets.length === 0 ? [] : ['c1', 'c2'].map((policy) => [name(index), `lattice.dev/CedarPolicy lattice-system/${policy}`, 'ready'] as const)),
   ]);
 }
@@ -83,7 +104,9 @@ describe('apply graphs of random platforms', () => {
     fc.assert(
       fc.property(wishes, (all) => {
         const objects = build(all);
-        const keys = graphOf(objects).nodes.filter(({ kind }) => kind === 'apply').flatMap((node) => node.objects.map(({ key }) => key));
+        const keys = graphOf(objects)
+          .nodes.filter(({ kind }) => kind === 'apply')
+          .flatMap((node) => node.objects.map(({ key }) => key));
         expect(keys).toHaveLength(objects.length);
         expect(new Set(keys).size).toBe(objects.length);
       }),
@@ -119,7 +142,9 @@ describe('apply graphs of random platforms', () => {
   it('let services that only call each other go at once', () => {
     fc.assert(
       fc.property(fc.array(some, { minLength: COUNT, maxLength: COUNT }), (calls) => {
-        const services = calls.map((targets, index) => service(`shop/s${index}`, Object.fromEntries(targets.map((to) => [`s${to}`, { type: 'service', direction: 'both' }]))));
+        const services = calls.map((targets, index) =>
+          service(`shop/s${index}`, Object.fromEntries(targets.map((to) => [`s${to}`, { type: 'service', direction: 'both' }]))),
+        );
         const graph = graphOf([core('Namespace', 'shop'), ...services]);
         for (const node of graph.nodes) expect(node.needs.filter((need) => need !== 'apply Namespace shop')).toEqual([]);
       }),
@@ -130,7 +155,10 @@ describe('apply graphs of random platforms', () => {
     fc.assert(
       fc.property(wishes, fc.infiniteStream(fc.nat()), (all, numbers) => {
         const objects = build(all);
-        const shuffled = objects.map((object) => ({ object, rank: numbers.next().value ?? 0 })).toSorted((a, b) => a.rank - b.rank).map(({ object }) => object);
+        const shuffled = objects
+          .map((object) => ({ object, rank: numbers.next().value ?? 0 }))
+          .toSorted((a, b) => a.rank - b.rank)
+          .map(({ object }) => object);
         const shape = (graph: ApplyGraph) => graph.nodes.map(({ id, needs }) => `${id} <- ${needs.toSorted().join(', ')}`).toSorted();
         expect(shape(graphOf(shuffled))).toEqual(shape(graphOf(objects)));
       }),
@@ -141,7 +169,9 @@ describe('apply graphs of random platforms', () => {
 describe('size', () => {
   it('stays linear: 10,000 services under 50 policies', () => {
     const policies = Array.from({ length: 50 }, (_, index) => lattice('CedarPolicy', `c${index}`));
-    const services = Array.from({ length: 10_000 }, (_, index) => service(`shop/s${index}`, { k: { type: 'secret', params: { provider: 'vault' } }, next: { type: 'service', id: `s${(index + 1) % 10_000}` } }));
+    const services = Array.from({ length: 10_000 }, (_, index) =>
+      service(`shop/s${index}`, { k: { type: 'secret', params: { provider: 'vault' } }, next: { type: 'service', id: `s${(index + 1) % 10_000}` } }),
+    );
     const graph = graphOf([core('Namespace', 'shop'), lattice('SecretProvider', 'vault', {}), ...policies, ...services]);
     const needs = graph.nodes.reduce((total, node) => total + node.needs.length, 0);
     expect(needs).toBe(10_000 * 3 + 50 + 50 + 1);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { KubeObject } from '../../../src/model/kube-object.ts';
-import { kindTable, type KindRule, type Profile } from '../../../src/specs/profile.ts';
+import { type KindRule, kindTable, type Profile } from '../../../src/specs/profile.ts';
 import { LATTICE_PROFILE } from '../../../src/specs/profiles/lattice.ts';
 import { targetKey } from '../../../src/specs/references.ts';
 import { apps, core, graphOf, lattice, needsOf, service } from './objects.ts';
@@ -24,7 +24,13 @@ describe('blocking edges', () => {
   });
 
   it('a secret and its provider before the service', () => {
-    const graph = graphOf([SHOP, VAULT, core('Secret', 'lattice-secrets/db'), service('shop/a', { db: SECRET }), service('shop/b', { k: { type: 'secret', params: { provider: 'vault' } } })]);
+    const graph = graphOf([
+      SHOP,
+      VAULT,
+      core('Secret', 'lattice-secrets/db'),
+      service('shop/a', { db: SECRET }),
+      service('shop/b', { k: { type: 'secret', params: { provider: 'vault' } } }),
+    ]);
     expect(needsOf(graph, 'lattice.dev/LatticeService shop/a')).toEqual(['apply Namespace shop', 'apply Secret lattice-secrets/db']);
     expect(needsOf(graph, 'lattice.dev/LatticeService shop/b')).toEqual(['apply Namespace shop', 'ready lattice.dev/SecretProvider lattice-system/vault']);
   });
@@ -43,7 +49,10 @@ describe('blocking edges', () => {
     ['a wildcard', service('shop/a', { all: { type: 'service', id: '*', direction: 'inbound' } })],
     ['an advertisement', service('shop/a', {}, { advertise: { allowedServices: ['*'] } })],
     ['the host network', service('shop/a', {}, { hostNetwork: true })],
-    ['a capability', lattice('LatticeService', 'shop/a', { workload: { containers: { main: { command: ['/a'], security: { capabilities: ['NET_ADMIN'] } } } } })],
+    [
+      'a capability',
+      lattice('LatticeService', 'shop/a', { workload: { containers: { main: { command: ['/a'], security: { capabilities: ['NET_ADMIN'] } } } } }),
+    ],
     ['a binary nobody names', lattice('LatticeService', 'shop/a', { workload: { containers: { main: { image: 'x' } } } })],
     ['a job task that asks', lattice('LatticeJob', 'shop/a', { schedule: '* * * * *', tasks: { t: { hostNetwork: true } } })],
     ['a model role that asks', lattice('LatticeModel', 'shop/a', { roles: { r: { entryWorkload: { containers: { m: {} } } } } })],
@@ -54,7 +63,10 @@ describe('blocking edges', () => {
 
   it('an image provider before what pulls with it, for jobs and models too', () => {
     const provider = lattice('ImageProvider', 'ghcr', { credentials: { id: 'pull', provider: 'lattice-local' } });
-    const job = lattice('LatticeJob', 'shop/j', { schedule: '* * * * *', tasks: { t: { imagePullSecrets: ['ghcr'], workload: { containers: { m: { command: ['x'] } } } } } });
+    const job = lattice('LatticeJob', 'shop/j', {
+      schedule: '* * * * *',
+      tasks: { t: { imagePullSecrets: ['ghcr'], workload: { containers: { m: { command: ['x'] } } } } },
+    });
     const model = lattice('LatticeModel', 'shop/m', { defaults: { entryRuntime: { imagePullSecrets: ['ghcr'] } } });
     const graph = graphOf([SHOP, provider, core('Secret', 'lattice-secrets/pull'), service('shop/s', {}, { imagePullSecrets: ['ghcr'] }), job, model]);
     for (const key of ['LatticeService shop/s', 'LatticeJob shop/j', 'LatticeModel shop/m']) {
@@ -72,21 +84,31 @@ describe('blocking edges', () => {
   });
 
   it('a service whose port is filled in must exist, and need not be ready', () => {
-    const text = { workload: { containers: { main: { command: ['/a'], variables: { P: '${resources.my-db.port}', H: '${resources.other.host}' } } }, resources: { 'my-db': { type: 'service' }, other: { type: 'service' } } } };
+    const text = {
+      workload: {
+        containers: { main: { command: ['/a'], variables: { P: '${resources.my-db.port}', H: '${resources.other.host}' } } },
+        resources: { 'my-db': { type: 'service' }, other: { type: 'service' } },
+      },
+    };
     const graph = graphOf([SHOP, lattice('LatticeService', 'shop/api', text), service('shop/my-db'), service('shop/other')]);
     expect(needsOf(graph, 'lattice.dev/LatticeService shop/api')).toEqual(['apply Namespace shop', 'apply lattice.dev/LatticeService shop/my-db']);
   });
 
   it('a mesh member can be the service whose url is filled in', () => {
     const text = { workload: { containers: { main: { command: ['/a'], args: ['${resources.legacy.url}'] } }, resources: { legacy: { type: 'service' } } } };
-    const graph = graphOf([SHOP, lattice('LatticeService', 'shop/api', text), lattice('LatticeMeshMember', 'shop/legacy', { target: { selector: {} }, ports: [] })]);
+    const graph = graphOf([
+      SHOP,
+      lattice('LatticeService', 'shop/api', text),
+      lattice('LatticeMeshMember', 'shop/legacy', { target: { selector: {} }, ports: [] }),
+    ]);
     expect(needsOf(graph, 'lattice.dev/LatticeService shop/api')).toContain('apply lattice.dev/LatticeMeshMember shop/legacy');
   });
 
   it('a store before the backup that names it or means the default one', () => {
     const store = lattice('BackupStore', 's3', { default: true, storage: {} });
     const graph = graphOf([store, lattice('LatticeClusterBackup', 'named', { storeRef: 's3' }), lattice('LatticeClusterBackup', 'default', {})]);
-    for (const name of ['named', 'default']) expect(needsOf(graph, `lattice.dev/LatticeClusterBackup lattice-system/${name}`)).toContain('ready lattice.dev/BackupStore lattice-system/s3');
+    for (const name of ['named', 'default'])
+      expect(needsOf(graph, `lattice.dev/LatticeClusterBackup lattice-system/${name}`)).toContain('ready lattice.dev/BackupStore lattice-system/s3');
   });
 
   it('quotas before workloads', () => {
@@ -95,7 +117,12 @@ describe('blocking edges', () => {
   });
 
   it('a CRD, established, before its objects', () => {
-    const crd: KubeObject = { apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition', metadata: { name: 'things.example.com' }, spec: { group: 'example.com', names: { kind: 'Thing' } } };
+    const crd: KubeObject = {
+      apiVersion: 'apiextensions.k8s.io/v1',
+      kind: 'CustomResourceDefinition',
+      metadata: { name: 'things.example.com' },
+      spec: { group: 'example.com', names: { kind: 'Thing' } },
+    };
     const thing: KubeObject = { apiVersion: 'example.com/v1', kind: 'Thing', metadata: { name: 'x' } };
     expect(needsOf(graphOf([thing, crd]), 'example.com/Thing x')).toEqual(['ready apiextensions.k8s.io/CustomResourceDefinition things.example.com']);
   });
@@ -113,12 +140,29 @@ describe('blocking edges', () => {
     const template = {
       spec: {
         serviceAccountName: 'web',
-        containers: [{ name: 'c', envFrom: [{ configMapRef: { name: 'env' } }], env: [{ name: 'K', valueFrom: { secretKeyRef: { name: 'key', key: 'k', optional: true } } }] }],
+        containers: [
+          {
+            name: 'c',
+            envFrom: [{ configMapRef: { name: 'env' } }],
+            env: [{ name: 'K', valueFrom: { secretKeyRef: { name: 'key', key: 'k', optional: true } } }],
+          },
+        ],
         volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'data' } }],
       },
     };
-    const objects = [SHOP, core('ConfigMap', 'shop/env'), core('PersistentVolumeClaim', 'shop/data'), core('ServiceAccount', 'shop/web'), apps('Deployment', 'web', { template })];
-    expect(needsOf(graphOf(objects), 'apps/Deployment shop/web')).toEqual(['apply ConfigMap shop/env', 'apply Namespace shop', 'apply PersistentVolumeClaim shop/data', 'apply ServiceAccount shop/web']);
+    const objects = [
+      SHOP,
+      core('ConfigMap', 'shop/env'),
+      core('PersistentVolumeClaim', 'shop/data'),
+      core('ServiceAccount', 'shop/web'),
+      apps('Deployment', 'web', { template }),
+    ];
+    expect(needsOf(graphOf(objects), 'apps/Deployment shop/web')).toEqual([
+      'apply ConfigMap shop/env',
+      'apply Namespace shop',
+      'apply PersistentVolumeClaim shop/data',
+      'apply ServiceAccount shop/web',
+    ]);
     expect(unresolvedOf(objects)).toEqual(['apps/Deployment shop/web optional Secret shop/key']);
   });
 
@@ -141,8 +185,16 @@ describe('edges that do not block', () => {
 
 describe('cycles of blocking edges', () => {
   it('become one batch, and the edges in it are listed as relaxed', () => {
-    const own = (volume: string, other: string) => ({ mine: { type: 'volume', id: volume, params: { size: '1Gi', allowedConsumers: ['a', 'b'] } }, theirs: { type: 'volume', id: other } });
-    const graph = graphOf([SHOP, service('shop/a', own('va', 'vb')), service('shop/b', own('vb', 'va')), service('shop/c', { theirs: { type: 'volume', id: 'va' } })]);
+    const own = (volume: string, other: string) => ({
+      mine: { type: 'volume', id: volume, params: { size: '1Gi', allowedConsumers: ['a', 'b'] } },
+      theirs: { type: 'volume', id: other },
+    });
+    const graph = graphOf([
+      SHOP,
+      service('shop/a', own('va', 'vb')),
+      service('shop/b', own('vb', 'va')),
+      service('shop/c', { theirs: { type: 'volume', id: 'va' } }),
+    ]);
     const batch = graph.nodes.find(({ objects }) => objects.length === 2);
     expect(batch?.needs).toEqual(['apply Namespace shop']);
     expect(graph.relaxed.map(({ from, to, because }) => `${because}: ${from} -> ${to}`).toSorted()).toEqual([
@@ -160,7 +212,12 @@ describe('holds', () => {
   it('an issuer that waits for a held DNSProvider is applied and deferred', () => {
     const graph = graphOf([lattice('DNSProvider', 'main', {}), issuer]);
     expect(graph.deferred).toEqual([
-      { key: 'lattice.dev/CertIssuer lattice-system/acme', needs: 'lattice.dev/DNSProvider lattice-system/main', hold: 'dnsprovider/lattice-system/main', reason: 'it answers ACME challenges by DNS' },
+      {
+        key: 'lattice.dev/CertIssuer lattice-system/acme',
+        needs: 'lattice.dev/DNSProvider lattice-system/main',
+        hold: 'dnsprovider/lattice-system/main',
+        reason: 'it answers ACME challenges by DNS',
+      },
     ]);
     expect(needsOf(graph, 'lattice.dev/CertIssuer lattice-system/acme')).toEqual([]);
     expect(graph.relaxed.map(({ because }) => because)).toEqual(['held']);
@@ -169,7 +226,12 @@ describe('holds', () => {
 
   it('what requires a held object is held with it, and so is what requires that', () => {
     const dns = apps('Deployment', 'edge/external-dns', {});
-    const account = { apiVersion: 'autoscaling/v2', kind: 'HorizontalPodAutoscaler', metadata: { name: 'h', namespace: 'edge' }, spec: { scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'external-dns' } } };
+    const account = {
+      apiVersion: 'autoscaling/v2',
+      kind: 'HorizontalPodAutoscaler',
+      metadata: { name: 'h', namespace: 'edge' },
+      spec: { scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'external-dns' } },
+    };
     const graph = graphOf([core('Namespace', 'edge'), dns, account]);
     expect(graph.heldBack).toEqual([]);
     expect(graph.relaxed.map(({ from, because }) => [from, because])).toEqual([['autoscaling/HorizontalPodAutoscaler edge/h', 'held']]);
@@ -178,7 +240,9 @@ describe('holds', () => {
   it('holds back a chain that cannot work before the release', () => {
     const child = lattice('LatticeCluster', '/child', {});
     const rule = { group: 'lattice.dev', kind: 'InfraProvider', scope: 'Namespaced', tier: 1, ready: { rule: 'exists' } } as const;
-    const needsChild = [{ field: 'spec.x', target: { group: 'lattice.dev', kind: 'LatticeCluster', name: 'child' }, wait: 'applied', reason: 'test', need: 'required' }] as const;
+    const needsChild = [
+      { field: 'spec.x', target: { group: 'lattice.dev', kind: 'LatticeCluster', name: 'child' }, wait: 'applied', reason: 'test', need: 'required' },
+    ] as const;
     const needsFirst = [{ ...needsChild[0], target: { group: 'lattice.dev', kind: 'InfraProvider', namespace: 'lattice-system', name: 'first' } }] as const;
     const profile = graphProfile({ ...rule, references: (object) => (object.metadata.name === 'first' ? needsChild : needsFirst) });
     const graph = graphOf([child, lattice('InfraProvider', 'first'), lattice('InfraProvider', 'second')], { profile });

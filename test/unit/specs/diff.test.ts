@@ -5,7 +5,11 @@ import { sameQuantity } from '../../../src/specs/same-quantity.ts';
 import { apps, core, service } from './objects.ts';
 
 function live(spec: JsonObject) {
-  return { ...apps('Deployment', 'web', spec), metadata: { name: 'web', namespace: 'shop', uid: 'u', resourceVersion: '7', generation: 4, managedFields: [] }, status: { replicas: 1 } };
+  return {
+    ...apps('Deployment', 'web', spec),
+    metadata: { name: 'web', namespace: 'shop', uid: 'u', resourceVersion: '7', generation: 4, managedFields: [] },
+    status: { replicas: 1 },
+  };
 }
 
 describe('differences', () => {
@@ -21,7 +25,10 @@ describe('differences', () => {
   });
 
   it('compare lists of named things by name and others by position', () => {
-    const containers = [{ name: 'sidecar', image: 's:1' }, { name: 'main', image: 'm:1', args: ['a', 'b'] }];
+    const containers = [
+      { name: 'sidecar', image: 's:1' },
+      { name: 'main', image: 'm:1', args: ['a', 'b'] },
+    ];
     const wanted = [{ name: 'main', image: 'm:2', args: ['a', 'c'] }];
     expect(diffObjects(live({ containers }), apps('Deployment', 'web', { containers: wanted }))).toEqual([
       { path: 'spec.containers[name=main].image', from: 'm:1', to: 'm:2' },
@@ -31,12 +38,19 @@ describe('differences', () => {
   });
 
   it('find an item that is missing by its name', () => {
-    expect(diffObjects(live({ containers: [] }), apps('Deployment', 'web', { containers: [{ name: 'main' }] }))).toEqual([{ path: 'spec.containers[name=main]', to: { name: 'main' } }]);
+    expect(diffObjects(live({ containers: [] }), apps('Deployment', 'web', { containers: [{ name: 'main' }] }))).toEqual([
+      { path: 'spec.containers[name=main]', to: { name: 'main' } },
+    ]);
   });
 
   it('are none between spellings of one amount, and none for empty things the server drops', () => {
     const limits = { cpu: '1', memory: '0.5Gi', ttl: '720h' };
-    expect(diffObjects(live({ limits: { cpu: '1000m', memory: '512Mi', ttl: '720h0m0s' } }), apps('Deployment', 'web', { limits, env: [], labels: {}, nothing: null }))).toEqual([]);
+    expect(
+      diffObjects(
+        live({ limits: { cpu: '1000m', memory: '512Mi', ttl: '720h0m0s' } }),
+        apps('Deployment', 'web', { limits, env: [], labels: {}, nothing: null }),
+      ),
+    ).toEqual([]);
   });
 
   it('include labels and annotations, and leave the rest of metadata and the status to the server', () => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Finding } from '../../../src/model/finding.ts';
 import type { JsonValue } from '../../../src/model/json.ts';
 import type { ParsedFile } from '../../../src/model/manifest.ts';
-import { readManifests, typesOf, type Manifests } from '../../../src/specs/manifest.ts';
+import { type Manifests, readManifests, typesOf } from '../../../src/specs/manifest.ts';
 import { LATTICE_PROFILE } from '../../../src/specs/profiles/lattice.ts';
 import { core, lattice } from './objects.ts';
 
@@ -70,8 +70,13 @@ describe('faults are listed all at once', () => {
   });
 
   it('refuses two files that say different things about one object', () => {
-    const { faults, objects } = read(file('a.yaml', core('ConfigMap', 'shop/c', { data: { a: '1' } })), file('b.yaml', core('ConfigMap', 'shop/c', { data: { a: '2' } })));
-    expect(faults.map(({ file: name, code, message }) => [name, code, message])).toEqual([['b.yaml', 'duplicate-object', 'written before with other content at a.yaml:1']]);
+    const { faults, objects } = read(
+      file('a.yaml', core('ConfigMap', 'shop/c', { data: { a: '1' } })),
+      file('b.yaml', core('ConfigMap', 'shop/c', { data: { a: '2' } })),
+    );
+    expect(faults.map(({ file: name, code, message }) => [name, code, message])).toEqual([
+      ['b.yaml', 'duplicate-object', 'written before with other content at a.yaml:1'],
+    ]);
     expect(objects).toHaveLength(1);
   });
 
@@ -94,7 +99,10 @@ describe('faults are listed all at once', () => {
 
   it('refuses labels and annotations that are not text', () => {
     const object = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'a', labels: { 'lattice.dev/inherited': true }, annotations: { n: 1 } } };
-    expect(brief(read(file('a.yaml', object)).faults)).toEqual(['a.yaml:1 metadata-type metadata.labels["lattice.dev/inherited"]', 'a.yaml:1 metadata-type metadata.annotations.n']);
+    expect(brief(read(file('a.yaml', object)).faults)).toEqual([
+      'a.yaml:1 metadata-type metadata.labels["lattice.dev/inherited"]',
+      'a.yaml:1 metadata-type metadata.annotations.n',
+    ]);
   });
 });
 
@@ -128,6 +136,10 @@ describe('namespaces', () => {
 describe('types to ask a server for', () => {
   it('are listed once, group by group', () => {
     const types = typesOf([lattice('LatticeService', 'a'), core('Secret', 'x/s'), lattice('LatticeService', 'b'), lattice('CedarPolicy', 'c')]);
-    expect(types.map(({ apiVersion, kind }) => `${apiVersion} ${kind}`)).toEqual(['v1 Secret', 'lattice.dev/v1alpha1 CedarPolicy', 'lattice.dev/v1alpha1 LatticeService']);
+    expect(types.map(({ apiVersion, kind }) => `${apiVersion} ${kind}`)).toEqual([
+      'v1 Secret',
+      'lattice.dev/v1alpha1 CedarPolicy',
+      'lattice.dev/v1alpha1 LatticeService',
+    ]);
   });
 });

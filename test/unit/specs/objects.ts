@@ -1,9 +1,9 @@
-import type { KubeObject } from '../../../src/model/kube-object.ts';
 import type { JsonObject } from '../../../src/model/json.ts';
-import type { ManifestObject } from '../../../src/specs/manifest.ts';
+import type { KubeObject } from '../../../src/model/kube-object.ts';
 import { refKey, refOf } from '../../../src/model/kube-object.ts';
-import { classify, type Classification } from '../../../src/specs/classify.ts';
-import { applyGraph, type ApplyGraph } from '../../../src/specs/dependencies.ts';
+import { type Classification, classify } from '../../../src/specs/classify.ts';
+import { type ApplyGraph, applyGraph } from '../../../src/specs/dependencies.ts';
+import type { ManifestObject } from '../../../src/specs/manifest.ts';
 import { LATTICE_PROFILE } from '../../../src/specs/profiles/lattice.ts';
 import type { DependencyInput } from '../../../src/specs/resolve-references.ts';
 
@@ -39,7 +39,10 @@ export function manifest(object: KubeObject, line = 1): ManifestObject {
 }
 
 export function classified(objects: readonly KubeObject[]): Classification {
-  return classify(objects.map((object) => manifest(object)), { profile: LATTICE_PROFILE, cluster: 'workload', hasParent: true });
+  return classify(
+    objects.map((object) => manifest(object)),
+    { profile: LATTICE_PROFILE, cluster: 'workload', hasParent: true },
+  );
 }
 
 export function graphOf(objects: readonly KubeObject[], more: Partial<DependencyInput> = {}): ApplyGraph {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { JsonObject, JsonValue } from '../../../src/model/json.ts';
-import { checkAgainstSchema, schemaOf, type SchemaCheck } from '../../../src/specs/prune.ts';
-import { currentCrds } from './seed-files.ts';
+import { checkAgainstSchema, type SchemaCheck, schemaOf } from '../../../src/specs/prune.ts';
 import { service } from './objects.ts';
+import { currentCrds } from './seed-files.ts';
 
 function check(spec: JsonValue, schema: JsonObject): SchemaCheck {
   return checkAgainstSchema({ apiVersion: 'e/v1', kind: 'K', metadata: { name: 'x' }, spec: spec as JsonObject }, { properties: { spec: schema } });
@@ -16,7 +16,13 @@ describe('what a schema makes of a spec', () => {
     ['anything where everything is kept', { a: { b: 1 } }, object({}, { 'x-kubernetes-preserve-unknown-fields': true }), [], []],
     ['a map', { k: { a: 1 } }, { type: 'object', additionalProperties: object({}) }, ['spec.k.a'], []],
     ['a list', [{ a: 1 }], { type: 'array', items: object({}) }, ['spec[0].a'], []],
-    ['a wrong type', { a: 'x', b: 1.5 }, object({ a: { type: 'boolean' }, b: { type: 'integer' } }), [], ['spec.a expected boolean, got "x"', 'spec.b expected integer, got 1.5']],
+    [
+      'a wrong type',
+      { a: 'x', b: 1.5 },
+      object({ a: { type: 'boolean' }, b: { type: 'integer' } }),
+      [],
+      ['spec.a expected boolean, got "x"', 'spec.b expected integer, got 1.5'],
+    ],
     ['a value outside an enum', { a: 'x' }, object({ a: { type: 'string', enum: ['y', 'z'] } }), [], ['spec.a "x" is not one of y, z']],
     ['a missing field', {}, object({ a: { type: 'string' } }, { required: ['a'] }), [], ['spec.a is required and missing']],
     ['a missing field with a default', {}, object({ a: { type: 'string', default: 'x' } }, { required: ['a'] }), [], []],

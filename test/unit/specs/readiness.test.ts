@@ -95,7 +95,9 @@ describe('a status counts only for the spec as it is', () => {
 });
 
 describe('kinds of Kubernetes', () => {
-  const condition = (type: string, status: string, reason?: string) => ({ conditions: [{ type, status, ...(reason === undefined ? {} : { reason }), message: 'm' }] });
+  const condition = (type: string, status: string, reason?: string) => ({
+    conditions: [{ type, status, ...(reason === undefined ? {} : { reason }), message: 'm' }],
+  });
   const counts = { replicas: 2, updatedReplicas: 2, availableReplicas: 2, readyReplicas: 2 };
   const deployment = apps('Deployment', 'd', { replicas: 2 });
   const set = apps('StatefulSet', 's', { replicas: 2 });
@@ -106,12 +108,20 @@ describe('kinds of Kubernetes', () => {
     ['a Deployment that is short', with2(deployment, { ...counts, availableReplicas: 1 }), 'progressing: 1 of 2 replicas available'],
     ['a Deployment that is still old', with2(deployment, { ...counts, updatedReplicas: 1 }), 'progressing: 1 of 2 replicas updated'],
     ['a Deployment with old pods left', with2(deployment, { ...counts, replicas: 3 }), 'progressing: old replicas are still running'],
-    ['a Deployment past its deadline', with2(deployment, { ...counts, availableReplicas: 0, ...condition('Progressing', 'False', 'ProgressDeadlineExceeded') }), 'failed, may heal: ProgressDeadlineExceeded: m'],
+    [
+      'a Deployment past its deadline',
+      with2(deployment, { ...counts, availableReplicas: 0, ...condition('Progressing', 'False', 'ProgressDeadlineExceeded') }),
+      'failed, may heal: ProgressDeadlineExceeded: m',
+    ],
     ['a Deployment nobody has seen', deployment, 'progressing: no status yet'],
     ['a Deployment scaled to zero', with2(apps('Deployment', 'd', { replicas: 0 }), {}), 'ready'],
     ['a StatefulSet', with2(set, { ...counts, currentRevision: 'a', updateRevision: 'a' }), 'ready'],
     ['a StatefulSet that is short', with2(set, { ...counts, readyReplicas: 0 }), 'progressing: 0 of 2 replicas ready'],
-    ['a DaemonSet', with2(apps('DaemonSet', 'd', {}), { desiredNumberScheduled: 3, updatedNumberScheduled: 3, numberAvailable: 2 }), 'progressing: 2 of 3 pods available'],
+    [
+      'a DaemonSet',
+      with2(apps('DaemonSet', 'd', {}), { desiredNumberScheduled: 3, updatedNumberScheduled: 3, numberAvailable: 2 }),
+      'progressing: 2 of 3 pods available',
+    ],
     ['a bound claim', { ...core('PersistentVolumeClaim', 'x/p'), status: { phase: 'Bound' } }, 'ready'],
     ['a lost claim', { ...core('PersistentVolumeClaim', 'x/p'), status: { phase: 'Lost' } }, 'failed: Lost'],
     ['a namespace', { ...core('Namespace', 'n'), status: { phase: 'Active' } }, 'ready'],
@@ -120,15 +130,31 @@ describe('kinds of Kubernetes', () => {
     ['a fresh CRD', crd, 'progressing: no condition Established yet'],
     ['a CRD with a name that is taken', { ...crd, status: condition('NamesAccepted', 'False', 'Conflict') }, 'failed: Conflict: m'],
     ['a running pod', { ...core('Pod', 'x/p'), status: { phase: 'Running', ...condition('Ready', 'True') } }, 'ready'],
-    ['a crashing pod', { ...core('Pod', 'x/p'), status: { phase: 'Running', containerStatuses: [{ state: { waiting: { reason: 'CrashLoopBackOff' } } }] } }, 'failed, may heal: CrashLoopBackOff'],
+    [
+      'a crashing pod',
+      { ...core('Pod', 'x/p'), status: { phase: 'Running', containerStatuses: [{ state: { waiting: { reason: 'CrashLoopBackOff' } } }] } },
+      'failed, may heal: CrashLoopBackOff',
+    ],
     ['a load balancer without address', core('Service', 'x/s', { spec: { type: 'LoadBalancer' } }), 'progressing: no load balancer address yet'],
     ['a ClusterIP service', core('Service', 'x/s', { spec: {} }), 'ready'],
     ['a secret', core('Secret', 'x/s'), 'ready'],
     ['an unknown kind that is Ready', { apiVersion: 'e.com/v1', kind: 'T', metadata: { name: 'x' }, status: condition('Ready', 'True') }, 'ready'],
-    ['an unknown kind that is not', { apiVersion: 'e.com/v1', kind: 'T', metadata: { name: 'x' }, status: condition('Ready', 'False', 'R') }, 'progressing: R: m'],
-    ['an unknown kind that is stalled', { apiVersion: 'e.com/v1', kind: 'T', metadata: { name: 'x' }, status: condition('Stalled', 'True', 'R') }, 'failed: R: m'],
+    [
+      'an unknown kind that is not',
+      { apiVersion: 'e.com/v1', kind: 'T', metadata: { name: 'x' }, status: condition('Ready', 'False', 'R') },
+      'progressing: R: m',
+    ],
+    [
+      'an unknown kind that is stalled',
+      { apiVersion: 'e.com/v1', kind: 'T', metadata: { name: 'x' }, status: condition('Stalled', 'True', 'R') },
+      'failed: R: m',
+    ],
     ['an unknown kind without conditions', { apiVersion: 'e.com/v1', kind: 'T', metadata: { name: 'x' } }, 'ready'],
-    ['an available backup location', { apiVersion: 'velero.io/v1', kind: 'BackupStorageLocation', metadata: { name: 'l', namespace: 'velero' }, status: { phase: 'Available' } }, 'ready'],
+    [
+      'an available backup location',
+      { apiVersion: 'velero.io/v1', kind: 'BackupStorageLocation', metadata: { name: 'l', namespace: 'velero' }, status: { phase: 'Available' } },
+      'ready',
+    ],
   ] as readonly (readonly [string, KubeObject, string])[])('%s', (_, object, expected) => {
     expect(judge(object)).toBe(expected);
   });
@@ -144,7 +170,8 @@ describe('health of a service', () => {
     metadata: { name: 'cart-1', namespace: 'shop', labels: { 'kubernetes.io/service-name': 'cart' } },
     endpoints: [{ addresses: ['10.0.0.1'], conditions: { ready } }],
   });
-  const health = (object: KubeObject | undefined, workloads: readonly KubeObject[], endpointSlices: readonly KubeObject[]) => serviceHealth(object, { workloads, endpointSlices }, LATTICE_PROFILE);
+  const health = (object: KubeObject | undefined, workloads: readonly KubeObject[], endpointSlices: readonly KubeObject[]) =>
+    serviceHealth(object, { workloads, endpointSlices }, LATTICE_PROFILE);
 
   it('is ready with its phase, its Deployment and an endpoint', () => {
     expect(health(live, [available], [slice(true)])).toEqual({ state: 'ready' });
@@ -164,7 +191,11 @@ describe('health of a service', () => {
   });
 
   it('says what its own phase says first', () => {
-    expect(health(with2(live, { phase: 'Failed', message: 'no owner' }), [available], [slice(true)])).toEqual({ state: 'failed', reason: 'Failed: no owner', mayHeal: true });
+    expect(health(with2(live, { phase: 'Failed', message: 'no owner' }), [available], [slice(true)])).toEqual({
+      state: 'failed',
+      reason: 'Failed: no owner',
+      mayHeal: true,
+    });
   });
 
   it('does not take the Deployment of another namespace for its own', () => {

@@ -13,7 +13,9 @@ import { targetKey } from '../../../src/specs/references.ts';
 import { currentCrds } from './seed-files.ts';
 
 const ROOT = fileURLToPath(new URL('../../../src/lab/seed/sample/', import.meta.url));
-const files = globSync('**/*.yaml', { cwd: ROOT }).sort().map((path) => parseManifestFile({ path, content: readFileSync(`${ROOT}${path}`) }));
+const files = globSync('**/*.yaml', { cwd: ROOT })
+  .sort()
+  .map((path) => parseManifestFile({ path, content: readFileSync(`${ROOT}${path}`) }));
 const manifests = readManifests(files, LATTICE_PROFILE);
 const classification = classify(manifests.objects, { profile: LATTICE_PROFILE, cluster: 'workload', hasParent: true });
 
@@ -25,7 +27,12 @@ describe('the sample platform', () => {
     const crds = currentCrds();
     for (const { object } of classification.apply) {
       const crd = crds.get(object.kind);
-      if (crd !== undefined) expect({ key: object.metadata.name, ...checkAgainstSchema(object, schemaOf(crd, 'v1alpha1') ?? {}) }).toEqual({ key: object.metadata.name, unknown: [], refused: [] });
+      if (crd !== undefined)
+        expect({ key: object.metadata.name, ...checkAgainstSchema(object, schemaOf(crd, 'v1alpha1') ?? {}) }).toEqual({
+          key: object.metadata.name,
+          unknown: [],
+          refused: [],
+        });
     }
   });
 
@@ -33,7 +40,8 @@ describe('the sample platform', () => {
     expect(classification.held.map(({ hold }) => hold.kind).toSorted()).toEqual(['child-cluster', 'dns-provider']);
     expect(classification.ownCluster?.metadata.name).toBe('workload');
     const skipped = new Set(classification.skipped.map(({ ref }) => ref.kind));
-    for (const kind of ['LatticeJob', 'LatticeRestore', 'LatticeClusterRoutes', 'VeleroInstall', 'CedarPolicy', 'LatticeMeshMember']) expect(skipped).toContain(kind);
+    for (const kind of ['LatticeJob', 'LatticeRestore', 'LatticeClusterRoutes', 'VeleroInstall', 'CedarPolicy', 'LatticeMeshMember'])
+      expect(skipped).toContain(kind);
   });
 
   it('needs nothing that it does not bring but namespaces of installed software', () => {

@@ -11,7 +11,10 @@ function secret(place: string, rest: object = {}): KubeObject {
 }
 
 function owned(object: KubeObject): KubeObject {
-  return { ...object, metadata: { ...object.metadata, ownerReferences: [{ apiVersion: 'external-secrets.io/v1', kind: 'ExternalSecret', name: 'x', uid: 'u' }] } };
+  return {
+    ...object,
+    metadata: { ...object.metadata, ownerReferences: [{ apiVersion: 'external-secrets.io/v1', kind: 'ExternalSecret', name: 'x', uid: 'u' }] },
+  };
 }
 
 describe('secrets that are restored', () => {
@@ -71,7 +74,12 @@ describe('secrets that are never restored', () => {
 describe('the label of originals', () => {
   it('is asked for in lattice-secrets only', () => {
     expect(missingSourceLabel(secret('lattice-secrets/db'))).toBe('label lattice.dev/secret-source=true');
-    expect(missingSourceLabel({ ...secret('lattice-secrets/db'), metadata: { name: 'db', namespace: 'lattice-secrets', labels: { 'lattice.dev/secret-source': 'true' } } })).toBeUndefined();
+    expect(
+      missingSourceLabel({
+        ...secret('lattice-secrets/db'),
+        metadata: { name: 'db', namespace: 'lattice-secrets', labels: { 'lattice.dev/secret-source': 'true' } },
+      }),
+    ).toBeUndefined();
     expect(missingSourceLabel(secret('shop/db'))).toBeUndefined();
   });
 });

@@ -16,6 +16,8 @@ export function seedFile(name: string): { readonly path: string; readonly text: 
 /** The platform's CRDs of today, by kind. */
 export function currentCrds(): ReadonlyMap<string, KubeObject> {
   const files = readdirSync(CRDS).filter((name) => name.endsWith('.yaml'));
-  const objects = files.flatMap((name) => parseManifestFile({ path: name, content: readFileSync(new URL(name, CRDS)) }).documents.map(({ value }) => value as unknown as KubeObject));
+  const objects = files.flatMap((name) =>
+    parseManifestFile({ path: name, content: readFileSync(new URL(name, CRDS)) }).documents.map(({ value }) => value as unknown as KubeObject),
+  );
   return new Map(objects.map((crd) => [String(fieldAt(crd.spec, 'names', 'kind')), crd]));
 }

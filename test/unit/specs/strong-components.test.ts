@@ -14,7 +14,9 @@ function reachable(edges: readonly (readonly number[])[], from: number): Readonl
   return seen;
 }
 
-const graphs = fc.integer({ min: 1, max: 12 }).chain((size) => fc.array(fc.array(fc.integer({ min: 0, max: size - 1 }), { maxLength: 4 }), { minLength: size, maxLength: size }));
+const graphs = fc
+  .integer({ min: 1, max: 12 })
+  .chain((size) => fc.array(fc.array(fc.integer({ min: 0, max: size - 1 }), { maxLength: 4 }), { minLength: size, maxLength: size }));
 
 describe('strong components', () => {
   it('puts two vertices together exactly when each reaches the other', () => {

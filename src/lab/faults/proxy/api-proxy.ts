@@ -1,5 +1,5 @@
 import type { Agent, IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
-import { Agent as HttpsAgent, createServer, request as httpsRequest, type RequestOptions as HttpsRequestOptions, type Server } from 'node:https';
+import { createServer, Agent as HttpsAgent, type RequestOptions as HttpsRequestOptions, request as httpsRequest, type Server } from 'node:https';
 import { pipeline } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { FaultState, RefuseFault } from './fault-state.ts';

@@ -91,7 +91,8 @@ export class FaultState {
   describe(): JsonObject {
     const now = this.#now();
     return {
-      refuse: this.#refuse === undefined || now > this.#refuse.until || this.#refuse.count <= 0 ? null : { status: this.#refuse.status, left: this.#refuse.count },
+      refuse:
+        this.#refuse === undefined || now > this.#refuse.until || this.#refuse.count <= 0 ? null : { status: this.#refuse.status, left: this.#refuse.count },
       slow: this.#slow === undefined || now > this.#slow.until ? null : { delayMs: this.#slow.delayMs },
       latencyMs: this.#latencyMs,
       watches: this.#watches.size,

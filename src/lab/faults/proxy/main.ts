@@ -35,7 +35,10 @@ function control(faults: FaultState, { path, body }: ControlRequest): JsonObject
     case '/fault/refuse': {
       const status = body['status'];
       if (status !== 429 && status !== 500 && status !== 503) throw new Error(`status must be 429, 500 or 503, not ${JSON.stringify(status)}`);
-      faults.refuse({ status, retryAfterSeconds: numberIn(body, 'retryAfterSeconds'), every: numberIn(body, 'every'), count: numberIn(body, 'count') }, numberIn(body, 'forMs'));
+      faults.refuse(
+        { status, retryAfterSeconds: numberIn(body, 'retryAfterSeconds'), every: numberIn(body, 'every'), count: numberIn(body, 'count') },
+        numberIn(body, 'forMs'),
+      );
       return faults.describe();
     }
     case '/fault/slow':

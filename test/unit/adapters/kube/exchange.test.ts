@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { Agent } from 'undici';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createPool } from '../../../../src/adapters/kube/dispatchers.ts';
-import { exchange, type ExchangeRequest } from '../../../../src/adapters/kube/exchange.ts';
+import { type ExchangeRequest, exchange } from '../../../../src/adapters/kube/exchange.ts';
 
 describe('exchange', () => {
   let server: Server;

@@ -7,7 +7,9 @@ type Answer = { readonly objects: readonly unknown[] } | { readonly error: strin
 
 /** Where we knowingly differ, and how: never by another value. */
 const STRICTER: ReadonlyMap<string, string> = new Map([['escaped single quote', "YAML 1.2 has no \\' escape; js-yaml refuses it with a position"]]);
-const MORE_LENIENT: ReadonlyMap<string, string> = new Map([['tabs as indentation in flow', 'inside brackets blanks mean nothing, so there is only one reading']]);
+const MORE_LENIENT: ReadonlyMap<string, string> = new Map([
+  ['tabs as indentation in flow', 'inside brackets blanks mean nothing, so there is only one reading'],
+]);
 
 const answers = expected.cases as Readonly<Record<string, Answer | undefined>>;
 
