@@ -176,7 +176,7 @@ describe('traps of specs', { timeout: 180_000 }, () => {
     expect((await parentKubectl.apply([old as KubeObject])).stderr).toMatch(/spec\.monitoring\): invalid type.*missing required field "latticeImage"/);
     expect((await kubectl.apply([provider as KubeObject])).stderr).toContain('CloudProvider');
     const [, minio, backup] = documents('backups.yaml');
-    expect((await kubectl.apply([minio as KubeObject])).stderr).toContain('unknown field "spec.storage.credentialsSecretRef"');
+    expect((await kubectl.apply([minio as KubeObject])).stderr).toContain('unknown field "credentialsSecretRef"');
     expect(await kubectl.apply([minio as KubeObject], '--validate=ignore')).toMatchObject({ code: 0 });
     const pruned = await stored('local-minio');
     expect([pruned?.['provider'], pruned?.['credentialsSecretRef'], pruned?.['credentials']]).toEqual(['s3Compatible', undefined, undefined]);
