@@ -15,7 +15,7 @@ export function isPodReady(pod: KubeObject): boolean {
 }
 
 /** What a workload's ready pod says of itself, asked directly; `undefined` while it has none that answers. */
-export async function askPod(cluster: KubeCluster, namespace: string, name: string): Promise<JsonObject | undefined> {
+async function askPod(cluster: KubeCluster, namespace: string, name: string): Promise<JsonObject | undefined> {
   const pods = (await cluster.list(TYPES.Pod, { namespace, labelSelector: `app.kubernetes.io/name=${name}`, signal: AbortSignal.timeout(10_000) })) ?? [];
   const address = pods.find((pod) => pod.metadata.deletionTimestamp === undefined && isPodReady(pod))?.status?.['podIP'];
   if (typeof address !== 'string') return undefined;
