@@ -8,9 +8,9 @@ import { type Counts, countsLine, runVitestProject } from './suites.ts';
  * `npm test`: static checks and unit tests while the servers are built, then every suite on real servers. Prints time and counts of each and ends with the
  * line `N passed, N failed, N skipped`. A suite on real servers of which nothing ran is a failure: skipped is not passed.
  *
- * `node test/run.ts [suite...]` runs only the suites named: static, unit, contract, integration, traps, e2e.
+ * `node test/run.ts [suite...]` runs only the suites named: static, unit, integration, traps, e2e.
  */
-const REAL_SERVERS = ['contract', 'integration', 'traps', 'e2e'];
+const REAL_SERVERS = ['integration', 'traps', 'e2e'];
 const ALL = ['static', 'unit', ...REAL_SERVERS];
 
 const chosen = process.argv.slice(2);

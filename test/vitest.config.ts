@@ -18,7 +18,6 @@ export default defineConfig({
     coverage: { provider: 'v8', include: ['src/**/*.ts'], reportsDirectory: 'coverage' },
     projects: [
       { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts', 'test/fakes/**/*.test.ts'], testTimeout: 20_000 } },
-      realServers('contract', 2 * MINUTE),
       realServers('integration', 5 * MINUTE),
       realServers('traps', 10 * MINUTE),
       realServers('e2e', 20 * MINUTE),
