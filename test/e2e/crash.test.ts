@@ -61,6 +61,30 @@ function cancellable(): readonly string[] {
   return places().filter((place) => !place.includes('|unlock') && place !== 'after|step-succeeded|verify-names');
 }
 
+/** Whether a place is come by again after every resume; the others are written once in a run. */
+const recurs = (place: string): boolean => place.includes('|step-succeeded|');
+const stepAt = (place: string): string => place.split('|')[2] ?? '';
+
+/**
+ * Places to interrupt at. A process that is asked to end still writes the line or two it is at, which are then not come by again: so of the lines that are
+ * written once, at most one of a step is chosen, and none of a step that is killed at such a line.
+ */
+function chooseInterrupts(kills: readonly string[], random: () => number): readonly string[] {
+  const taken = new Set(kills.filter((place) => !recurs(place)).map(stepAt));
+  const candidates = cancellable().filter((place) => !kills.includes(place));
+  const chosen: string[] = [];
+  while (chosen.length < STOPS) {
+    const [place = ''] = choose(
+      candidates.filter((one) => !chosen.includes(one) && (recurs(one) || !taken.has(stepAt(one)))),
+      1,
+      random,
+    );
+    chosen.push(place);
+    if (!recurs(place)) taken.add(stepAt(place));
+  }
+  return chosen;
+}
+
 interface Story {
   readonly before: Testimony;
   readonly stateBefore: Readonly<Record<string, JsonObject>>;
@@ -101,11 +125,7 @@ async function stateOf(world: RebuildWorld): Promise<Readonly<Record<string, Jso
 async function play(world: RebuildWorld): Promise<Story> {
   const random = seeded(SEED);
   const kills = choose(places(), STOPS, random);
-  const interrupts = choose(
-    cancellable().filter((place) => !kills.includes(place)),
-    STOPS,
-    random,
-  );
+  const interrupts = chooseInterrupts(kills, random);
   const [before, stateBefore] = [await world.testify('before'), await stateOf(world)];
   const updatesBefore = (await readDnsUpdates(world.lab.dns.updateLogPath)).length;
   await world.destroy();
