@@ -28,7 +28,7 @@ export default defineConfig({
       { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts', 'test/fakes/**/*.test.ts'], testTimeout: 20_000 } },
       realServers('integration', 5 * MINUTE),
       realServers('traps', 10 * MINUTE),
-      // api-faults is left out: its preparation failed in a run on a clean clone and has to be understood first.
+      // api-faults is left out: on a quiet machine no watch was open long enough to be cut, so it failed ("no watch was open on busy for a minute").
       realServers('e2e', 20 * MINUTE, ['test/e2e/api-faults.test.ts']),
     ],
   },
