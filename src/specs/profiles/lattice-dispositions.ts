@@ -28,18 +28,6 @@ export function dnsProviderDisposition(): Disposition {
   };
 }
 
-/** A schedule that fires on a half-restored cluster backs up the damage and lets good backups expire. */
-export function clusterBackupDisposition(object: KubeObject): Disposition | undefined {
-  if (specOf(object)['paused'] === true) return undefined;
-  return {
-    action: 'apply-held',
-    applied: { ...object, spec: { ...specOf(object), paused: true } },
-    hold: 'backup-schedule',
-    reason: 'a backup of a half-restored cluster would replace good ones',
-    releaseWhen: 'health is verified and a fresh backup is Completed',
-  };
-}
-
 /** A job without a schedule would run again: its status, which says that it has run, is not restored. */
 export function jobDisposition(object: KubeObject): Disposition | undefined {
   if (asText(specOf(object)['schedule']) !== undefined) return undefined;

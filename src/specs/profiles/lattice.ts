@@ -1,9 +1,9 @@
 import type { KubeObject } from '../../model/kube-object.ts';
 import { type KindRule, kindTable, type PhaseRule, type Profile } from '../profile.ts';
 import type { Reference } from '../references.ts';
+import { scheduleDisposition } from './kubernetes-dispositions.ts';
 import { KUBERNETES_KINDS, UNKNOWN_KIND } from './kubernetes-kinds.ts';
 import {
-  clusterBackupDisposition,
   clusterDisposition,
   dnsProviderDisposition,
   jobDisposition,
@@ -67,7 +67,7 @@ const LATTICE_KINDS: readonly KindRule[] = [
   row('LatticeClusterBackup', 130, {
     ready: phase(['Active', 'Paused']),
     references: clusterBackupReferences,
-    disposition: clusterBackupDisposition,
+    disposition: scheduleDisposition,
     last: true,
   }),
   row('LatticeCluster', 140, { ready: phase(['Ready'], { heals: false, observed: 'if-present' }), scope: 'Cluster', disposition: clusterDisposition }),
