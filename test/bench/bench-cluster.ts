@@ -23,6 +23,8 @@ const SERVICES = { apiVersion: 'lattice.dev/v1alpha1', kind: 'LatticeService' };
 const SERVICES_PREFIX = '/registry/lattice.dev/latticeservices/';
 /** An API server goes on computing schemas for a while after it says that it is ready and after each definition. */
 const SETTLE_MS = 10_000;
+/** Servers count as idle once they used less than this part of a core over this span; what a contender leaves them to do is not the next one's cost. */
+const IDLE = { spanMs: 250, coreShare: 0.08, mostMs: 10_000 } as const;
 
 /** A real API server and etcd with the platform's definitions, without controllers, webhooks and objects. */
 export interface BenchCluster extends AsyncDisposable {
@@ -31,7 +33,7 @@ export interface BenchCluster extends AsyncDisposable {
   readonly farKubeconfig: string;
   /** Adds to each round trip over `farKubeconfig`. */
   setRoundTrip(ms: number): Promise<void>;
-  /** Takes all services away, so that the next measurement creates them again. */
+  /** Takes all services away, so that the next measurement creates them again, and waits until the servers have nothing left to do. */
   empty(): Promise<void>;
   /** Processor time that API server and etcd have used, in seconds. */
   cpuSeconds(): number;
@@ -56,7 +58,10 @@ export async function startBenchCluster(operation: LabOperation): Promise<BenchC
     kubeconfig: cluster.kubeconfigs.admin,
     farKubeconfig: cluster.kubeconfigs.latency,
     setRoundTrip: async (ms) => void (await setLatency({ ...operation, cluster: cluster.id, delayMs: ms / 2 })),
-    empty: async () => await removeServices({ cluster, kube, etcdctl, signal }),
+    empty: async () => {
+      await removeServices({ cluster, kube, etcdctl, signal });
+      await untilIdle(pids, signal);
+    },
     cpuSeconds: () => cpuSecondsOf(pids),
     confine: async (cores) => {
       for (const pid of pids) await runChild({ file: 'taskset', args: ['-a', '-c', '-p', cores, String(pid)], signal });
@@ -81,6 +86,15 @@ async function removeServices({ cluster, kube, etcdctl, signal }: Removal): Prom
   const access = [`--endpoints=${cluster.etcdUrl}`, `--cacert=${cluster.pki.caCert}`, `--cert=${cert}`, `--key=${key}`];
   await runChild({ file: etcdctl, args: [...access, 'del', '--prefix', SERVICES_PREFIX], signal });
   while (((await kube.list(SERVICES, { signal })) ?? []).length > 0) await sleep(50, undefined, { signal });
+}
+
+async function untilIdle(pids: readonly number[], signal: AbortSignal): Promise<void> {
+  const limit = performance.now() + IDLE.mostMs;
+  for (let used = Number.POSITIVE_INFINITY; used > (IDLE.coreShare * IDLE.spanMs) / 1_000 && performance.now() < limit; ) {
+    const before = cpuSecondsOf(pids);
+    await sleep(IDLE.spanMs, undefined, { signal });
+    used = cpuSecondsOf(pids) - before;
+  }
 }
 
 /** Cores this process may run on, as the kernel writes them: `0-1`. */

@@ -7,8 +7,8 @@ export interface Contender {
 }
 
 /**
- * Measures all contenders in each round, every round starting with another one, so that neither a drift of the machine nor the place in the order favours
- * anybody. The samples of one index belong to one round.
+ * Measures all contenders in each round, every round starting with another one and every other round the other way round, so that neither a drift of the
+ * machine nor who comes before whom favours anybody. The samples of one index belong to one round.
  */
 export async function interleave(
   contenders: readonly Contender[],
@@ -18,7 +18,8 @@ export async function interleave(
   const samples = new Map(contenders.map(({ name }) => [name, [] as Sample[]]));
   for (let round = 0; round < rounds; round += 1) {
     const first = round % contenders.length;
-    for (const contender of [...contenders.slice(first), ...contenders.slice(0, first)]) {
+    const order = round % 2 === 0 ? contenders : contenders.toReversed();
+    for (const contender of [...order.slice(first), ...order.slice(0, first)]) {
       const sample = await contender.measure();
       samples.get(contender.name)?.push(sample);
       onSample(contender.name, sample);

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { systemClock } from '../../src/adapters/clock/system-clock.ts';
 import { createClusters } from '../../src/adapters/kube/kube-clusters.ts';
 import { createManifestParser } from '../../src/adapters/yaml/manifest-parser.ts';
-import type { StepContext } from '../../src/engine/step.ts';
+import { NO_FILES, type StepContext } from '../../src/engine/step.ts';
 import type { RunId, StepId } from '../../src/model/ids.ts';
 import type { Git, GitFile } from '../../src/ports/git.ts';
 import { createDesiredStates } from '../../src/steps/desired-state.ts';
@@ -48,6 +48,7 @@ const context: Context = {
   clock: systemClock,
   signal: controller.signal,
   attestations: [],
+    files: NO_FILES,
   evidence: { append: (line) => void evidence.push(`${JSON.stringify(line)}\n`) },
   progress: () => undefined,
   effect: () => unused('effect'),
