@@ -45,8 +45,9 @@ export async function labUp(options: LabUpOptions): Promise<LabConfig> {
     const swept = await sweepOrphans(directory);
     if (swept > 0) onProgress?.({ part: 'orphans', state: 'stopped', note: `${swept} processes of an earlier command ended` });
     await releaseLostSlots(directory, Date.now());
-    const lab = (await findLab(directory)) ?? (await createLab(options));
     await provideBinaries(only, options);
+    // After the builds: ports that were free before them may have been taken meanwhile, by a lab of another user.
+    const lab = (await findLab(directory)) ?? (await createLab(options));
     const has = (part: LabPart): boolean => only.includes(part);
     await together(options.signal, [
       async (signal) => (has('s3') ? await startS3(lab, { ...options, signal }) : undefined),
