@@ -5,6 +5,9 @@ import type { Clock } from '../ports/clock.ts';
 /** Work that does not stop this long after its abort is left behind: the person who pressed Ctrl-C must get an end. */
 export const ABORT_GRACE_MS = 10_000;
 
+/** Nobody reads it; without a reason each abort would make an exception with a stack. */
+const FINISHED = 'finished';
+
 /** Stops the deadline's clock while something is awaited that is not the work's doing: a person's answer. */
 export type Pause = <T>(wait: () => Promise<T>) => Promise<T>;
 
@@ -18,37 +21,65 @@ export interface DeadlineOptions<T> {
   readonly work: (signal: AbortSignal, pause: Pause) => Promise<T>;
 }
 
-/**
- * Runs work under a signal that aborts with the outer one or when time is up. What the work gives although it was aborted still counts. When it rejects
- * after its abort, the reason of the abort is thrown, because what it says then is mostly an echo. Work that ignores its abort for 10 s is left behind,
- * and the error says so.
- */
+/** Runs work under a signal that aborts with the outer one or when time is up; for the rest as `untilAborted`. */
 export async function withDeadline<T>(options: DeadlineOptions<T>): Promise<T> {
-  const { clock, signal } = options;
-  const limit = new AbortController();
-  const finished = new AbortController();
-  const inner = AbortSignal.any([signal, limit.signal]);
-  const timer = new PausableTimer(clock, options.timeoutMs, () => limit.abort(options.late()));
-  const deserted = aborted(inner, finished.signal)
-    .then(() => clock.sleep(ABORT_GRACE_MS, finished.signal))
-    .then((): never => {
-      throw leftBehind(asDrError(inner.reason));
-    });
-  deserted.catch(() => undefined);
-  const work = start(options.work, inner, timer.pause).catch((error: unknown) => {
-    throw inner.aborted ? inner.reason : error;
+  const { clock, work } = options;
+  return await withTimeLimit({
+    ...options,
+    work: async (signal, pause) => await untilAborted({ clock, signal, work: async () => await work(signal, pause) }),
   });
+}
+
+/** Runs work under a signal that aborts with the outer one or when time is up, and waits for the work to end by itself. */
+export async function withTimeLimit<T>(options: DeadlineOptions<T>): Promise<T> {
+  const limit = new AbortController();
+  const signal = AbortSignal.any([options.signal, limit.signal]);
+  const timer = new PausableTimer(options.clock, options.timeoutMs, () => limit.abort(options.late()));
   try {
-    return await Promise.race([work, deserted]);
+    return await options.work(signal, timer.pause);
   } finally {
-    timer.stop();
-    finished.abort();
+    timer.end();
   }
 }
 
-/** Makes a rejection of what throws before its first await. */
-async function start<T>(work: DeadlineOptions<T>['work'], signal: AbortSignal, pause: Pause): Promise<T> {
-  return await work(signal, pause);
+/**
+ * Runs work that obeys a signal. What it gives although it was aborted still counts. When it rejects after its abort, the reason of the abort is thrown,
+ * because what it says then is mostly an echo. Work that ignores its abort for 10 s is left behind, and the error says so.
+ */
+export async function untilAborted<T>({
+  clock,
+  signal,
+  work,
+}: {
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly work: () => Promise<T>;
+}): Promise<T> {
+  const finished = new AbortController();
+  const deserted = aborted(signal, finished.signal)
+    .then(() => clock.sleep(ABORT_GRACE_MS, finished.signal))
+    .then((): never => {
+      throw leftBehind(asDrError(signal.reason));
+    });
+  deserted.catch(() => undefined);
+  try {
+    return await Promise.race([obeying(work, signal), deserted]);
+  } finally {
+    finished.abort(FINISHED);
+  }
+}
+
+/** Says whether an error tells of work that ignored its abort and may still be under way. */
+export function isLeftBehind(error: unknown): boolean {
+  return error instanceof DrError && error.details['leftBehind'] === true;
+}
+
+async function obeying<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw signal.aborted && !isLeftBehind(error) ? signal.reason : error;
+  }
 }
 
 /** Calls back once a span has passed, not counting pauses. */
@@ -58,6 +89,7 @@ class PausableTimer {
   #leftMs: DurationMs;
   #startedMs = 0;
   #pauses = 0;
+  #isOver = false;
   #sleep: AbortController | undefined;
 
   constructor(clock: Clock, ms: DurationMs, ring: () => void) {
@@ -69,7 +101,7 @@ class PausableTimer {
 
   readonly pause: Pause = async (wait) => {
     this.#pauses += 1;
-    if (this.#pauses === 1) this.stop();
+    if (this.#pauses === 1) this.#stop();
     try {
       return await wait();
     } finally {
@@ -78,14 +110,20 @@ class PausableTimer {
     }
   };
 
-  stop(): void {
+  end(): void {
+    this.#isOver = true;
+    this.#stop();
+  }
+
+  #stop(): void {
     if (this.#sleep === undefined) return;
-    this.#sleep.abort();
+    this.#sleep.abort(FINISHED);
     this.#sleep = undefined;
     this.#leftMs -= this.#clock.monotonic() - this.#startedMs;
   }
 
   #run(): void {
+    if (this.#isOver) return;
     this.#startedMs = this.#clock.monotonic();
     this.#sleep = new AbortController();
     this.#clock.sleep(Math.max(0, this.#leftMs), this.#sleep.signal).then(this.#ring, () => undefined);
@@ -95,7 +133,7 @@ class PausableTimer {
 function leftBehind(reason: DrError): DrError {
   const { code, details, suggestions } = reason;
   const message = `${reason.message}; it did not stop within ${ABORT_GRACE_MS / 1_000} s of its abort and was left behind`;
-  return new DrError({ code, message, details, suggestions, cause: reason });
+  return new DrError({ code, message, details: { ...details, leftBehind: true }, suggestions, cause: reason });
 }
 
 /** Resolves when the signal aborts; never, and without listening any longer, once `finished` has aborted. */

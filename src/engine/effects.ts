@@ -1,4 +1,5 @@
 import { asDrError, DrError } from '../errors/dr-error.ts';
+import type { DurationMs } from '../model/duration.ts';
 import type { StepId } from '../model/ids.ts';
 import type { JsonSafe, JsonValue } from '../model/json.ts';
 import { withDeadline } from './deadline.ts';
@@ -17,7 +18,8 @@ export interface EffectRunnerOptions<P> {
 
 /**
  * Runs the sub-effects of one step, each at most once over all resumes of the run. Before the call an intent with its deadline is durable, after it the
- * outcome. An intent without a good outcome, of a dead owner or of a failed try, means that it may have happened: the world is asked first.
+ * outcome. An intent without a good outcome, of a dead owner or of a failed try, means that it may have happened: the world is asked first. So it is by every
+ * owner but the first, also without an intent: a chain cannot show that its last lines were lost, by a disk that lied or a file cut short.
  */
 export class EffectRunner<P> {
   readonly #options: EffectRunnerOptions<P>;
@@ -35,7 +37,7 @@ export class EffectRunner<P> {
     try {
       const record = recordOf(this.#options.scope, this.#options.step).effects.get(id);
       if (record?.state === 'done') return this.#recorded(effect, record.result as JsonSafe<T>);
-      const found = record === undefined ? undefined : await this.#find(effect);
+      const found = record === undefined ? await this.#findUnrecorded(effect) : await this.#find(effect);
       return found === undefined ? await this.#perform(effect) : found.result;
     } finally {
       this.#running.delete(id);
@@ -55,15 +57,23 @@ export class EffectRunner<P> {
     return result;
   }
 
+  /** Of an effect that the journal says nothing about nobody can be asked: what the world does not tell has not been begun. */
+  async #findUnrecorded<T extends JsonValue>(effect: Effect<T>): Promise<{ readonly result: JsonSafe<T> } | undefined> {
+    const check = this.#options.scope.ownership === 1 ? undefined : await effect.check();
+    return check?.state === 'done' ? await this.#foundDone(effect, check.result) : undefined;
+  }
+
+  async #foundDone<T extends JsonValue>(effect: Effect<T>, result: JsonSafe<T>): Promise<{ readonly result: JsonSafe<T> }> {
+    await this.#journalDone(effect, result, true);
+    this.#emit(effect, 'found-done');
+    return { result };
+  }
+
   /** Asks the world whether it has happened; `undefined` when it has to be done. */
   async #find<T extends JsonValue>(effect: Effect<T>): Promise<{ readonly result: JsonSafe<T> } | undefined> {
     const { scope, step, signal } = this.#options;
     const check = await effect.check();
-    if (check.state === 'done') {
-      await this.#journalDone(effect, check.result, true);
-      this.#emit(effect, 'found-done');
-      return { result: check.result };
-    }
+    if (check.state === 'done') return await this.#foundDone(effect, check.result);
     const what = `effect '${effectId(effect)}' of step '${step}'`;
     if (check.state === 'unknown') await settleUnknown(scope, { step, what, evidence: check.evidence }, signal);
     return undefined;
@@ -71,13 +81,12 @@ export class EffectRunner<P> {
 
   async #perform<T extends JsonValue>(effect: Effect<T>): Promise<JsonSafe<T>> {
     const { scope, step, signal } = this.#options;
-    const { name, key, timeoutMs } = effect;
     const { clock } = scope.env;
-    signal.throwIfAborted();
-    await scope.journal.append({ type: 'effect-intent', step, name, key, deadline: new Date(clock.now() + timeoutMs).toISOString() });
-    this.#emit(effect, 'started');
     const late = (): DrError =>
-      new DrError({ code: 'STEP_TIMEOUT', message: `effect '${effectId(effect)}' of step '${step}' did not end within ${timeoutMs} ms` });
+      new DrError({ code: 'STEP_TIMEOUT', message: `effect '${effectId(effect)}' of step '${step}' did not end within ${effect.timeoutMs} ms` });
+    signal.throwIfAborted();
+    const timeoutMs = await this.#intend(effect);
+    this.#emit(effect, 'started');
     let result: JsonSafe<T>;
     try {
       result = await withDeadline({ clock, signal, timeoutMs, late, work: (inner) => effect.run(inner) });
@@ -88,6 +97,32 @@ export class EffectRunner<P> {
     await this.#journalDone(effect, result, false);
     this.#emit(effect, 'done');
     return result;
+  }
+
+  /**
+   * Makes the intent durable and gives what is then left of the effect's time: whoever takes the run over waits for the deadline in the intent, so it counts
+   * from before. An effect that is not begun after all, because its step was aborted meanwhile or the intent came too late, takes the intent back.
+   */
+  async #intend(effect: Effect<JsonValue>): Promise<DurationMs> {
+    const { scope, step, signal } = this.#options;
+    const { name, key, timeoutMs } = effect;
+    const { clock } = scope.env;
+    const sinceMs = clock.monotonic();
+    try {
+      await scope.journal.append({ type: 'effect-intent', step, name, key, deadline: new Date(clock.now() + timeoutMs).toISOString() });
+      signal.throwIfAborted();
+      const leftMs = timeoutMs - (clock.monotonic() - sinceMs);
+      if (leftMs > 0) return leftMs;
+    } catch (error) {
+      if (!scope.journal.failed.aborted) await scope.journal.append({ type: 'effect-unstarted', step, name, key });
+      throw error;
+    }
+    await scope.journal.append({ type: 'effect-unstarted', step, name, key });
+    throw new DrError({
+      code: 'STEP_TIMEOUT',
+      message: `the intent of effect '${effectId(effect)}' of step '${step}' took longer to be written than the ${timeoutMs} ms the effect may take`,
+      retry: 'retryable',
+    });
   }
 
   async #fail(effect: Effect<JsonValue>, error: unknown): Promise<void> {

@@ -38,7 +38,7 @@ export class EvidenceSpool implements EvidenceLog {
 }
 
 /** A step id as a file name. An item may hold anything; what a key may not is replaced, and a few digits of the id's digest keep names apart. */
-function fileNameOf(step: StepId): string {
+export function fileNameOf(step: StepId): string {
   const safe = step.replace(/[^A-Za-z0-9._[\]-]/g, '_');
   return safe === step ? safe : `${safe}-${digestOf(step).slice(7, 15)}`;
 }

@@ -65,15 +65,18 @@ function dependentsOf<Id extends string, N extends GraphNode<Id>>(nodes: readonl
   return dependents;
 }
 
-/** Maps each node to everything it needs, directly or not. O(V·E): for step graphs, not for ten thousand objects. */
-export function ancestorsOf<Id extends string>(nodes: readonly GraphNode<Id>[]): ReadonlyMap<Id, ReadonlySet<Id>> {
-  const ancestors = new Map<Id, ReadonlySet<Id>>();
-  for (const node of topologicalOrder(nodes)) {
-    const all = new Set<Id>(node.needs);
-    for (const need of node.needs) for (const further of ancestors.get(need) ?? []) all.add(further);
-    ancestors.set(node.id, all);
-  }
-  return ancestors;
+/** Finds everything a node needs, directly or not, nearest first. O(V+E) a call, so that a long chain does not cost its square in memory. */
+export type AncestorsOf<Id extends string> = (id: Id) => ReadonlySet<Id>;
+
+/** Gives the finder of a graph. A node that does not exist has no ancestors. */
+export function ancestorsOf<Id extends string>(nodes: readonly GraphNode<Id>[]): AncestorsOf<Id> {
+  const needs = new Map(nodes.map((node) => [node.id, node.needs]));
+  return (id) => {
+    const found = new Set(needs.get(id));
+    // A set gives what is added while it is walked.
+    for (const ancestor of found) for (const further of needs.get(ancestor) ?? []) found.add(further);
+    return found;
+  };
 }
 
 /** The chain of nodes that no number of workers can shorten, and its length in milliseconds, given how long each node takes. O(V+E). */
@@ -123,22 +126,22 @@ export function assertStepGraph(graph: Pick<StepGraph, 'name' | 'nodes'>): void 
 
 /** A guard must watch existing steps, and none of them may be what it waits for or wait for its end: either would never start. */
 function findGuardFaults(nodes: readonly StepNode[]): readonly GraphFault<StepId>[] {
+  const ids = new Set(nodes.map(({ id }) => id));
   const ancestors = ancestorsOf(nodes);
   const faults: GraphFault<StepId>[] = [];
   for (const node of nodes) {
     for (const step of node.guard?.protects ?? []) {
-      const fault = guardFault(node, step, ancestors);
+      const fault = ids.has(step) ? guardFault(node, step, ancestors) : `guard '${node.id}' protects '${step}', which does not exist`;
       if (fault !== undefined) faults.push({ kind: 'guard', message: fault, nodes: [node.id, step] });
     }
   }
   return faults;
 }
 
-function guardFault(guard: StepNode, step: StepId, ancestors: ReadonlyMap<StepId, ReadonlySet<StepId>>): string | undefined {
-  if (!ancestors.has(step)) return `guard '${guard.id}' protects '${step}', which does not exist`;
+function guardFault(guard: StepNode, step: StepId, ancestors: AncestorsOf<StepId>): string | undefined {
   if (step === guard.id) return `guard '${guard.id}' protects itself`;
-  if (ancestors.get(guard.id)?.has(step)) return `guard '${guard.id}' needs '${step}', which it protects, so it would start too late`;
-  if (ancestors.get(step)?.has(guard.id)) return `'${step}' needs the guard '${guard.id}', which ends only after '${step}': protects is enough`;
+  if (ancestors(guard.id).has(step)) return `guard '${guard.id}' needs '${step}', which it protects, so it would start too late`;
+  if (ancestors(step).has(guard.id)) return `'${step}' needs the guard '${guard.id}', which ends only after '${step}': protects is enough`;
   return undefined;
 }
 

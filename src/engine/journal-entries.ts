@@ -14,13 +14,26 @@ const object = z.custom<JsonObject>((value) => typeof value === 'object' && valu
 const text = z.string();
 const count = z.int().nonnegative();
 
+/** What a person can ask of a run that another process owns. */
+export const REQUEST_VERBS = ['approve', 'decline', 'pause', 'skip', 'retry', 'cancel'] as const;
+export type RequestVerb = (typeof REQUEST_VERBS)[number];
+
 /** Who appends: a process that can be told from a later one with the same pid. */
 export const ownerSchema = z.object({ host: text, boot: text, pid: count, startTime: text, user: text });
+
+/** That an owner was replaced though it might still live: why, which process, and until when nothing may be begun because it may still be at work. */
+const takeOverSchema = z.object({ reason: text, from: ownerSchema, until: z.iso.datetime() });
+/** How a person knows that the owner before was gone. */
+const ownerGone = text.exactOptional();
 
 const holdSchema = z.object({ id: text, kind: z.enum(HOLD_KINDS), subject: text, prior: object, releaseWhen: text });
 const errorSchema = z.object({ code: text, message: text, details: object, suggestions: z.array(text) });
 const gateSchema = z.object({ reason: text, confirm: z.literal('cluster').exactOptional(), approve: count.exactOptional(), attest: text.exactOptional() });
 const evidenceFile = z.object({ name: text, digest, lines: count });
+/** A signature that was verified when the decision was taken: who signed, by the allowed signers file, and with which key. */
+const signedSchema = z.object({ principal: text, key: text });
+/** How a decision reached the owner. `inbox`: from another process, by an entry whose id is in `request`. */
+const decided = { by: text, how: z.enum(['terminal', 'flag', 'inbox']), request: text.exactOptional(), signed: signedSchema.exactOptional() };
 const step = { step: stepId };
 
 const entries = [
@@ -32,9 +45,14 @@ const entries = [
     tool: text,
     claim: count,
     purpose: z.enum(['run', 'release']),
-    ownerGone: text.exactOptional(),
+    ownerGone,
+    takeOver: takeOverSchema.exactOptional(),
   }),
   z.object({ type: z.literal('alive') }),
+  /** The wait of a take-over is over, by its time or because the old process was seen to be gone. */
+  z.object({ type: z.literal('stood-back'), forMs: count }),
+  /** No line got through for so long: what was being done was stopped, and is looked at again from here on. */
+  z.object({ type: z.literal('stalled'), forMs: count }),
   z.object({ type: z.literal('repair'), segment: count, cutBytes: count }),
   z.object({ type: z.literal('step-started'), ...step, try: count }),
   z.object({ type: z.literal('step-observed'), ...step, state: z.enum(['present', 'absent', 'partial', 'unknown']), evidence: object }),
@@ -59,20 +77,50 @@ const entries = [
   z.object({ type: z.literal('effect-intent'), ...step, name: text, key: text, deadline: text }),
   z.object({ type: z.literal('effect-done'), ...step, name: text, key: text, result: json, found: z.boolean() }),
   z.object({ type: z.literal('effect-failed'), ...step, name: text, key: text, error: errorSchema }),
+  /** The intent before it came to nothing: the effect was not begun. */
+  z.object({ type: z.literal('effect-unstarted'), ...step, name: text, key: text }),
   z.object({ type: z.literal('gate-asked'), ...step, gate: gateSchema, shown: digest, changes: z.array(json), omitted: count }),
   z.object({
     type: z.literal('gate-decided'),
     ...step,
     decision: z.enum(['approved', 'declined', 'attested']),
     shown: digest,
-    by: text,
-    how: z.enum(['terminal', 'flag']),
+    ...decided,
     text: text.exactOptional(),
+    /** Approvals that are still missing after this one; absent means none. */
+    open: count.exactOptional(),
+  }),
+  /** A person leaves a step out of the run. `override`: a safety step, against its purpose. It stands over resumes until the step is to be tried after all. */
+  z.object({ type: z.literal('skip-decided'), ...step, ...decided, reason: text, override: z.literal(true).exactOptional() }),
+  /** A person wants a step tried again, now or once what runs has ended; it also takes back that the step was left out. */
+  z.object({ type: z.literal('retry-decided'), ...step, ...decided }),
+  /** What became of an entry in the run's inbox. Whoever sent it waits for this line. A file that is no entry has neither verb nor sender. */
+  z.object({
+    type: z.literal('request'),
+    request: text,
+    outcome: z.enum(['accepted', 'rejected']),
+    reason: text.exactOptional(),
+    verb: z.enum(REQUEST_VERBS).exactOptional(),
+    step: stepId.exactOptional(),
+    by: text.exactOptional(),
+  }),
+  /** The run goes by another plan, runbook or commit from here on: file and digest of what is fixed now, and of what was. */
+  z.object({
+    type: z.literal('changed'),
+    /** Number of the file: `run-<number>.json`. */
+    number: z.int().min(2),
+    before: digest,
+    frozen: digest,
+    by: text,
+    /** What differs, for people. */
+    changes: z.array(text),
+    /** Steps whose input is another one: what was proven of them, and what they did, counts as done with the old one. */
+    touched: z.array(stepId),
   }),
   z.object({ type: z.literal('held'), ...step, hold: holdSchema }),
   z.object({ type: z.literal('released'), hold: text, by: text }),
   z.object({ type: z.literal('ended'), state: z.enum(['succeeded', 'failed', 'cancelled', 'waiting']), error: errorSchema.exactOptional() }),
-  z.object({ type: z.literal('superseded'), by: runId, owner: ownerSchema }),
+  z.object({ type: z.literal('superseded'), by: runId, owner: ownerSchema, ownerGone, takeOver: takeOverSchema.exactOptional() }),
 ] as const;
 
 const bodySchema = z.discriminatedUnion('type', entries);
@@ -93,6 +141,12 @@ export type JournalEntry = z.infer<typeof placeSchema> & EntryBody;
 
 /** An error as the journal keeps it. */
 export type RecordedError = z.infer<typeof errorSchema>;
+
+/** A verified signature, as the journal keeps it. */
+export type SignedRecord = z.infer<typeof signedSchema>;
+
+/** A take-over from an owner that might still live, as the journal keeps it. */
+export type TakeOverRecord = z.infer<typeof takeOverSchema>;
 
 /** Detail lines of a step: file beside the run, its digest and number of lines. */
 export type EvidenceFile = z.infer<typeof evidenceFile>;

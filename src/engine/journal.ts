@@ -1,63 +1,53 @@
 import type { Clock } from '../ports/clock.ts';
-import type { RunLog } from '../ports/run-store.ts';
-import { type ChainEnd, encodeLine } from './journal-chain.ts';
 import type { EntryBody } from './journal-entries.ts';
-import { applyEntry, type RunState } from './run-state.ts';
+import { type JournalOptions, JournalWriter, type StoreContact } from './journal-writer.ts';
+import { ALIVE_EVERY_MS } from './owner-times.ts';
+import type { RunState } from './run-state.ts';
 
-/** An owner says that it is alive this often, during steps too. */
-const ALIVE_EVERY_MS = 15_000;
-
-export interface JournalOptions {
-  readonly log: RunLog;
-  readonly clock: Clock;
-  /** Where the chain ended when this owner took over, and the state that it gave. */
-  readonly end: ChainEnd;
-  readonly state: RunState;
-}
-
-/**
- * The writing side of a run's journal: numbers and chains lines, appends them durably and keeps the state that they fold to. The state never runs ahead
- * of what is on disk.
- */
+/** The writing side of a run's journal. */
 export class Journal {
-  readonly #log: RunLog;
+  readonly #writer: JournalWriter;
   readonly #clock: Clock;
-  readonly #failed = new AbortController();
-  #end: ChainEnd;
-  #state: RunState;
+  readonly #yieldsTo: StoreContact | undefined;
 
-  constructor(options: JournalOptions) {
-    this.#log = options.log;
-    this.#clock = options.clock;
-    this.#end = options.end;
-    this.#state = options.state;
+  private constructor(writer: JournalWriter, clock: Clock, yieldsTo?: StoreContact) {
+    this.#writer = writer;
+    this.#clock = clock;
+    this.#yieldsTo = yieldsTo;
+  }
+
+  /** Goes on with a journal after the lines it has. */
+  static open(options: JournalOptions): Journal {
+    return new Journal(new JournalWriter(options), options.clock);
   }
 
   /** State after all durable lines. */
   get state(): RunState {
-    return this.#state;
+    return this.#writer.state;
   }
 
   /** Aborts, with the error as reason, when a line could not be made durable. Nothing may be started after that. */
   get failed(): AbortSignal {
-    return this.#failed.signal;
+    return this.#writer.failed;
+  }
+
+  /** Tells those at work when the store goes away, and when it is back. After that there is another one. */
+  get contact(): StoreContact {
+    return this.#writer.contact;
+  }
+
+  /** This journal for work that ends with a contact: there an `append` rejects when the contact is lost, though its line may still land. */
+  during(contact: StoreContact): Journal {
+    return new Journal(this.#writer, this.#clock, contact);
   }
 
   /**
-   * Appends a line and resolves once it is durable. After one failure every call rejects with the same error (`STORE_FAILED`, `RUN_REPLACED`): what the
-   * disk holds is then not known, so nothing is tried again.
+   * Appends a line and resolves once it is durable, which takes as long as the store is away. After one failure every call rejects with the same error
+   * (`STORE_FAILED`, `RUN_REPLACED`, `CANCELLED` when the run was cancelled while the store was away): what the disk holds is then not known, so nothing is
+   * tried again.
    */
   async append(body: EntryBody): Promise<void> {
-    this.#failed.signal.throwIfAborted();
-    const { line, end, entry } = encodeLine(body, this.#end, new Date(this.#clock.now()).toISOString());
-    this.#end = end;
-    try {
-      await this.#log.append([line]);
-    } catch (error) {
-      this.#failed.abort(error);
-      throw error;
-    }
-    this.#state = applyEntry(this.#state, entry);
+    await this.#writer.append(body, this.#yieldsTo);
   }
 
   /** Appends `alive` every 15 s until the signal aborts. Resolves then; also when an append fails, which `failed` tells. */
@@ -73,6 +63,6 @@ export class Journal {
   }
 
   async close(): Promise<void> {
-    await this.#log[Symbol.asyncDispose]();
+    await this.#writer.close();
   }
 }

@@ -28,7 +28,7 @@ export class ProgressThrottle {
   close(): void {
     if (this.#latest !== undefined) this.#emit(this.#latest);
     this.#latest = undefined;
-    this.#closed.abort();
+    this.#closed.abort('closed');
   }
 
   #flush(): void {

@@ -4,6 +4,7 @@ import type { RunId } from '../model/ids.ts';
 import { takeCluster } from './claims.ts';
 import type { Journal } from './journal.ts';
 import { ownJournal } from './own-run.ts';
+import { nameSuccessor } from './replaced.ts';
 import { readRun } from './run-files.ts';
 import type { OwnerEnvironment } from './run-options.ts';
 import { openHolds, type RunState } from './run-state.ts';
@@ -44,14 +45,15 @@ export async function releaseHolds(options: ReleaseOptions): Promise<HoldsReleas
   ended.abort();
   await alive;
   const unwritten = await writeEnd(journal, taken.state.end);
-  const error = stopped ?? unwritten;
+  const first = stopped ?? unwritten;
+  const error = first === undefined ? undefined : await nameSuccessor({ store: options.store, run: frozen.id, ownership: taken.journal.segments + 1 }, first);
   await journal.close().catch(() => undefined);
   return { released, remaining: openHolds(journal.state), ...(error === undefined ? {} : { error }) };
 }
 
 async function releaseEach(options: ReleaseOptions, journal: Journal, wanted: readonly Hold[]): Promise<Pick<HoldsReleased, 'released' | 'error'>> {
   const { owner, run, clock } = options;
-  const signal = AbortSignal.any([options.signal, journal.failed]);
+  const signal = AbortSignal.any([options.signal, journal.failed, journal.contact.lost]);
   const released: Hold[] = [];
   try {
     for (const hold of wanted) {

@@ -12,7 +12,7 @@ import { foldJournal, type RunState } from './run-state.ts';
 /** Raise when a field of `run.json` changes its meaning. */
 const FORMAT = 1;
 
-/** What is fixed when a run starts: `runs/<id>/run.json`. */
+/** What is fixed when a run starts: `runs/<id>/run.json`; and what a resume has taken over since: `run-2.json` and so on, beside it. */
 export interface FrozenRun {
   readonly format: typeof FORMAT;
   readonly id: RunId;
@@ -43,9 +43,12 @@ const frozenSchema = z.object({
 
 /** A run as stored: what was fixed, what has happened. */
 export interface StoredRun {
+  /** What the run goes by: `run.json`, or the newest file that the journal says was taken over. */
   readonly frozen: FrozenRun;
-  /** Of the bytes of `run.json`. */
+  /** Of the bytes of `run.json`, whatever was taken over since. */
   readonly digest: Digest;
+  /** Of the bytes of what the run goes by. */
+  readonly current: Digest;
   readonly journal: JournalText;
   readonly state: RunState;
 }
@@ -63,29 +66,67 @@ export interface RunSummary {
 
 /** Writes `run.json` once; a run's id is new, so an existing one is a bug. Gives the digest that the journal's first line vouches for. */
 export async function freezeRun(store: RunStore, frozen: FrozenRun): Promise<Digest> {
-  const content = Buffer.from(`${canonicalJson(frozen as unknown as JsonValue)}\n`);
+  const content = bytesOf(frozen);
   if (await store.putIfAbsent(fileKey(frozen.id), content)) return digestOf(content);
   throw new DrError({ code: 'BUG', message: `run '${frozen.id}' exists already` });
 }
 
-/** Reads a run whole. Throws `RUN_NOT_FOUND`, `RUN_CHANGED` when `run.json` is not the file the run started with, `JOURNAL_BROKEN`. */
+/** What a run goes by from now on, as it is stored beside what it started with. */
+export interface StoredChange {
+  readonly number: number;
+  readonly digest: Digest;
+}
+
+/**
+ * Stores what a run is to go by instead, under the first free number from 2 on. It counts once a `changed` line of the journal names it; a number that an
+ * owner took who died before that line stays behind unused.
+ */
+export async function freezeChange(store: RunStore, frozen: FrozenRun): Promise<StoredChange> {
+  const content = bytesOf(frozen);
+  for (let number = 2; ; number += 1) {
+    if (await store.putIfAbsent(fileKey(frozen.id, number), content)) return { number, digest: digestOf(content) };
+  }
+}
+
+/**
+ * Reads a run whole. Throws `RUN_NOT_FOUND`, `RUN_CHANGED` when a file of what is fixed is not the one that the journal vouches for or is gone,
+ * `JOURNAL_BROKEN`.
+ */
 export async function readRun(store: RunStore, run: RunId): Promise<StoredRun> {
   const content = await store.get(fileKey(run));
   if (content === undefined) throw notFound(store, `there is no run '${run}' in '${store.location}'`);
   const journal = readJournal(run, await store.readLog(run));
   const state = foldJournal(journal.entries);
-  if (state.frozen !== undefined && state.frozen !== digestOf(content)) throw altered(store, run);
-  return { frozen: parseFrozen(store, run, content), digest: digestOf(content), journal, state };
+  if (state.frozen !== undefined && state.frozen !== digestOf(content)) throw altered(store, fileKey(run));
+  const change = state.changes.at(-1);
+  const current = change === undefined ? content : await readVouched(store, { key: fileKey(run, change.number), digest: change.frozen });
+  return {
+    frozen: parseFrozen(store, current, change === undefined ? fileKey(run) : fileKey(run, change.number)),
+    digest: digestOf(content),
+    current: digestOf(current),
+    journal,
+    state,
+  };
+}
+
+async function readVouched(store: RunStore, { key, digest }: { readonly key: string; readonly digest: Digest }): Promise<Uint8Array> {
+  const content = await store.get(key);
+  if (content === undefined || digestOf(content) !== digest) throw altered(store, key);
+  return content;
 }
 
 /** All runs that ever got a journal, oldest first, optionally of one cluster. */
 export async function listRuns(store: RunStore, cluster?: ClusterName): Promise<readonly RunSummary[]> {
+  return (await readRuns(store, cluster)).map(({ frozen, state }) => summarise(frozen, state));
+}
+
+/** As `listRuns`, whole. */
+export async function readRuns(store: RunStore, cluster?: ClusterName): Promise<readonly StoredRun[]> {
   const ids = (await store.list('runs/')).flatMap((key) => /^runs\/([^/]+)\/run\.json$/.exec(key)?.[1] ?? []).filter(isRunId);
   const runs = await Promise.all(ids.map((id) => readRun(store, id)));
   return runs
     .filter(({ frozen, state }) => state.status !== 'new' && (cluster === undefined || frozen.cluster === cluster))
-    .map(({ frozen, state }) => summarise(frozen, state))
-    .sort((a, b) => (a.startedAt < b.startedAt ? -1 : a.startedAt > b.startedAt ? 1 : 0));
+    .sort((a, b) => (a.frozen.startedAt < b.frozen.startedAt ? -1 : a.frozen.startedAt > b.frozen.startedAt ? 1 : 0));
 }
 
 /** The run that claimed a cluster last. Throws `RUN_NOT_FOUND`. */
@@ -95,32 +136,37 @@ export async function latestRun(store: RunStore, cluster: ClusterName): Promise<
   return claim.run;
 }
 
-function summarise(frozen: FrozenRun, state: RunState): RunSummary {
+/** What a list says of a run. */
+export function summarise(frozen: FrozenRun, state: RunState): RunSummary {
   const { id, cluster, startedAt, graph } = frozen;
   return { id, cluster, startedAt, runbook: graph.name, status: state.status, ...(state.end === undefined ? {} : { end: state.end.state }) };
 }
 
-function fileKey(run: RunId): string {
-  return `runs/${run}/run.json`;
+function fileKey(run: RunId, number = 1): string {
+  return number === 1 ? `runs/${run}/run.json` : `runs/${run}/run-${number}.json`;
 }
 
-function parseFrozen(store: RunStore, run: RunId, content: Uint8Array): FrozenRun {
+function bytesOf(frozen: FrozenRun): Uint8Array {
+  return Buffer.from(`${canonicalJson(frozen as unknown as JsonValue)}\n`);
+}
+
+function parseFrozen(store: RunStore, content: Uint8Array, key: string): FrozenRun {
   try {
     return frozenSchema.parse(JSON.parse(Buffer.from(content).toString()));
   } catch (error) {
     throw new DrError({
       code: 'RUN_CHANGED',
-      message: `'${fileKey(run)}' in '${store.location}' is not a run file of format ${FORMAT}`,
+      message: `'${key}' in '${store.location}' is not a run file of format ${FORMAT}`,
       suggestions: ['resume it with the version of lattice-dr that started it'],
       cause: error,
     });
   }
 }
 
-function altered(store: RunStore, run: RunId): DrError {
+function altered(store: RunStore, key: string): DrError {
   return new DrError({
     code: 'RUN_CHANGED',
-    message: `'${fileKey(run)}' in '${store.location}' is not the file that run '${run}' started with: its digest differs from the journal's`,
+    message: `'${key}' in '${store.location}' is not the file that the journal of its run vouches for: it is gone, or its digest differs`,
     suggestions: ['restore the file from a backup of the state, or start a new run'],
   });
 }

@@ -13,21 +13,23 @@ export interface RunNode extends ScheduleNode<RunNodeId> {
 
 /**
  * Turns a step graph into what is scheduled. Protected steps start after the guard watches; whoever needs the guard starts after its watch has ended; the
- * end is an `always` node, so no failure leaves a watch on.
+ * end is an `always` node, so no failure leaves a watch on. With `open`, only these steps are scheduled: whatever else they need is done.
  */
-export function runNodes(graph: StepGraph): readonly RunNode[] {
-  const guards = new Map(graph.nodes.flatMap((node) => (node.guard === undefined ? [] : [[node.id, node.guard.protects]])));
+export function runNodes(graph: StepGraph, open: readonly StepNode[] = graph.nodes): readonly RunNode[] {
+  const isOpen = new Set(open.map(({ id }) => id));
+  const guards = new Map(open.flatMap((node) => (node.guard === undefined ? [] : [[node.id, node.guard.protects.filter((step) => isOpen.has(step))]])));
   const needsOf = (node: StepNode): readonly RunNodeId[] => {
-    const needs = node.needs.map((need) => (guards.has(need) ? endId(need) : need));
+    const needs = node.needs.filter((need) => isOpen.has(need)).map((need) => (guards.has(need) ? endId(need) : need));
     const watches = [...guards].filter(([, protects]) => protects.includes(node.id)).map(([guard]) => guard);
     return [...needs, ...watches];
   };
-  return graph.nodes.flatMap((step): readonly RunNode[] => {
+  return open.flatMap((step): readonly RunNode[] => {
     const node = { id: step.id, needs: needsOf(step), step };
-    if (step.guard !== undefined) {
+    const protects = guards.get(step.id);
+    if (protects !== undefined) {
       return [
         { ...node, part: 'watch' },
-        { id: endId(step.id), needs: [step.id, ...step.guard.protects], step, part: 'watch-end', always: true },
+        { id: endId(step.id), needs: [step.id, ...protects], step, part: 'watch-end', always: true },
       ];
     }
     const group = step.group === undefined ? {} : { group: step.group.name };

@@ -7,6 +7,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { ProcessOwner } from '../ports/processes.ts';
 import type { Random } from '../ports/random.ts';
 import type { RunStore } from '../ports/run-store.ts';
+import type { Signatures } from '../ports/signatures.ts';
 import type { Decisions } from './decisions.ts';
 import type { RunEventSink, StepState } from './events.ts';
 import type { ExpressionEvaluator } from './expression.ts';
@@ -26,6 +27,10 @@ export interface OwnerEnvironment {
   readonly isAlive: (owner: ProcessOwner) => Promise<boolean>;
   /** How a person knows that the process which holds the cluster is gone. Counts only for one that cannot be looked at from here. */
   readonly ownerGone?: string;
+  /** Why the cluster is taken from a process that may still live. It is fenced, and then waited for. */
+  readonly takeOver?: string;
+  /** Cancels the wait for such a process, and what waits for a store that is away. */
+  readonly signal?: AbortSignal;
   /** Version of the tool, for the record. */
   readonly tool: string;
   readonly events: RunEventSink;
@@ -39,6 +44,10 @@ export interface RunEnvironment<P = unknown> extends OwnerEnvironment {
   readonly evaluator: ExpressionEvaluator;
   readonly prompter: Prompter;
   readonly decisions: Decisions;
+  /** How long each question waits for an answer from another process when there is nobody to ask here. Default 0: the run ends, and a resume goes on. */
+  readonly waitForAnswersMs?: DurationMs;
+  /** Verifies signed decisions. Absent: a signed one is refused, because nobody here can tell whether it is genuine. */
+  readonly signatures?: Signatures;
   /** Cancels the run. */
   readonly signal: AbortSignal;
   /** Most steps that run at a time. Default 32: more than any runbook has side by side, few enough for a laptop's sockets. */
@@ -55,8 +64,19 @@ export interface StartRunOptions<P = unknown> extends RunEnvironment<P> {
 
 export interface ResumeRunOptions<P = unknown> extends RunEnvironment<P> {
   readonly run: RunId;
-  /** Plan and runbook resolved again now; compared with what the run was started with. Absent: the frozen graph is taken as it is. */
+  /** Plan and runbook resolved again now; compared with what the run goes by. Absent: the frozen graph is taken as it is. */
   readonly graph?: StepGraph;
+  /** What the run is to go by from now on. Absent: a difference stops with `RUN_CHANGED`. */
+  readonly change?: WantedChange;
+  /** The command that takes a difference over, for the error that names one. */
+  readonly changeCommand?: string;
+}
+
+/** A plan, runbook or commit that a resume is to go by. */
+export interface WantedChange {
+  /** As `graph`, save that files are where they are now: a plan that was only moved is no difference. */
+  readonly graph: StepGraph;
+  readonly sources: JsonObject;
 }
 
 /** How one step of a run ended. */
@@ -72,6 +92,8 @@ export interface StepResult {
   readonly found: boolean;
   /** Rests on a person's statement. */
   readonly attested: boolean;
+  /** A safety step that a person overrode: by whom and why. What it proves is not proven. */
+  readonly overridden?: string;
   /** From its first start in this process; 0 when it never started. */
   readonly elapsedMs: DurationMs;
 }

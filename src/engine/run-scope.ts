@@ -1,7 +1,9 @@
 import type { RunId, StepId } from '../model/ids.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { RunEvent } from './events.ts';
+import type { AncestorsOf } from './graph.ts';
 import type { Journal } from './journal.ts';
+import type { Operator } from './operator.ts';
 import type { Prompter } from './prompter.ts';
 import type { FrozenRun } from './run-files.ts';
 import type { RunEnvironment } from './run-options.ts';
@@ -15,13 +17,17 @@ export interface RunScope<P> {
   readonly env: RunEnvironment<P>;
   readonly frozen: FrozenRun;
   readonly journal: Journal;
+  /** Tells this ownership from every other one of the run. */
+  readonly nonce: string;
   /** Number of this ownership, from 1. */
   readonly ownership: number;
   /** Runs that held the cluster before, in this store; all are over. */
   readonly predecessors: readonly RunId[];
+  /** What persons elsewhere ask of the run. */
+  readonly operator: Operator;
   /** Asks one question at a time. */
   readonly prompter: Prompter;
-  readonly ancestors: ReadonlyMap<StepId, ReadonlySet<StepId>>;
+  readonly ancestors: AncestorsOf<StepId>;
   /** Outputs of the steps that have succeeded under this owner. */
   readonly outputs: Map<StepId, JsonObject>;
   readonly emit: (event: EventBody) => void;

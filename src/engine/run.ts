@@ -3,13 +3,17 @@ import type { DurationMs } from '../model/duration.ts';
 import type { StepId } from '../model/ids.ts';
 import type { StepNode } from './graph-types.ts';
 import { GuardRun } from './guard-run.ts';
+import { Inbox } from './inbox.ts';
 import { recordError } from './recorded-error.ts';
+import { nameSuccessor } from './replaced.ts';
 import { kindOf } from './run-changes.ts';
 import { groupLimits, type RunNode, type RunNodeId, runNodes } from './run-nodes.ts';
 import type { RunResult } from './run-options.ts';
 import type { RunScope } from './run-scope.ts';
 import { openHolds, type RunEndState } from './run-state.ts';
 import { type NodeChange, type NodeEnd, schedule, type WorkResult } from './schedule.ts';
+import { journalSkips } from './skips.ts';
+import { skipReason } from './step-input.ts';
 import { StepRun } from './step-run.ts';
 
 /** Most steps side by side when the caller does not say. */
@@ -42,28 +46,76 @@ class RunExecution<P> {
 
   constructor(scope: RunScope<P>) {
     this.#scope = scope;
-    const violations = new Map(scope.frozen.graph.nodes.filter((node) => node.guard !== undefined).map((node) => [node.id, new AbortController()]));
-    for (const node of scope.frozen.graph.nodes) this.#prepare(node, violations);
+    this.#prepareAll(scope.frozen.graph.nodes);
   }
 
   async execute(resumed: boolean): Promise<RunResult> {
     const { env, journal, frozen } = this.#scope;
     const startedMs = env.clock.monotonic();
-    this.#listen(env.signal);
+    this.#listen(AbortSignal.any([env.signal, this.#scope.operator.cancelled]));
     const ended = new AbortController();
     const alive = journal.stayAlive(ended.signal);
-    this.#scope.emit({ type: 'run-started', resumed, steps: frozen.graph.nodes.map(({ id, summary, phase }) => ({ id, summary, phase })) });
-    const ends = await this.#schedule();
-    await Promise.all(this.#recording);
-    await this.#abandonGuards(ends);
+    this.#tellStart(resumed);
+    // A journal that cannot be written aborts everything that follows.
+    await journalSkips(this.#scope).catch(() => undefined);
+    const attended = new Inbox(this.#scope).attend(ended.signal);
+    await this.#round(frozen.graph.nodes);
+    while (this.#goesRound()) await this.#anotherRound();
     ended.abort();
-    await alive;
+    await Promise.all([alive, attended]);
     const ending = await this.#finish();
     await journal.close().catch(() => undefined);
     return this.#result({ ending, resumed, elapsedMs: env.clock.monotonic() - startedMs });
   }
 
-  #prepare(node: StepNode, violations: ReadonlyMap<StepId, AbortController>): void {
+  #tellStart(resumed: boolean): void {
+    const steps = this.#scope.frozen.graph.nodes.map(({ id, summary, phase }) => ({ id, summary, phase }));
+    this.#scope.emit({ type: 'run-started', resumed, steps });
+  }
+
+  /** Runs the nodes until each has an end. */
+  async #round(nodes: readonly StepNode[]): Promise<void> {
+    const ends = await this.#schedule(nodes);
+    await Promise.all(this.#recording.splice(0));
+    await this.#abandonGuards(ends);
+  }
+
+  /** Whether a person wants what did not succeed tried again, and nobody wants the run to stop. A no is the last word: nothing more is accepted. */
+  #goesRound(): boolean {
+    const { operator, journal } = this.#scope;
+    const stops = operator.paused.aborted || this.#cancel.signal.aborted || journal.failed.aborted;
+    if (!stops && operator.takeRound()) return true;
+    operator.close();
+    return false;
+  }
+
+  /** Does what a resume would do, in this process: everything that is not done gets its turn again, and what is done stands. */
+  async #anotherRound(): Promise<void> {
+    const open = this.#openNodes();
+    this.#stopped.length = 0;
+    this.#prepareAll(open);
+    this.#tellStart(true);
+    await this.#round(open);
+  }
+
+  /** Steps that are not done, and the guards of these. */
+  #openNodes(): readonly StepNode[] {
+    const { nodes } = this.#scope.frozen.graph;
+    const isDone = (node: StepNode): boolean => {
+      const state = this.#outcomeOf(node.id)?.result().state;
+      return state === 'succeeded' || (state === 'skipped' && skipReason(this.#scope, node) !== undefined);
+    };
+    const open = new Set(nodes.filter((node) => !isDone(node)).map(({ id }) => id));
+    return nodes.filter(({ id, guard }) => open.has(id) || guard?.protects.some((step) => open.has(step)) === true);
+  }
+
+  #prepareAll(nodes: readonly StepNode[]): void {
+    const guards = nodes.filter((node) => node.guard !== undefined);
+    const violations = new Map(guards.map((node) => [node.id, new AbortController()]));
+    for (const node of nodes) this.#prepare(node, guards, violations);
+  }
+
+  #prepare(node: StepNode, guards: readonly StepNode[], violations: ReadonlyMap<StepId, AbortController>): void {
     const scope = this.#scope;
     const kind = kindOf(scope.env.catalogue, node);
     const own = violations.get(node.id);
@@ -71,8 +123,8 @@ class RunExecution<P> {
       this.#guards.set(node.id, new GuardRun({ scope, node, kind, violation: own }));
       return;
     }
-    const guards = scope.frozen.graph.nodes.filter((guard) => guard.guard?.protects.includes(node.id) === true);
-    const violated = AbortSignal.any(guards.flatMap((guard) => violations.get(guard.id)?.signal ?? []));
+    const watching = guards.filter((guard) => guard.guard?.protects.includes(node.id) === true);
+    const violated = AbortSignal.any(watching.flatMap((guard) => violations.get(guard.id)?.signal ?? []));
     this.#steps.set(node.id, new StepRun({ scope, node, kind, violated }));
   }
 
@@ -86,12 +138,13 @@ class RunExecution<P> {
     else signal.addEventListener('abort', abort, { once: true });
   }
 
-  async #schedule(): Promise<ReadonlyMap<RunNodeId, NodeEnd<RunNodeId>>> {
-    const { env, frozen } = this.#scope;
+  async #schedule(nodes: readonly StepNode[]): Promise<ReadonlyMap<RunNodeId, NodeEnd<RunNodeId>>> {
+    const { env, frozen, operator } = this.#scope;
     return await schedule<RunNodeId, RunNode>({
-      graph: runNodes(frozen.graph),
+      graph: runNodes(frozen.graph, nodes),
       limits: { total: env.concurrency ?? DEFAULT_CONCURRENCY, groups: groupLimits(frozen.graph) },
       signal: this.#cancel.signal,
+      pause: operator.paused,
       keepGoing: frozen.graph.keepGoing,
       admit: async (node, signal) => (node.part === 'step' ? await this.#steps.get(node.step.id)?.admit(signal) : undefined),
       work: async (node, signal) => (await this.#work(node, signal)) ?? { state: 'succeeded' },
@@ -135,17 +188,25 @@ class RunExecution<P> {
   async #finish(): Promise<Ending> {
     const { journal } = this.#scope;
     const ending = this.#ending();
-    if (journal.failed.aborted) return { state: 'failed', error: asDrError(journal.failed.reason) };
+    if (journal.failed.aborted) return await this.#unrecorded(journal.failed.reason);
     try {
       await journal.append({ type: 'ended', state: ending.state, ...(ending.error === undefined ? {} : { error: recordError(ending.error) }) });
       return ending;
     } catch (error) {
-      return { state: 'failed', error: asDrError(error) };
+      return await this.#unrecorded(error);
     }
+  }
+
+  /** The end of a run that has no final line, because its journal cannot be written or is somebody else's now. */
+  async #unrecorded(reason: unknown): Promise<Ending> {
+    const { env, frozen, ownership } = this.#scope;
+    const error = await nameSuccessor({ store: env.store, run: frozen.id, ownership }, asDrError(reason));
+    return { state: error.kind === 'cancelled' ? 'cancelled' : 'failed', error };
   }
 
   #ending(): Ending {
     const results = this.#results();
+    const { paused } = this.#scope.operator;
     const stopped = this.#stopped.flatMap((id) => results.find((result) => result.id === id) ?? []);
     const failed = [...results.filter((result) => result.error?.code === 'GUARD_VIOLATED' && this.#guards.has(result.id)), ...stopped].filter(
       (result) => result.state === 'failed',
@@ -157,7 +218,8 @@ class RunExecution<P> {
       ['failed', failed[0]],
       ['waiting', waiting[0]],
     ] as const) {
-      if (found !== undefined) return { state, step: found.id, ...(found.error === undefined ? {} : { error: found.error }) };
+      const error = state === 'waiting' && paused.aborted ? asDrError(paused.reason) : found?.error;
+      if (found !== undefined) return { state, step: found.id, ...(error === undefined ? {} : { error }) };
     }
     return { state: 'succeeded' };
   }

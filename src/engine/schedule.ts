@@ -40,11 +40,13 @@ export interface ScheduleOptions<Id extends string, N extends ScheduleNode<Id>> 
   };
   /** Cancels: nothing new starts but `always` nodes, and running work gets the abort. */
   readonly signal: AbortSignal;
+  /** Holds: nothing new starts but `always` nodes, what could have becomes `waiting` with this signal's reason, and running work goes on to its end. */
+  readonly pause?: AbortSignal;
   /** Whether branches independent of a failed node still start nodes. Default true. */
   readonly keepGoing?: boolean;
   /**
    * Called when a node's needs are met and before it takes a slot, so that a question to a person holds nobody up. A result ends the node; its signal
-   * also aborts when a failure stops the schedule.
+   * also aborts when a failure or a pause stops the schedule.
    */
   readonly admit?: (node: N, signal: AbortSignal) => Promise<WorkResult | undefined>;
   /** Does the work of a node. The signal of an `always` node does not abort on cancel. */
@@ -105,10 +107,13 @@ class Scheduler<Id extends string, N extends ScheduleNode<Id>> {
     const onAbort = (): void => this.#cancel();
     this.#options.signal.addEventListener('abort', onAbort, { once: true });
     if (this.#options.signal.aborted) this.#cancel();
+    const onPause = (): void => this.#pause();
+    this.#options.pause?.addEventListener('abort', onPause, { once: true });
     for (const entry of this.#entries.values()) if (entry.missing === 0) this.#becomeReady(entry);
     this.#settle();
     if (this.#open > 0) await this.#finished.promise;
     this.#options.signal.removeEventListener('abort', onAbort);
+    this.#options.pause?.removeEventListener('abort', onPause);
     return new Map([...this.#entries].map(([id, entry]) => [id, entry.end ?? lost(id)]));
   }
 
@@ -156,6 +161,7 @@ class Scheduler<Id extends string, N extends ScheduleNode<Id>> {
   /** Why a ready node may not start any more. */
   #refusal(): NodeEnd<Id> | undefined {
     if (this.#options.signal.aborted) return cancelled(this.#options.signal);
+    if (this.#options.pause?.aborted === true) return paused(this.#options.pause);
     return this.#stopRoot === undefined ? undefined : blocked(this.#stopRoot, false);
   }
 
@@ -214,10 +220,18 @@ class Scheduler<Id extends string, N extends ScheduleNode<Id>> {
     this.#settle();
   }
 
-  #endUnstarted(end: () => NodeEnd<Id>): void {
+  /** What is being admitted is given up; what becomes ready later meets the refusal. */
+  #pause(): void {
+    const { pause } = this.#options;
+    if (pause === undefined) return;
+    this.#stop.abort(pause.reason);
+    this.#endUnstarted(() => paused(pause), ['queued']);
+    this.#settle();
+  }
+
+  #endUnstarted(end: () => NodeEnd<Id>, phases: readonly Entry<Id, N>['phase'][] = ['pending', 'queued']): void {
     for (const entry of this.#entries.values()) {
-      const unstarted = entry.phase === 'pending' || entry.phase === 'queued';
-      if (unstarted && entry.node.always !== true) this.#end(entry, end());
+      if (phases.includes(entry.phase) && entry.node.always !== true) this.#end(entry, end());
     }
   }
 }
@@ -235,6 +249,10 @@ async function guarded<T>(work: () => Promise<T>): Promise<T | { readonly state:
   } catch (error) {
     return { state: 'failed', error: asDrError(error) };
   }
+}
+
+function paused(signal: AbortSignal): { readonly state: 'waiting'; readonly reason: string } {
+  return { state: 'waiting', reason: signal.reason instanceof DrError ? signal.reason.message : 'paused before it started' };
 }
 
 function cancelled(signal: AbortSignal): { readonly state: 'cancelled'; readonly reason: string } {

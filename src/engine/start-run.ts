@@ -19,7 +19,7 @@ export async function startRun<P>(options: StartRunOptions<P>): Promise<RunResul
   const { graph, catalogue, decisions, cluster } = options;
   assertStepGraph(graph);
   for (const node of graph.nodes) kindOf(catalogue, node);
-  checkDecisions(graph, decisions);
+  checkDecisions({ graph, cluster }, decisions);
   const frozen = freeze(options);
   let digest: Promise<Digest> | undefined;
   const prepare = async (): Promise<void> => {

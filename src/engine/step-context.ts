@@ -2,6 +2,7 @@ import { DrError } from '../errors/dr-error.ts';
 import type { StepId } from '../model/ids.ts';
 import { EffectRunner } from './effects.ts';
 import type { EvidenceSpool } from './evidence-spool.ts';
+import { keepFile, keptFiles } from './kept-files.ts';
 import type { ProgressThrottle } from './progress-throttle.ts';
 import { type RunScope, recordOf } from './run-scope.ts';
 import { openHolds } from './run-state.ts';
@@ -35,6 +36,7 @@ export function readContext<P>({ scope, step, with: input, signal }: ContextPart
     get attestations() {
       return recordOf(scope, step).attestations;
     },
+    files: keptFiles(scope, step),
   };
 }
 
@@ -43,8 +45,9 @@ export function stepContext<P>(parts: ContextParts<P>, write: WriteParts): StepC
   const { scope, step, signal } = parts;
   const { journal } = scope;
   const effects = new EffectRunner({ scope, step, declared: write.effects, signal });
-  const methods: Pick<StepContext<unknown, P>, 'evidence' | 'progress' | 'effect' | 'hold' | 'holds' | 'released'> = {
+  const methods: Pick<StepContext<unknown, P>, 'evidence' | 'keep' | 'progress' | 'effect' | 'hold' | 'holds' | 'released'> = {
     evidence: write.spool,
+    keep: async (name, content) => await keepFile(scope, { step, name, content }),
     progress: (progress) => write.progress.report(progress),
     effect: (effect) => effects.run(effect),
     hold: async (hold) => {

@@ -4,22 +4,37 @@ import type { StepId } from '../model/ids.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { ExpressionScope } from './expression.ts';
 import type { StepNode } from './graph-types.ts';
-import type { RunScope } from './run-scope.ts';
+import { type RunScope, recordOf } from './run-scope.ts';
 import type { AnyStepKind } from './step.ts';
 
 /** What the expressions of a node may read now: plan, inputs, its item and the outputs of the ancestors that have succeeded. */
 function expressionScope<P>(scope: RunScope<P>, node: StepNode): ExpressionScope {
   const { plan, inputs } = scope.frozen.graph;
-  const done = [...(scope.ancestors.get(node.id) ?? [])].flatMap((id) => {
-    const outputs = scope.outputs.get(id);
-    return outputs === undefined ? [] : [[id, { outputs }] as const];
-  });
-  return { plan, inputs, steps: Object.fromEntries(done), step: node.id, ...(node.item === undefined ? {} : { item: node.item }) };
+  return {
+    plan,
+    inputs,
+    // Only what reads outputs pays for looking them up.
+    get steps() {
+      return outputsOfAncestors(scope, node.id);
+    },
+    step: node.id,
+    ...(node.item === undefined ? {} : { item: node.item }),
+  };
 }
 
-/** Why a node is skipped: excluded before the run, or by its `if`. `undefined` when it is to run. */
+function outputsOfAncestors<P>(scope: RunScope<P>, id: StepId): ExpressionScope['steps'] {
+  const done = [...scope.ancestors(id)].flatMap((ancestor) => {
+    const outputs = scope.outputs.get(ancestor);
+    return outputs === undefined ? [] : [[ancestor, { outputs }] as const];
+  });
+  return Object.fromEntries(done);
+}
+
+/** Why a node is skipped: excluded before the run, left out by a person, or by its `if`. `undefined` when it is to run. */
 export function skipReason<P>(scope: RunScope<P>, node: StepNode): string | undefined {
   if (node.skipped !== undefined) return node.skipped;
+  const { skip } = recordOf(scope, node.id);
+  if (skip !== undefined) return `${skip.override ? 'safety overridden' : 'skipped'} by ${skip.by}: ${skip.reason}`;
   if (node.if === undefined || scope.env.evaluator.condition(node.if, expressionScope(scope, node))) return undefined;
   return `its condition is false: ${node.if}`;
 }

@@ -1,15 +1,18 @@
-import { asDrError, type DrError } from '../errors/dr-error.ts';
+import { asDrError, type DrError, isDrError } from '../errors/dr-error.ts';
 import type { DurationMs } from '../model/duration.ts';
 import type { StepId } from '../model/ids.ts';
 import type { JsonObject } from '../model/json.ts';
 import { EvidenceSpool } from './evidence-spool.ts';
 import type { StepNode } from './graph-types.ts';
-import type { EntryBody } from './journal-entries.ts';
+import type { EntryBody, EvidenceFile } from './journal-entries.ts';
 import { ProgressThrottle } from './progress-throttle.ts';
 import { recordError } from './recorded-error.ts';
 import type { StepResult } from './run-options.ts';
-import type { RunScope } from './run-scope.ts';
+import { type RunScope, recordOf } from './run-scope.ts';
 import type { NodeEnd } from './schedule.ts';
+
+/** A store that takes lines but no evidence, for as many times its own patience, has another fault than being away. */
+const SEAL_TRIES = 5;
 
 /** What a step that succeeded has to show. */
 export interface Proof {
@@ -66,6 +69,8 @@ export class StepOutcome<P> {
     this.progress.close();
     if (this.#startedMs !== undefined) this.#elapsedMs = this.#scope.env.clock.monotonic() - this.#startedMs;
     try {
+      // An owner that was replaced, or cannot write, leaves no evidence either.
+      this.#scope.journal.failed.throwIfAborted();
       await this.#scope.journal.append(await this.#entryOf(end));
     } catch (failure) {
       const failed = { state: 'failed', error: asDrError(failure) } as const;
@@ -83,6 +88,7 @@ export class StepOutcome<P> {
     const { id, summary, phase } = this.#node;
     const end = this.#end;
     const reason = end === undefined ? undefined : reasonOf(end, this.#proof, this.#attested);
+    const skip = end?.state === 'skipped' ? recordOf(this.#scope, id).skip : undefined;
     return {
       id,
       summary,
@@ -91,6 +97,7 @@ export class StepOutcome<P> {
       found: this.#proof?.found ?? false,
       attested: this.#attested && end?.state === 'succeeded',
       elapsedMs: this.#elapsedMs,
+      ...(skip?.override === true ? { overridden: `${skip.by}: ${skip.reason}` } : {}),
       ...(reason === undefined ? {} : { reason }),
       ...(end?.state === 'succeeded' && this.#proof !== undefined ? { outputs: this.#proof.outputs } : {}),
       ...(this.#error === undefined ? {} : { error: this.#error }),
@@ -106,12 +113,24 @@ export class StepOutcome<P> {
     const step = this.#node.id;
     if (end.state === 'skipped') return { type: 'step-skipped', step, reason: end.reason };
     if (end.state === 'blocked') return { type: 'step-blocked', step, reason: end.reason, cause: end.cause };
-    const file = await this.spool.seal();
+    const file = await this.#seal();
     const log = file === undefined ? {} : { log: file };
     if (end.state === 'failed') return { type: 'step-failed', step, error: recordError(end.error), ...log };
     if (end.state !== 'succeeded') return { type: `step-${end.state}`, step, reason: end.reason, ...log };
     const { outputs = {}, evidence = {}, found = false } = this.#proof ?? {};
     return { type: 'step-succeeded', step, outputs, evidence, found, attested: this.#attested, ...log };
+  }
+
+  /** A store that is away is waited for, as with every line: once one gets through, what the step saw is put beside it. */
+  async #seal(): Promise<EvidenceFile | undefined> {
+    for (let number = 1; ; number += 1) {
+      try {
+        return await this.spool.seal();
+      } catch (error) {
+        if (number === SEAL_TRIES || !isDrError(error, 'STORE_UNAVAILABLE')) throw error;
+        await this.#scope.journal.append({ type: 'alive' });
+      }
+    }
   }
 
   #emit(end: NodeEnd<StepId>): void {

@@ -2,7 +2,8 @@ import type { Digest } from '../model/digest.ts';
 import type { StepId } from '../model/ids.ts';
 import type { JsonObject, JsonValue } from '../model/json.ts';
 import type { StepState } from './events.ts';
-import type { EvidenceFile, JournalEntry, RecordedError } from './journal-entries.ts';
+import type { Gate } from './graph-types.ts';
+import type { EvidenceFile, JournalEntry, RecordedError, SignedRecord } from './journal-entries.ts';
 import type { Attestation } from './step.ts';
 
 /** What the journal says of one sub-effect. */
@@ -14,6 +15,8 @@ export interface EffectRecord {
   /** ISO 8601; after it the effect's call had ended. */
   readonly deadline: string;
   readonly result?: JsonValue;
+  /** An intent that was not the first: what was begun before it may have happened. */
+  readonly again?: true;
 }
 
 /** A person's decision at a gate, bound to the digest of what was shown. */
@@ -22,7 +25,32 @@ export interface DecisionRecord {
   readonly shown: Digest;
   readonly by: string;
   readonly at: string;
-  readonly how: 'terminal' | 'flag';
+  /** `inbox`: from another process. */
+  readonly how: 'terminal' | 'flag' | 'inbox';
+  /** Present when it was signed and the signature verified; without it nothing proves who decided. */
+  readonly signed?: SignedRecord;
+}
+
+/** The last question at a step's gate. It stands while the step is `waiting`. */
+export interface QuestionRecord {
+  readonly gate: Gate;
+  /** What decisions are bound to. */
+  readonly shown: Digest;
+  /** The first of the planned changes. */
+  readonly changes: readonly JsonValue[];
+  /** How many more there are. */
+  readonly omitted: number;
+  readonly at: string;
+}
+
+/** That a person has left a step out of the run. */
+export interface SkipRecord {
+  readonly by: string;
+  readonly at: string;
+  readonly reason: string;
+  /** It is a safety step: what it proves is not proven. */
+  readonly override: boolean;
+  readonly signed?: SignedRecord;
 }
 
 /** What the journal says of one step. */
@@ -37,6 +65,8 @@ export interface StepRecord {
   readonly tries: number;
   /** A verified outcome is in the journal, under any owner, and nothing has been executed since. */
   readonly verified: boolean;
+  /** Its input is another one than what is recorded of it was done with. */
+  readonly changed?: true;
   readonly attested: boolean;
   readonly found: boolean;
   readonly outputs?: JsonObject;
@@ -45,7 +75,10 @@ export interface StepRecord {
   readonly error?: RecordedError;
   /** By `effectId`. */
   readonly effects: ReadonlyMap<string, EffectRecord>;
+  readonly asked?: QuestionRecord;
   readonly decisions: readonly DecisionRecord[];
+  /** Left out by a person, until a `retry-decided`. */
+  readonly skip?: SkipRecord;
   readonly attestations: readonly Attestation[];
 }
 
@@ -60,7 +93,10 @@ export function newStep(id: StepId): StepRecord {
 }
 
 /** An entry that is about one step. */
-export type StepEntry = Exclude<JournalEntry, { type: 'run-started' | 'owner' | 'alive' | 'repair' | 'held' | 'released' | 'ended' | 'superseded' }>;
+export type StepEntry = Exclude<
+  JournalEntry,
+  { type: 'run-started' | 'owner' | 'alive' | 'stood-back' | 'stalled' | 'repair' | 'request' | 'changed' | 'held' | 'released' | 'ended' | 'superseded' }
+>;
 
 /** What the journal says of a step after one more entry about it. Pure. */
 export function applyToStep(step: StepRecord, entry: StepEntry): StepRecord {
@@ -86,10 +122,16 @@ export function applyToStep(step: StepRecord, entry: StepEntry): StepRecord {
     case 'effect-done':
     case 'effect-failed':
       return applyEffect(step, entry);
+    case 'effect-unstarted':
+      return withoutIntent(step, entry);
     case 'gate-asked':
-      return { ...step, state: 'waiting', reason: entry.gate.reason };
+      return asked(step, entry);
     case 'gate-decided':
       return decided(step, entry);
+    case 'skip-decided':
+      return { ...step, skip: skipOf(entry) };
+    case 'retry-decided':
+      return withoutSkip(step);
     case 'step-retry':
     case 'unknown-answered':
       break;
@@ -97,7 +139,17 @@ export function applyToStep(step: StepRecord, entry: StepEntry): StepRecord {
   return step;
 }
 
-function succeeded(step: StepRecord, entry: Extract<StepEntry, { type: 'step-succeeded' }>): StepRecord {
+/** A step after its input was changed: what was proven does not count, and what was done may not be what is wanted now, so the world is asked. */
+export function withOtherInput(step: StepRecord): StepRecord {
+  const effects = new Map([...step.effects].map(([id, effect]) => [id, effect.state === 'done' ? unsettled(effect) : effect]));
+  return { ...step, verified: false, changed: true, effects };
+}
+
+function unsettled({ result: _result, ...effect }: EffectRecord): EffectRecord {
+  return { ...effect, state: 'failed' };
+}
+
+function succeeded({ changed: _changed, ...step }: StepRecord, entry: Extract<StepEntry, { type: 'step-succeeded' }>): StepRecord {
   const endedAt = entry.found && step.endedAt !== undefined ? step.endedAt : entry.at;
   const { outputs, evidence, found, attested } = entry;
   return { ...withLog(step, entry.log), state: 'succeeded', verified: true, endedAt, outputs, evidence, found, attested };
@@ -107,23 +159,46 @@ function withLog(step: StepRecord, log: EvidenceFile | undefined): StepRecord {
   return log === undefined ? step : { ...step, logs: [...step.logs, log] };
 }
 
-function applyEffect(step: StepRecord, entry: Extract<StepEntry, { type: `effect-${string}` }>): StepRecord {
+type EffectEntry = Extract<StepEntry, { type: 'effect-intent' | 'effect-done' | 'effect-failed' }>;
+
+function applyEffect(step: StepRecord, entry: EffectEntry): StepRecord {
   const id = effectId(entry);
   const known = step.effects.get(id);
   return { ...step, effects: new Map(step.effects).set(id, effectAfter(known, entry)) };
 }
 
-function effectAfter(known: EffectRecord | undefined, entry: Extract<StepEntry, { type: `effect-${string}` }>): EffectRecord {
+/** Takes an intent back; what was begun before it may still have happened, so the world is asked the next time. */
+function withoutIntent(step: StepRecord, entry: Extract<StepEntry, { type: 'effect-unstarted' }>): StepRecord {
+  const effects = new Map(step.effects);
+  const known = effects.get(effectId(entry));
+  if (known?.again === true) effects.set(effectId(entry), { ...known, state: 'failed' });
+  else effects.delete(effectId(entry));
+  return { ...step, effects };
+}
+
+function effectAfter(known: EffectRecord | undefined, entry: EffectEntry): EffectRecord {
   const { name, key } = entry;
   const deadline = entry.type === 'effect-intent' ? entry.deadline : (known?.deadline ?? entry.at);
-  if (entry.type === 'effect-intent') return { name, key, deadline, state: 'intent' };
+  if (entry.type === 'effect-intent') return { name, key, deadline, state: 'intent', ...(known === undefined ? {} : { again: true }) };
   if (entry.type === 'effect-failed') return { name, key, deadline, state: 'failed' };
   return { name, key, deadline, state: 'done', result: entry.result };
 }
 
+function asked(step: StepRecord, { gate, shown, changes, omitted, at }: Extract<StepEntry, { type: 'gate-asked' }>): StepRecord {
+  return { ...step, state: 'waiting', reason: gate.reason, asked: { gate, shown, changes, omitted, at } };
+}
+
+function skipOf({ by, at, reason, override, signed }: Extract<StepEntry, { type: 'skip-decided' }>): SkipRecord {
+  return { by, at, reason, override: override === true, ...(signed === undefined ? {} : { signed }) };
+}
+
+function withoutSkip({ skip: _skip, ...step }: StepRecord): StepRecord {
+  return step;
+}
+
 function decided(step: StepRecord, entry: Extract<StepEntry, { type: 'gate-decided' }>): StepRecord {
-  const { decision, shown, by, how, at } = entry;
-  const decisions = [...step.decisions, { decision, shown, by, how, at }];
+  const { decision, shown, by, how, at, signed, open = 0 } = entry;
+  const decisions = [...step.decisions, { decision, shown, by, how, at, ...(signed === undefined ? {} : { signed }) }];
   const attestations = decision === 'attested' ? [...step.attestations, { by, at, text: entry.text ?? '' }] : step.attestations;
-  return { ...step, state: 'ready', decisions, attestations };
+  return { ...step, state: open > 0 ? 'waiting' : 'ready', decisions, attestations };
 }

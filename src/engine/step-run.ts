@@ -1,6 +1,7 @@
 import { asDrError, DrError } from '../errors/dr-error.ts';
-import { askGate, gateWaiting, isGated, positiveDecision, viewOf } from './gates.ts';
+import { askGate, gateWaiting, isPassed, viewOf } from './gates.ts';
 import type { StepNode } from './graph-types.ts';
+import { type GatedNode, gatedNode } from './overrides.ts';
 import { type RunScope, recordOf } from './run-scope.ts';
 import type { WorkResult } from './schedule.ts';
 import type { AnyStepKind, StepContext } from './step.ts';
@@ -38,8 +39,10 @@ export class StepRun<P> {
       const skipped = skipReason(scope, node);
       if (skipped !== undefined) return { state: 'skipped', reason: skipped };
       this.#input = resolveInput(scope, node, kind);
-      if (isGated(node)) await tryInTime(scope, node, { signal: all, attempt: (timed, inner) => this.#passGateUnlessDone(timed, inner) });
-      return undefined;
+      const gated = gatedNode(scope, node);
+      if (gated === undefined) return undefined;
+      await tryInTime(scope, node, { signal: all, attempt: (timed, inner) => this.#passGateUnlessDone(timed, gated, inner) });
+      return this.#leftOut();
     });
   }
 
@@ -48,10 +51,18 @@ export class StepRun<P> {
     const { scope, node } = this.#options;
     this.outcome.start();
     const result = await this.#concluding(signal, async (all) => {
-      this.outcome.prove(await tryInTime(scope, node, { signal: all, attempt: (timed, inner, number) => this.#try(timed, inner, number) }));
+      const proof = await tryInTime(scope, node, { signal: all, attempt: (timed, inner, number) => this.#try(timed, inner, number) });
+      if (proof === undefined) return this.#leftOut();
+      this.outcome.prove(proof);
       return { state: 'succeeded' };
     });
     return result ?? { state: 'cancelled', reason: 'cancelled as it started' };
+  }
+
+  /** The end of a step that a person left out while its gate was being asked about. */
+  #leftOut(): WorkResult | undefined {
+    const reason = skipReason(this.#options.scope, this.#options.node);
+    return reason === undefined ? undefined : { state: 'skipped', reason };
   }
 
   /** Runs a part of the step's life; whatever it throws becomes an end. */
@@ -79,7 +90,8 @@ export class StepRun<P> {
     return await this.outcome.conclude({ state: 'failed', error }, error);
   }
 
-  async #try(scope: RunScope<P>, signal: AbortSignal, number: number): Promise<Proof> {
+  /** None when a person left the step out at its gate. */
+  async #try(scope: RunScope<P>, signal: AbortSignal, number: number): Promise<Proof | undefined> {
     const { node, kind } = this.#options;
     const parts = { scope, step: node.id, with: this.#input, signal };
     const write = stepContext(parts, { effects: kind.effects, spool: this.outcome.spool, progress: this.outcome.progress });
@@ -91,7 +103,9 @@ export class StepRun<P> {
       return { ...(await this.#verify(write)), found: true };
     }
     if (seen.state === 'unknown') await settleUnknown(scope, { step: node.id, what: `step '${node.id}'`, evidence: seen.evidence }, signal);
-    await this.#passGate(scope, signal);
+    const gated = gatedNode(scope, node);
+    if (gated !== undefined) await this.#passGate(scope, gated, signal);
+    if (this.#leftOut() !== undefined) return undefined;
     await scope.journal.append({ type: 'step-started', step: node.id, try: number });
     await kind.execute(write);
     return { ...(await this.#verify(write)), found: false };
@@ -108,21 +122,18 @@ export class StepRun<P> {
     });
   }
 
-  /** A decision of an earlier owner for something that is done needs no comparing, because nothing will be done. */
-  async #passGateUnlessDone(scope: RunScope<P>, signal: AbortSignal): Promise<void> {
-    const { node, kind } = this.#options;
-    const read = readContext({ scope, step: node.id, with: this.#input, signal });
-    const done = positiveDecision(scope, node) !== undefined && (await kind.observe(read)).state === 'present';
-    if (!done) await this.#passGate(scope, signal);
+  /** A decision of an earlier owner for something that is done needs no comparing, because nothing will be done; unless it was done with another input. */
+  async #passGateUnlessDone(scope: RunScope<P>, gated: GatedNode, signal: AbortSignal): Promise<void> {
+    const read = readContext({ scope, step: gated.id, with: this.#input, signal });
+    const done = isPassed(scope, gated) && recordOf(scope, gated.id).changed !== true && (await this.#options.kind.observe(read)).state === 'present';
+    if (!done) await this.#passGate(scope, gated, signal);
   }
 
-  /** Lets the step through its gate: a decision that was shown what the step would do now stands, otherwise a person is asked. */
-  async #passGate(scope: RunScope<P>, signal: AbortSignal): Promise<void> {
-    const { node, kind } = this.#options;
-    if (this.#gateHolds || !isGated(node)) return;
-    const view = viewOf(scope, node, await kind.plan(readContext({ scope, step: node.id, with: this.#input, signal })));
-    const decided = positiveDecision(scope, node);
-    if (decided?.shown !== view.shown && (await askGate(scope, node, { view, signal })) === 'waiting') throw gateWaiting(scope, node);
+  /** Lets the step through its gate: decisions that were shown what the step would do now stand, otherwise somebody is asked. */
+  async #passGate(scope: RunScope<P>, gated: GatedNode, signal: AbortSignal): Promise<void> {
+    if (this.#gateHolds) return;
+    const view = viewOf(scope, gated, await this.#options.kind.plan(readContext({ scope, step: gated.id, with: this.#input, signal })));
+    if (!isPassed(scope, gated, view.shown) && (await askGate(scope, gated, { view, signal })) === 'waiting') throw gateWaiting(scope, gated);
     this.#gateHolds = true;
   }
 }

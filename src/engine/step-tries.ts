@@ -1,6 +1,6 @@
-import { asDrError, DrError } from '../errors/dr-error.ts';
+import { asDrError, DrError, isDrError } from '../errors/dr-error.ts';
 import { formatDuration } from '../model/duration.ts';
-import { withDeadline } from './deadline.ts';
+import { isLeftBehind, type Pause, untilAborted, withTimeLimit } from './deadline.ts';
 import type { StepNode } from './graph-types.ts';
 import { wrapped } from './prompter.ts';
 import { recordError } from './recorded-error.ts';
@@ -10,41 +10,82 @@ import type { RunScope } from './run-scope.ts';
 /** One try of something a step does. `scope` asks persons without the step's clock running. */
 export type Attempt<P, T> = (scope: RunScope<P>, signal: AbortSignal, number: number) => Promise<T>;
 
+export interface Tries<P, T> {
+  readonly signal: AbortSignal;
+  readonly attempt: Attempt<P, T>;
+}
+
 /**
  * Tries something a step does as often as its retry policy allows, all within the step's timeout: waits between tries included, a person's time to answer
- * not. Only retryable errors are tried again. Throws the last error, `STEP_TIMEOUT`, or the signal's reason.
+ * and the time in which the state store is away not. Only retryable errors are tried again. A try that is under way when the store goes away is aborted, and
+ * made again once the store is back: it does not count. Throws the last error, `STEP_TIMEOUT`, or the signal's reason.
  */
-export async function tryInTime<P, T>(scope: RunScope<P>, node: StepNode, run: { readonly signal: AbortSignal; readonly attempt: Attempt<P, T> }): Promise<T> {
+export async function tryInTime<P, T>(scope: RunScope<P>, node: StepNode, run: Tries<P, T>): Promise<T> {
   const { clock } = scope.env;
-  return await withDeadline({
+  return await withTimeLimit({
     clock,
     signal: run.signal,
     timeoutMs: node.timeoutMs,
     late: () =>
       new DrError({ code: 'STEP_TIMEOUT', message: `step '${node.id}' did not end within ${formatDuration(node.timeoutMs)}`, details: { step: node.id } }),
-    work: async (signal, pause) => {
-      const timed = { ...scope, prompter: wrapped(scope.prompter, pause) };
-      for (let number = 1; ; number += 1) {
-        try {
-          return await run.attempt(timed, signal, number);
-        } catch (thrown) {
-          await waitForNext(scope, node, { thrown, number, signal });
-        }
-      }
-    },
+    work: async (signal, pause) => await tryRepeatedly({ ...scope, prompter: wrapped(scope.prompter, pause) }, node, { ...run, signal, pause }),
   });
 }
 
+interface TimedTries<P, T> extends Tries<P, T> {
+  readonly pause: Pause;
+}
+
+async function tryRepeatedly<P, T>(scope: RunScope<P>, node: StepNode, run: TimedTries<P, T>): Promise<T> {
+  for (let number = 1; ; ) {
+    const { contact } = scope.journal;
+    if (contact.lost.aborted) {
+      await run.pause(async () => await orAborted(contact.regained, run.signal));
+      continue;
+    }
+    const signal = AbortSignal.any([run.signal, contact.lost]);
+    const bounded = { ...scope, journal: scope.journal.during(contact) };
+    try {
+      return await untilAborted({ clock: scope.env.clock, signal, work: async () => await run.attempt(bounded, signal, number) });
+    } catch (thrown) {
+      // What did not stop may still be at work, so nothing is begun beside it.
+      const mayGoOn = !run.signal.aborted && !isLeftBehind(thrown);
+      if (mayGoOn && contact.lost.aborted) continue;
+      if (mayGoOn && isDrError(thrown, 'STORE_UNAVAILABLE')) {
+        // What the step wanted to keep, the store did not take: a line gets through once it does.
+        await run.pause(async () => await orAborted(scope.journal.append({ type: 'alive' }), run.signal));
+        continue;
+      }
+      await waitForNext(scope, node, { ...run, thrown, number });
+      number += 1;
+    }
+  }
+}
+
 /** Waits until the next try, or throws what was thrown when there is none. */
-async function waitForNext<P>(
+async function waitForNext<P, T>(
   scope: RunScope<P>,
   node: StepNode,
-  last: { readonly thrown: unknown; readonly number: number; readonly signal: AbortSignal },
+  last: TimedTries<P, T> & { readonly thrown: unknown; readonly number: number },
 ): Promise<void> {
   const error = asDrError(last.thrown);
   const delayMs = last.signal.aborted ? undefined : delayBeforeTry(last.number + 1, error, node.retry);
   if (delayMs === undefined) throw last.thrown;
-  await scope.journal.append({ type: 'step-retry', step: node.id, try: last.number, delayMs, error: recordError(error) });
+  await last.pause(async () => await scope.journal.append({ type: 'step-retry', step: node.id, try: last.number, delayMs, error: recordError(error) }));
   scope.emit({ type: 'step-retry', step: node.id, attempt: last.number, delayMs, error: { code: error.code, message: error.message } });
-  await scope.env.clock.sleep(delayMs, last.signal);
+  await scope.operator.waitForTry(node.id, last.signal, async (signal) => await scope.env.clock.sleep(delayMs, signal));
+}
+
+/** Resolves with the promise, or rejects with the signal's reason if that comes first. */
+async function orAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
+  const over = new AbortController();
+  const aborted = new Promise<never>((_resolve, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    else signal.addEventListener('abort', () => reject(signal.reason), { once: true, signal: over.signal });
+  });
+  try {
+    await Promise.race([promise, aborted]);
+  } finally {
+    over.abort('over');
+  }
 }

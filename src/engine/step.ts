@@ -1,5 +1,6 @@
 import type { ZodType } from 'zod';
 import type { PlannedChange } from '../model/change.ts';
+import type { Digest } from '../model/digest.ts';
 import type { DurationMs } from '../model/duration.ts';
 import type { Hold } from '../model/hold.ts';
 import type { ClusterName, RunId, StepId } from '../model/ids.ts';
@@ -69,6 +70,20 @@ export interface EvidenceLog {
   append(line: JsonObject): void;
 }
 
+/**
+ * Files in the run's store that outlive a step: those that it keeps with the run, and those of the cluster that were there before the run began. Both are
+ * written once and never changed, so a resume reads what the first owner read.
+ */
+export interface KeptFiles {
+  /** A file that this step has kept with the run; `undefined` when there is none of that name. */
+  read(name: string): Promise<Uint8Array | undefined>;
+  /** The newest file of a series of the cluster (`baselines`) from before the run, with its name; `undefined` when there is none. */
+  latest(series: string): Promise<{ readonly name: string; readonly content: Uint8Array } | undefined>;
+}
+
+/** For steps that are asked without a run: nothing is kept. */
+export const NO_FILES: KeptFiles = { read: async () => undefined, latest: async () => undefined };
+
 /** What `observe` and `plan` receive: nothing in it can change the world or the journal. */
 export interface ReadContext<W, P> {
   readonly step: StepId;
@@ -81,11 +96,14 @@ export interface ReadContext<W, P> {
   readonly signal: AbortSignal;
   /** Statements recorded for this step, oldest first. */
   readonly attestations: readonly Attestation[];
+  readonly files: KeptFiles;
 }
 
 /** What `execute` and `verify` receive. */
 export interface StepContext<W, P> extends ReadContext<W, P> {
   readonly evidence: EvidenceLog;
+  /** Keeps a file with the run, once: of a second content under one name nothing is written, and the digest given is that of the first. */
+  keep(name: string, content: Uint8Array): Promise<Digest>;
   progress(progress: StepProgress): void;
   /** Runs a journalled sub-effect at most once over all resumes of the run. */
   effect<T extends JsonValue>(effect: Effect<T>): Promise<JsonSafe<T>>;
@@ -139,6 +157,17 @@ export interface StepKind<W, O extends JsonObject, P> {
   /** At most `limit` steps of one group run at a time. */
   readonly group?: { readonly name: string; readonly limit: number };
   readonly effects: readonly EffectDeclaration[];
+  /**
+   * What a changed input (another commit, a plan that was corrected) means for a step of this kind that has succeeded. `again`: it is looked at with the new
+   * input and brought to it, which is safe because doing it again converges. `refuse`: what it did cannot be done otherwise afterwards. Default: `again` for
+   * read-only kinds, `refuse` for all others. A change of these fields alone that `definedBy` names is judged by that.
+   */
+  readonly whenChanged?: 'again' | 'refuse';
+  /**
+   * Fields of `with` that only say where the definition of what is made is read. When they alone change after the step has succeeded, it stands if `plan`
+   * gives the same with the new input, and the change is refused if not.
+   */
+  readonly definedBy?: readonly string[];
   observe(ctx: ReadContext<W, P>): Promise<Observation<JsonSafe<O>>>;
   plan(ctx: ReadContext<W, P>): Promise<readonly PlannedChange[]>;
   execute(ctx: StepContext<W, P>): Promise<void>;

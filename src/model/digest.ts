@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { canonicalJson, type JsonValue } from './json.ts';
 
 /** `sha256:` and 64 hexadecimal digits. */
@@ -6,7 +6,7 @@ export type Digest = `sha256:${string}`;
 
 /** Digest of bytes or of UTF-8 text. */
 export function digestOf(content: string | Uint8Array): Digest {
-  return `sha256:${createHash('sha256').update(content).digest('hex')}`;
+  return `sha256:${hash('sha256', content, 'hex')}`;
 }
 
 /** Digest of a JSON value, independent of the order of its keys. */

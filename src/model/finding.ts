@@ -16,8 +16,7 @@ export type FindingCode =
   | 'duplicate-document'
   | 'metadata-type'
   | 'type-unknown'
-  | 'conversion-impossible'
-  | 'service-schedule';
+  | 'conversion-impossible';
 
 /**
  * Something found in desired state. A fault stops a restore before anything is touched; a note is shown and changes nothing. All findings of all files are

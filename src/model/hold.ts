@@ -18,8 +18,17 @@ export interface Hold {
 }
 
 /**
- * Release order: what cannot hurt first. Names go to the new cluster before anything may write to the old one's backups, and what provisions machines
+ * Release order: what cannot hurt first. Names go to the new cluster before its jobs act on the outside, and before anything may write to the old one's backups, and what provisions machines
  * or touches other clusters comes last.
  */
-export const HOLD_KINDS = ['admission', 'gitops', 'dns-provider', 'reclaim-policy', 'backup-schedule', 'backup-location', 'child-cluster'] as const;
+export const HOLD_KINDS = [
+  'admission',
+  'gitops',
+  'dns-provider',
+  'scheduled-job',
+  'reclaim-policy',
+  'backup-schedule',
+  'backup-location',
+  'child-cluster',
+] as const;
 export type HoldKind = (typeof HOLD_KINDS)[number];

@@ -20,6 +20,8 @@ export interface DnsZones extends AsyncDisposable {
 export interface DnsZone {
   /** The record set as the server answers it with authority, `undefined` when the name or type does not exist. Throws `DNS_UPDATE_FAILED` when there is no authoritative answer. */
   query(name: string, type: RecordSet['type'], signal: AbortSignal): Promise<RecordSet | undefined>;
+  /** Looks whether an update could be sent: the program and the key it takes are there. Sends nothing. Throws `PROCESS_NOT_FOUND`, `SECRET_SOURCE_MISSING`. */
+  assertCanUpdate(): Promise<void>;
   /** SOA serial. */
   serial(signal: AbortSignal): Promise<number>;
   /**

@@ -11,7 +11,15 @@ export type ClusterRef =
 /** Opens clusters by reference, memoised per run. */
 export interface Clusters extends AsyncDisposable {
   /** Reads the kubeconfig and makes a connection pool; no request yet. Throws `KUBECONFIG_INVALID`. */
-  open(ref: ClusterRef): Promise<KubeCluster>;
+  open(ref: ClusterRef, patience?: Patience): Promise<KubeCluster>;
+}
+
+/** How long to wait for a server that may be dead; without it, as for one that is expected to answer. */
+export interface Patience {
+  /** Longest wait for one connection, its TLS included, in milliseconds. */
+  readonly connectTimeoutMs: number;
+  /** Longest time of one request with all its tries; 0 gives up at the first failure. In milliseconds. */
+  readonly requestDeadlineMs: number;
 }
 
 /**

@@ -1,6 +1,17 @@
+import type { ObjectStoreRef } from './object-store.ts';
+
+/** Where run state is: an absolute folder, or a part of a bucket. */
+export type RunStorePlace = { readonly folder: string } | { readonly s3: RunBucketRef };
+
+/** A part of a bucket for run state. */
+export interface RunBucketRef extends ObjectStoreRef {
+  /** Where in the bucket; slashes at its ends do not matter. The whole bucket without it. */
+  readonly prefix?: string;
+}
+
 /**
- * Where runs live: the only authority on a run. Keys are `/`-separated, of `[A-Za-z0-9._[\]-]` segments. Failures throw `STORE_FAILED`.
- * Implemented by a folder and, later, by S3; both pass `test/contract/run-store`.
+ * Where runs live: the only authority on a run. Keys are `/`-separated, of `[A-Za-z0-9._[\]-]` segments. Failures throw `STORE_FAILED`; a store elsewhere
+ * that still does not answer after about 20 s, `STORE_UNAVAILABLE`. Implemented by a folder and by S3; both pass `test/contract/run-store`.
  */
 export interface RunStore {
   /** Where it is, for people: a path or `s3://bucket/prefix`. */
@@ -25,8 +36,10 @@ export interface RunStore {
 /** The append side of one owner's part of a journal. */
 export interface RunLog extends AsyncDisposable {
   /**
-   * Appends whole lines (no newline inside) and returns once they are durable (fsync). Calls are serialised and group-committed. A failure is final:
-   * `STORE_FAILED`, or `RUN_REPLACED` once a later owner has opened a segment (the lines may then stand in the log, but no reader counts them).
+   * Appends whole lines (no newline inside) and returns once they are durable (fsync; an answered write). Calls are serialised and group-committed. A
+   * failure is final: `STORE_FAILED`, or `RUN_REPLACED` once a later owner has opened a segment (the lines may then stand in the log of a folder, but no
+   * reader counts them). While a store elsewhere does not answer, an append stays pending and is never given up: whoever waits decides what to do
+   * meanwhile. Disposing the log ends the waiting: what is pending then gets one more try at most (10 s) and rejects with `STORE_UNAVAILABLE`.
    */
   append(lines: readonly string[]): Promise<void>;
 }

@@ -8,8 +8,12 @@ export interface SecretFiles {
   readEncrypted(path: string): Promise<Uint8Array>;
   /** Writes a credential to a file only its owner can read (0600, folders 0700), atomically. Gives the absolute path. */
   write(path: string, value: Secret): Promise<string>;
+  /** Why a credential could not be written to that file; `undefined` when it can be. Writes nothing. */
+  cannotWrite(path: string): Promise<string | undefined>;
   /** Decrypts an age file (armoured or binary). */
   decryptAge(content: Uint8Array, identity: SecretRef): Promise<Secret>;
+  /** Encrypts to age recipients; gives the armoured text. Throws `INPUT_INVALID` for a recipient that cannot be used. */
+  encryptAge(value: Secret, recipients: readonly string[]): Promise<string>;
   /** Decrypts a SOPS YAML document with the user's `sops`; throws `PROCESS_NOT_FOUND` with the way out. */
   decryptSops(content: Uint8Array, identity: SecretRef | undefined, signal: AbortSignal): Promise<Secret>;
 }

@@ -16,8 +16,21 @@ async function openFree(store: RunStore, owner: string, after: number): Promise<
   return log;
 }
 
-/** What every `RunStore` does. `open` gives a new, empty one each time. */
-export function describeRunStore(name: string, open: () => Promise<RunStore>): void {
+/** A run store, and how others reach it. */
+export interface RunStoreSubject {
+  readonly store: RunStore;
+  /** Another connection to the same place, as another process would have. */
+  again(): Promise<RunStore>;
+  /** Time that a busy owner lets pass between two appends. */
+  pause(): Promise<void>;
+}
+
+const CONTENDERS = 20;
+const ROUNDS = 5;
+
+/** What every `RunStore` does. `openSubject` gives a new, empty one each time. */
+export function describeRunStore(name: string, openSubject: () => Promise<RunStoreSubject>): void {
+  const open = async (): Promise<RunStore> => (await openSubject()).store;
   describe(`RunStore contract: ${name}`, () => {
     it('keeps the first value of a key and refuses the second', async () => {
       const store = await open();
@@ -56,6 +69,54 @@ export function describeRunStore(name: string, open: () => Promise<RunStore>): v
       expect(answers.filter((answer) => answer)).toHaveLength(1);
       expect(textOf(await store.get('race/key'))).toBe(String(answers.indexOf(true)));
       expect(await store.list('race/')).toEqual(['race/key']);
+    });
+
+    it(`has one winner in each of ${ROUNDS} rounds of ${CONTENDERS} contenders for the next claim, each with a connection of its own`, async () => {
+      const { store, again } = await openSubject();
+      const contenders = await Promise.all(Array.from({ length: CONTENDERS }, again));
+      for (let round = 1; round <= ROUNDS; round += 1) {
+        const key = `clusters/east/claims/00000${round}`;
+        // Equal bytes: who wins must not hang on what is written.
+        const answers = await Promise.all(contenders.map((contender) => contender.putIfAbsent(key, bytes('me'))));
+        expect(answers.filter((answer) => answer)).toHaveLength(1);
+        expect(textOf(await store.get(key))).toBe('me');
+      }
+      expect(await store.list('clusters/east/claims/')).toHaveLength(ROUNDS);
+    });
+
+    it(`gives a segment to one of ${CONTENDERS} contenders`, async () => {
+      const { store, again } = await openSubject();
+      const contenders = await Promise.all(Array.from({ length: CONTENDERS }, again));
+      const opened = await Promise.all(contenders.map((contender, index) => contender.openLog(RUN, String(index), 0)));
+      const winner = opened.findIndex((log) => log !== undefined);
+      expect(opened.filter((log) => log !== undefined)).toHaveLength(1);
+      await opened[winner]?.append(['won']);
+      expect(await store.readLog(RUN)).toEqual([{ owner: String(winner), text: 'won\n' }]);
+      await opened[winner]?.[Symbol.asyncDispose]();
+    });
+
+    it('takes a log from an owner that is writing, and has every line that was acknowledged to it', async () => {
+      const { store, again, pause } = await openSubject();
+      const [old, next] = [await openFree(store, 'old', 0), await again()];
+      const state = { acknowledged: 0 };
+      const writing = (async () => {
+        for (let line = 1; ; line += 1) {
+          await old.append([String(line)]);
+          state.acknowledged = line;
+          await pause();
+        }
+      })();
+      const fenced = expect(writing).rejects.toMatchObject({ code: 'RUN_REPLACED' });
+      while (state.acknowledged < 3) await pause();
+      const successor = await next.openLog(RUN, 'new', 1);
+      await fenced;
+      await successor?.append(['mine']);
+      const [first, second] = await next.readLog(RUN);
+      const lines = (first?.text ?? '').split('\n').slice(0, -1).map(Number);
+      expect(lines.length).toBeGreaterThanOrEqual(state.acknowledged);
+      expect(lines).toEqual(Array.from({ length: lines.length }, (_, index) => index + 1));
+      expect(second).toEqual({ owner: 'new', text: 'mine\n' });
+      for (const log of [old, successor]) await log?.[Symbol.asyncDispose]();
     });
 
     it('lists keys under a prefix, sorted, folders deep, without logs and evidence', async () => {

@@ -11,6 +11,8 @@ import type { DnsServerRef, DnsZone, DnsZones, RecordSet } from '../../src/ports
 export class FakeDnsZone implements DnsZone {
   /** Thrown by every request while set. */
   fault: DrError | undefined;
+  /** What stands in the way of any update: no program, no key. */
+  cannotUpdate: DrError | undefined;
   /** Changes that were accepted, oldest first. */
   readonly changes: { readonly from: RecordSet | undefined; readonly to: RecordSet }[] = [];
   readonly #sets = new Map<string, RecordSet>();
@@ -29,6 +31,10 @@ export class FakeDnsZone implements DnsZone {
   async query(name: string, type: RecordSet['type'], signal: AbortSignal): Promise<RecordSet | undefined> {
     this.#check(signal, name);
     return this.#sets.get(keyOf(name, type));
+  }
+
+  async assertCanUpdate(): Promise<void> {
+    if (this.cannotUpdate !== undefined) throw this.cannotUpdate;
   }
 
   async serial(signal: AbortSignal): Promise<number> {

@@ -31,6 +31,12 @@ export class FakeProcesses implements Processes {
     throw new DrError({ code: 'PROCESS_FAILED', message: `${file} exited ${exitCode}: ${output}`, details: { file, exitCode, signal: null, output } });
   }
 
+  async locate(file: string): Promise<string> {
+    if (this.#programs[file] === undefined)
+      throw new DrError({ code: 'PROCESS_NOT_FOUND', message: `${file} is not installed, or not in PATH`, details: { file } });
+    return `/bin/${file}`;
+  }
+
   async isAlive(owner: ProcessOwner): Promise<boolean> {
     return this.#alive.has(owner.pid);
   }

@@ -4,11 +4,13 @@ import type { SecretFiles } from '../../src/ports/secret-files.ts';
 
 /**
  * Secrets in memory: variables by name, files by path. "Encryption" is a first line `<identity>` before the text, so that a wrong identity is refused
- * as a real one is.
+ * as a real one is; a recipient stands for the identity of the same text.
  */
 export class MemorySecretFiles implements SecretFiles {
   readonly env = new Map<string, string>();
   readonly files = new Map<string, string>();
+  /** Files that cannot be written, with the reason. */
+  readonly unwritable = new Map<string, string>();
 
   async read(ref: SecretRef): Promise<Secret> {
     const [value, name] = 'env' in ref ? [this.env.get(ref.env), ref.env] : [this.files.get(ref.file), ref.file];
@@ -27,8 +29,16 @@ export class MemorySecretFiles implements SecretFiles {
     return path;
   }
 
+  async cannotWrite(path: string): Promise<string | undefined> {
+    return this.unwritable.get(path);
+  }
+
   async decryptAge(content: Uint8Array, identity: SecretRef): Promise<Secret> {
     return decrypt(content, await this.read(identity));
+  }
+
+  async encryptAge(value: Secret, recipients: readonly string[]): Promise<string> {
+    return Buffer.from(encryptForTest(value.reveal(), recipients.join(','))).toString();
   }
 
   async decryptSops(content: Uint8Array, identity: SecretRef | undefined): Promise<Secret> {

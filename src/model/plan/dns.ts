@@ -36,7 +36,7 @@ export const planDns = z
     const known = rows(value.servers).map((entry) => entry['name']);
     for (const [index, entry] of rows(value.records).entries()) {
       if (typeof entry['server'] === 'string' && !known.includes(entry['server'])) {
-        const message = `"${entry['server']}" is not declared under dns.servers${known.length === 0 ? ', which is empty' : `: ${known.join(', ')}`}`;
+        const message = `is not declared under dns.servers${known.length === 0 ? ', which is empty' : `: ${known.join(', ')}`}`;
         context.addIssue({ code: 'custom', path: ['records', index, 'server'], message });
       }
       if (entry['owner'] === 'lattice-dr' && entry['server'] === undefined) {

@@ -45,7 +45,11 @@ describe('the lock of a cluster', () => {
       code: 'RUN_LOCKED',
       kind: 'locked',
       message: `cluster 'east' is held by run '${run}': process ${holder.owner.pid} of ops on host 'here', last sign of life 12.0 s ago`,
-      suggestions: [`lattice-dr status ${run}`, `let it end, or stop it with: kill -INT ${holder.owner.pid}`],
+      suggestions: [
+        `lattice-dr status ${run}`,
+        `let it end, or stop it with: kill -INT ${holder.owner.pid}`,
+        expect.stringContaining(`lattice-dr resume ${run} --take-over`),
+      ],
     });
     expect(await bench.store.list('runs/')).toEqual(await bench.store.list(`runs/${run}/`));
   });
@@ -79,7 +83,12 @@ describe('the lock of a cluster', () => {
     const owner = processOwner(7, here);
     await expect(bench.resume(run, { owner })).rejects.toMatchObject({
       code: 'RUN_LOCKED',
-      suggestions: [expect.anything(), expect.anything(), expect.stringContaining(`lattice-dr resume ${run} --owner-gone`)],
+      suggestions: [
+        expect.anything(),
+        expect.anything(),
+        expect.stringContaining(`lattice-dr resume ${run} --owner-gone`),
+        expect.stringContaining(`lattice-dr resume ${run} --take-over`),
+      ],
     });
     expect((await bench.resume(run, { owner, ownerGone: 'I switched it off' })).state).toBe('succeeded');
     const { journal } = await bench.stored(run);

@@ -112,7 +112,14 @@ describe('what a resume refuses', () => {
       code: 'RUN_CHANGED',
       kind: 'precondition',
       details: {
-        changes: ["step 'b' is gone", "step 'c' is new", "step 'a' differs in timeoutMs, with", 'plan differs in dns', 'runbook differs in keepGoing'],
+        changes: [
+          'plan: dns: 1 -> 2',
+          'runbook: keepGoing: false -> true',
+          "step 'a': timeoutMs: 60000 -> 1",
+          "step 'a': with.fails: true -> false",
+          "step 'c' is new",
+          "step 'b' (done; cannot be changed) is gone",
+        ],
       },
     });
     const catalogue = new Map([[makeThing.kind, { ...makeThing, version: 2 }]]);

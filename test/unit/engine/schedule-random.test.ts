@@ -62,7 +62,7 @@ function checkInvariants(nodes: readonly ScenarioNode[], { changes, ends, starts
   for (const change of changes) {
     if (change.state === 'running')
       expect(
-        [...(ancestors.get(change.id) ?? [])].filter((id) => !final.has(id)),
+        [...ancestors(change.id)].filter((id) => !final.has(id)),
         `ancestors of ${change.id}`,
       ).toEqual([]);
     if ('end' in change) {
@@ -81,7 +81,7 @@ function checkCompleteness(nodes: readonly ScenarioNode[], states: Readonly<Reco
   const ancestors = ancestorsOf(nodes);
   const failures = nodes.some(({ id }) => states[id] === 'failed');
   for (const { id, always, becomes } of nodes) {
-    const before = [...(ancestors.get(id) ?? [])].map((ancestor) => states[ancestor]);
+    const before = [...ancestors(id)].map((ancestor) => states[ancestor]);
     const waits = before.includes('waiting');
     const free = always === true ? !waits : !waits && !before.includes('failed');
     const expected = becomes === 'throws' ? 'failed' : becomes;

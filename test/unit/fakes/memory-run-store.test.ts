@@ -1,8 +1,12 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { describeRunStore } from '../../contract/run-store.ts';
 import { MemoryRunStore } from '../../fakes/memory-run-store.ts';
 
-describeRunStore('memory', async () => new MemoryRunStore());
+describeRunStore('memory', async () => {
+  const store = new MemoryRunStore();
+  return { store, again: async () => store, pause: turn };
+});
 
 describe('MemoryRunStore', () => {
   it.each([
