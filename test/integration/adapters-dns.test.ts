@@ -88,7 +88,8 @@ describe.skipIf(missing.length > 0)(
 
       it('takes no answer without authority: a name outside of the zone, a server that is away', async () => {
         const zone = await zones().open(refOf(server));
-        await expect(zone.query('elsewhere.example.org', 'A', signal())).rejects.toMatchObject({ code: 'DNS_UPDATE_FAILED' });
+        // Asked again, it would answer the same.
+        await expect(zone.query('elsewhere.example.org', 'A', signal())).rejects.toMatchObject({ code: 'DNS_UPDATE_FAILED', retry: 'never' });
         const away = await zones().open({ host: '127.0.0.1', port: await freePort(), zone: 'contract.test' });
         await expect(away.serial(signal())).rejects.toMatchObject({ code: 'DNS_UPDATE_FAILED', retry: 'retryable' });
       });
@@ -135,6 +136,16 @@ describe.skipIf(missing.length > 0)(
         const zone = await createDnsZones({ processes: bare, secrets: createSecretFiles({ env, processes: bare }) }).open(refOf(server));
         const refused = zone.replace({ from: undefined, to: set('x', ['192.0.2.1']) }, signal());
         await expect(refused).rejects.toMatchObject({ code: 'PROCESS_NOT_FOUND', suggestions: [expect.stringContaining('bind9-dnsutils')] });
+        await expect(zone.assertCanUpdate()).rejects.toMatchObject({ code: 'PROCESS_NOT_FOUND', suggestions: [expect.stringContaining('bind9-dnsutils')] });
+      });
+
+      it('says before an update whether the key is there, and sends nothing', async () => {
+        const zone = await zones().open(refOf(server, { file: server.keyFile }));
+        const before = await zone.serial(signal());
+        await zone.assertCanUpdate();
+        const without = await zones().open(refOf(server, { file: `${server.keyFile}.gone` }));
+        await expect(without.assertCanUpdate()).rejects.toMatchObject({ code: 'SECRET_SOURCE_MISSING' });
+        expect(await zone.serial(signal())).toBe(before);
       });
 
       it('leaves no key behind and never puts one on a command line', async () => {

@@ -61,6 +61,38 @@ describe('Processes on this machine', { timeout: 30_000 }, () => {
     });
   });
 
+  it('locates a program as it would be run, and runs nothing', async () => {
+    await using folder = await temporaryFolder('process-locate');
+    const [good, plain] = [join(folder.path, 'good'), join(folder.path, 'plain')];
+    await writeFile(good, `#!/bin/sh\ntouch ${folder.path}/ran\n`, { mode: 0o755 });
+    await writeFile(plain, '#!/bin/sh\n', { mode: 0o644 });
+    const here = createProcesses({ env: { PATH: `/nowhere:${folder.path}` } });
+    expect(await here.locate('good')).toBe(good);
+    expect(await here.locate(good)).toBe(good);
+    await expect(here.locate('absent')).rejects.toMatchObject({ code: 'PROCESS_NOT_FOUND', message: expect.stringContaining('not in PATH') });
+    await expect(here.locate(plain)).rejects.toMatchObject({ code: 'PROCESS_NOT_FOUND', message: expect.stringContaining('may not be executed') });
+    await expect(here.locate(folder.path)).rejects.toMatchObject({ code: 'PROCESS_NOT_FOUND' });
+    await expect(readFile(`${folder.path}/ran`)).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  it('gives a program as long to clean up as its caller says', async () => {
+    await using folder = await temporaryFolder('process-patient');
+    const script = `trap 'sleep 1; touch ${folder.path}/clean; exit 1' TERM; echo $$ > ${folder.path}/pid; while true; do sleep 0.1; done`;
+    const clean = async (killAfterMs: number): Promise<boolean> => {
+      const stop = new AbortController();
+      const running = processes.run(shell(script, { signal: stop.signal, killAfterMs }));
+      await written(`${folder.path}/pid`);
+      stop.abort();
+      await expect(running).rejects.toMatchObject({ code: 'CANCELLED' });
+      return await readFile(`${folder.path}/clean`).then(
+        () => true,
+        () => false,
+      );
+    };
+    expect(await clean(200)).toBe(false);
+    expect(await clean(20_000)).toBe(true);
+  });
+
   it('ends the whole group on abort: children of the program too', async () => {
     await using folder = await temporaryFolder('process-group');
     const pidFile = join(folder.path, 'pid');

@@ -6,8 +6,8 @@ import { createObjectStores } from '../../src/adapters/s3/s3-object-stores.ts';
 import { createSecretFiles } from '../../src/adapters/secrets/secret-files.ts';
 import type { ObjectStoreRef } from '../../src/ports/object-store.ts';
 import { describeObjectStore } from '../contract/object-store.ts';
+import { type S3Server, startVersitygw } from './s3-servers.ts';
 import { freePort, missingServers, temporaryFolder } from './servers.ts';
-import { type S3Server, startVersitygw } from './versitygw.ts';
 
 const missing = missingServers(['versitygw']);
 const stores = () => createObjectStores({ secrets: createSecretFiles({ env: {}, processes: createProcesses({ env: {} }) }) });

@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import packet, { type DecodedPacket, type RecordType } from 'dns-packet';
 
 export interface DnsServerAddress {
@@ -15,6 +15,9 @@ export interface DnsQuestion {
   readonly recurse: boolean;
 }
 
+/** The network gave no answer: asked again, it may. Anything else that `askDns` throws is a defect of ours. */
+export class NoDnsAnswer extends Error {}
+
 /** Waits for an answer over UDP before asking again: 1, 2 and 4 s. A lost datagram is common, three are an outage. */
 const UDP_WAITS_MS = [1_000, 2_000, 4_000];
 const TCP_TIMEOUT_MS = 5_000;
@@ -28,7 +31,7 @@ export interface DnsAnswer {
   readonly authoritative: boolean;
 }
 
-/** Asks one server one question: UDP, and TCP when the answer was cut short. Rejects with the last failure, or with the signal's reason. */
+/** Asks one server one question: UDP, and TCP when the answer was cut short. Rejects with `NoDnsAnswer`, or with the signal's reason. */
 export async function askDns(server: DnsServerAddress, question: DnsQuestion, signal: AbortSignal): Promise<DnsAnswer> {
   const answer = await overUdp(server, question, signal);
   return answer.packet.flag_tc ? overTcp(server, question, signal) : answer;
@@ -42,6 +45,7 @@ async function overUdp(server: DnsServerAddress, question: DnsQuestion, signal: 
       return await oneDatagram(server, question, AbortSignal.any([signal, AbortSignal.timeout(waitMs)]));
     } catch (error) {
       signal.throwIfAborted();
+      if (!(error instanceof NoDnsAnswer)) throw error;
       failure = error;
     }
   }
@@ -52,16 +56,17 @@ async function oneDatagram(server: DnsServerAddress, question: DnsQuestion, sign
   const { promise, resolve, reject } = Promise.withResolvers<DnsAnswer>();
   const { id, bytes } = encode(question);
   const socket = createSocket(server.host.includes(':') ? 'udp6' : 'udp4');
-  const abort = () => reject(new Error(`no answer from ${server.host}:${server.port} over UDP`, { cause: signal.reason }));
+  const abort = () => reject(new NoDnsAnswer(`no answer from ${server.host}:${server.port} over UDP`, { cause: signal.reason }));
   signal.addEventListener('abort', abort, { once: true });
-  socket.on('error', reject);
+  const fail = (cause: Error) => reject(new NoDnsAnswer(cause.message, { cause }));
+  socket.on('error', fail);
   socket.on('message', (message) => {
     const answer = decode(message, id);
     // Somebody else's, late or forged: ours may still come.
     if (answer !== undefined) resolve(answer);
   });
   // Connected, so that an ICMP "port unreachable" is an error at once and datagrams of others are dropped.
-  socket.connect(server.port, server.host, (error?: Error) => (error === undefined || error === null ? socket.send(bytes) : reject(error)));
+  socket.connect(server.port, server.host, (error?: Error) => (error === undefined || error === null ? socket.send(bytes) : fail(error)));
   try {
     return await promise;
   } finally {
@@ -78,15 +83,24 @@ async function overTcp(server: DnsServerAddress, question: DnsQuestion, signal: 
     length.writeUInt16BE(bytes.length);
     socket.write(Buffer.concat([length, bytes]));
     let received = Buffer.alloc(0);
-    for await (const chunk of socket as AsyncIterable<Buffer>) {
+    for await (const chunk of chunksOf(socket)) {
       received = Buffer.concat([received, chunk]);
       if (received.length >= 2 && received.length >= received.readUInt16BE() + 2) break;
     }
     const answer = received.length < 2 ? undefined : decode(received.subarray(2, received.readUInt16BE() + 2), id);
-    if (answer === undefined) throw new Error(`no valid answer from ${server.host}:${server.port} over TCP`);
+    if (answer === undefined) throw new NoDnsAnswer(`no valid answer from ${server.host}:${server.port} over TCP`);
     return answer;
   } finally {
     socket.destroy();
+  }
+}
+
+/** What comes over a connection; a failure of it is the network's. */
+async function* chunksOf(socket: Socket): AsyncGenerator<Buffer> {
+  try {
+    yield* socket as AsyncIterable<Buffer>;
+  } catch (cause) {
+    throw new NoDnsAnswer((cause as Error).message, { cause });
   }
 }
 

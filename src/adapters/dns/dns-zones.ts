@@ -3,8 +3,8 @@ import { abortError } from '../../errors/abort-error.ts';
 import { DrError } from '../../errors/dr-error.ts';
 import { normalName } from '../../model/record-spelling.ts';
 import type { DnsServerRef, DnsZone, DnsZones, RecordSet } from '../../ports/dns-zones.ts';
-import { askDns, type DnsAnswer } from './dns-exchange.ts';
-import { type NsupdateOptions, sendUpdate } from './nsupdate.ts';
+import { askDns, type DnsAnswer, NoDnsAnswer } from './dns-exchange.ts';
+import { assertCanUpdate, type NsupdateOptions, sendUpdate } from './nsupdate.ts';
 import { valueOf } from './record-values.ts';
 
 /** Opens zones on authoritative servers: questions over our own sockets, updates by `nsupdate`. Nothing is kept open. */
@@ -34,6 +34,10 @@ class Rfc2136Zone implements DnsZone {
     return { name: normalName(name), type, ttlSeconds: Math.min(...ttls), values: values.toSorted() };
   }
 
+  async assertCanUpdate(): Promise<void> {
+    await assertCanUpdate(this.#ref, this.#options);
+  }
+
   async serial(signal: AbortSignal): Promise<number> {
     const { packet } = await this.#ask(this.#ref.zone, 'SOA', signal);
     const soa = (packet.answers ?? []).find((answer) => answer.type === 'SOA');
@@ -52,21 +56,24 @@ class Rfc2136Zone implements DnsZone {
       answer = await askDns(this.#ref, { name: normalName(name), type, recurse: false }, signal);
     } catch (error) {
       if (signal.aborted) throw abortError(signal, `asking ${this.#ref.host} for ${name}`, 'DNS_UPDATE_FAILED');
-      throw this.#noAuthority(`${type} ${name}`, (error as Error).message, error);
+      if (!(error instanceof NoDnsAnswer)) throw error;
+      throw this.#noAuthority(`${type} ${name}`, error.message, { retry: 'retryable', cause: error });
     }
-    if (answer.rcode !== 'NOERROR' && answer.rcode !== 'NXDOMAIN') throw this.#noAuthority(`${type} ${name}`, `it answered ${answer.rcode}`);
+    if (answer.rcode !== 'NOERROR' && answer.rcode !== 'NXDOMAIN') {
+      // A server answers so while it loads its zone; any other refusal is what it is.
+      throw this.#noAuthority(`${type} ${name}`, `it answered ${answer.rcode}`, answer.rcode === 'SERVFAIL' ? { retry: 'retryable' } : {});
+    }
     if (!answer.authoritative) throw this.#noAuthority(`${type} ${name}`, 'its answer has no authority: it is a cache, or the zone is elsewhere');
     return answer;
   }
 
-  #noAuthority(subject: string, why: string, cause?: unknown): DrError {
+  #noAuthority(subject: string, why: string, rest: { readonly retry?: 'retryable'; readonly cause?: unknown } = {}): DrError {
     const { host, port, zone } = this.#ref;
     return new DrError({
       code: 'DNS_UPDATE_FAILED',
       message: `no authoritative answer for ${subject} from ${host}:${port} (zone ${zone}): ${why}`,
       suggestions: ['check the server and zone of the record in the plan'],
-      retry: 'retryable',
-      ...(cause === undefined ? {} : { cause }),
+      ...rest,
     });
   }
 }

@@ -3,7 +3,7 @@ import { abortError } from '../../errors/abort-error.ts';
 import { DrError } from '../../errors/dr-error.ts';
 import { normalName } from '../../model/record-spelling.ts';
 import type { NameResolver } from '../../ports/name-resolver.ts';
-import { askDns, type DnsAnswer, type DnsServerAddress } from './dns-exchange.ts';
+import { askDns, type DnsAnswer, type DnsServerAddress, NoDnsAnswer } from './dns-exchange.ts';
 import { valueOf } from './record-values.ts';
 
 /** Resolves names through a server that is named each time. */
@@ -21,12 +21,13 @@ async function ask(name: string, type: 'A' | 'AAAA', at: { readonly server: DnsS
   try {
     const answer = await askDns(server, { name: normalName(name), type, recurse: true }, signal);
     if (answer.rcode === 'NOERROR' || answer.rcode === 'NXDOMAIN') return answer;
-    throw new Error(`it answered ${answer.rcode}`);
+    throw new NoDnsAnswer(`it answered ${answer.rcode}`);
   } catch (cause) {
     if (signal.aborted) throw abortError(signal, `resolving ${name} at ${server.host}`, 'DNS_UPDATE_FAILED');
+    if (!(cause instanceof NoDnsAnswer)) throw cause;
     throw new DrError({
       code: 'DNS_UPDATE_FAILED',
-      message: `${server.host}:${server.port} does not resolve ${type} ${name}: ${(cause as Error).message}`,
+      message: `${server.host}:${server.port} does not resolve ${type} ${name}: ${cause.message}`,
       suggestions: ['check that the DNS server runs and is reachable from here'],
       retry: 'retryable',
       cause,

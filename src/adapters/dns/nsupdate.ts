@@ -36,6 +36,16 @@ export async function sendUpdate(server: DnsServerRef, change: RecordChange, opt
   }
 }
 
+/** Looks whether `sendUpdate` finds its program and the key. Throws `PROCESS_NOT_FOUND`, `SECRET_SOURCE_MISSING`. */
+export async function assertCanUpdate(server: DnsServerRef, { processes, secrets }: NsupdateOptions): Promise<void> {
+  try {
+    await processes.locate('nsupdate');
+  } catch (error) {
+    throw withInstallHint(error);
+  }
+  if (server.tsig !== undefined) await secrets.read(server.tsig);
+}
+
 /** The commands of one update: where, what must still be so, what goes, what comes. */
 export function updateCommands(server: DnsServerRef, { from, to }: RecordChange): string {
   const name = `${safeWord('name', normalName(to.name))}.`;

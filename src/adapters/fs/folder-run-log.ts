@@ -7,19 +7,35 @@ import { isMissing, storeFailure, syncFolder } from './durable-files.ts';
 export interface FolderLogOptions {
   /** The owner's own file. */
   readonly path: string;
+  /** The file of the owner before, if there was one. */
+  readonly previous: string | undefined;
   /** Exists once a later owner has taken over. */
   readonly nextSegment: string;
   readonly run: string;
 }
 
-/** Makes the file of a new owner, 0600, its name durable, and opens it for appending. Throws `STORE_FAILED`. */
+/**
+ * Makes the file of a new owner, 0600, its name durable, and opens it for appending. What the owner before has written is made durable too: our lines will
+ * be chained to its last one, which may not have been synced when that owner was killed. Throws `STORE_FAILED`.
+ */
 export async function openFolderLog(options: FolderLogOptions): Promise<RunLog> {
   try {
+    if (options.previous !== undefined) await syncIfPresent(options.previous);
     const handle = await open(options.path, 'ax', 0o600);
     await syncFolder(dirname(options.path));
     return new FolderRunLog(handle, options);
   } catch (error) {
     throw storeFailure('open', options.path, error);
+  }
+}
+
+/** An owner that died between its two files has none for its lines. */
+async function syncIfPresent(path: string): Promise<void> {
+  try {
+    await using handle = await open(path, 'r');
+    await handle.sync();
+  } catch (error) {
+    if (!isMissing(error)) throw error;
   }
 }
 

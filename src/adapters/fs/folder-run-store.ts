@@ -80,8 +80,9 @@ class FolderRunStore implements RunStore {
   async openLog(run: string, owner: string, after: number): Promise<RunLog | undefined> {
     const number = after + 1;
     if (!(await this.putIfAbsent(segmentKey(run, number), Buffer.from(owner)))) return undefined;
-    const path = this.#path(segmentKey(run, number));
-    return await openFolderLog({ path: `${path}${LOG_SUFFIX}`, nextSegment: this.#path(segmentKey(run, number + 1)), run });
+    const linesOf = (segment: number): string => `${this.#path(segmentKey(run, segment))}${LOG_SUFFIX}`;
+    const previous = after === 0 ? undefined : linesOf(after);
+    return await openFolderLog({ path: linesOf(number), previous, nextSegment: this.#path(segmentKey(run, number + 1)), run });
   }
 
   async readLog(run: string): Promise<readonly LogSegment[]> {

@@ -12,6 +12,8 @@ export type DispatcherOptions =
 export interface PoolOptions {
   /** Most connections at a time; `null` for no limit. */
   readonly connections: number | null;
+  /** Longest wait for one connection, its TLS included, in milliseconds. Default 10 s. */
+  readonly connectTimeoutMs?: number | undefined;
   /** Milliseconds without a byte of the answer, before its head or within it, after which the connection is given up. */
   readonly inactivityMs: number;
 }
@@ -23,22 +25,24 @@ const CONNECT_TIMEOUT_MS = 10_000;
 
 /** Makes one connection pool. HTTP/1.1: no slower than HTTP/2 here, and it spreads load over API servers behind one balancer. */
 export function createPool(options: DispatcherOptions, pool: PoolOptions): Dispatcher {
+  const timeoutMs = pool.connectTimeoutMs ?? CONNECT_TIMEOUT_MS;
+  const tls = (of: ConnectionOptions): NonNullable<ProxyAgent.Options['requestTls']> => buildOptions(of, timeoutMs);
   const common = {
     connections: pool.connections,
     keepAliveTimeout: KEEP_ALIVE_MS,
     keepAliveMaxTimeout: KEEP_ALIVE_MS,
     headersTimeout: pool.inactivityMs,
     bodyTimeout: pool.inactivityMs,
-    connectTimeout: CONNECT_TIMEOUT_MS,
+    connectTimeout: timeoutMs,
     allowH2: false,
   };
   switch (options.type) {
     case 'proxy':
-      return new ProxyAgent({ ...common, uri: options.uri, requestTls: buildOptions(options.requestTls), connect: buildOptions(options.connect) });
+      return new ProxyAgent({ ...common, uri: options.uri, requestTls: tls(options.requestTls), connect: tls(options.connect) });
     case 'socks':
-      return new Socks5ProxyAgent(options.uri, { ...common, requestTls: buildOptions(options.requestTls) });
+      return new Socks5ProxyAgent(options.uri, { ...common, requestTls: tls(options.requestTls) });
     case 'agent':
-      return new Agent({ ...common, connect: buildOptions(options.connect) });
+      return new Agent({ ...common, connect: tls(options.connect) });
     case 'none':
       return new Agent(common);
   }
@@ -48,8 +52,8 @@ export function createPool(options: DispatcherOptions, pool: PoolOptions): Dispa
  * undici takes every option of `tls.connect`, but narrows `servername` and `port` in its types. Certificates and keys are parsed once for all connections of
  * a pool: 32 times over, that is 80 ms of the first requests.
  */
-function buildOptions(tls: ConnectionOptions): NonNullable<ProxyAgent.Options['requestTls']> {
-  return { ...tls, ...secureContextOf(tls), timeout: CONNECT_TIMEOUT_MS } as NonNullable<ProxyAgent.Options['requestTls']>;
+function buildOptions(tls: ConnectionOptions, timeoutMs: number): NonNullable<ProxyAgent.Options['requestTls']> {
+  return { ...tls, ...secureContextOf(tls), timeout: timeoutMs } as NonNullable<ProxyAgent.Options['requestTls']>;
 }
 
 /** Nothing without an authority of its own: the machine's are read then, which takes longer than a connection and is not needed for a proxy over HTTP. */

@@ -4,6 +4,7 @@ import { homedir } from 'node:os';
 import { dirname } from 'node:path';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { DrError } from '../../errors/dr-error.ts';
+import { type Digest, digestOf } from '../../model/digest.ts';
 import type { ClusterRef } from '../../ports/kube-cluster.ts';
 import type { DispatcherOptions } from './dispatchers.ts';
 
@@ -37,6 +38,11 @@ export function accessReader(ref: ClusterRef, env: Readonly<Record<string, strin
     const config = await parse(source, ref.context);
     return accessOf(config, source.origin);
   };
+}
+
+/** Digest of the kubeconfig that a reference points to now. Throws `KUBECONFIG_INVALID` when it cannot be read. */
+export async function kubeconfigDigest(ref: ClusterRef, env: Readonly<Record<string, string | undefined>>): Promise<Digest> {
+  return digestOf((await readSource(ref, env)).text);
 }
 
 /** Where a reference points, for messages. */

@@ -7,6 +7,8 @@ export interface SessionOptions {
   readonly clock: Clock;
   /** Connections of the request pool; watches have their own and can never starve it. */
   readonly connections: number;
+  /** Longest wait for one connection, in milliseconds; the pool's own when absent. */
+  readonly connectTimeoutMs?: number | undefined;
   /** Longest silence within one answer, in milliseconds. */
   readonly inactivityMs: number;
   /** Longest silence of a watch, in milliseconds. */
@@ -83,12 +85,12 @@ export class Sessions implements AsyncDisposable {
   }
 
   #start(access: KubeAccess): Session {
-    const { connections, inactivityMs, watchInactivityMs, clock } = this.#options;
+    const { connections, connectTimeoutMs, inactivityMs, watchInactivityMs, clock } = this.#options;
     return {
       access,
       pathPrefix: new URL(access.server).pathname.replace(/\/$/, ''),
-      requests: createPool(access.dispatcher, { connections, inactivityMs }),
-      watches: createPool(access.dispatcher, { connections: null, inactivityMs: watchInactivityMs }),
+      requests: createPool(access.dispatcher, { connections, connectTimeoutMs, inactivityMs }),
+      watches: createPool(access.dispatcher, { connections: null, connectTimeoutMs, inactivityMs: watchInactivityMs }),
       since: clock.monotonic(),
     };
   }

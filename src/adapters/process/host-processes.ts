@@ -1,10 +1,13 @@
+import { constants } from 'node:fs';
+import { access, stat } from 'node:fs/promises';
+import { delimiter, resolve } from 'node:path';
 import { abortError } from '../../errors/abort-error.ts';
 import { DrError } from '../../errors/dr-error.ts';
 import type { Secret } from '../../model/secret.ts';
 import type { ProcessCommand, Processes, ProcessResult } from '../../ports/processes.ts';
 import { isSameProcessAlive, ownIdentity } from './process-owner.ts';
 
-/** How long a process group has between SIGTERM and SIGKILL, in milliseconds. */
+/** How long a process group has between SIGTERM and SIGKILL when the caller does not say, in milliseconds. */
 const KILL_AFTER_MS = 5_000;
 /** How much of a failed program's output is quoted, in characters. */
 const QUOTED = 4_096;
@@ -18,13 +21,14 @@ export interface HostProcessesOptions {
 export function createProcesses(options: HostProcessesOptions): Processes {
   return {
     run: async (command) => run(command, options),
+    locate: async (file) => locate(file, options),
     isAlive: isSameProcessAlive,
     self: ownIdentity,
   };
 }
 
 async function run(command: ProcessCommand, options: HostProcessesOptions): Promise<ProcessResult> {
-  const { signal, timeoutMs } = command;
+  const { signal, timeoutMs, killAfterMs = KILL_AFTER_MS } = command;
   if (signal.aborted) throw abortError(signal, `before it began: ${command.file}`, 'PROCESS_FAILED');
   const { execa } = await import('execa');
   const child = execa(command.file, command.args, {
@@ -39,7 +43,7 @@ async function run(command: ProcessCommand, options: HostProcessesOptions): Prom
     ...(command.stdin === undefined ? { stdin: 'ignore' as const } : { input: text(command.stdin) }),
   });
   const limit = AbortSignal.timeout(timeoutMs);
-  const stopped = stopGroupOn(child.pid, AbortSignal.any([signal, limit]));
+  const stopped = stopGroupOn(child.pid, { signal: AbortSignal.any([signal, limit]), killAfterMs });
   if (command.onStderrLine !== undefined) forwardLines(child.stderr, command.onStderrLine);
   try {
     const result = await child;
@@ -50,12 +54,38 @@ async function run(command: ProcessCommand, options: HostProcessesOptions): Prom
   }
 }
 
-/** Ends a whole process group when the signal aborts: SIGTERM, and SIGKILL for what is left after `KILL_AFTER_MS`. */
-function stopGroupOn(pid: number | undefined, signal: AbortSignal): Disposable {
+/** Looks a program up as the operating system does: a path as it is, a bare name in the folders of PATH. */
+async function locate(file: string, { env }: HostProcessesOptions): Promise<string> {
+  const folders = file.includes('/') ? [''] : (env['PATH'] ?? '').split(delimiter);
+  let why = 'ENOENT';
+  for (const folder of folders) {
+    const path = resolve(folder, file);
+    const isFile = await stat(path).then(
+      (found) => found.isFile(),
+      () => false,
+    );
+    if (!isFile) continue;
+    const runs = await access(path, constants.X_OK).then(
+      () => true,
+      () => false,
+    );
+    if (runs) return path;
+    why = 'EACCES';
+  }
+  throw notFound({ file }, why);
+}
+
+interface Stop {
+  readonly signal: AbortSignal;
+  readonly killAfterMs: number;
+}
+
+/** Ends a whole process group when the signal aborts: SIGTERM, and SIGKILL for what is left after `killAfterMs`. */
+function stopGroupOn(pid: number | undefined, { signal, killAfterMs }: Stop): Disposable {
   let timer: NodeJS.Timeout | undefined;
   const stop = () => {
     signalGroup(pid, 'SIGTERM');
-    timer = setTimeout(() => signalGroup(pid, 'SIGKILL'), KILL_AFTER_MS);
+    timer = setTimeout(() => signalGroup(pid, 'SIGKILL'), killAfterMs);
   };
   signal.addEventListener('abort', stop, { once: true });
   return {
@@ -104,7 +134,7 @@ function failure(command: ProcessCommand, { result, timedOut }: { readonly resul
   });
 }
 
-function notFound(command: ProcessCommand, code: string): DrError {
+function notFound(command: Pick<ProcessCommand, 'file' | 'cwd'>, code: string): DrError {
   const why = code === 'EACCES' ? 'may not be executed' : `is not installed, or not in ${command.file.includes('/') ? 'that place' : 'PATH'}`;
   return new DrError({
     code: 'PROCESS_NOT_FOUND',

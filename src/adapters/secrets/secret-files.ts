@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { DrError } from '../../errors/dr-error.ts';
@@ -26,7 +27,9 @@ export function createSecretFiles(options: SecretFilesOptions): SecretFiles {
     read,
     readEncrypted: async (path) => readFileOr(resolvePath(path, options), 'encrypted file'),
     write: async (path, value) => writePrivate(resolvePath(path, options), value),
+    cannotWrite: async (path) => cannotWrite(resolvePath(path, options)),
     decryptAge: async (content, identity) => decryptAge(content, { identity: await read(identity), origin: describe(identity) }),
+    encryptAge,
     decryptSops: async (content, identity, signal) => {
       const env = identity === undefined ? {} : { SOPS_AGE_KEY: await read(identity) };
       const args = ['--decrypt', '--input-type', 'yaml', '--output-type', 'yaml', '/dev/stdin'];
@@ -72,6 +75,28 @@ async function writePrivate(path: string, value: Secret): Promise<string> {
   return path;
 }
 
+/** Looks at the folder that `writePrivate` would use, or at the nearest one that exists and in which it would be made. */
+async function cannotWrite(path: string): Promise<string | undefined> {
+  if (
+    await stat(path).then(
+      (found) => found.isDirectory(),
+      () => false,
+    )
+  )
+    return `${path} is a folder`;
+  for (let folder = dirname(path); ; folder = dirname(folder)) {
+    try {
+      if (!(await stat(folder)).isDirectory()) return `${folder} is not a folder`;
+      await access(folder, constants.W_OK | constants.X_OK);
+      return undefined;
+    } catch (cause) {
+      const code = (cause as NodeJS.ErrnoException).code ?? 'unknown';
+      if (code === 'ENOTDIR' || (code === 'ENOENT' && folder !== dirname(folder))) continue;
+      return `folder ${folder} cannot be written to (${code})`;
+    }
+  }
+}
+
 async function decryptAge(content: Uint8Array, key: { readonly identity: Secret; readonly origin: string }): Promise<Secret> {
   const { armor, Decrypter } = await import('age-encryption');
   const identities = key.identity
@@ -90,6 +115,20 @@ async function decryptAge(content: Uint8Array, key: { readonly identity: Secret;
     // The library's messages hold no key and no plain text.
     throw unreadable(`the age file cannot be decrypted with the identity of ${key.origin}: ${(cause as Error).message}`, cause);
   }
+}
+
+/** Encrypts in this process, so that no plain text is written. */
+async function encryptAge(value: Secret, recipients: readonly string[]): Promise<string> {
+  const { armor, Encrypter } = await import('age-encryption');
+  const encrypter = new Encrypter();
+  for (const recipient of recipients) {
+    try {
+      encrypter.addRecipient(recipient);
+    } catch (cause) {
+      throw new DrError({ code: 'INPUT_INVALID', message: `"${recipient}" cannot be encrypted to: ${(cause as Error).message}`, cause });
+    }
+  }
+  return armor.encode(await encrypter.encrypt(value.reveal()));
 }
 
 /** A program that ran and failed could not decrypt; one that is not installed stays what it is. */

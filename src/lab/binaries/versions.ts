@@ -45,6 +45,10 @@ export const GO_MODULES = {
     ldflags: ['-s -w', '-X main.Version=v1.8.0'],
     unoptimised: ['github.com/aws/aws-sdk-go-v2/service/iam', 'github.com/aws/aws-sdk-go-v2/service/s3', 'github.com/versity/versitygw/tests/...'],
   },
+  minio: {
+    ldflags: ['-s -w'],
+    unoptimised: [],
+  },
 } as const satisfies Readonly<Record<string, GoModule>>;
 
 export type GoModuleName = keyof typeof GO_MODULES;
@@ -75,6 +79,8 @@ export const LAB_BINARIES = {
   'volume-snapshotter': { version: '1', module: 'velero', package: './volume-snapshotter', demo: true },
   'velero-plugin-for-aws': { version: '1.14.3', module: 'velero', package: 'github.com/vmware-tanzu/velero-plugin-for-aws/velero-plugin-for-aws', demo: true },
   versitygw: { version: '1.8.0', module: 'versitygw', package: 'github.com/versity/versitygw/cmd/versitygw', demo: true },
+  // Not released as a module: the newest commit that the module proxy knows, of 2026-02-12.
+  minio: { version: '20260212', module: 'minio', package: 'github.com/minio/minio', demo: false },
   etcdctl: { version: '3.6.16', module: 'kubernetes', package: 'go.etcd.io/etcd/etcdctl/v3', demo: false, versionArguments: ['version'] },
   etcdutl: { version: '3.6.16', module: 'kubernetes', package: 'go.etcd.io/etcd/etcdutl/v3', demo: false, versionArguments: ['version'] },
   kubectl: { version: '1.36.3', module: 'kubernetes', package: 'k8s.io/kubernetes/cmd/kubectl', demo: false, versionArguments: ['version', '--client'] },

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { appendFile, chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { openFolderRunStore } from '../../../../src/adapters/fs/folder-run-store.ts';
 import { describeRunStore } from '../../../contract/run-store.ts';
@@ -19,7 +20,10 @@ afterEach(async () => {
   for (const folder of folders.splice(0)) await rm(folder, { recursive: true, force: true });
 });
 
-describeRunStore('folder', async () => await openFolderRunStore(join(await newFolder(), 'state')));
+describeRunStore('folder', async () => {
+  const folder = join(await newFolder(), 'state');
+  return { store: await openFolderRunStore(folder), again: async () => await openFolderRunStore(folder), pause: turn };
+});
 
 /** Runs a script in a Node process of its own; `lines` are those it has printed so far. */
 function child(script: string): { readonly lines: () => readonly string[]; readonly kill: () => void; readonly ended: Promise<number | null> } {

@@ -31,6 +31,16 @@ describe('SecretFiles', () => {
     expect(await secrets.readEncrypted('~/key.txt')).toEqual(Buffer.from('from file\n'));
   });
 
+  it('says beforehand why a credential cannot be written, and writes nothing', async () => {
+    const secrets = make();
+    await writeFile(join(folder, 'a-file'), '');
+    expect(await secrets.cannotWrite(join(folder, 'not-made', 'deep', 'kubeconfig'))).toBeUndefined();
+    expect(await secrets.cannotWrite('~/kubeconfig')).toBeUndefined();
+    expect(await secrets.cannotWrite(folder)).toBe(`${folder} is a folder`);
+    expect(await secrets.cannotWrite(join(folder, 'a-file', 'kubeconfig'))).toBe(`${join(folder, 'a-file')} is not a folder`);
+    expect(await readdir(folder)).not.toContain('not-made');
+  });
+
   it('names the variable or the file that is missing', async () => {
     const secrets = make();
     await expect(secrets.read({ env: 'ABSENT' })).rejects.toMatchObject({ code: 'SECRET_SOURCE_MISSING', message: expect.stringContaining('ABSENT') });
@@ -55,6 +65,22 @@ describe('SecretFiles', () => {
     expect((await stat(path)).mode & 0o777).toBe(0o600);
     expect((await stat(join(folder, 'new'))).mode & 0o777).toBe(0o700);
     expect(await readdir(join(folder, 'new'))).toEqual(['kubeconfig']);
+  });
+
+  it('encrypts to every recipient, armoured, and names the one that it cannot encrypt to', async () => {
+    const identities = [await generateIdentity(), await generateIdentity()];
+    const recipients = await Promise.all(identities.map(async (identity) => await identityToRecipient(identity)));
+    const secrets = make();
+    const text = await secrets.encryptAge(new Secret('an original'), recipients);
+    expect(text).toMatch(/^-----BEGIN AGE ENCRYPTED FILE-----\n/);
+    for (const [index, identity] of identities.entries()) {
+      await writeFile(join(folder, `id-${index}`), identity);
+      expect((await secrets.decryptAge(Buffer.from(text), { file: `~/id-${index}` })).reveal()).toBe('an original');
+    }
+    await expect(secrets.encryptAge(new Secret('an original'), ['age1nobody'])).rejects.toMatchObject({
+      code: 'INPUT_INVALID',
+      message: expect.stringContaining('age1nobody'),
+    });
   });
 
   it('decrypts age files, binary and armoured, with the one of several identities that fits', async () => {

@@ -17,22 +17,52 @@ const SECRET = 'contract-secret';
 
 /** Starts versitygw on a free port. */
 export async function startVersitygw(folder: string): Promise<S3Server> {
-  const port = await freePort();
-  const [data, credentialsFile] = [join(folder, 'data'), join(folder, 'credentials')];
+  return await startS3({
+    folder,
+    name: 'versitygw',
+    args: (address, data) => ['--port', address, 'posix', data],
+    env: { ROOT_ACCESS_KEY: ACCESS, ROOT_SECRET_KEY: SECRET },
+  });
+}
+
+/** Starts MinIO on a free port. */
+export async function startMinio(folder: string): Promise<S3Server> {
+  return await startS3({
+    folder,
+    name: 'minio',
+    args: (address, data) => ['server', '--quiet', '--address', address, '--certs-dir', join(folder, 'certs'), data],
+    env: { MINIO_ROOT_USER: ACCESS, MINIO_ROOT_PASSWORD: SECRET, MINIO_BROWSER: 'off', MINIO_UPDATE: 'off' },
+  });
+}
+
+interface S3ServerOptions {
+  readonly folder: string;
+  readonly name: string;
+  readonly args: (address: string, data: string) => readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+async function startS3({ folder, name, args, env }: S3ServerOptions): Promise<S3Server> {
+  const address = `127.0.0.1:${await freePort()}`;
+  const endpoint = `http://${address}`;
+  const [data, credentialsFile] = [join(folder, `${name}-data`), join(folder, `${name}-credentials`)];
   await mkdir(data);
   await writeFile(credentialsFile, `[default]\naws_access_key_id=${ACCESS}\naws_secret_access_key=${SECRET}\n`, { mode: 0o600 });
+  const client = await s3Client(endpoint);
   const server = await startServer({
-    name: 'versitygw',
-    file: findServer('versitygw') ?? '',
+    name,
+    file: findServer(name) ?? '',
     folder,
-    args: ['--port', `127.0.0.1:${port}`, 'posix', data],
-    env: { ROOT_ACCESS_KEY: ACCESS, ROOT_SECRET_KEY: SECRET },
-    ready: async () => (await fetch(`http://127.0.0.1:${port}/`)).status > 0,
+    args: args(address, data),
+    env,
+    // A server that listens may still refuse for a while.
+    ready: async () => {
+      await client.createBucket('contract');
+      return true;
+    },
   });
-  const client = await s3Client(`http://127.0.0.1:${port}`);
-  await client.createBucket('contract');
   return {
-    endpoint: `http://127.0.0.1:${port}`,
+    endpoint,
     bucket: 'contract',
     credentialsFile,
     put: async (key, content) => client.put('contract', { key, content }),
