@@ -5,13 +5,24 @@ import { locationName } from './velero-layout.ts';
 /** Namespace of Velero and its objects on a Lattice cluster (lattice-velero). */
 export const VELERO_NAMESPACE = 'velero';
 export const VELERO_API = 'velero.io/v1';
+export const LOCATION_TYPE = { apiVersion: VELERO_API, kind: 'BackupStorageLocation' } as const;
 
 interface StoreSpec {
   readonly default?: boolean;
   readonly storage?: {
+    readonly provider?: string;
     readonly cloudProviderRef?: string;
     readonly s3?: { readonly bucket?: string; readonly region?: string; readonly endpoint?: string };
+    readonly gcs?: { readonly bucket?: string };
+    readonly azure?: { readonly container?: string };
   };
+}
+
+/** Velero's name of a store's provider, and where the store names its bucket (backup_store_controller.rs). */
+function placeOf({ provider, s3, gcs, azure }: NonNullable<StoreSpec['storage']>): { readonly provider: string; readonly bucket: string } {
+  if (provider === 'gcs') return { provider: 'gcp', bucket: gcs?.bucket ?? '' };
+  if (provider === 'azure') return { provider: 'azure', bucket: azure?.container ?? '' };
+  return { provider: 'aws', bucket: s3?.bucket ?? '' };
 }
 
 /** Secret that holds the credentials of a store, when the store names a provider. Nothing in the platform creates it (backup_store_controller.rs). */
@@ -21,23 +32,23 @@ export function credentialSecretOf(store: KubeObject): string | undefined {
 }
 
 /**
- * The BackupStorageLocation the platform would make for an s3 or s3Compatible BackupStore, with `accessMode: ReadOnly`. The platform does not own that
+ * The BackupStorageLocation the platform would make for a BackupStore, with `accessMode: ReadOnly`. The platform does not own that
  * field, so it stays when its controller applies the rest (field manager `lattice-backup-store-controller`).
  */
 export function readOnlyLocation(store: KubeObject): KubeObject {
   const spec = (store.spec ?? {}) as StoreSpec;
-  const { bucket = '', region, endpoint } = spec.storage?.s3 ?? {};
+  const { provider, bucket } = placeOf(spec.storage ?? {});
+  const { region, endpoint } = spec.storage?.s3 ?? {};
   const secret = credentialSecretOf(store);
   const config: JsonObject = {
     ...(region === undefined ? {} : { region }),
     ...(endpoint === undefined ? {} : { s3Url: endpoint, s3ForcePathStyle: 'true' }),
   };
   return {
-    apiVersion: VELERO_API,
-    kind: 'BackupStorageLocation',
+    ...LOCATION_TYPE,
     metadata: { name: locationName(store.metadata.name), namespace: VELERO_NAMESPACE },
     spec: {
-      provider: 'aws',
+      provider,
       accessMode: 'ReadOnly',
       default: spec.default === true,
       config,

@@ -1,9 +1,7 @@
-import type { Finding } from '../model/finding.ts';
 import type { Hold, HoldKind } from '../model/hold.ts';
 import type { JsonObject } from '../model/json.ts';
 import { type KubeObject, type ObjectRef, refOf } from '../model/kube-object.ts';
 import type { Disposition } from './disposition.ts';
-import { asText, fieldAt } from './fields.ts';
 import { cleanForRestore } from './hygiene.ts';
 import type { ManifestObject, ManifestSource } from './manifest.ts';
 import { type Profile, ruleFor } from './profile.ts';
@@ -45,9 +43,6 @@ export interface Classification {
   readonly skipped: readonly Skipped[];
   /** The restored cluster's own LatticeCluster, cleaned: provisioning applies it on the parent. */
   readonly ownCluster: Held['object'] | undefined;
-  /** Services whose own backup schedule starts as soon as they are applied. */
-  readonly serviceSchedules: readonly ObjectRef[];
-  readonly notes: readonly Finding[];
 }
 
 export interface ClassifyOptions {
@@ -73,8 +68,7 @@ export function classify(manifests: readonly ManifestObject[], options: Classify
       lists.apply.push({ object: applied, key, source, dropped, hold: holdFor(cleaned, disposition) });
     }
   }
-  const schedules = lists.apply.filter(({ object }) => object.kind === 'LatticeService' && asText(fieldAt(object.spec, 'backup', 'schedule')) !== undefined);
-  return { ...lists, ownCluster, serviceSchedules: schedules.map(({ object }) => refOf(object)), notes: schedules.map(scheduleNote) };
+  return { ...lists, ownCluster };
 }
 
 /** What becomes of one object. */
@@ -107,10 +101,4 @@ function holdFor(object: KubeObject, terms: HoldTerms & { readonly action: 'hold
     prior: { applied: terms.action === 'apply-held', object: object as unknown as JsonObject },
     releaseWhen: terms.releaseWhen,
   };
-}
-
-function scheduleNote({ object, key, source }: ToApply): Finding {
-  const schedule = String(fieldAt(object.spec, 'backup', 'schedule'));
-  const message = `its own backup schedule ${JSON.stringify(schedule)} starts when it is applied; until the backup location is released its backups are refused`;
-  return { code: 'service-schedule', file: source.file, line: source.line, object: key, path: 'spec.backup.schedule', message };
 }

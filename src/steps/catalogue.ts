@@ -11,6 +11,7 @@ import { healthVerify } from './health/verify.ts';
 import { lockParent, lockRelease } from './lock/parent.ts';
 import type { StepPorts } from './ports.ts';
 import { preflightCheck } from './preflight/check.ts';
+import { clusterSalvage } from './salvage/salvage.ts';
 import { secretsRestore } from './secrets/restore.ts';
 import { specsApply } from './specs/apply.ts';
 import { specsConvert } from './specs/convert.ts';
@@ -21,6 +22,7 @@ const KINDS: readonly AnyStepKind<StepPorts>[] = [
   clusterProvision,
   clusterReady,
   clusterRetire,
+  clusterSalvage,
   dnsCutover,
   fenceAttest,
   fenceCommand,

@@ -40,7 +40,8 @@ export interface DesiredStates {
   load(source: DesiredSource, signal: AbortSignal): Promise<DesiredState>;
 }
 
-const PROFILES: Readonly<Record<PlanSpecs['profile'], Profile>> = { lattice: LATTICE_PROFILE, kubernetes: KUBERNETES_PROFILE };
+/** What is known of the kinds, by the name that plans give. */
+export const PROFILES: Readonly<Record<PlanSpecs['profile'], Profile>> = { lattice: LATTICE_PROFILE, kubernetes: KUBERNETES_PROFILE };
 
 function refuseFaults(faults: readonly Finding[], commit: string): void {
   if (faults.length === 0) return;
@@ -48,7 +49,7 @@ function refuseFaults(faults: readonly Finding[], commit: string): void {
     code: 'INPUT_INVALID',
     message: `${faults.length} ${faults.length === 1 ? 'fault' : 'faults'} in the specs at ${commit}:\n${faults.map((fault) => `  ${renderFinding(fault)}`).join('\n')}`,
     details: { faults: faults.map((fault) => renderFinding(fault)) },
-    suggestions: ['mend the specs in git, then resume with the new commit'],
+    suggestions: ['mend the specs in git, then resume with --commit COMMIT'],
   });
 }
 
@@ -76,7 +77,7 @@ export function createDesiredStates(git: Git, parser: ManifestParser): DesiredSt
       classification,
       converted: conversion.converted,
       files: yaml,
-      notes: [...manifests.notes, ...classification.notes],
+      notes: manifests.notes,
     };
   };
   return {

@@ -1,3 +1,4 @@
+import type { Certificates } from '../ports/certificates.ts';
 import type { DnsZones } from '../ports/dns-zones.ts';
 import type { Git } from '../ports/git.ts';
 import type { HttpProbe } from '../ports/http.ts';
@@ -19,5 +20,6 @@ export interface StepPorts {
   readonly dnsZones: DnsZones;
   readonly processes: Processes;
   readonly http: HttpProbe;
+  readonly certificates: Certificates;
   readonly secretFiles: SecretFiles;
 }

@@ -1,7 +1,7 @@
-import { VELERO_API, VELERO_NAMESPACE } from '../backup/location.ts';
+import { LOCATION_TYPE } from '../backup/location.ts';
 import { DrError } from '../errors/dr-error.ts';
 import type { Hold, HoldKind } from '../model/hold.ts';
-import type { KubeObject } from '../model/kube-object.ts';
+import type { KubeObject, ObjectRef } from '../model/kube-object.ts';
 import type { KubeCluster } from '../ports/kube-cluster.ts';
 import { FIELD_MANAGER } from './platform-names.ts';
 
@@ -13,12 +13,22 @@ export interface HoldReleaser {
   release(hold: Hold, cluster: KubeCluster, signal: AbortSignal): Promise<void>;
 }
 
+/** The location that a hold keeps ReadOnly: its id ends with namespace and name, whoever put it aside. */
+export function heldLocation(hold: Hold): ObjectRef {
+  const [namespace = '', name = ''] = hold.id.split('/').slice(-2);
+  return { ...LOCATION_TYPE, namespace, name };
+}
+
+/** The mode a location had: read from it when a step put it aside, or written in git. Without either it is Velero's default. */
+function heldMode({ prior }: Hold): string {
+  const object = prior['object'] as KubeObject | undefined;
+  return String(prior['accessMode'] ?? object?.spec?.['accessMode'] ?? 'ReadWrite');
+}
+
 const makeWritable: HoldReleaser = {
-  describe: (hold) => `${hold.subject}: becomes ${String(hold.prior['accessMode'])} again; the cluster may then write, and expire, backups there`,
+  describe: (hold) => `${hold.subject}: becomes ${heldMode(hold)} again; the cluster may then write, and expire, backups there`,
   async release(hold, cluster, signal) {
-    const name = hold.id.slice(hold.id.lastIndexOf('/') + 1);
-    const ref = { apiVersion: VELERO_API, kind: 'BackupStorageLocation', namespace: VELERO_NAMESPACE, name };
-    await cluster.mergePatch(ref, { spec: { accessMode: hold.prior['accessMode'] } }, { fieldManager: FIELD_MANAGER, signal });
+    await cluster.mergePatch(heldLocation(hold), { spec: { accessMode: heldMode(hold) } }, { fieldManager: FIELD_MANAGER, signal });
   },
 };
 
@@ -34,6 +44,7 @@ const applyHeld: HoldReleaser = {
 /** Releasers by kind of hold. A kind without one is released by a person, and `release` says so. */
 export const HOLD_RELEASERS: ReadonlyMap<HoldKind, HoldReleaser> = new Map([
   ['dns-provider', applyHeld],
+  ['scheduled-job', applyHeld],
   ['backup-schedule', applyHeld],
   ['backup-location', makeWritable],
 ]);

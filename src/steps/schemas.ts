@@ -4,8 +4,11 @@ import type { kubeconfigRef } from '../model/plan/fields.ts';
 import type { ClusterRef } from '../ports/kube-cluster.ts';
 import type { ObjectStoreRef } from '../ports/object-store.ts';
 
-/** The rebuilt cluster, as `cluster/provision` hands it on: the file with its direct kubeconfig, and the context in it when it is not the current one. */
-export const targetSchema = z.object({ kubeconfig: z.string(), context: z.string().exactOptional() });
+/**
+ * The rebuilt cluster, as `cluster/provision` hands it on: the file with its direct kubeconfig, the context in it when it is not the current one, and the UID
+ * of its `kube-system`, which tells it from any other.
+ */
+export const targetSchema = z.object({ kubeconfig: z.string(), context: z.string().exactOptional(), clusterUid: z.string().exactOptional() });
 
 export type Target = z.output<typeof targetSchema>;
 

@@ -18,7 +18,9 @@ export async function keepNodes(context: NodeContext, signal: AbortSignal): Prom
 }
 
 async function report(context: NodeContext, node: MachineNode, signal: AbortSignal): Promise<void> {
-  const object = { apiVersion: 'v1', kind: 'Node', metadata: { name: node.name, labels: labelsOf(node) } };
+  // As a cloud's: of the machine and not of its name, so that a rebuilt cluster has others.
+  const providerID = `lab:///${context.cluster.id}/${node.name}`;
+  const object = { apiVersion: 'v1', kind: 'Node', metadata: { name: node.name, labels: labelsOf(node) }, spec: { providerID } };
   const options = { fieldManager: NODE_MANAGER, signal };
   await context.kube.apply(object, { ...options, force: true });
   const status = statusOf(context, node);

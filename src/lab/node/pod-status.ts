@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { JsonObject } from '../../model/json.ts';
 import type { KubeObject } from '../../model/kube-object.ts';
 import { objectAddress } from './addresses.ts';
@@ -50,10 +51,15 @@ function containers({ pod }: PodFacts, state: JsonObject, ready: boolean): reado
   return podSpec(pod).containers.map((container) => ({
     name: container.name,
     image: container.image ?? '',
-    imageID: '',
+    imageID: imageId(container.image ?? ''),
     ready,
     started: 'running' in state,
     restartCount: before.find((status) => status.name === container.name)?.restartCount ?? 0,
     state,
   }));
+}
+
+/** No image is pulled; its digest is that of its name, so that the same image has the same one everywhere. */
+function imageId(image: string): string {
+  return image === '' ? '' : `${image}@sha256:${createHash('sha256').update(image).digest('hex')}`;
 }

@@ -9,6 +9,7 @@ import type { JsonObject } from '../../model/json.ts';
 import type { LabCluster, LabConfig } from '../config.ts';
 import { layoutOf } from '../layout.ts';
 import { INGRESS_PORT } from '../node/addresses.ts';
+import { labProgram } from '../servers/stand-in.ts';
 import { SNAPSHOT_PROVIDER, snapshotLocationConfig } from '../servers/velero.ts';
 import { objectsIn, type World, type WorldFile } from './world.ts';
 
@@ -78,7 +79,7 @@ async function answerDigest(lab: LabConfig, host: string, signal: AbortSignal): 
 }
 
 function fenceCommand({ lab, cluster }: PlanInput, ...extra: readonly string[]): readonly string[] {
-  return [process.execPath, join(import.meta.dirname, '..', 'fence.ts'), lab.directory, cluster.id, ...extra];
+  return [process.execPath, labProgram('fence'), lab.directory, cluster.id, ...extra];
 }
 
 async function healthProbes(lab: LabConfig, hosts: readonly string[], signal: AbortSignal): Promise<readonly JsonObject[]> {

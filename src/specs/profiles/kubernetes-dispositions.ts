@@ -49,6 +49,21 @@ export function locationDisposition(object: KubeObject): Disposition | undefined
   };
 }
 
+/**
+ * A job with a schedule starts suspended: it would act on half-restored data, and on the world outside, before anybody has looked at it. CronJob and
+ * LatticeJob name the field alike (batch/v1 CronJobSpec; `lattice-crd/src/crd/job.rs`).
+ */
+export function scheduledJobDisposition(object: KubeObject): Disposition | undefined {
+  if (specOf(object)['suspend'] === true) return undefined;
+  return {
+    action: 'apply-held',
+    applied: { ...object, spec: { ...specOf(object), suspend: true } },
+    hold: 'scheduled-job',
+    reason: 'it would run on half-restored data',
+    releaseWhen: 'health is verified and the names lead to this cluster',
+  };
+}
+
 /** A job without a schedule would run again. */
 export function oneShotDisposition(): Disposition {
   return { action: 'skip', reason: 'a job that runs once would run again' };

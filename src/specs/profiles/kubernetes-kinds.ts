@@ -6,6 +6,7 @@ import {
   locationDisposition,
   oneShotDisposition,
   scheduleDisposition,
+  scheduledJobDisposition,
   secretDisposition,
 } from './kubernetes-dispositions.ts';
 import { autoscalerReferences, bindingReferences, claimReferences, ingressReferences } from './kubernetes-references.ts';
@@ -58,7 +59,7 @@ export const KUBERNETES_KINDS: readonly KindRule[] = [
   row('ReplicaSet', 105, { ready: { rule: 'replicaset' }, group: 'apps', references: podReferences }),
   row('Pod', 105, { ready: { rule: 'pod' }, references: podReferences }),
   row('Job', 106, { ready: { rule: 'job' }, group: 'batch', references: podReferences, disposition: oneShotDisposition }),
-  row('CronJob', 106, { ready: EXISTS, group: 'batch', references: podReferences }),
+  row('CronJob', 106, { ready: EXISTS, group: 'batch', references: podReferences, disposition: scheduledJobDisposition }),
   row('HorizontalPodAutoscaler', 107, { ready: EXISTS, group: 'autoscaling', references: autoscalerReferences }),
   row('Ingress', 108, { ready: EXISTS, group: 'networking.k8s.io', references: ingressReferences }),
   row('APIService', 125, { ready: { rule: 'apiservice' }, group: 'apiregistration.k8s.io', scope: 'Cluster' }),

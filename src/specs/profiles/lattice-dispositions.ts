@@ -1,10 +1,11 @@
+import type { JsonObject } from '../../model/json.ts';
 import { groupOf, type KubeObject } from '../../model/kube-object.ts';
 import type { Disposition } from '../disposition.ts';
 import { asText, fieldAt, specOf } from '../fields.ts';
 import { INSTALL_KINDS } from '../installs.ts';
 import type { DispositionContext } from '../profile.ts';
 import { decideSecret } from '../secrets-policy.ts';
-import { controlledDisposition, isCapi } from './kubernetes-dispositions.ts';
+import { controlledDisposition, isCapi, scheduledJobDisposition } from './kubernetes-dispositions.ts';
 import { INHERITED_LABEL, LATTICE_GROUP, SYSTEM_NAMESPACES } from './lattice-names.ts';
 
 /** Its own LatticeCluster provisions the cluster and is not applied to it; any other is a child that lives on. */
@@ -28,9 +29,26 @@ export function dnsProviderDisposition(): Disposition {
   };
 }
 
-/** A job without a schedule would run again: its status, which says that it has run, is not restored. */
+/**
+ * A service's own backups start with it. What it serves is applied, its schedule is not: the platform keeps a Velero Schedule that it has made even when the
+ * field goes away (`lattice-backup/src/service_backup_controller.rs`), so the field must not be there in the first place.
+ */
+export function serviceDisposition(object: KubeObject): Disposition | undefined {
+  const { backup, ...spec } = specOf(object);
+  if (asText(fieldAt(backup, 'schedule')) === undefined) return undefined;
+  const { schedule: _held, ...rest } = backup as JsonObject;
+  return {
+    action: 'apply-held',
+    applied: { ...object, spec: Object.keys(rest).length === 0 ? spec : { ...spec, backup: rest } },
+    hold: 'backup-schedule',
+    reason: 'its own backup schedule is left out: a backup of a half-restored cluster would replace good ones',
+    releaseWhen: 'health is verified and a fresh backup is Completed',
+  };
+}
+
+/** A job without a schedule would run again: its status, which says that it has run, is not restored. One with a schedule starts suspended. */
 export function jobDisposition(object: KubeObject): Disposition | undefined {
-  if (asText(specOf(object)['schedule']) !== undefined) return undefined;
+  if (asText(specOf(object)['schedule']) !== undefined) return scheduledJobDisposition(object);
   return { action: 'skip', reason: 'a job that runs once would run again' };
 }
 

@@ -11,6 +11,7 @@ import {
   latticeSecretDisposition,
   never,
   refusedNamespace,
+  serviceDisposition,
 } from './lattice-dispositions.ts';
 import { LATTICE_GROUP, LATTICE_SECRETS, LATTICE_SYSTEM, LOCAL_PROVIDER } from './lattice-names.ts';
 import {
@@ -61,7 +62,7 @@ const LATTICE_KINDS: readonly KindRule[] = [
   row('BackupStore', 80, { ready: phase(['Ready']), references: backupStoreReferences, provides: providedStore }),
   row('LatticePackage', 100, { ready: phase(['Ready']), references: packageReferences, provides: packageNamespace }),
   row('LatticeMeshMember', 101, { ready: phase(['Ready']), references: meshMemberReferences }),
-  row('LatticeService', 110, { ready: phase(['Ready']), references: workloadReferences, provides: ownedVolumes }),
+  row('LatticeService', 110, { ready: phase(['Ready']), references: workloadReferences, provides: ownedVolumes, disposition: serviceDisposition }),
   row('LatticeModel', 120, { ready: phase(['Serving']), references: workloadReferences, provides: ownedVolumes }),
   row('LatticeJob', 121, { ready: { rule: 'lattice-job' }, references: workloadReferences, provides: ownedVolumes, disposition: jobDisposition }),
   row('LatticeClusterBackup', 130, {

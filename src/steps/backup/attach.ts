@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { credentialSecretOf, introducedBackup, readOnlyLocation, VELERO_API, VELERO_NAMESPACE } from '../../backup/location.ts';
+import { credentialSecretOf, introducedBackup, LOCATION_TYPE, readOnlyLocation, VELERO_API, VELERO_NAMESPACE } from '../../backup/location.ts';
 import { locationName } from '../../backup/velero-layout.ts';
 import { DEFAULT_RETRY, type Observation, type ReadContext, type StepContext } from '../../engine/step.ts';
 import { DrError, isDrError } from '../../errors/dr-error.ts';
@@ -13,8 +13,10 @@ import { loadDesired } from '../desired-state.ts';
 import { FIELD_MANAGER } from '../platform-names.ts';
 import type { StepPorts } from '../ports.ts';
 import { readBackupMetadata } from '../recovery-points.ts';
-import { targetRef, targetSchema } from '../schemas.ts';
+import { targetSchema } from '../schemas.ts';
+import { openTarget } from '../target.ts';
 import { withLimit } from '../wait.ts';
+import { desiredStores, locationRef, modeBefore } from './backup-stores.ts';
 import { type ChosenRecoveryPoint, recoveryPointSchema } from './recovery-point-schema.ts';
 
 const withSchema = z.object({
@@ -32,20 +34,32 @@ type WriteCtx = StepContext<W, StepPorts>;
 /** Velero validates each minute and syncs each minute by default; a foreign backup took up to 33 s to appear with a 10 s period (Velero 1.18.3, measured). */
 const SYNC_LIMIT_MS = 5 * 60_000;
 
-const LOCATION = { apiVersion: VELERO_API, kind: 'BackupStorageLocation' } as const;
-
 const SNAPSHOT_LOCATION = { apiVersion: VELERO_API, kind: 'VolumeSnapshotLocation' } as const;
-
-function locationRef(store: string): ObjectRef {
-  return { ...LOCATION, namespace: VELERO_NAMESPACE, name: locationName(store) };
-}
 
 function backupRef(name: string): ObjectRef {
   return { apiVersion: VELERO_API, kind: 'Backup', namespace: VELERO_NAMESPACE, name };
 }
 
+function isReadOnly(location: KubeObject | undefined): boolean {
+  return location?.spec?.['accessMode'] === 'ReadOnly';
+}
+
 function isUsable(location: KubeObject | undefined): boolean {
-  return location?.spec?.['accessMode'] === 'ReadOnly' && location.status?.['phase'] === 'Available';
+  return isReadOnly(location) && location?.status?.['phase'] === 'Available';
+}
+
+/** Stores that desired state names; none on a cluster that has no Velero to make locations of them. */
+async function storesOn(cluster: KubeCluster, ctx: Ctx): Promise<readonly KubeObject[]> {
+  const stores = desiredStores(await loadDesired(ctx));
+  const isServed = stores.length > 0 && (await cluster.resource(LOCATION_TYPE, ctx.signal)) !== undefined;
+  return isServed || ctx.with.recoveryPoints.length > 0 ? stores : [];
+}
+
+/** Stores of desired state whose location is not ReadOnly. */
+async function writableStores(cluster: KubeCluster, ctx: Ctx): Promise<readonly string[]> {
+  const stores = await storesOn(cluster, ctx);
+  const locations = await Promise.all(stores.map(async ({ metadata: { name } }) => ({ name, location: await cluster.get(locationRef(name), ctx.signal) })));
+  return locations.filter(({ location }) => !isReadOnly(location)).map(({ name }) => name);
 }
 
 /** Snapshot locations that the backup's volumes are in and the cluster does not have. */
@@ -55,7 +69,7 @@ async function missingSnapshotLocations(cluster: KubeCluster, point: ChosenRecov
 }
 
 async function observeAttached(ctx: Ctx): Promise<Observation<Record<string, never>>> {
-  const cluster = await ctx.ports.clusters.open(targetRef(ctx.with.target));
+  const cluster = await openTarget(ctx);
   const seen = await Promise.all(
     ctx.with.recoveryPoints.map(async (point) => {
       const [location, backup, missing] = await Promise.all([
@@ -73,16 +87,16 @@ async function observeAttached(ctx: Ctx): Promise<Observation<Record<string, nev
       };
     }),
   );
-  const evidence = { locations: seen };
-  if (seen.every(({ available, synced, missingSnapshotLocations: missing }) => available && synced && missing.length === 0))
+  const writable = await writableStores(cluster, ctx);
+  const evidence = { locations: seen, notReadOnly: [...writable] };
+  if (writable.length === 0 && seen.every(({ available, synced, missingSnapshotLocations: missing }) => available && synced && missing.length === 0))
     return { state: 'present', outputs: {}, evidence };
   return { state: 'absent', evidence };
 }
 
 async function storeObject(ctx: Ctx, name: string): Promise<KubeObject> {
-  const { manifests } = await loadDesired(ctx);
-  const store = manifests.find(({ object }) => object.kind === 'BackupStore' && object.metadata.name === name);
-  if (store !== undefined) return store.object;
+  const store = desiredStores(await loadDesired(ctx)).find(({ metadata }) => metadata.name === name);
+  if (store !== undefined) return store;
   throw new DrError({
     code: 'INPUT_INVALID',
     message: `the plan's backups name store '${name}', but the specs at ${ctx.with.commit} have no BackupStore of that name`,
@@ -105,16 +119,20 @@ async function requireCredentials(cluster: KubeCluster, store: KubeObject, signa
 /** Makes the location ReadOnly from its first instant: the platform's own controller would make it writable, and new schedules would expire old backups. */
 async function attach(cluster: KubeCluster, store: KubeObject, ctx: WriteCtx): Promise<void> {
   const location = readOnlyLocation(store);
-  await ctx.hold({
-    id: `backup-location/${VELERO_NAMESPACE}/${location.metadata.name}`,
-    kind: 'backup-location',
-    subject: `BackupStorageLocation ${VELERO_NAMESPACE}/${location.metadata.name} is ReadOnly`,
-    prior: { accessMode: 'ReadWrite' },
-    releaseWhen: 'the rebuilt cluster is verified and may write and expire backups',
-  });
   const ref = locationRef(store.metadata.name);
-  const options = { fieldManager: FIELD_MANAGER, signal: ctx.signal };
   const existing = await cluster.get(ref, ctx.signal);
+  const accessMode = modeBefore(store.metadata.name, existing, await loadDesired(ctx));
+  // One that nobody wants writable is not put aside. After a kill the hold is on record, and what is found is our own doing.
+  if (accessMode !== 'ReadOnly') {
+    await ctx.hold({
+      id: `backup-location/${VELERO_NAMESPACE}/${location.metadata.name}`,
+      kind: 'backup-location',
+      subject: `BackupStorageLocation ${VELERO_NAMESPACE}/${location.metadata.name} is ReadOnly`,
+      prior: { accessMode },
+      releaseWhen: 'the rebuilt cluster is verified and may write and expire backups',
+    });
+  }
+  const options = { fieldManager: FIELD_MANAGER, signal: ctx.signal };
   if (existing === undefined) await cluster.apply(location, options);
   else await cluster.mergePatch(ref, { spec: { accessMode: 'ReadOnly' } }, options);
 }
@@ -149,7 +167,7 @@ async function introduceBackup(cluster: KubeCluster, point: ChosenRecoveryPoint,
 }
 
 async function waitUntilSynced(cluster: KubeCluster, ctx: WriteCtx): Promise<void> {
-  await using locations = await cluster.live(LOCATION, { namespace: VELERO_NAMESPACE });
+  await using locations = await cluster.live(LOCATION_TYPE, { namespace: VELERO_NAMESPACE });
   await using backups = await cluster.live({ apiVersion: VELERO_API, kind: 'Backup' }, { namespace: VELERO_NAMESPACE });
   const named = (objects: ReadonlyMap<string, KubeObject>, name: string) => [...objects.values()].find((object) => object.metadata.name === name);
   await withLimit(ctx, SYNC_LIMIT_MS, {
@@ -172,7 +190,10 @@ async function waitUntilSynced(cluster: KubeCluster, ctx: WriteCtx): Promise<voi
   });
 }
 
-/** Makes the backups of the lost cluster visible on the new one, read-only: locations, snapshot locations, and Velero's own sync. */
+/**
+ * Makes the backups of the lost cluster visible on the new one, read-only: locations of all its stores, snapshot locations, and Velero's own sync of the
+ * recovery points.
+ */
 export const backupAttach = defineStep({
   kind: 'backup/attach',
   version: 1,
@@ -191,21 +212,19 @@ export const backupAttach = defineStep({
   timeoutMs: 15 * 60_000,
   retry: DEFAULT_RETRY,
   effects: [],
+  whenChanged: 'again',
   observe: observeAttached,
   async plan(ctx) {
-    return ctx.with.recoveryPoints.map((point) => ({
+    return desiredStores(await loadDesired(ctx)).map(({ metadata: { name } }) => ({
       verb: 'create' as const,
-      subject: `BackupStorageLocation ${VELERO_NAMESPACE}/${locationName(point.store)}`,
+      subject: `BackupStorageLocation ${VELERO_NAMESPACE}/${locationName(name)}`,
       diffs: [{ path: 'spec.accessMode', to: 'ReadOnly' }],
     }));
   },
   async execute(ctx) {
-    const cluster = await ctx.ports.clusters.open(targetRef(ctx.with.target));
-    for (const point of ctx.with.recoveryPoints) {
-      const store = await storeObject(ctx, point.store);
-      await requireCredentials(cluster, store, ctx.signal);
-      await attach(cluster, store, ctx);
-    }
+    const cluster = await openTarget(ctx);
+    for (const point of ctx.with.recoveryPoints) await requireCredentials(cluster, await storeObject(ctx, point.store), ctx.signal);
+    for (const store of await storesOn(cluster, ctx)) await attach(cluster, store, ctx);
     await attachSnapshotLocations(cluster, ctx);
     await waitUntilSynced(cluster, ctx);
   },

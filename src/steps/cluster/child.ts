@@ -3,6 +3,7 @@ import { isDrError } from '../../errors/dr-error.ts';
 import type { KubeObject } from '../../model/kube-object.ts';
 import { Secret } from '../../model/secret.ts';
 import type { KubeCluster } from '../../ports/kube-cluster.ts';
+import { kubeSystemOf } from '../kube-system.ts';
 import { CAPI_CLUSTER, CAPI_CLUSTER_V1BETA2, capiKubeconfigRef, capiNamespace, directKubeconfigRef } from '../platform-names.ts';
 import type { StepPorts } from '../ports.ts';
 
@@ -20,7 +21,8 @@ type Ctx = Pick<ReadContext<unknown, StepPorts>, 'ports' | 'signal'>;
 /** Keys under which a kubeconfig is kept: `value` by Cluster API (util/kubeconfig), `kubeconfig` in the platform's direct copy. */
 const KUBECONFIG_KEYS = ['value', 'kubeconfig'] as const;
 
-function kubeconfigIn(secret: KubeObject | undefined): Secret | undefined {
+/** The kubeconfig in a Secret of the parent; `undefined` when there is none. */
+export function kubeconfigIn(secret: KubeObject | undefined): Secret | undefined {
   const data = (secret?.['data'] ?? {}) as Record<string, string>;
   const value = KUBECONFIG_KEYS.map((key) => data[key]).find((candidate) => candidate !== undefined);
   return value === undefined ? undefined : new Secret(Buffer.from(value, 'base64').toString('utf8'));
@@ -37,7 +39,7 @@ export async function openChild(parent: KubeCluster, name: string, ctx: Ctx): Pr
   try {
     const cluster = await ctx.ports.clusters.open({ kubeconfig });
     const version = await cluster.version(ctx.signal);
-    const kubeSystem = await cluster.get({ apiVersion: 'v1', kind: 'Namespace', name: 'kube-system' }, ctx.signal);
+    const kubeSystem = await kubeSystemOf(cluster, ctx.signal);
     const uid = kubeSystem?.metadata.uid;
     return uid === undefined ? undefined : { cluster, kubeconfig, uid, version };
   } catch (error) {

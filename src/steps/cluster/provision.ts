@@ -34,6 +34,7 @@ export const clusterProvision = defineStep({
     { name: 'delete-own-failed-try', destroys: 'a LatticeCluster that this run made and the platform marked Failed' },
     { name: 'make-cluster', destroys: 'nothing; it costs machines, so it is run once' },
   ],
+  definedBy: ['specs', 'commit'],
   observe: (ctx) => PROVISIONERS[ctx.with.cluster.provisioner].observe(ctx),
   plan: (ctx) => PROVISIONERS[ctx.with.cluster.provisioner].plan(ctx),
   execute: (ctx) => PROVISIONERS[ctx.with.cluster.provisioner].execute(ctx),

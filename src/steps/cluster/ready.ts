@@ -12,7 +12,8 @@ import { defineStep } from '../define-step.ts';
 import { ownClusterManifest } from '../desired-state.ts';
 import { FIELD_MANAGER, LATTICE_API, OPERATOR } from '../platform-names.ts';
 import type { StepPorts } from '../ports.ts';
-import { targetRef, targetSchema } from '../schemas.ts';
+import { targetSchema } from '../schemas.ts';
+import { openTarget } from '../target.ts';
 import { withLimit } from '../wait.ts';
 import { deploymentAvailable } from './deployment.ts';
 
@@ -80,14 +81,29 @@ async function openInstall(cluster: KubeCluster, type: ResourceType, signal: Abo
   return phase === 'Ready' ? undefined : `${type.kind}/default is in phase ${phase}`;
 }
 
+/** What an installation brings is served by its own software, later than the Install says Ready; one without the Install's kind brings nothing. */
+async function openType(
+  cluster: KubeCluster,
+  { install, type }: { readonly install: ResourceType; readonly type: ResourceType },
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  if ((await cluster.resource(install, signal)) === undefined) return undefined;
+  return (await cluster.resource(type, signal)) === undefined ? `${type.kind} (${type.apiVersion}), which ${install.kind} brings, is not served` : undefined;
+}
+
 async function conditions(ctx: Ctx): Promise<readonly Condition[]> {
-  const cluster = await ctx.ports.clusters.open(targetRef(ctx.with.target));
+  const cluster = await openTarget(ctx);
   const spec = (await ownClusterManifest(ctx)).spec ?? {};
-  const installs = requiredInstalls(spec).map((type) => ({ name: `${type.kind} is Ready`, open: () => openInstall(cluster, type, ctx.signal) }));
+  const required = requiredInstalls(spec);
+  const installs = required.map((type) => ({ name: `${type.kind} is Ready`, open: () => openInstall(cluster, type, ctx.signal) }));
+  const types = required.flatMap((install) =>
+    install.brings.map((type) => ({ name: `${type.kind} is served`, open: () => openType(cluster, { install, type }, ctx.signal) })),
+  );
   return [
     { name: 'nodes are Ready', open: () => openNodes(cluster, declaredNodes(spec), ctx.signal) },
     { name: 'the operator is available', open: () => openOperator(cluster, ctx.signal) },
     ...installs,
+    ...types,
     { name: 'the admission webhook answers', open: () => openWebhook(cluster, ctx.signal) },
   ];
 }

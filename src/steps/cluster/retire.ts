@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { DEFAULT_RETRY, type Observation, type ReadContext, type StepContext } from '../../engine/step.ts';
-import { DrError } from '../../errors/dr-error.ts';
+import { DrError, isDrError } from '../../errors/dr-error.ts';
 import type { KubeObject } from '../../model/kube-object.ts';
 import { planCluster } from '../../model/plan/cluster.ts';
 import type { KubeCluster } from '../../ports/kube-cluster.ts';
@@ -73,7 +73,7 @@ async function refuseIfCapiOnParent(parent: KubeCluster, ctx: Ctx): Promise<void
 
 /**
  * Marks the import of CAPI objects as complete (path B): the operator then takes its own way out instead of waiting for a dead agent for ever. The
- * status carries the object's resourceVersion, so a change under us is a conflict.
+ * patch carries the resourceVersion that was looked at, so a change since then is a conflict, and the step looks again.
  */
 async function markUnpivoted(parent: KubeCluster, old: KubeObject, ctx: WriteCtx): Promise<void> {
   const ref = latticeClusterRef(ctx.run.cluster);
@@ -87,16 +87,20 @@ async function markUnpivoted(parent: KubeCluster, old: KubeObject, ctx: WriteCtx
       return done ? { state: 'done', result: true } : { state: 'todo', evidence: {} };
     },
     run: async (signal) => {
-      const now = await parent.get(ref, signal);
-      const resourceVersion = now?.metadata.resourceVersion;
-      await parent.mergePatch(
-        ref,
-        { metadata: { uid: old.metadata.uid, resourceVersion }, status: { unpivotImportComplete: true } },
-        { fieldManager: FIELD_MANAGER, signal, subresource: 'status' },
-      );
+      await refuseIfCapiOnParent(parent, { ...ctx, signal });
+      const { uid, resourceVersion } = old.metadata;
+      const metadata = { uid, resourceVersion };
+      const options = { fieldManager: FIELD_MANAGER, signal, subresource: 'status' } as const;
+      await parent.mergePatch(ref, { metadata, status: { unpivotImportComplete: true } }, options).catch(toBeLookedAtAgain);
       return true;
     },
   });
+}
+
+/** The operator writes the object's status now and then: another try of the step looks at it as it is then, CAPI objects and all. */
+function toBeLookedAtAgain(error: unknown): never {
+  if (!isDrError(error, 'KUBE_CONFLICT')) throw error;
+  throw new DrError({ code: error.code, message: error.message, retry: 'retryable', details: error.details, cause: error });
 }
 
 async function deleteOld(parent: KubeCluster, old: KubeObject, ctx: WriteCtx): Promise<void> {
@@ -111,7 +115,10 @@ async function deleteOld(parent: KubeCluster, old: KubeObject, ctx: WriteCtx): P
       const done = now === undefined || now.metadata.uid !== uid || now.metadata.deletionTimestamp !== undefined;
       return done ? { state: 'done', result: true } : { state: 'todo', evidence: {} };
     },
-    run: (signal) => parent.delete(ref, { uid, signal }),
+    run: async (signal) => {
+      await refuseIfCapiOnParent(parent, { ...ctx, signal });
+      return await parent.delete(ref, { uid, signal });
+    },
   });
 }
 

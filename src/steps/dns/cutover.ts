@@ -1,12 +1,16 @@
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { describeRecordSet, sameValues } from '../../dns/record-set.ts';
 import { DEFAULT_RETRY, type Observation, type ReadContext } from '../../engine/step.ts';
+import { DrError } from '../../errors/dr-error.ts';
 import { type PlanDnsRecord, planDns } from '../../model/plan/dns.ts';
 import type { RecordSet } from '../../model/record-set.ts';
+import { normalName } from '../../model/record-spelling.ts';
 import type { DnsZone } from '../../ports/dns-zones.ts';
 import { defineStep } from '../define-step.ts';
 import type { StepPorts } from '../ports.ts';
-import { targetRef, targetSchema } from '../schemas.ts';
+import { targetSchema } from '../schemas.ts';
+import { openTarget } from '../target.ts';
 import { ownRecords, targetAddresses, wantedRecordSet, zoneOf } from './targets.ts';
 
 const withSchema = z.object({ target: targetSchema, dns: planDns });
@@ -21,7 +25,7 @@ interface Move {
 
 /** Looks at every record of ours: what the authoritative server says now and what it should say. */
 async function moves(ctx: Ctx): Promise<readonly Move[]> {
-  const cluster = await ctx.ports.clusters.open(targetRef(ctx.with.target));
+  const cluster = await openTarget(ctx);
   return Promise.all(
     ownRecords(ctx.with.dns).map(async (record): Promise<Move> => {
       const zone = await zoneOf(ctx, ctx.with.dns, record);
@@ -30,6 +34,40 @@ async function moves(ctx: Ctx): Promise<readonly Move[]> {
       return { record, zone, from, to };
     }),
   );
+}
+
+/** What a plan showed of one record. */
+interface Shown {
+  readonly from: readonly string[] | undefined;
+  readonly to: readonly string[];
+}
+
+/**
+ * What was last shown of every record, by the input it was shown for: the engine gives `plan` and `execute` of one step the same `with`, and calls `plan` for
+ * the gate before it calls `execute`. A step without a gate may have shown nothing.
+ */
+const SHOWN = new WeakMap<object, ReadonlyMap<string, Shown>>();
+
+function keyOf({ record }: Move): string {
+  return `${record.type} ${normalName(record.name)}`;
+}
+
+function remember(ctx: Ctx, all: readonly Move[]): void {
+  SHOWN.set(ctx.with, new Map(all.map((move) => [keyOf(move), { from: move.from?.values, to: move.to.values }])));
+}
+
+/** Refuses to replace what nobody has agreed to replace: between the gate and now somebody else has written the record, or the cluster has another address. */
+function assertAsShown(ctx: Ctx, move: Move): void {
+  const shown = SHOWN.get(ctx.with)?.get(keyOf(move));
+  if (shown === undefined) return;
+  const now: Shown = { from: move.from?.values, to: move.to.values };
+  if (isDeepStrictEqual(now, shown)) return;
+  const say = ({ from, to }: Shown) => `${from?.join(', ') ?? 'nothing'} becomes ${to.join(', ')}`;
+  throw new DrError({
+    code: 'DNS_CONFLICT',
+    message: `${keyOf(move)} is no longer what was agreed to: shown was '${say(shown)}', now it would be '${say(now)}'`,
+    suggestions: ['look at who else writes the record; a resume shows what it would do now, and asks again'],
+  });
 }
 
 async function observeMoved(ctx: Ctx): Promise<Observation<{ moved: string[] }>> {
@@ -63,20 +101,27 @@ export const dnsCutover = defineStep({
   effects: [{ name: 'move-record', destroys: 'the old value of a DNS record (kept in the journal)' }],
   observe: observeMoved,
   async plan(ctx) {
-    const own = (await moves(ctx)).filter(({ from, to }) => !sameValues(from, to));
-    const manual = ctx.with.dns.records.filter((record) => record.owner === 'manual');
+    const all = await moves(ctx);
+    remember(ctx, all);
+    const own = all.filter(({ from, to }) => !sameValues(from, to));
+    const others = ctx.with.dns.records.filter((record) => record.owner !== 'lattice-dr');
     return [
       ...own.map(({ record, from, to }) => ({
         verb: from === undefined ? ('create' as const) : ('configure' as const),
         subject: `record ${record.type} ${record.name}`,
         diffs: [{ path: 'values', to: to.values, ...(from === undefined ? {} : { from: from.values }) }],
       })),
-      ...manual.map((record) => ({ verb: 'run' as const, subject: `a person moves ${record.type} ${record.name}`, note: 'owner: manual' })),
+      ...others.map(({ owner, type, name }) => ({
+        verb: 'run' as const,
+        subject: `${owner === 'manual' ? 'a person' : 'external-dns'} moves ${type} ${name}`,
+        note: owner === 'manual' ? 'owner: manual' : 'once its DNSProvider is released',
+      })),
     ];
   },
   async execute(ctx) {
-    for (const { record, zone, from, to } of await moves(ctx)) {
-      if (sameValues(from, to)) continue;
+    const open = (await moves(ctx)).filter(({ from, to }) => !sameValues(from, to));
+    for (const move of open) assertAsShown(ctx, move);
+    for (const { record, zone, from, to } of open) {
       ctx.progress({ message: `${describeRecordSet(from)} becomes ${to.values.join(', ')}` });
       await ctx.effect({
         name: 'move-record',

@@ -2,37 +2,20 @@ import { isIP } from 'node:net';
 import { normalRecordSet } from '../../dns/record-set.ts';
 import type { ReadContext } from '../../engine/step.ts';
 import { DrError } from '../../errors/dr-error.ts';
-import type { KubeObject } from '../../model/kube-object.ts';
 import type { PlanDns, PlanDnsRecord } from '../../model/plan/dns.ts';
+import { normalName } from '../../model/record-spelling.ts';
 import type { DnsZone, RecordSet } from '../../ports/dns-zones.ts';
 import type { KubeCluster } from '../../ports/kube-cluster.ts';
 import type { StepPorts } from '../ports.ts';
+import { addressesOf, hostAddresses } from './host-addresses.ts';
 
 /** TTL of a record that did not exist before and for which the plan sets no `maxTtl`: short, because it may have to move again soon. */
 const NEW_RECORD_TTL_SECONDS = 60;
 
-/** Addresses a load balancer or gateway shows in its status. */
-function addressesOf(object: KubeObject | undefined): readonly string[] {
-  const status = (object?.status ?? {}) as { loadBalancer?: { ingress?: { ip?: string; hostname?: string }[] }; addresses?: { value?: string }[] };
-  const fromService = status.loadBalancer?.ingress?.map((entry) => entry.ip ?? entry.hostname) ?? [];
-  const fromGateway = status.addresses?.map((entry) => entry.value) ?? [];
-  return [...fromService, ...fromGateway].filter((value): value is string => value !== undefined);
-}
-
-/** The Gateway of a namespace, as the platform names it (lattice-workload ingress: `<ns>/<ns>-ingress`). */
-async function gatewayAddresses(cluster: KubeCluster, hostname: string, signal: AbortSignal): Promise<readonly string[]> {
-  const gatewayType = { apiVersion: 'gateway.networking.k8s.io/v1', kind: 'Gateway' };
-  const routes = (await cluster.list({ apiVersion: 'gateway.networking.k8s.io/v1', kind: 'HTTPRoute' }, { signal })) ?? [];
-  const route = routes.find((object) => (object.spec?.['hostnames'] as readonly string[] | undefined)?.includes(hostname));
-  const parent = (route?.spec?.['parentRefs'] as readonly { name: string; namespace?: string }[] | undefined)?.[0];
-  if (route === undefined || parent === undefined) return [];
-  return addressesOf(await cluster.get({ ...gatewayType, namespace: parent.namespace ?? route.metadata.namespace ?? '', name: parent.name }, signal));
-}
-
 /** Addresses the record must lead to on the rebuilt cluster, sorted; empty while the cluster has given none yet. */
 export async function targetAddresses(cluster: KubeCluster, record: PlanDnsRecord, signal: AbortSignal): Promise<readonly string[]> {
   const { to } = record;
-  if (to === undefined) return [...(await gatewayAddresses(cluster, record.name, signal))].sort();
+  if (to === undefined) return [...(await hostAddresses(cluster, record.name, signal))].sort();
   if ('address' in to) return [to.address];
   const [namespace = '', name = ''] = to.service.split('/');
   return [...addressesOf(await cluster.get({ apiVersion: 'v1', kind: 'Service', namespace, name }, signal))].sort();
@@ -62,6 +45,11 @@ export function wantedRecordSet(record: PlanDnsRecord, addresses: readonly strin
 /** Records this tool moves; the others belong to external-dns or a person. */
 export function ownRecords(dns: PlanDns): readonly PlanDnsRecord[] {
   return dns.records.filter((record) => record.owner === 'lattice-dr');
+}
+
+/** Whether this tool moves a name, so that it leads to the rebuilt cluster once the cutover is done. */
+export function isMovedByUs(dns: PlanDns | undefined, host: string): boolean {
+  return dns !== undefined && ownRecords(dns).some((record) => normalName(record.name) === normalName(host));
 }
 
 /** The zone that takes updates of a record. */

@@ -44,6 +44,8 @@ export const fenceAttest = defineStep({
   timeoutMs: 60_000,
   retry: NO_RETRY,
   effects: [],
+  // What somebody stated was about what they were shown.
+  whenChanged: 'refuse',
   async observe(ctx) {
     const last = ctx.attestations.at(-1);
     if (last === undefined) return { state: 'absent', evidence: {} };

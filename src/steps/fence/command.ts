@@ -1,22 +1,36 @@
 import { z } from 'zod';
-import { NO_RETRY, type ReadContext } from '../../engine/step.ts';
+import { NO_RETRY, type ReadContext, type StepContext } from '../../engine/step.ts';
 import { DrError, isDrError } from '../../errors/dr-error.ts';
+import { digestOf } from '../../model/digest.ts';
 import { planFence } from '../../model/plan/fence.ts';
 import { defineStep } from '../define-step.ts';
+import { type PlanProgram, runPlanProgram } from '../plan-program.ts';
 import type { StepPorts } from '../ports.ts';
 
 const withSchema = z.object({ fence: planFence });
 type Ctx = ReadContext<z.output<typeof withSchema>, StepPorts>;
+type WriteCtx = StepContext<z.output<typeof withSchema>, StepPorts>;
 
-/** What a fence command prints is kept as evidence, at most this much. */
-const KEPT_OUTPUT_CHARS = 2_000;
+/** Longest time of one run of the plan's programs. */
+const FENCE_LIMIT_MS = 5 * 60_000;
+/** A fence that is cut off half-way has this long to finish the machine it is at. */
+const FINISH_MS = 60_000;
+const NOT_FROM_OUTSIDE = 'not proven from outside: the plan has no fence.off';
 
-const outputs = z.object({ provenAt: z.string() });
+const outputs = z.object({
+  /** When the proof was made, ISO 8601, UTC: a resume does not make an old one new. */
+  provenAt: z.string(),
+  /** Whether somebody other than the fence command said so. */
+  checked: z.boolean(),
+});
 
-async function runArgv(ctx: Ctx, command: readonly string[], signal: AbortSignal): Promise<string> {
-  const [file = '', ...args] = command;
-  const result = await ctx.ports.processes.run({ file, args, signal, timeoutMs: 300_000 });
-  return result.stdout.trim().slice(-KEPT_OUTPUT_CHARS);
+/** What is kept of a run of one of the plan's programs. */
+const saidSchema = z.object({ at: z.string(), said: z.string(), digest: z.string() });
+type Said = z.output<typeof saidSchema>;
+
+async function run(ctx: Ctx, program: Pick<PlanProgram, 'path' | 'command' | 'signal'>): Promise<Said> {
+  const { said, digest } = await runPlanProgram({ ...program, timeoutMs: FENCE_LIMIT_MS, killAfterMs: FINISH_MS }, ctx.ports);
+  return { at: new Date(ctx.clock.now()).toISOString(), said, digest };
 }
 
 function commandOf(ctx: Ctx): readonly string[] {
@@ -24,21 +38,40 @@ function commandOf(ctx: Ctx): readonly string[] {
   throw new DrError({ code: 'INPUT_INVALID', message: 'the plan has no fence.command', suggestions: ['give one, or let the runbook use fence/attest'] });
 }
 
-/** Asks the check command: exit 0 means that the old cluster is off. Without one nothing can be said. */
+/** Asks the check command: exit 0 means that the old cluster is off. Without one nothing can be said. Asked anew each time: machines are switched on again. */
 async function isOff(ctx: Ctx, signal: AbortSignal): Promise<{ readonly off: boolean; readonly said: string } | undefined> {
   const { off } = ctx.with.fence;
   if (off === undefined) return undefined;
   try {
-    return { off: true, said: await runArgv(ctx, off, signal) };
+    return { off: true, said: (await run(ctx, { path: 'fence.off', command: off, signal })).said };
   } catch (error) {
     if (!isDrError(error, 'PROCESS_FAILED')) throw error;
     return { off: false, said: error.message };
   }
 }
 
+/** Runs the fence command, once in a run, and gives what it said then. */
+async function fence(ctx: WriteCtx): Promise<Said> {
+  const result = await ctx.effect({
+    name: 'fence',
+    key: ctx.run.cluster,
+    timeoutMs: FENCE_LIMIT_MS,
+    check: async () => {
+      const answer = await isOff(ctx, ctx.signal);
+      if (answer?.off !== true) return { state: 'todo', evidence: {} };
+      return { state: 'done', result: { at: new Date(ctx.clock.now()).toISOString(), said: answer.said, digest: digestOf(answer.said) } };
+    },
+    run: (signal) => run(ctx, { path: 'fence.command', command: commandOf(ctx), signal }),
+  });
+  // Runs of earlier versions recorded what the command printed and no time: it cannot have been before the run began.
+  const said = saidSchema.safeParse(result);
+  return said.success ? said.data : { at: ctx.run.startedAt, said: '', digest: digestOf(String(result)) };
+}
+
 /**
- * Proves that the old cluster cannot act, by the plan's own commands: `command` switches it off, `off` (if given) asks whether it is off. Exit 0 is
- * the proof; unreachable alone never is. `command` must be safe to repeat.
+ * Proves that the old cluster cannot act, by the plan's own commands: `command` switches it off, `off` asks whether it is off. Exit 0 is the proof;
+ * unreachable alone never is. Without `off` nobody but the command itself has said so, which is shown, and the runbook asks a person besides. `command` must be
+ * safe to repeat.
  */
 export const fenceCommand = defineStep({
   kind: 'fence/command',
@@ -59,27 +92,21 @@ export const fenceCommand = defineStep({
   async observe(ctx) {
     const answer = await isOff(ctx, ctx.signal);
     if (answer?.off !== true) return { state: 'absent', evidence: { check: answer?.said ?? 'the plan has no fence.off' } };
-    return { state: 'present', outputs: { provenAt: new Date(ctx.clock.now()).toISOString() }, evidence: { check: answer.said } };
+    return { state: 'present', outputs: { provenAt: new Date(ctx.clock.now()).toISOString(), checked: true }, evidence: { check: answer.said } };
   },
   async plan(ctx) {
-    return [{ verb: 'run', subject: commandOf(ctx).join(' '), note: `switches cluster ${ctx.run.cluster} off` }];
+    const note = `switches cluster ${ctx.run.cluster} off${ctx.with.fence.off === undefined ? `; ${NOT_FROM_OUTSIDE}` : ''}`;
+    return [{ verb: 'run', subject: commandOf(ctx).join(' '), note }];
   },
   async execute(ctx) {
-    await ctx.effect({
-      name: 'fence',
-      key: ctx.run.cluster,
-      timeoutMs: 300_000,
-      check: async () => {
-        const answer = await isOff(ctx, ctx.signal);
-        return answer?.off === true ? { state: 'done', result: answer.said } : { state: 'todo', evidence: {} };
-      },
-      run: (signal) => runArgv(ctx, commandOf(ctx), signal),
-    });
+    await fence(ctx);
   },
   async verify(ctx) {
     const answer = await isOff(ctx, ctx.signal);
-    const provenAt = new Date(ctx.clock.now()).toISOString();
-    if (answer === undefined) return { ok: true, outputs: { provenAt }, evidence: { proof: 'the fence command ended with exit 0' } };
+    if (answer === undefined) {
+      const { at, said } = await fence(ctx);
+      return { ok: true, outputs: { provenAt: at, checked: false }, evidence: { proof: `the fence command ended with exit 0; ${NOT_FROM_OUTSIDE}`, said } };
+    }
     if (!answer.off) {
       throw new DrError({
         code: 'FENCE_NOT_PROVEN',
@@ -87,6 +114,6 @@ export const fenceCommand = defineStep({
         suggestions: ['switch the old machines off by hand, then resume'],
       });
     }
-    return { ok: true, outputs: { provenAt }, evidence: { proof: answer.said } };
+    return { ok: true, outputs: { provenAt: new Date(ctx.clock.now()).toISOString(), checked: true }, evidence: { proof: answer.said } };
   },
 });

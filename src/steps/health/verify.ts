@@ -12,11 +12,14 @@ import type { ToApply } from '../../specs/classify.ts';
 import { defineStep } from '../define-step.ts';
 import { type DesiredState, loadDesired } from '../desired-state.ts';
 import type { StepPorts } from '../ports.ts';
-import { targetRef, targetSchema } from '../schemas.ts';
+import { heldLocation } from '../release.ts';
+import { targetSchema } from '../schemas.ts';
 import { orderOf } from '../specs/order.ts';
+import { openTarget } from '../target.ts';
 import { withLimit } from '../wait.ts';
+import { baselineEvidence } from './baseline.ts';
 import { PlatformHealth, type Unhealthy } from './platform-health.ts';
-import { type ProbeResult, runProbe } from './probes.ts';
+import { movesAfterRelease, type ProbeResult, runProbe } from './probes.ts';
 
 const withSchema = z.object({
   target: targetSchema,
@@ -38,6 +41,9 @@ const outputs = z.object({ objects: z.number(), probes: z.number() });
 
 /** Pause between two rounds of HTTP probes that did not all pass; the platform part has no polling. */
 const PROBE_INTERVAL_MS = 1_000;
+
+/** Why a name is not asked about after the cutover. */
+const AFTER_RELEASE = 'moves after release: its DNSProvider, or a person, moves the name';
 
 /** Objects that must be healthy: all that were applied, but not those that wait for a hold. */
 async function expected(desired: DesiredState, cluster: KubeCluster, ctx: Ctx): Promise<readonly ToApply[]> {
@@ -82,7 +88,17 @@ async function untilPlatformHealthy(health: PlatformHealth, ctx: WriteCtx, total
 
 async function probeAll(cluster: KubeCluster, ctx: Ctx): Promise<readonly ProbeResult[]> {
   const context = { ports: ctx.ports, signal: ctx.signal, cluster, dns: ctx.with.dns, byName: ctx.with.byName };
-  return Promise.all(ctx.with.health.map((probe) => runProbe(probe, context)));
+  return Promise.all(probesOf(ctx).map((probe) => runProbe(probe, context)));
+}
+
+/** Names that lead to the rebuilt cluster only after the release: by name, nothing can be said of them yet. They were asked at their new address before. */
+function leftOut({ with: { health, dns, byName } }: Pick<Ctx, 'with'>): W['health'] {
+  return byName ? health.filter((probe) => movesAfterRelease(probe, dns)) : [];
+}
+
+function probesOf(ctx: Pick<Ctx, 'with'>): W['health'] {
+  const out = leftOut(ctx);
+  return ctx.with.health.filter((probe) => !out.includes(probe));
 }
 
 function failures(results: readonly ProbeResult[]): readonly string[] {
@@ -91,7 +107,7 @@ function failures(results: readonly ProbeResult[]): readonly string[] {
 
 /** Probes are repeated until all pass in one round, for the longest time the plan gives any of them (30 s without one): pods are ready before their peers are. */
 async function untilProbesPass(cluster: KubeCluster, ctx: WriteCtx): Promise<readonly ProbeResult[]> {
-  const limitMs = Math.max(30_000, ...ctx.with.health.map((probe) => probe.timeout ?? 0));
+  const limitMs = Math.max(30_000, ...probesOf(ctx).map((probe) => probe.timeout ?? 0));
   let results: readonly ProbeResult[] = [];
   return withLimit(ctx, limitMs, {
     work: async (signal) => {
@@ -105,6 +121,15 @@ async function untilProbesPass(cluster: KubeCluster, ctx: WriteCtx): Promise<rea
     },
     late: () => notHealthy(`${failures(results).length} of ${results.length} health probes fail`, failures(results)),
   });
+}
+
+/** Backup locations that are held ReadOnly and are not: whoever made them writable lets Velero expire what the lost cluster has saved. */
+async function writableLocations(cluster: KubeCluster, ctx: WriteCtx): Promise<readonly string[]> {
+  const held = ctx.holds().filter(({ kind }) => kind === 'backup-location');
+  const locations = await Promise.all(held.map(async (hold) => ({ id: hold.id, location: await cluster.get(heldLocation(hold), ctx.signal) })));
+  return locations
+    .filter(({ location }) => location !== undefined && location.spec?.['accessMode'] !== 'ReadOnly')
+    .map(({ id, location }) => `${id} is held ReadOnly and is ${String(location?.spec?.['accessMode'] ?? 'ReadWrite, which is the default')}`);
 }
 
 /** One-sided agreements: traffic between the two is denied, though both may be Ready. They were so in git, so they are told and do not stop the run. */
@@ -143,15 +168,16 @@ export const healthVerify = defineStep({
     return { state: 'absent', evidence: {} };
   },
   async plan(ctx) {
-    return ctx.with.health.map((probe) => ({
+    const asked = probesOf(ctx).map(({ url }) => ({
       verb: 'run' as const,
-      subject: `GET ${probe.url}`,
+      subject: `GET ${url}`,
       note: ctx.with.byName ? 'by name' : 'at the address it will have',
     }));
+    return [...asked, ...leftOut(ctx).map(({ url }) => ({ verb: 'run' as const, subject: `leave out GET ${url}`, note: AFTER_RELEASE }))];
   },
   async execute(ctx) {
     const desired = await loadDesired(ctx);
-    const cluster = await ctx.ports.clusters.open(targetRef(ctx.with.target));
+    const cluster = await openTarget(ctx);
     const items = await expected(desired, cluster, ctx);
     await using health = await PlatformHealth.open(cluster, items, desired.profile);
     await untilPlatformHealthy(health, ctx, items.length);
@@ -160,14 +186,18 @@ export const healthVerify = defineStep({
   },
   async verify(ctx) {
     const desired = await loadDesired(ctx);
-    const cluster = await ctx.ports.clusters.open(targetRef(ctx.with.target));
+    const cluster = await openTarget(ctx);
     const items = await expected(desired, cluster, ctx);
-    const results = await probeAll(cluster, ctx);
-    const open = failures(results);
+    const probes = probeAll(cluster, ctx);
+    // After the cutover everything has been compared already.
+    const [results, baseline] = await Promise.all([probes, ctx.with.byName ? undefined : baselineEvidence(cluster, probes, ctx)]);
+    const open = [...failures(results), ...(await writableLocations(cluster, ctx))];
     if (open.length > 0) return { ok: false, reason: open.join('; '), evidence: { failed: [...open] } };
     const evidence = {
       objects: items.length,
       probes: results.map((result) => (result.ok ? `${result.name} ${result.address} ${result.digest}` : result.name)),
+      ...(baseline === undefined ? {} : { baseline }),
+      ...(leftOut(ctx).length === 0 ? {} : { notYetByName: leftOut(ctx).map(({ name, url }) => `${name} ${url}: ${AFTER_RELEASE}`) }),
     };
     return { ok: true, outputs: { objects: items.length, probes: results.length }, evidence };
   },

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { DEFAULT_RETRY, type ReadContext } from '../../engine/step.ts';
 import { DrError, isDrError } from '../../errors/dr-error.ts';
+import { formatDuration } from '../../model/duration.ts';
 import type { KubeObject, ObjectRef } from '../../model/kube-object.ts';
 import { planCluster } from '../../model/plan/cluster.ts';
 import type { KubeCluster } from '../../ports/kube-cluster.ts';
@@ -17,9 +18,16 @@ function leaseRef(cluster: string): ObjectRef {
   return { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', namespace: SYSTEM_NAMESPACE, name: `lattice-dr-${cluster}` };
 }
 
+/** Who took the lease, for the person who meets it: `holderIdentity` is the run, and the Lease API has no field for more. */
+const OWNER = 'dr.lattice.dev/owner';
+const HOST = 'dr.lattice.dev/host';
+
 interface Holder {
   readonly run: string;
   readonly since: string;
+  /** User, and host with the process; leases of earlier versions do not tell. */
+  readonly owner: string | undefined;
+  readonly host: string | undefined;
   readonly lease: KubeObject;
 }
 
@@ -27,7 +35,14 @@ interface Holder {
 async function holder(cluster: KubeCluster, ctx: Ctx): Promise<Holder | undefined> {
   const lease = await cluster.get(leaseRef(ctx.run.cluster), ctx.signal);
   if (lease === undefined) return undefined;
-  return { run: String(lease.spec?.['holderIdentity'] ?? ''), since: String(lease.spec?.['acquireTime'] ?? 'an unknown time'), lease };
+  const { annotations = {} } = lease.metadata;
+  return {
+    run: String(lease.spec?.['holderIdentity'] ?? ''),
+    since: String(lease.spec?.['acquireTime'] ?? 'an unknown time'),
+    owner: annotations[OWNER],
+    host: annotations[HOST],
+    lease,
+  };
 }
 
 /** An earlier run of this store that is over left its lease behind: it was failed or stopped and never resumed. */
@@ -35,25 +50,40 @@ function isLeftBehind(owner: Holder, ctx: Ctx): boolean {
   return ctx.run.predecessors.some((run) => run === owner.run);
 }
 
-function lockedBy(owner: Holder, cluster: string): DrError {
+function lockedBy(owner: Holder, ctx: Ctx): DrError {
+  const { cluster } = ctx.run;
+  const whom = owner.owner === undefined || owner.host === undefined ? '' : `, taken by ${owner.owner} on host '${owner.host}'`;
+  const ageMs = ctx.clock.now() - Date.parse(owner.since);
+  const age = Number.isNaN(ageMs) ? '' : ` (${formatDuration(Math.max(0, ageMs))} ago)`;
   return new DrError({
     code: 'RUN_LOCKED',
-    message: `cluster '${cluster}' is held on its parent by run '${owner.run}' since ${owner.since}`,
-    details: { holder: owner.run, since: owner.since },
+    message: `cluster '${cluster}' is held on its parent by run '${owner.run}'${whom} at ${owner.since}${age}; its state is not in this state store`,
+    details: {
+      holder: owner.run,
+      since: owner.since,
+      ...(owner.owner === undefined ? {} : { user: owner.owner }),
+      ...(owner.host === undefined ? {} : { host: owner.host }),
+    },
     suggestions: [
-      `continue that run: lattice-dr resume ${owner.run}`,
+      `continue that run with the state store it was started with: lattice-dr resume ${owner.run}`,
       `if that run is certainly dead and its state is lost, delete Lease ${SYSTEM_NAMESPACE}/lattice-dr-${cluster} on the parent and start again`,
     ],
   });
 }
 
-function leaseObject(ctx: Ctx): KubeObject {
+async function leaseObject(ctx: Ctx): Promise<KubeObject> {
   const ref = leaseRef(ctx.run.cluster);
+  const { host, pid, user } = await ctx.ports.processes.self();
   const acquireTime = new Date(ctx.clock.now()).toISOString().replace('Z', '000Z');
   return {
     apiVersion: ref.apiVersion,
     kind: ref.kind,
-    metadata: { name: ref.name, namespace: SYSTEM_NAMESPACE, labels: { 'app.kubernetes.io/managed-by': FIELD_MANAGER } },
+    metadata: {
+      name: ref.name,
+      namespace: SYSTEM_NAMESPACE,
+      labels: { 'app.kubernetes.io/managed-by': FIELD_MANAGER },
+      annotations: { [OWNER]: `${user} (process ${pid})`, [HOST]: host },
+    },
     spec: { holderIdentity: ctx.run.id, acquireTime, leaseDurationSeconds: 2147483647 },
   };
 }
@@ -61,9 +91,10 @@ function leaseObject(ctx: Ctx): KubeObject {
 /** Makes a left-behind lease ours, unless it changed since it was read. */
 async function takeOver(cluster: KubeCluster, { lease }: Holder, ctx: Ctx): Promise<void> {
   const { uid, resourceVersion } = lease.metadata;
+  const { metadata, spec } = await leaseObject(ctx);
   await cluster.mergePatch(
     leaseRef(ctx.run.cluster),
-    { metadata: { uid, resourceVersion }, spec: leaseObject(ctx).spec ?? {} },
+    { metadata: { uid, resourceVersion, annotations: metadata.annotations ?? {} }, spec: spec ?? {} },
     { fieldManager: FIELD_MANAGER, signal: ctx.signal },
   );
 }
@@ -92,7 +123,7 @@ export const lockParent = defineStep({
     const owner = await holder(await openParent(ctx), ctx);
     if (owner === undefined) return { state: 'absent', evidence: {} };
     if (isLeftBehind(owner, ctx)) return { state: 'partial', evidence: { leftBehindBy: owner.run, since: owner.since } };
-    if (owner.run !== ctx.run.id) throw lockedBy(owner, ctx.run.cluster);
+    if (owner.run !== ctx.run.id) throw lockedBy(owner, ctx);
     return { state: 'present', outputs: {}, evidence: { holder: owner.run, since: owner.since } };
   },
   async plan(ctx) {
@@ -103,7 +134,7 @@ export const lockParent = defineStep({
     const owner = await holder(cluster, ctx);
     if (owner !== undefined && isLeftBehind(owner, ctx)) return takeOver(cluster, owner, ctx);
     try {
-      await cluster.create(leaseObject(ctx), { fieldManager: FIELD_MANAGER, signal: ctx.signal });
+      await cluster.create(await leaseObject(ctx), { fieldManager: FIELD_MANAGER, signal: ctx.signal });
     } catch (error) {
       if (!isDrError(error, 'KUBE_CONFLICT')) throw error;
     }
@@ -111,7 +142,7 @@ export const lockParent = defineStep({
   async verify(ctx) {
     const owner = await holder(await openParent(ctx), ctx);
     if (owner === undefined) return { ok: false, reason: 'the lease is gone again', evidence: {} };
-    if (owner.run !== ctx.run.id) throw lockedBy(owner, ctx.run.cluster);
+    if (owner.run !== ctx.run.id) throw lockedBy(owner, ctx);
     return { ok: true, outputs: {}, evidence: { holder: owner.run, since: owner.since } };
   },
 });

@@ -7,11 +7,12 @@ import { defineStep } from '../define-step.ts';
 import { loadDesired } from '../desired-state.ts';
 import type { CheckResult, PreflightCtx } from './checks.ts';
 import { chooseRecoveryPoints, inputChecks } from './input-checks.ts';
+import { localChecks } from './local-checks.ts';
 import { parentChecks } from './parent-checks.ts';
 import { preflightWith } from './schema.ts';
 
 async function look(ctx: PreflightCtx): Promise<{ readonly checks: readonly CheckResult[]; readonly points: z.output<typeof recoveryPointSchema>[] }> {
-  const [checks, chosen] = await Promise.all([Promise.all([...parentChecks(ctx), ...inputChecks(ctx)]), chooseRecoveryPoints(ctx)]);
+  const [checks, chosen] = await Promise.all([Promise.all([...parentChecks(ctx), ...inputChecks(ctx), ...localChecks(ctx)]), chooseRecoveryPoints(ctx)]);
   return { checks: [...checks, ...chosen.checks], points: [...chosen.points] };
 }
 
@@ -37,7 +38,8 @@ function evidenceOf(checks: readonly CheckResult[]): { readonly checks: readonly
 }
 
 /**
- * Looks, before anything is touched, whether a recovery can end well: the parent and its capacity, git, specs, original secrets, recovery points, records.
+ * Looks, before anything is touched, whether a recovery can end well: the parent and its capacity, git, specs, original secrets, recovery points,
+ * records, and the programs and places of this machine that later steps use.
  * Read-only; reports everything that is wrong at once. Its recovery points are those taken before the run began, so a resume chooses the same.
  */
 export const preflightCheck = defineStep({

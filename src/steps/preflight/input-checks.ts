@@ -6,6 +6,7 @@ import { recoveryPoints } from '../recovery-points.ts';
 import { missingRequired, readSecretSources } from '../secrets/sources.ts';
 import { describeDangling, orderOf } from '../specs/order.ts';
 import { type CheckResult, check, type PreflightCtx, refuse } from './checks.ts';
+import { probesCanBeSent } from './probe-checks.ts';
 
 async function gitHasCommit(ctx: PreflightCtx): Promise<string> {
   const { repository, ref } = ctx.with.specs.git;
@@ -46,6 +47,7 @@ async function recordsCanBeMoved(ctx: PreflightCtx): Promise<string> {
   const slow: string[] = [];
   for (const record of ownRecords(dns)) {
     const zone = await zoneOf(ctx, dns, record);
+    await zone.assertCanUpdate();
     const now = await zone.query(record.name, record.type, ctx.signal);
     const ttlMs = (now?.ttlSeconds ?? 0) * 1_000;
     // Too late to lower it now: caches keep the old answer this long, whatever is written.
@@ -111,5 +113,6 @@ export function inputChecks(ctx: PreflightCtx): readonly Promise<CheckResult>[] 
     check('specs are good', () => specsAreGood(ctx)),
     check('original secrets are there', () => secretsAreThere(ctx)),
     check('records can be moved', () => recordsCanBeMoved(ctx)),
+    check('probes can be sent', () => probesCanBeSent(ctx)),
   ];
 }

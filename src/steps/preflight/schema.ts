@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { planBackup } from '../../model/plan/backups.ts';
 import { planCluster } from '../../model/plan/cluster.ts';
 import { planDns } from '../../model/plan/dns.ts';
+import { planFence } from '../../model/plan/fence.ts';
+import { planHealth } from '../../model/plan/health.ts';
 import { planObjectives } from '../../model/plan/objectives.ts';
 import { planSecrets } from '../../model/plan/secrets.ts';
 import { planSpecs } from '../../model/plan/specs.ts';
@@ -13,6 +15,8 @@ export const preflightWith = z.object({
   secrets: z.array(planSecrets).default([]),
   backups: z.array(planBackup).default([]),
   dns: planDns.optional(),
+  fence: planFence.optional(),
+  health: z.array(planHealth).default([]),
   objectives: planObjectives,
 });
 export type PreflightWith = z.output<typeof preflightWith>;

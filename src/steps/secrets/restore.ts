@@ -11,7 +11,8 @@ import { decideSecret } from '../../specs/secrets-policy.ts';
 import { defineStep } from '../define-step.ts';
 import { FIELD_MANAGER } from '../platform-names.ts';
 import type { StepPorts } from '../ports.ts';
-import { targetRef, targetSchema } from '../schemas.ts';
+import { targetSchema } from '../schemas.ts';
+import { openTarget } from '../target.ts';
 import { missingRequired, readSecretSources } from './sources.ts';
 
 const withSchema = z.object({ target: targetSchema, cluster: planCluster, secrets: z.array(planSecrets), specs: planSpecs, commit: z.string() });
@@ -72,7 +73,7 @@ async function openSecrets(cluster: KubeCluster, restore: readonly KubeObject[],
 }
 
 async function observeSecrets(ctx: Ctx): Promise<Observation<{ restored: string[] }>> {
-  const cluster = await ctx.ports.clusters.open(targetRef(ctx.with.target));
+  const cluster = await openTarget(ctx);
   const { restore, skipped } = await wanted(ctx);
   const open = await openSecrets(cluster, restore, ctx.signal);
   const evidence = { restored: restore.length - open.length, open: open.map(nameOf), skipped: skipped.map(({ name, reason }) => `${name}: ${reason}`) };
@@ -121,6 +122,7 @@ export const secretsRestore = defineStep({
   timeoutMs: 10 * 60_000,
   retry: DEFAULT_RETRY,
   effects: [],
+  whenChanged: 'again',
   observe: observeSecrets,
   async plan(ctx) {
     const { restore, skipped } = await wanted(ctx);
@@ -130,7 +132,7 @@ export const secretsRestore = defineStep({
     ];
   },
   async execute(ctx) {
-    const cluster = await ctx.ports.clusters.open(targetRef(ctx.with.target));
+    const cluster = await openTarget(ctx);
     const { restore } = await wanted(ctx);
     await ensureNamespaces(cluster, restore, ctx.signal);
     let done = 0;

@@ -7,7 +7,8 @@ import { planSpecs } from '../../model/plan/specs.ts';
 import { defineStep } from '../define-step.ts';
 import { type DesiredState, loadDesired } from '../desired-state.ts';
 import type { StepPorts } from '../ports.ts';
-import { targetRef, targetSchema } from '../schemas.ts';
+import { targetSchema } from '../schemas.ts';
+import { openTarget } from '../target.ts';
 import { appliedKeys } from './applied.ts';
 import { type ApplyReport, applyInOrder } from './apply-in-order.ts';
 import { describeDangling, orderOf } from './order.ts';
@@ -38,7 +39,7 @@ function outputsOf(desired: DesiredState, applied: number, dangling: readonly st
 
 async function observeApplied(ctx: Ctx): Promise<Observation<Outputs>> {
   const desired = await loadDesired(ctx);
-  const cluster = await ctx.ports.clusters.open(targetRef(ctx.with.target));
+  const cluster = await openTarget(ctx);
   const { graph, dangling } = await orderOf(desired, cluster, ctx);
   const items = graph.nodes.filter((node) => node.kind === 'apply').flatMap((node) => node.objects);
   const applied = await appliedKeys(cluster, items, ctx.signal);
@@ -75,7 +76,10 @@ function failure(report: ApplyReport): DrError {
     message: `${report.failed.length} of ${report.total} objects were not applied or did not become ready:${list('failed', refused)}${list('not started', report.notStarted)}`,
     details: { failed: refused, notStarted: report.notStarted },
     retry: report.failed.every(({ error }) => error.retry !== 'never') ? 'retryable' : 'never',
-    suggestions: ['take the cause away, then resume: what is applied stays and is skipped'],
+    suggestions: [
+      'take the cause away, then resume: what is applied stays and is skipped',
+      'a cause in git is taken away by a new commit: resume with --commit COMMIT',
+    ],
   });
 }
 
@@ -101,12 +105,16 @@ export const specsApply = defineStep({
   timeoutMs: 2 * 60 * 60_000,
   retry: DEFAULT_RETRY,
   effects: [],
+  whenChanged: 'again',
   observe: observeApplied,
   async plan(ctx) {
     const desired = await loadDesired(ctx);
     const { graph } = await orderOf(desired, undefined, ctx);
     const { held, skipped } = desired.classification;
+    const commit = ctx.with.commit.slice(0, 12);
     return [
+      // What an object is made of is not shown one by one, so what was agreed to is bound to the commit.
+      { verb: 'run' as const, subject: 'apply the specs', note: `of commit ${commit}` },
       ...graph.nodes
         .filter((node) => node.kind === 'apply')
         .flatMap((node) => node.objects.map(({ key, source }) => ({ verb: 'create' as const, subject: key, note: `${source.file}:${source.line}` }))),
@@ -116,7 +124,7 @@ export const specsApply = defineStep({
   },
   async execute(ctx) {
     const desired = await loadDesired(ctx);
-    const cluster = await ctx.ports.clusters.open(targetRef(ctx.with.target));
+    const cluster = await openTarget(ctx);
     const { graph, dangling } = await orderOf(desired, cluster, ctx);
     for (const reference of dangling) ctx.evidence.append({ dangling: describeDangling(reference) });
     await recordHolds(desired, graph.heldBack, ctx);

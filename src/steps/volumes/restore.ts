@@ -10,9 +10,11 @@ import { defineStep } from '../define-step.ts';
 import { FIELD_MANAGER } from '../platform-names.ts';
 import type { StepPorts } from '../ports.ts';
 import { restoreErrors } from '../recovery-points.ts';
-import { targetRef, targetSchema } from '../schemas.ts';
+import { targetSchema } from '../schemas.ts';
+import { openTarget } from '../target.ts';
 import { withLimit } from '../wait.ts';
 import { type ClaimState, claimStates, RESTORE_NAME_LABEL } from './claims.ts';
+import { followRestore } from './follow-restore.ts';
 import { isTerminal, RESTORE_TYPE, RUN_LABEL, restoreName, restorePhase, volumeRestore } from './velero-restore.ts';
 
 const withSchema = z.object({ target: targetSchema, backups: z.array(planBackup), recoveryPoints: z.array(recoveryPointSchema) });
@@ -31,6 +33,10 @@ function claimsOf(ctx: Ctx): readonly string[] {
   return ctx.with.recoveryPoints.flatMap((point) => point.volumes);
 }
 
+async function statesOf(cluster: KubeCluster, points: readonly ChosenRecoveryPoint[], ctx: Ctx): Promise<readonly ClaimState[]> {
+  return await claimStates(cluster, points, { run: ctx.run.id, signal: ctx.signal });
+}
+
 function refuseForeign(states: readonly ClaimState[]): void {
   const foreign = states.filter((state) => state.state === 'foreign');
   if (foreign.length === 0) return;
@@ -45,7 +51,7 @@ function refuseForeign(states: readonly ClaimState[]): void {
 }
 
 async function observeVolumes(ctx: Ctx): Promise<Observation<Outputs>> {
-  const states = await claimStates(await ctx.ports.clusters.open(targetRef(ctx.with.target)), claimsOf(ctx), ctx.signal);
+  const states = await statesOf(await openTarget(ctx), ctx.with.recoveryPoints, ctx);
   const restored = states.filter((state) => state.state === 'restored');
   const evidence = { restored: restored.length, of: states.length, open: states.filter((state) => state.state !== 'restored').map((state) => state.claim) };
   if (restored.length < states.length) return { state: restored.length === 0 ? 'absent' : 'partial', evidence };
@@ -105,17 +111,6 @@ async function ensureRestore(
   return name;
 }
 
-async function follow(cluster: KubeCluster, name: string, ctx: WriteCtx): Promise<KubeObject> {
-  await using live = await cluster.live(RESTORE_TYPE, { namespace: VELERO_NAMESPACE });
-  return await live.until((objects) => {
-    const restore = [...objects.values()].find((object) => object.metadata.name === name);
-    if (restore === undefined) return undefined;
-    const progress = (restore.status?.['progress'] ?? {}) as { itemsRestored?: number; totalItems?: number };
-    ctx.progress({ message: `Velero restore ${name}: ${restorePhase(restore)}`, done: progress.itemsRestored ?? 0, total: progress.totalItems ?? 0 });
-    return isTerminal(restore) ? restore : undefined;
-  }, ctx.signal);
-}
-
 /** The error of a restore that did not complete, in Velero's own words as far as it left any. */
 async function restoreFailed(restore: KubeObject, point: ChosenRecoveryPoint, ctx: Ctx): Promise<DrError> {
   const status = (restore.status ?? {}) as { failureReason?: string; validationErrors?: readonly string[]; errors?: number };
@@ -144,7 +139,7 @@ async function waitUntilBound(cluster: KubeCluster, ctx: WriteCtx): Promise<void
         return bound === wanted.size ? true : undefined;
       }, signal),
     late: async () => {
-      const open = (await claimStates(cluster, claimsOf(ctx), ctx.signal)).filter((state) => state.state !== 'restored');
+      const open = (await statesOf(cluster, ctx.with.recoveryPoints, ctx)).filter((state) => state.state !== 'restored');
       return new DrError({
         code: 'VOLUME_NOT_RESTORED',
         message: `claims are not bound to restored volumes ${BIND_LIMIT_MS / 60_000} min after the restore: ${open.map((state) => `${state.claim} (${state.state})`).join(', ')}`,
@@ -185,19 +180,19 @@ export const volumesRestore = defineStep({
     }));
   },
   async execute(ctx) {
-    const cluster = await ctx.ports.clusters.open(targetRef(ctx.with.target));
+    const cluster = await openTarget(ctx);
     for (const point of ctx.with.recoveryPoints) {
-      const states = await claimStates(cluster, point.volumes, ctx.signal);
+      const states = await statesOf(cluster, [point], ctx);
       refuseForeign(states);
       if (states.every((state) => state.state === 'restored')) continue;
-      const restore = await follow(cluster, await ensureRestore(cluster, point, { ctx, states }), ctx);
+      const restore = await followRestore(cluster, await ensureRestore(cluster, point, { ctx, states }), ctx);
       ctx.evidence.append({ restore: restore.metadata.name, phase: restorePhase(restore), backup: point.name });
       if (restorePhase(restore) !== 'Completed') throw await restoreFailed(restore, point, ctx);
     }
     await waitUntilBound(cluster, ctx);
   },
   async verify(ctx) {
-    const states = await claimStates(await ctx.ports.clusters.open(targetRef(ctx.with.target)), claimsOf(ctx), ctx.signal);
+    const states = await statesOf(await openTarget(ctx), ctx.with.recoveryPoints, ctx);
     refuseForeign(states);
     const seen = await observeVolumes(ctx);
     if (seen.state === 'present') return { ok: true, outputs: seen.outputs, evidence: seen.evidence };

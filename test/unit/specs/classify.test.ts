@@ -21,7 +21,10 @@ const OWNER = { apiVersion: 'lattice.dev/v1alpha1', kind: 'LatticeService', name
 describe('what becomes of each kind on a Lattice cluster', () => {
   it.each([
     ['a service', service('shop/cart'), 'apply'],
-    ['a cron job', lattice('LatticeJob', 'shop/nightly', { schedule: '0 2 * * *' }), 'apply'],
+    ['a job with a schedule', lattice('LatticeJob', 'shop/nightly', { schedule: '0 2 * * *' }), 'apply-held scheduled-job'],
+    ['a job with a schedule that is suspended', lattice('LatticeJob', 'shop/nightly', { schedule: '0 2 * * *', suspend: true }), 'apply'],
+    ['a service with a backup schedule of its own', service('shop/cart', {}, { backup: { schedule: '0 3 * * *' } }), 'apply-held backup-schedule'],
+    ['a service with backup hooks and no schedule', service('shop/cart', {}, { backup: { hooks: {} } }), 'apply'],
     ['a job that runs once', lattice('LatticeJob', 'shop/migrate', {}), 'skip'],
     ['a DNSProvider', lattice('DNSProvider', 'main'), 'hold dns-provider'],
     ['its own LatticeCluster', lattice('LatticeCluster', '/workload', {}), 'own-cluster'],
@@ -112,10 +115,23 @@ describe('classification', () => {
     });
   });
 
-  it('notes services whose own backup schedule starts at once', () => {
-    const { serviceSchedules, notes } = classified([service('shop/db', {}, { backup: { schedule: '0 3 * * *' } }), service('shop/web')]);
-    expect(serviceSchedules.map(({ name }) => name)).toEqual(['db']);
-    expect(notes.map(({ code, path }) => [code, path])).toEqual([['service-schedule', 'spec.backup.schedule']]);
+  it.each([
+    ['and nothing else of it', { schedule: '0 3 * * *', hooks: { pre: [] } }, { hooks: { pre: [] } }],
+    ['and leaves no empty section', { schedule: '0 3 * * *' }, undefined],
+  ])('applies a service without its own backup schedule %s, and keeps the original in the hold', (_, backup, applied) => {
+    const { apply } = classified([service('shop/db', {}, { backup })]);
+    expect(apply[0]?.object.spec?.['backup']).toEqual(applied);
+    expect(apply[0]?.object.spec).toHaveProperty('workload');
+    expect(apply[0]?.hold).toMatchObject({ id: 'latticeservice/shop/db', kind: 'backup-schedule', prior: { object: { spec: { backup } } } });
+  });
+
+  it.each([
+    ['LatticeJob', lattice('LatticeJob', 'shop/nightly', { schedule: '0 2 * * *' })],
+    ['CronJob', { apiVersion: 'batch/v1', kind: 'CronJob', metadata: { name: 'nightly', namespace: 'shop' }, spec: { schedule: '0 2 * * *' } }],
+  ] as readonly (readonly [string, KubeObject])[])('applies a %s suspended and keeps the original in the hold', (_, object) => {
+    const { apply } = classified([object]);
+    expect(apply[0]?.object.spec).toEqual({ schedule: '0 2 * * *', suspend: true });
+    expect(apply[0]?.hold).toMatchObject({ kind: 'scheduled-job', prior: { applied: true, object: { spec: { schedule: '0 2 * * *' } } } });
   });
 });
 

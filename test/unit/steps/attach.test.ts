@@ -3,7 +3,7 @@ import type { RunResult } from '../../../src/engine/run-options.ts';
 import type { JsonObject } from '../../../src/model/json.ts';
 import type { FakeKubeCluster } from '../../fakes/fake-kube-cluster.ts';
 import { core, lattice, PLAN_CLUSTER, PLAN_SPECS, platformCluster, TARGET, velero, yaml } from './objects.ts';
-import { type CrashCase, crashEverywhere, StepBench } from './step-harness.ts';
+import { type CrashCase, crashEverywhere, StepBench, stepOf } from './step-harness.ts';
 import { bucketWith } from './velero-bucket.ts';
 
 const NAME = 'lattice-daily-20260301020000';
@@ -132,10 +132,57 @@ describe('backup/attach', () => {
     expect(JSON.stringify(error?.details)).toContain('"missingSnapshotLocations":["main"]');
   });
 
-  it('has nothing to attach without recovery points', async () => {
-    const { run, cluster } = world();
-    expect((await run({ recoveryPoints: [] })).state).toBe('succeeded');
+  it('makes the locations of all stores ReadOnly, with and without a recovery point in them, and waits only for those that have one', async () => {
+    const archive = lattice('BackupStore', 'lattice-system/archive', {
+      spec: { storage: { provider: 'gcs', gcs: { bucket: 'old-backups' }, cloudProviderRef: 'gcp' } },
+    });
+    const { run, cluster } = world({ stores: yaml(STORE, archive) });
+    const result = await run();
+    expect(result.error).toBeUndefined();
+    expect(result.holds.map(({ id }) => id)).toEqual(['backup-location/velero/lattice-main', 'backup-location/velero/lattice-archive']);
+    expect(cluster.peek({ ...LOCATION, name: 'lattice-archive' })).toMatchObject({
+      spec: { accessMode: 'ReadOnly', provider: 'gcp', objectStorage: { bucket: 'old-backups', prefix: 'lattice-archive' } },
+    });
+  });
+
+  it('holds the stores back although nothing is restored from any', async () => {
+    const { run, modes, bench } = world({ credentials: false });
+    const result = await run({ recoveryPoints: [], backups: [] });
+    expect(result.holds.map(({ id }) => id)).toEqual(['backup-location/velero/lattice-main']);
+    expect(new Set(modes)).toEqual(new Set(['ReadOnly']));
+    expect(
+      (
+        await bench.plan('backup/attach', { target: TARGET, cluster: PLAN_CLUSTER, specs: PLAN_SPECS, commit: bench.commit, backups: [], recoveryPoints: [] })
+      )[0],
+    ).toMatchObject({
+      subject: 'BackupStorageLocation velero/lattice-main',
+    });
+  });
+
+  it('has nothing to attach without stores', async () => {
+    const { run, cluster } = world({ stores: yaml(core('Namespace', 'shop')) });
+    expect(stepOf(await run({ recoveryPoints: [] }))).toMatchObject({ state: 'succeeded', found: true });
     expect(cluster.requests).toEqual([]);
+  });
+
+  it('is not done while a location of desired state is writable', async () => {
+    const { run, cluster } = world();
+    cluster.react(LOCATION, (object) => {
+      if (object.spec?.['accessMode'] === 'ReadOnly') cluster.put({ ...object, spec: { ...object.spec, accessMode: 'ReadWrite' } });
+    });
+    const { error } = await run({ recoveryPoints: [] });
+    expect(error).toMatchObject({ code: 'VERIFY_FAILED' });
+    expect(JSON.stringify(error?.details)).toContain('"notReadOnly":["main"]');
+  });
+
+  const NEVER_WRITABLE = velero('BackupStorageLocation', 'lattice-main', { spec: { provider: 'aws', accessMode: 'ReadOnly' } });
+
+  it('puts nothing aside that was ReadOnly before, so that a release does not make it writable', async () => {
+    const { run, cluster } = world();
+    cluster.put(NEVER_WRITABLE);
+    expect((await run()).holds).toEqual([]);
+    const inGit = await world({ stores: yaml(STORE, NEVER_WRITABLE) }).run();
+    expect(inGit).toMatchObject({ state: 'succeeded', holds: [] });
   });
 
   it('never makes it writable, wherever it is killed', async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { type GateQuestion, NOBODY } from '../../../src/engine/prompter.ts';
 import { DrError } from '../../../src/errors/dr-error.ts';
 import type { JsonObject } from '../../../src/model/json.ts';
 import type { RecordSet } from '../../../src/model/record-set.ts';
@@ -119,14 +120,37 @@ describe('dns/cutover', () => {
     expect((await zone.query('shop.example.com', 'A', signal))?.values).toEqual(['192.0.2.99']);
   });
 
-  it("lists a person's records, leaves those of external-dns, and touches neither", async () => {
+  it('does not replace a value that nobody has agreed to replace, and asks again on a resume', async () => {
+    const { bench, input, zone } = withGateway();
+    const gate = { approve: 1, reason: 'traffic moves' } as const;
+    const shown: unknown[] = [];
+    const ask = async ({ changes }: GateQuestion) => {
+      shown.push(changes[0]?.diffs);
+      if (shown.length === 1) zone.set({ ...OLD, values: ['192.0.2.99'] });
+      return { answer: 'approved', by: 'ops' } as const;
+    };
+    const prompter = { ...NOBODY, ask };
+    const { error } = await bench.run('dns/cutover', input, { gate, prompter });
+    expect(error).toMatchObject({ code: 'DNS_CONFLICT' });
+    expect(error?.message).toContain("shown was '192.0.2.1 becomes 198.51.100.7', now it would be '192.0.2.99 becomes 198.51.100.7'");
+    expect(zone.changes).toEqual([]);
+    expect((await bench.resume({ prompter })).error).toBeUndefined();
+    const diff = (from: string) => [{ path: 'values', from: [from], to: ['198.51.100.7'] }];
+    expect(shown).toEqual([diff('192.0.2.1'), diff('192.0.2.99')]);
+  });
+
+  it('lists the records of a person and of external-dns, and touches neither', async () => {
     const others = [
       { name: 'mail.example.com', type: 'A', owner: 'manual' },
       { name: 'api.example.com', type: 'A', owner: 'external-dns' },
     ];
     const { bench, input, run, zone } = withGateway(OURS, [OLD], others);
     const changes = await bench.plan('dns/cutover', input);
-    expect(changes.map(({ verb, subject }) => `${verb} ${subject}`)).toEqual(['configure record A shop.example.com', 'run a person moves A mail.example.com']);
+    expect(changes.map(({ verb, subject }) => `${verb} ${subject}`)).toEqual([
+      'configure record A shop.example.com',
+      'run a person moves A mail.example.com',
+      'run external-dns moves A api.example.com',
+    ]);
     await run();
     expect(zone.changes.map(({ to }) => to.name)).toEqual(['shop.example.com']);
   });

@@ -11,7 +11,7 @@ const BOTH = { fence: { command: ['fence', 'workload'], off: ['is-off'] } };
 function machines(works = true): { readonly programs: Readonly<Record<string, FakeProgram>>; readonly off: () => boolean } {
   let off = false;
   const refuse = (): never => {
-    throw new DrError({ code: 'PROCESS_FAILED', message: `is-off exited ${NO.exitCode}: ${NO.output}` });
+    throw new DrError({ code: 'PROCESS_FAILED', message: `is-off exited ${NO.exitCode}: ${NO.output}`, details: NO });
   };
   const programs = {
     fence: () => {
@@ -27,7 +27,7 @@ describe('fence/command', () => {
   it('switches off and then asks whether it is off', async () => {
     const bench = new StepBench(machines());
     const result = await bench.run('fence/command', BOTH);
-    expect(stepOf(result)).toMatchObject({ state: 'succeeded', outputs: { provenAt: '2026-03-01T03:00:00.000Z' } });
+    expect(stepOf(result)).toMatchObject({ state: 'succeeded', outputs: { provenAt: '2026-03-01T03:00:00.000Z', checked: true } });
     expect(bench.processes.calls).toEqual(['is-off', 'fence workload', 'is-off']);
     expect(JSON.stringify(await bench.journal())).toContain('all off');
   });
@@ -47,8 +47,47 @@ describe('fence/command', () => {
   it('takes the exit status of the command where the plan has no check, and runs it once', async () => {
     const bench = new StepBench({ programs: { fence: 'done' } });
     const result = await bench.run('fence/command', { fence: { command: ['fence'] } });
-    expect(result.state).toBe('succeeded');
+    expect(stepOf(result)).toMatchObject({ state: 'succeeded', outputs: { checked: false } });
+    expect(JSON.stringify(await bench.journal())).toContain('not proven from outside: the plan has no fence.off');
     expect(bench.processes.calls).toEqual(['fence']);
+  });
+
+  it('keeps the time of the proof over a resume: it does not become newer by being read again', async () => {
+    const bench = new StepBench({ programs: { fence: 'done' } });
+    const input = { fence: { command: ['fence'] } };
+    const rehearsal = new StepBench({ programs: { fence: 'done' } });
+    await rehearsal.run('fence/command', input);
+    const lines = (await rehearsal.journal()).filter(({ type }) => type !== 'alive');
+    bench.store.crashAt({ append: lines.findIndex(({ type }) => type === 'effect-done') + 1, side: 'after' });
+    await bench.run('fence/command', input);
+    await bench.clock.advance(3 * 60 * 60_000);
+    expect(stepOf(await bench.resume()).outputs).toMatchObject({ provenAt: '2026-03-01T03:00:00.000Z' });
+    expect(bench.processes.calls).toEqual(['fence']);
+  });
+
+  it('asks the check again after a resume: machines are switched on again', async () => {
+    let asked = 0;
+    const programs: Readonly<Record<string, FakeProgram>> = { ...machines().programs, 'is-off': () => ((asked += 1), 'all off') };
+    const bench = new StepBench({ programs });
+    const gate = { approve: 1, reason: 'it is switched off' };
+    bench.store.crashAt({ append: 4, side: 'after' });
+    await bench.run('fence/command', BOTH, { gate, decisions: { approve: ['step'] } });
+    const before = asked;
+    await bench.resume({ decisions: { approve: ['step'] } });
+    expect(asked).toBeGreaterThan(before);
+  });
+
+  it('keeps of what its programs print the last line and a digest, whether they fail or not', async () => {
+    const secret = 'token=hunter2-and-more';
+    const good = new StepBench({ programs: { fence: `${secret}\nasked the provider\n`, 'is-off': `${secret}\nall off` } });
+    await good.run('fence/command', { fence: { command: ['fence'] } });
+    const failing = new StepBench({
+      programs: { fence: { exitCode: 2, output: `${secret}\nno credentials\n` }, 'is-off': { exitCode: 1, output: `${secret}\nstill on` } },
+    });
+    await failing.run('fence/command', BOTH);
+    for (const bench of [good, failing]) expect(await bench.everythingWritten()).not.toContain('hunter2');
+    expect(await good.everythingWritten()).toContain('asked the provider');
+    expect(await failing.everythingWritten()).toMatch(/no credentials.*sha256:|sha256:.*no credentials/);
   });
 
   it('fails with the command, in its words', async () => {

@@ -54,6 +54,18 @@ describe('what puts held things back', () => {
   });
 
   it.each([
+    ['as it was when a step put it aside', { accessMode: 'ReadOnly' }, 'ReadOnly'],
+    ['as git has it', { applied: true, object: { spec: { accessMode: 'ReadWrite' } } }, 'ReadWrite'],
+    ['as Velero takes it when nobody says', { applied: true, object: { spec: {} } }, 'ReadWrite'],
+  ])('leaves a location %s', async (_, prior, mode) => {
+    const cluster = platformCluster();
+    cluster.put(velero('BackupStorageLocation', 'main', { spec: { accessMode: 'ReadOnly' } }));
+    await HOLD_RELEASERS.get('backup-location')?.release({ ...location, id: 'backupstoragelocation/velero/main', prior }, cluster, signal);
+    const ref = { apiVersion: 'velero.io/v1', kind: 'BackupStorageLocation', namespace: 'velero', name: 'main' };
+    expect(cluster.peek(ref)?.spec).toEqual({ accessMode: mode });
+  });
+
+  it.each([
     ['dns-provider', 'DNSProvider', { type: 'route53' }],
     ['backup-schedule', 'LatticeClusterBackup', { schedule: '0 3 * * *' }],
   ] as const)('applies what git has of a %s', async (kind, objectKind, spec) => {

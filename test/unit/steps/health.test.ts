@@ -1,9 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import type { RunResult } from '../../../src/engine/run-options.ts';
 import { DrError } from '../../../src/errors/dr-error.ts';
+import type { Baseline } from '../../../src/model/baseline.ts';
 import { digestOf } from '../../../src/model/digest.ts';
+import type { Hold } from '../../../src/model/hold.ts';
 import type { JsonObject } from '../../../src/model/json.ts';
 import type { KubeObject } from '../../../src/model/kube-object.ts';
+import { collectFacts } from '../../../src/steps/baseline/collect.ts';
+import { healthVerify } from '../../../src/steps/health/verify.ts';
 import type { FakeAnswers } from '../../fakes/fake-http-probe.ts';
 import type { FakeKubeCluster } from '../../fakes/fake-kube-cluster.ts';
 import { core, lattice, objectOf, PLAN_CLUSTER, PLAN_SPECS, platformCluster, TARGET, yaml } from './objects.ts';
@@ -45,6 +49,14 @@ function endpoints(isReady = true): KubeObject {
   return objectOf('discovery.k8s.io/v1', 'EndpointSlice', { place: 'shop/web-1', rest });
 }
 
+function gateway(cluster: FakeKubeCluster, hostname: string, addresses: readonly string[]): void {
+  const name = hostname.replace('*', 'all').replaceAll('.', '-');
+  const api = 'gateway.networking.k8s.io/v1';
+  const rest = { spec: { hostnames: [hostname], parentRefs: [{ name }] } };
+  cluster.put(objectOf(api, 'HTTPRoute', { place: `shop/${name}`, rest }));
+  cluster.put(objectOf(api, 'Gateway', { place: `shop/${name}`, rest: { status: { addresses: addresses.map((value) => ({ value })) } } }));
+}
+
 interface World {
   readonly bench: StepBench;
   readonly cluster: FakeKubeCluster;
@@ -57,7 +69,16 @@ function world(answers: FakeAnswers = GOOD, specs: readonly KubeObject[] = [WEB]
   cluster.put(core('Service', 'shop/gateway', { status: { loadBalancer: { ingress: [{ ip: '2001:db8::9' }, { ip: '203.0.113.9' }] } } }));
   const bench = new StepBench({ clusters: { 'new.yaml': cluster }, files: { 'specs.yaml': yaml(...specs) }, answers: { [URL_OF_SHOP]: answers } });
   const run = async (input: JsonObject = {}) =>
-    bench.run('health/verify', { target: TARGET, cluster: PLAN_CLUSTER, specs: PLAN_SPECS, commit: bench.commit, health: [PROBE], timeout: '5m', ...input });
+    bench.run('health/verify', {
+      target: TARGET,
+      cluster: PLAN_CLUSTER,
+      specs: PLAN_SPECS,
+      commit: bench.commit,
+      health: [PROBE],
+      dns: DNS,
+      timeout: '5m',
+      ...input,
+    });
   return { bench, cluster, run };
 }
 
@@ -120,6 +141,24 @@ describe('health/verify: the platform', () => {
   });
 });
 
+describe('health/verify: what is held', () => {
+  const HOLD: Hold = { id: 'backup-location/velero/lattice-main', kind: 'backup-location', subject: '', prior: { accessMode: 'ReadWrite' }, releaseWhen: '' };
+
+  it.each<[string, JsonObject | undefined, string | undefined]>([
+    ['a location that is ReadOnly', { accessMode: 'ReadOnly' }, undefined],
+    ['one that is gone', undefined, undefined],
+    ['one that somebody made writable', { accessMode: 'ReadWrite' }, 'backup-location/velero/lattice-main is held ReadOnly and is ReadWrite'],
+    ['one that is written anew, without a mode', {}, 'is held ReadOnly and is ReadWrite, which is the default'],
+  ])('is looked at again: %s', async (_, spec, words) => {
+    const { bench, cluster } = world();
+    if (spec !== undefined) cluster.put(objectOf('velero.io/v1', 'BackupStorageLocation', { place: 'velero/lattice-main', rest: { spec } }));
+    const read = bench.context(healthVerify.with.parse({ target: TARGET, cluster: PLAN_CLUSTER, specs: PLAN_SPECS, commit: bench.commit }));
+    const proof = await healthVerify.verify({ ...read, holds: () => [HOLD] } as unknown as Parameters<typeof healthVerify.verify>[0]);
+    expect(proof.ok).toBe(words === undefined);
+    if (words !== undefined) expect(proof).toMatchObject({ reason: expect.stringContaining(words) });
+  });
+});
+
 describe('health/verify: probes', () => {
   it('ask at the address the name will have, of its family, before the cutover, and by name after it', async () => {
     const before = world();
@@ -128,6 +167,57 @@ describe('health/verify: probes', () => {
     const after = world();
     await after.run({ dns: DNS, byName: true });
     expect(after.bench.http.requests[0]?.address).toBeUndefined();
+  });
+
+  it.each<[string, JsonObject, string]>([
+    ['a name of external-dns', { records: [{ name: 'shop.example.com', type: 'A', owner: 'external-dns' }] }, '198.51.100.7'],
+    ['a name that a person moves', { records: [{ name: 'shop.example.com.', type: 'AAAA', owner: 'manual' }] }, '2001:db8::7'],
+    ['a CNAME', { records: [{ name: 'shop.example.com', type: 'CNAME', owner: 'external-dns' }] }, 'lb.example.net'],
+    ['a name without a record in the plan', { records: [] }, '198.51.100.7'],
+  ])('ask for %s at the Gateway of its route, never by name: the old cluster would answer for the new one', async (_, dns, host) => {
+    const { run, bench, cluster } = world();
+    gateway(cluster, '*.example.com', [host]);
+    expect((await run({ dns })).error).toBeUndefined();
+    expect(bench.http.requests.map(({ address }) => address)).toEqual([
+      { host, port: 8080 },
+      { host, port: 8080 },
+    ]);
+  });
+
+  it('take the route that says most about a name, and an Ingress where there is no Gateway API', async () => {
+    const { run, bench, cluster } = world();
+    gateway(cluster, '*.example.com', ['198.51.100.1']);
+    gateway(cluster, 'shop.example.com', ['198.51.100.2']);
+    await run({ dns: { records: [] } });
+    expect(bench.http.requests[0]?.address?.host).toBe('198.51.100.2');
+    const plain = world();
+    plain.cluster.put(
+      objectOf('networking.k8s.io/v1', 'Ingress', {
+        place: 'shop/web',
+        rest: { spec: { rules: [{ host: 'shop.example.com' }] }, status: { loadBalancer: { ingress: [{ ip: '198.51.100.3' }] } } },
+      }),
+    );
+    await plain.run({ dns: { records: [] } });
+    expect(plain.bench.http.requests[0]?.address?.host).toBe('198.51.100.3');
+  });
+
+  it('fail with the reason where the rebuilt cluster has no address for the name, and ask nobody else', async () => {
+    const { run, bench } = world();
+    const { error } = await run({ dns: { records: [{ name: 'shop.example.com', type: 'A', owner: 'external-dns' }] } });
+    expect(error).toMatchObject({ code: 'HEALTH_NOT_PROVEN' });
+    expect(error?.message).toContain('the rebuilt cluster has no address for shop.example.com');
+    expect(bench.http.requests).toEqual([]);
+  });
+
+  it('leave a name out by name that external-dns or a person moves after the release, and say so', async () => {
+    const { run, bench } = world();
+    const dns = { records: [{ name: 'shop.example.com', type: 'A', owner: 'external-dns' }] };
+    const result = await run({ dns, byName: true });
+    expect(stepOf(result)).toMatchObject({ state: 'succeeded', outputs: { probes: 0 } });
+    expect(bench.http.requests).toEqual([]);
+    expect(JSON.stringify(await bench.journal())).toContain('moves after release');
+    const input = { target: TARGET, cluster: PLAN_CLUSTER, specs: PLAN_SPECS, commit: bench.commit, health: [PROBE], dns, byName: true };
+    expect(await bench.plan('health/verify', input)).toMatchObject([{ subject: `leave out GET ${URL_OF_SHOP}` }]);
   });
 
   it.each([
@@ -172,5 +262,65 @@ describe('health/verify: probes', () => {
     const { run, cluster } = world();
     cluster.inject({ verbs: ['get'], match: ({ kind }) => kind === 'Service', fault: new DrError({ code: 'KUBE_UNAUTHORIZED', message: 'expired' }) });
     expect((await run({ dns: DNS })).error).toMatchObject({ code: 'KUBE_UNAUTHORIZED' });
+  });
+});
+
+describe('health/verify beside a baseline', () => {
+  const key = (time: string): string => `baselines/workload/${time}.json`;
+
+  async function withBaseline(change: (baseline: Baseline) => JsonObject, time = '20260301T020000.000Z'): Promise<JsonObject> {
+    const { run, bench, cluster } = world();
+    const { facts } = await collectFacts(cluster, new AbortController().signal);
+    const baseline: Baseline = {
+      formatVersion: 1,
+      cluster: 'workload',
+      takenAt: '2026-03-01T02:00:00.000Z',
+      tool: '1.0.0',
+      api: { server: 'https://old.invalid:6443', version: 'v1.36.3', uid: 'old' },
+      certificates: [],
+      health: [{ name: 'shop', url: URL_OF_SHOP, status: 200, bodyDigest: digestOf('before') }],
+      facts,
+      findings: [],
+    };
+    await bench.store.putIfAbsent(key(time), Buffer.from(JSON.stringify(change(baseline))));
+    const result = await run();
+    expect(result.error).toBeUndefined();
+    return (await evidenceOf(bench))['baseline'] as JsonObject;
+  }
+
+  async function evidenceOf(bench: StepBench): Promise<JsonObject> {
+    const entry = (await bench.journal()).find(({ type }) => type === 'step-succeeded');
+    return entry?.type === 'step-succeeded' ? entry.evidence : {};
+  }
+
+  it('tells what is as it was, and what differs as it does after every rebuild', async () => {
+    const evidence = await withBaseline((baseline) => baseline);
+    expect(evidence).toMatchObject({ takenAt: '2026-03-01T02:00:00.000Z', equal: { health: 1, services: 1 }, differs: [], differsCount: 0 });
+    expect(evidence['expected']).toContainEqual({ what: 'API server', before: 'https://old.invalid:6443', now: 'https://new.invalid:6443' });
+  });
+
+  it('a service that was there before and is not now is told, and stops nothing', async () => {
+    const evidence = await withBaseline((baseline) => ({ ...baseline, facts: { ...baseline.facts, services: [{ name: 'shop/gone', phase: 'Ready' }] } }));
+    expect(evidence['differs']).toEqual([
+      { what: 'service shop/gone', before: 'Ready' },
+      { what: 'service shop/web', now: 'Ready' },
+    ]);
+  });
+
+  it('says that there is none, and takes none that was made after the run began', async () => {
+    const { run, bench } = world();
+    await run();
+    expect(await evidenceOf(bench)).toMatchObject({ baseline: { missing: expect.stringContaining('no baseline of this cluster') } });
+    expect(await withBaseline((baseline) => baseline, '20260301T040000.000Z')).toMatchObject({ missing: expect.stringContaining('no baseline') });
+  });
+
+  it('one of another format is told as such, and stops nothing', async () => {
+    expect(await withBaseline((baseline) => ({ ...baseline, formatVersion: 2 }))).toEqual({ missing: expect.stringContaining('is not of format 1') });
+  });
+
+  it('is not compared again after the cutover', async () => {
+    const { run, bench } = world();
+    await run({ byName: true });
+    expect(await evidenceOf(bench)).not.toHaveProperty('baseline');
   });
 });

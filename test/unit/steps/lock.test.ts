@@ -48,6 +48,22 @@ describe('lock/parent', () => {
     expect(writes(parent)).toEqual([]);
   });
 
+  it('names who took it, where and how long ago, to whoever keeps the state of runs elsewhere', async () => {
+    const { run, parent } = world();
+    const holder = await run();
+    const second = new StepBench({ clusters: { 'parent.yaml': parent } });
+    await second.clock.advance(12 * 60_000);
+    const { error } = await second.run('lock/parent', INPUT);
+    expect(error).toMatchObject({
+      code: 'RUN_LOCKED',
+      kind: 'locked',
+      details: { holder: holder.run, host: 'fake-host', user: 'fake-user (process 1)' },
+    });
+    expect(error?.message).toContain(
+      `run '${holder.run}', taken by fake-user (process 1) on host 'fake-host' at 2026-03-01T03:00:00.000000Z (12 min 0 s ago); its state is not in this state store`,
+    );
+  });
+
   it('loses a race with another run that comes between look and create', async () => {
     const { run, parent } = world();
     parent.inject({ verbs: ['create'], times: 1, fault: () => void parent.put(lease('workload-20260301T010000Z-beef')) });

@@ -20,6 +20,13 @@ const NAMESPACED_KINDS = [
 ];
 const INSTALL_KINDS = ['CiliumInstall', 'CertManagerInstall', 'ESOInstall'];
 
+/** What cert-manager and External Secrets bring. */
+export const BROUGHT = [
+  customType({ apiVersion: 'cert-manager.io/v1', kind: 'ClusterIssuer', clusterScoped: true }),
+  customType({ apiVersion: 'external-secrets.io/v1', kind: 'ClusterSecretStore', clusterScoped: true }),
+  customType({ apiVersion: 'external-secrets.io/v1', kind: 'ExternalSecret' }),
+];
+
 const TYPES = [
   customType({ apiVersion: LATTICE, kind: 'LatticeCluster', clusterScoped: true }),
   ...NAMESPACED_KINDS.map((kind) => customType({ apiVersion: LATTICE, kind })),
@@ -31,13 +38,15 @@ const TYPES = [
   customType({ apiVersion: VELERO, kind: 'VolumeSnapshotLocation', hasStatus: false }),
   customType({ apiVersion: 'gateway.networking.k8s.io/v1', kind: 'Gateway' }),
   customType({ apiVersion: 'gateway.networking.k8s.io/v1', kind: 'HTTPRoute' }),
+  customType({ apiVersion: 'networking.k8s.io/v1', kind: 'Ingress' }),
+  ...BROUGHT,
 ];
 
 const NAMESPACES = ['lattice-system', 'lattice-secrets', 'velero', 'istio-system', 'shop'];
 
-/** An API server that serves what the platform and Velero bring. */
-export function platformCluster(server = 'https://new.invalid:6443'): FakeKubeCluster {
-  const cluster = new FakeKubeCluster({ server, types: TYPES });
+/** An API server that serves what the platform and Velero bring, but for the kinds `without`. */
+export function platformCluster(server = 'https://new.invalid:6443', without: readonly string[] = []): FakeKubeCluster {
+  const cluster = new FakeKubeCluster({ server, types: TYPES.filter(({ kind }) => !without.includes(kind)) });
   for (const name of NAMESPACES) cluster.put({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
   return cluster;
 }

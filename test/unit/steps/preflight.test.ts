@@ -5,6 +5,7 @@ import type { JsonObject } from '../../../src/model/json.ts';
 import type { KubeObject } from '../../../src/model/kube-object.ts';
 import { FakeDnsZone } from '../../fakes/fake-dns-zone.ts';
 import type { FakeKubeCluster } from '../../fakes/fake-kube-cluster.ts';
+import type { FakeProgram } from '../../fakes/fake-processes.ts';
 import { encryptForTest } from '../../fakes/memory-secret-files.ts';
 import { core, encoded, lattice, operator, PLAN_CLUSTER, PLAN_SPECS, platformCluster, yaml } from './objects.ts';
 import { StepBench, stepOf } from './step-harness.ts';
@@ -35,7 +36,10 @@ interface Given {
   readonly bucket?: ReturnType<typeof bucketWith>;
 }
 
-function world({ specs = [OWN, READS], originals = [ORIGINAL], bucket = bucketWith({ name: 'lattice-daily-20260301020000' }) }: Given = {}): World {
+function world(
+  { specs = [OWN, READS], originals = [ORIGINAL], bucket = bucketWith({ name: 'lattice-daily-20260301020000' }) }: Given = {},
+  programs: Readonly<Record<string, FakeProgram>> = {},
+): World {
   const parent = platformCluster('https://parent.invalid:6443');
   parent.put(operator());
   parent.put(core('Service', 'lattice-system/lattice-cell', { status: { loadBalancer: { ingress: [{ ip: '198.51.100.1' }] } } }));
@@ -45,6 +49,7 @@ function world({ specs = [OWN, READS], originals = [ORIGINAL], bucket = bucketWi
     clusters: { 'parent.yaml': parent },
     files: { 'specs.yaml': yaml(...specs) },
     buckets: [bucket],
+    programs,
     zones: { 'example.com': zone },
   });
   bench.secretFiles.files.set('dr.txt', 'identity');
@@ -133,6 +138,38 @@ describe('preflight/check', () => {
     const cluster = { name: 'workload', provisioner: 'existing', existing: { kubeconfig: { file: 'ours.yaml' } } };
     expect((await run({ cluster })).error).toBeUndefined();
     expect(parent.requests).toEqual([]);
+  });
+
+  const MADE_BY_COMMAND = { name: 'workload', provisioner: 'command', command: ['make-cluster'], kubeconfigOut: 'new.yaml' };
+  const FENCE = { command: ['fence', 'workload'], off: ['is-off'] };
+
+  it('finds before anything is touched what later steps could not run, read or write', async () => {
+    const { run, bench, zone } = world();
+    zone.cannotUpdate = new DrError({ code: 'SECRET_SOURCE_MISSING', message: 'there is no tsig.key' });
+    bench.secretFiles.unwritable.set('new.yaml', 'folder / cannot be written to (EROFS)');
+    const { error } = await run({ cluster: MADE_BY_COMMAND, fence: FENCE });
+    expect(error?.kind).toBe('precondition');
+    expect(error?.details).toEqual({
+      failed: ['records can be moved', 'program of fence.command', 'program of fence.off', 'program of cluster.command', 'place of the kubeconfig'],
+    });
+    for (const words of ['fence is not installed', 'there is no tsig.key', 'EROFS']) expect(error?.message).toContain(words);
+    expect(bench.processes.calls).toEqual([]);
+  });
+
+  it('refuses a kubeconfig that is in the way of the one a command is to make', async () => {
+    const { run, bench } = world({}, { 'make-cluster': '' });
+    bench.secretFiles.files.set('new.yaml', 'of the old cluster');
+    const { error } = await run({ cluster: MADE_BY_COMMAND });
+    expect(error).toMatchObject({ code: 'PREFLIGHT_FAILED', kind: 'precondition' });
+    expect(error?.message).toContain('new.yaml (cluster.kubeconfigOut) exists and was not written by this run');
+  });
+
+  it('does not take the kubeconfig that its own run has kept for one that is in the way', async () => {
+    const { run, bench } = world({}, { 'make-cluster': '' });
+    bench.secretFiles.files.set('new.yaml', 'of the old cluster');
+    await run({ cluster: MADE_BY_COMMAND });
+    bench.secretFiles.files.set('new.yaml', `# dr.lattice.dev/run: ${await bench.runId()}\nkept`);
+    expect((await bench.resume({ time: 'stands' })).error).toBeUndefined();
   });
 
   it('chooses the same recovery point after a resume, although a newer one has come', async () => {

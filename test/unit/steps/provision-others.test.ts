@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { DrError } from '../../../src/errors/dr-error.ts';
 import type { ClusterRef } from '../../../src/ports/kube-cluster.ts';
 import { targetRef, targetSchema } from '../../../src/steps/schemas.ts';
+import type { FakeKubeCluster } from '../../fakes/fake-kube-cluster.ts';
 import type { FakeProgram } from '../../fakes/fake-processes.ts';
 import { PLAN_SPECS, platformCluster } from './objects.ts';
 import { StepBench, stepOf } from './step-harness.ts';
@@ -11,6 +12,8 @@ function existing(file = 'ours.yaml', context?: string) {
   return { cluster: { name: 'workload', provisioner: 'existing', existing: { kubeconfig } }, specs: PLAN_SPECS, commit: 'none' };
 }
 
+const KUBE_SYSTEM_OBJECT = { apiVersion: 'v1', kind: 'Namespace' };
+const KUBE_SYSTEM = { ...KUBE_SYSTEM_OBJECT, name: 'kube-system' };
 const COMMAND = {
   cluster: { name: 'workload', provisioner: 'command', command: ['make-cluster', '--name', 'workload'], kubeconfigOut: 'new.yaml' },
   specs: PLAN_SPECS,
@@ -19,6 +22,7 @@ const COMMAND = {
 
 function commandBench(program: FakeProgram) {
   const cluster = platformCluster();
+  const clusters: Record<string, FakeKubeCluster> = { 'printed.yaml': cluster, 'new.yaml': cluster };
   const made = { is: false };
   const make: FakeProgram = async (command) => {
     made.is = true;
@@ -28,11 +32,13 @@ function commandBench(program: FakeProgram) {
   bench.secretFiles.files.set('printed.yaml', 'a kubeconfig');
   // As a real one, the file cannot be opened before it is there.
   const open = async (ref: ClusterRef) => {
-    if (bench.secretFiles.files.has('new.yaml')) return cluster;
+    const path = 'kubeconfigPath' in ref ? ref.kubeconfigPath : '';
+    const found = bench.secretFiles.files.has(path) ? clusters[path] : undefined;
+    if (found !== undefined) return found;
     throw new DrError({ code: 'KUBECONFIG_INVALID', message: `cannot read ${JSON.stringify(ref)}` });
   };
   Object.assign(bench.ports.clusters, { open });
-  return { bench, cluster };
+  return { bench, cluster, clusters };
 }
 
 describe('cluster/provision into an existing cluster', () => {
@@ -72,8 +78,53 @@ describe('cluster/provision by a command', () => {
     const result = await bench.run('cluster/provision', COMMAND);
     expect(result.error).toBeUndefined();
     expect(stepOf(result).outputs).toMatchObject({ kubeconfig: 'new.yaml', server: cluster.server });
-    expect(bench.secretFiles.files.get('new.yaml')).toBe('a kubeconfig');
+    expect(bench.secretFiles.files.get('new.yaml')).toBe(`# dr.lattice.dev/run: ${result.run}\na kubeconfig`);
+    expect(cluster.peek(KUBE_SYSTEM)?.metadata.annotations).toEqual({ 'dr.lattice.dev/run': result.run });
     expect(bench.processes.calls).toEqual(['make-cluster --name workload']);
+  });
+
+  it.each([
+    ['the old cluster, which no run has made', undefined],
+    ['the cluster of an earlier run', 'workload-20260101T000000Z-0000'],
+  ])('does not take %s for the one it has to make, though it answers', async (_, madeBy) => {
+    const { bench, clusters } = commandBench('printed.yaml');
+    const old = platformCluster('https://old.invalid:6443');
+    if (madeBy !== undefined) old.put({ ...KUBE_SYSTEM_OBJECT, metadata: { name: 'kube-system', annotations: { 'dr.lattice.dev/run': madeBy } } });
+    clusters['new.yaml'] = old;
+    bench.secretFiles.files.set('new.yaml', 'of the old cluster');
+    const result = await bench.run('cluster/provision', COMMAND);
+    expect(result).toMatchObject({ state: 'waiting', error: { code: 'STEP_UNKNOWN' } });
+    expect(JSON.stringify(result.error?.details)).toContain('https://old.invalid:6443 was not made by this run');
+    expect(bench.processes.calls).toEqual([]);
+    expect(old.requests.every(({ verb }) => verb === 'get')).toBe(true);
+  });
+
+  it('does not take another cluster for the one that a command made before the run was killed', async () => {
+    const { bench, clusters } = commandBench({ exitCode: 3, output: 'killed' });
+    await bench.run('cluster/provision', COMMAND);
+    clusters['new.yaml'] = platformCluster('https://old.invalid:6443');
+    bench.secretFiles.files.set('new.yaml', 'of the old cluster');
+    const absent = async () => ({ answer: 'absent' as const, by: 'ops' });
+    const asked: string[] = [];
+    const prompter = { ask: async () => ({ answer: 'unavailable' }) as const, askUnknown: async ({ what }: { what: string }) => (asked.push(what), absent()) };
+    await bench.resume({ prompter });
+    expect(asked).toEqual(["step 'step'", "effect 'make-cluster workload' of step 'step'"]);
+  });
+
+  it('refuses a cluster that the command made for another run', async () => {
+    const { bench, cluster } = commandBench('printed.yaml');
+    cluster.put({ ...KUBE_SYSTEM_OBJECT, metadata: { name: 'kube-system', annotations: { 'dr.lattice.dev/run': 'an earlier one' } } });
+    const { error } = await bench.run('cluster/provision', COMMAND);
+    expect(error).toMatchObject({ code: 'PROVISION_FAILED' });
+    expect(error?.message).toContain("run 'an earlier one' had made before");
+    expect(bench.secretFiles.files.has('new.yaml')).toBe(false);
+  });
+
+  it('waits for an API server that comes up after the command has ended', async () => {
+    const { bench, cluster } = commandBench('printed.yaml');
+    cluster.inject({ times: 3, fault: new DrError({ code: 'KUBE_UNAVAILABLE', message: 'ECONNREFUSED' }) });
+    expect((await bench.run('cluster/provision', COMMAND)).state).toBe('succeeded');
+    expect(bench.processes.calls).toHaveLength(1);
   });
 
   it('fails on one that prints no path', async () => {

@@ -3,7 +3,7 @@ import { DrError } from '../../../src/errors/dr-error.ts';
 import type { KubeObject } from '../../../src/model/kube-object.ts';
 import { declaredNodes } from '../../../src/steps/cluster/ready.ts';
 import type { FakeKubeCluster } from '../../fakes/fake-kube-cluster.ts';
-import { core, lattice, operator, PLAN_CLUSTER, PLAN_SPECS, platformCluster, TARGET, yaml } from './objects.ts';
+import { BROUGHT, core, lattice, operator, PLAN_CLUSTER, PLAN_SPECS, platformCluster, TARGET, yaml } from './objects.ts';
 import { StepBench } from './step-harness.ts';
 
 const SPEC = { nodes: { controlPlane: { replicas: 1 }, workerPools: { general: { replicas: 2 } } }, latticeImage: 'registry.invalid/lattice:1' };
@@ -17,8 +17,8 @@ function install(kind: string, phase = 'Ready'): KubeObject {
   return lattice(kind, 'default', { status: { phase } });
 }
 
-function readyCluster(): FakeKubeCluster {
-  const cluster = platformCluster();
+function readyCluster(without: readonly string[] = []): FakeKubeCluster {
+  const cluster = platformCluster(undefined, without);
   for (const object of [node('cp'), node('a'), node('b'), operator(), ...INSTALLS.map((kind) => install(kind))]) cluster.put(object);
   return cluster;
 }
@@ -82,6 +82,16 @@ describe('cluster/ready', () => {
     expect(error).toMatchObject({ code: 'STEP_FAILED' });
     expect(error?.message).toContain(words);
   });
+
+  it.each(BROUGHT.map(({ apiVersion, kind }) => [kind, apiVersion] as const))(
+    'names %s while its installation says Ready and does not serve it yet',
+    async (kind, apiVersion) => {
+      const { error } = await benchOf(readyCluster([kind])).run();
+      expect(error).toMatchObject({ code: 'STEP_FAILED' });
+      expect(error?.message).toContain(`${kind} (${apiVersion}), which`);
+      expect(error?.message).toContain('is not served');
+    },
+  );
 
   it('names all that is open at once', async () => {
     const cluster = readyCluster();

@@ -104,6 +104,42 @@ describe('cluster/retire', () => {
     expect(restartedBy(parent)).toBe(result.run);
   });
 
+  it.each([
+    ['before the import is marked complete', { verb: 'patch', kind: 'LatticeCluster' }, []],
+    ['between that and the deletion', { verb: 'delete', kind: 'LatticeCluster' }, ['patch LatticeCluster']],
+  ] as const)('does not go on when CAPI objects of the cluster turn up on the parent %s', async (_, { verb }, done) => {
+    const { parent, run } = world();
+    const appear = () => void parent.put(objectOf('cluster.x-k8s.io/v1beta2', 'Cluster', { place: 'capi-workload/workload' }));
+    // The check in `execute` has been passed; what comes after it is what the effect itself sees.
+    if (verb === 'patch') {
+      let reads = 0;
+      parent.inject({ verbs: ['list'], match: ({ kind }) => kind === 'Cluster', fault: () => (++reads === 2 ? appear() : undefined) });
+    } else parent.react(OLD, (object) => (object.status?.['unpivotImportComplete'] === true ? appear() : undefined));
+    const { error } = await run();
+    expect(error).toMatchObject({ code: 'PARENT_HOLDS_CAPI', kind: 'precondition' });
+    expect(writes(parent)).toEqual(done);
+    expect(parent.peek(OLD)).toBeDefined();
+  });
+
+  it('marks only the object that it has looked at: one that has changed since is looked at again', async () => {
+    const { parent, run, bench } = world();
+    parent.inject({
+      verbs: ['patch'],
+      match: ({ kind }) => kind === 'LatticeCluster',
+      times: 1,
+      fault: () => void parent.put({ ...lattice('LatticeCluster', 'workload'), ...parent.peek(OLD), spec: { changed: true } }),
+    });
+    expect((await run()).error).toBeUndefined();
+    expect(bench.events.flatMap((event) => (event.type === 'effect' && event.name === 'mark-unpivoted' ? [event.state] : []))).toEqual([
+      'started',
+      'failed',
+      'started',
+      'done',
+    ]);
+    const looks = parent.requests.filter(({ verb, ref }) => verb === 'list' && ref.kind === 'Cluster' && ref.apiVersion.endsWith('v1beta2'));
+    expect(looks.length).toBeGreaterThan(2);
+  });
+
   it('does not take an object for the old one that came in its place', async () => {
     const { parent, run, bench } = world();
     parent.inject({

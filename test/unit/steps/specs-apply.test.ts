@@ -168,11 +168,12 @@ describe('specs/apply', () => {
     const { bench } = world([DNS, ISSUER, JOB]);
     const changes = await bench.plan('specs/apply', { target: TARGET, cluster: PLAN_CLUSTER, specs: PLAN_SPECS, commit: bench.commit });
     expect(changes.map(({ verb, subject }) => `${verb} ${subject}`)).toEqual([
+      'run apply the specs',
       'create lattice.dev/CertIssuer lattice-system/letsencrypt',
       'run hold lattice.dev/DNSProvider lattice-system/main',
       'run skip batch/Job shop/migrate',
     ]);
-    expect(changes[0]?.note).toBe('specs.yaml:3');
+    expect(changes.slice(0, 2).map(({ note }) => note)).toEqual([`of commit ${bench.commit.slice(0, 12)}`, 'specs.yaml:3']);
   });
 
   it('comes to the same end after a kill anywhere', async () => {

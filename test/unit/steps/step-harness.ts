@@ -10,7 +10,7 @@ import { resumeRun } from '../../../src/engine/resume-run.ts';
 import { latestRun, readRun } from '../../../src/engine/run-files.ts';
 import type { RunEnvironment, RunResult } from '../../../src/engine/run-options.ts';
 import { startRun } from '../../../src/engine/start-run.ts';
-import type { AnyStepKind, ReadContext } from '../../../src/engine/step.ts';
+import { type AnyStepKind, NO_FILES, type ReadContext } from '../../../src/engine/step.ts';
 import type { PlannedChange } from '../../../src/model/change.ts';
 import type { ClusterName, RunId, StepId } from '../../../src/model/ids.ts';
 import type { JsonObject, JsonValue } from '../../../src/model/json.ts';
@@ -20,6 +20,7 @@ import type { ObjectStore } from '../../../src/ports/object-store.ts';
 import { catalogue } from '../../../src/steps/catalogue.ts';
 import { createDesiredStates } from '../../../src/steps/desired-state.ts';
 import type { StepPorts } from '../../../src/steps/ports.ts';
+import { FakeCertificates } from '../../fakes/fake-certificates.ts';
 import { FakeClock } from '../../fakes/fake-clock.ts';
 import { createFakeClusters } from '../../fakes/fake-clusters.ts';
 import { createFakeDnsZones } from '../../fakes/fake-dns-zone.ts';
@@ -66,6 +67,7 @@ export class StepBench {
   readonly events: RunEvent[] = [];
   readonly git = new MemoryGit();
   readonly secretFiles = new MemorySecretFiles();
+  readonly certificates = new FakeCertificates();
   readonly processes: FakeProcesses;
   readonly http: FakeHttpProbe;
   readonly commit: string;
@@ -87,6 +89,7 @@ export class StepBench {
       dnsZones: createFakeDnsZones(outside.zones ?? {}),
       processes: this.processes,
       http: this.http,
+      certificates: this.certificates,
       secretFiles: this.secretFiles,
     };
   }
@@ -124,7 +127,7 @@ export class StepBench {
       startedAt: '2026-03-01T03:00:00.000Z',
       predecessors: [],
     } as const;
-    return { step: STEP, run, with: input, ports: this.ports, clock: this.clock, signal: new AbortController().signal, attestations: [] };
+    return { step: STEP, run, with: input, ports: this.ports, clock: this.clock, signal: new AbortController().signal, attestations: [], files: NO_FILES };
   }
 
   async journal(): Promise<readonly JournalEntry[]> {

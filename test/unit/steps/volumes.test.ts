@@ -4,7 +4,7 @@ import type { JsonObject } from '../../../src/model/json.ts';
 import type { KubeObject } from '../../../src/model/kube-object.ts';
 import { restoreName } from '../../../src/steps/volumes/velero-restore.ts';
 import type { FakeKubeCluster } from '../../fakes/fake-kube-cluster.ts';
-import { core, platformCluster, TARGET } from './objects.ts';
+import { core, platformCluster, TARGET, velero } from './objects.ts';
 import { type CrashCase, crashEverywhere, StepBench, stepOf } from './step-harness.ts';
 import { bucketWith, packed } from './velero-bucket.ts';
 
@@ -102,16 +102,68 @@ describe('volumes/restore', () => {
 
   it('does not believe a restored volume without a source', async () => {
     const { run, cluster } = world();
-    bringBack(cluster, 'r');
-    cluster.put(volume('pv-data', 'r', { spec: {} }));
+    cluster.react(RESTORE, ({ metadata }) => {
+      if (cluster.peek({ apiVersion: 'v1', kind: 'PersistentVolume', name: 'pv-data' })?.spec?.['hostPath'] !== undefined)
+        cluster.put(volume('pv-data', metadata.name, { spec: {} }));
+    });
     expect((await run()).error?.message).toContain('has no known source');
   });
 
   it('finds volumes that are back', async () => {
+    const { run, resume, cluster } = world({ unbound: true });
+    await run();
+    const [first = ''] = made(cluster);
+    bringBack(cluster, first);
+    expect(stepOf(await resume())).toMatchObject({ state: 'succeeded', found: true });
+    expect(made(cluster)).toEqual([first]);
+  });
+
+  it.each<[string, JsonObject | undefined]>([
+    ['a Restore that is gone', undefined],
+    ['a Restore that another run made', { metadata: { labels: { 'dr.lattice.dev/run': 'an earlier one' } }, spec: { backupName: NAME } }],
+    ['a Restore that somebody made by hand', { spec: { backupName: NAME } }],
+  ])('does not count volumes that came with %s', async (_, restore) => {
     const { run, cluster } = world();
-    bringBack(cluster, 'an earlier try');
-    expect(stepOf(await run())).toMatchObject({ state: 'succeeded', found: true });
+    bringBack(cluster, 'old');
+    if (restore !== undefined) cluster.put(velero('Restore', 'old', { ...restore, status: { phase: 'Completed' } }));
+    const { error } = await run();
+    expect(error).toMatchObject({ code: 'VOLUME_NOT_RESTORED', details: { claims: ['shop/data', 'shop/more'] } });
+    expect(error?.message).toContain(`volume 'pv-data' came with Restore 'old', which this run did not make of backup '${NAME}'`);
     expect(made(cluster)).toEqual([]);
+  });
+
+  it('does not count volumes of another backup that this run has restored', async () => {
+    const { run, resume, cluster } = world({ unbound: true });
+    const result = await run();
+    const [first = ''] = made(cluster);
+    bringBack(cluster, first);
+    cluster.put(
+      velero('Restore', first, { metadata: { labels: { 'dr.lattice.dev/run': result.run } }, spec: { backupName: 'another' }, status: { phase: 'Completed' } }),
+    );
+    expect((await resume()).error?.message).toContain(`which this run did not make of backup '${NAME}'`);
+  });
+
+  it('says where to look when Velero takes no Restore up', async () => {
+    const { run, cluster } = world({ ends: ['restarting'] });
+    const result = await run();
+    expect(result).toMatchObject({ elapsedMs: 5 * 60_000, error: { code: 'STEP_FAILED' } });
+    expect(result.error?.message).toContain('has not taken up restore');
+    expect(result.error?.suggestions.join()).toContain('deploy/velero');
+    expect(made(cluster)).toHaveLength(1);
+  });
+
+  it('waits longer while Velero is at work on another Restore', async () => {
+    const { run, cluster } = world({ ends: ['restarting'] });
+    cluster.put(velero('Restore', 'of others', { spec: { backupName: 'x' }, status: { phase: 'InProgress' } }));
+    expect(await run()).toMatchObject({ elapsedMs: 4 * 60 * 60_000, error: { code: 'STEP_TIMEOUT' } });
+  });
+
+  it('does not wait for a Restore that somebody has removed', async () => {
+    const { run, cluster, bench } = world({ ends: ['InProgress'] });
+    void bench.clock.sleep(60_000).then(() => cluster.remove({ ...RESTORE, namespace: 'velero', name: made(cluster)[0] ?? '' }));
+    const result = await run();
+    expect(result).toMatchObject({ elapsedMs: 60_000, error: { code: 'STEP_FAILED' } });
+    expect(result.error?.message).toContain('was removed while it was waited for');
   });
 
   it('makes a new try after one that Velero failed when it restarted', async () => {
@@ -169,11 +221,11 @@ describe('volumes/restore', () => {
 
   it('adopts the Restore that is under way', async () => {
     const { run, resume, cluster } = world({ ends: ['restarting'] });
-    expect((await run()).error?.code).toBe('STEP_TIMEOUT');
+    expect((await run()).error?.code).toBe('STEP_FAILED');
     const [first = ''] = made(cluster);
     const resumed = resume();
     bringBack(cluster, first);
-    cluster.put({ ...RESTORE, metadata: { name: first, namespace: 'velero', labels: {} }, spec: { backupName: NAME }, status: { phase: 'Completed' } });
+    cluster.put({ ...velero('Restore', first), ...cluster.peek({ ...RESTORE, namespace: 'velero', name: first }), status: { phase: 'Completed' } });
     expect((await resumed).state).toBe('succeeded');
     expect(made(cluster)).toEqual([first]);
   });

@@ -2,7 +2,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import { type KubeObject, refOf } from '../../../model/kube-object.ts';
 import type { ControlAnswer, ControlRequest } from '../../reconcile/control-server.ts';
 import { TYPES } from '../../reconcile/types.ts';
-import { capiNamespace, type PlatformContext } from '../context.ts';
+import { capiNamespace, type PlatformContext, timestamp } from '../context.ts';
 import type { AgentRegistry } from './agent-registry.ts';
 import type { BootstrapState } from './bootstrap-state.ts';
 import { caKey, digestOfResources, exported, handedDown } from './handed-down.ts';
@@ -10,6 +10,8 @@ import { importObjects } from './move.ts';
 import type { BootstrapBundle, Heartbeat, HeartbeatReply } from './protocol.ts';
 
 const MANAGER = 'lattice-state-sync';
+/** Upstream's agent sends a heartbeat every 30 s; the lab's, which come once a second, are written down as seldom. */
+const HEARTBEAT_WRITE_MS = 30_000;
 
 /** What the parent's operator keeps in memory of its children. */
 export interface CellState {
@@ -26,6 +28,8 @@ export class Cell {
   readonly #signal: AbortSignal;
   /** Spec and status last merged, by child, so that an unchanged heartbeat writes nothing. */
   readonly #synced = new Map<string, string>();
+  /** Heartbeat last written to the status, by child. */
+  readonly #heard = new Map<string, { readonly connection: string; readonly atMs: number }>();
 
   constructor(context: PlatformContext, state: CellState, signal: AbortSignal) {
     this.#context = context;
@@ -69,7 +73,10 @@ export class Cell {
     const heartbeat = request.body as unknown as Heartbeat;
     this.#state.agents.hear(name, heartbeat);
     const object = this.#context.caches.get({ ...TYPES.LatticeCluster, name });
-    if (object !== undefined) await this.#merge(object, heartbeat);
+    if (object !== undefined) {
+      await this.#merge(object, heartbeat);
+      await this.#noteHeartbeat(object, heartbeat);
+    }
     return { status: 200, body: this.#reply(name, heartbeat) as unknown as ControlAnswer['body'] };
   }
 
@@ -90,6 +97,18 @@ export class Cell {
     await kube.mergePatch(refOf(object), { spec: state.spec }, options);
     await kube.mergePatch(refOf(object), { status: state.status }, { ...options, subresource: 'status' });
     this.#synced.set(name, digest);
+  }
+
+  /** `status.lastHeartbeat`: what tells a living child from a phase that nobody takes back (F20). */
+  async #noteHeartbeat(object: KubeObject, { connection }: Heartbeat): Promise<void> {
+    const { kube, clock } = this.#context;
+    const { name } = object.metadata;
+    const last = this.#heard.get(name);
+    const isFresh = last?.connection === connection && clock.monotonic() - last.atMs < HEARTBEAT_WRITE_MS;
+    if (isFresh || object.metadata.deletionTimestamp !== undefined) return;
+    this.#heard.set(name, { connection, atMs: clock.monotonic() });
+    const status = { lastHeartbeat: timestamp(clock) };
+    await kube.mergePatch(refOf(object), { status }, { fieldManager: MANAGER, signal: this.#signal, subresource: 'status' });
   }
 
   #reply(name: string, heartbeat: Heartbeat): HeartbeatReply {

@@ -1,5 +1,6 @@
 import { DrError, isDrError } from '../../../errors/dr-error.ts';
 import type { ClusterRef, KubeCluster } from '../../../ports/kube-cluster.ts';
+import { kubeSystemOf } from '../../kube-system.ts';
 import { clusterRef, type Target } from '../../schemas.ts';
 import type { ProvisionCtx, Provisioner, ProvisionOutputs } from './provisioner.ts';
 
@@ -17,7 +18,7 @@ function targetOf(ref: ClusterRef): Target {
 export async function identityOf(cluster: KubeCluster, target: Target, signal: AbortSignal): Promise<ProvisionOutputs | undefined> {
   try {
     const version = await cluster.version(signal);
-    const kubeSystem = await cluster.get({ apiVersion: 'v1', kind: 'Namespace', name: 'kube-system' }, signal);
+    const kubeSystem = await kubeSystemOf(cluster, signal);
     const uid = kubeSystem?.metadata.uid;
     return uid === undefined ? undefined : { ...target, server: cluster.server, clusterUid: uid, version };
   } catch (error) {
