@@ -10,6 +10,9 @@ export type { Effect, Observation, ReadContext, StepCatalogue, StepContext, Step
 export { ERROR_CODES, type ErrorCode, type ErrorKind, EXIT_CODES } from './errors/codes.ts';
 export { DrError, isDrError } from './errors/dr-error.ts';
 export { HOLD_KINDS, type Hold } from './model/hold.ts';
+export { type AcceptedRequest, type AskTools, askRun, type RunAsk, type Signer } from './operations/ask-run.ts';
+export { decide, type GateDecision, type StandingGate } from './operations/decide.ts';
+export { type FollowedRun, type FollowTools, followRun } from './operations/follow-run.ts';
 export { type HoldList, listHolds } from './operations/holds.ts';
 export { listAllRuns, type RunList } from './operations/list-runs.ts';
 export { type PlanTools, planRun, type RunPlan, type StepPlan } from './operations/plan-run.ts';

@@ -50,7 +50,8 @@ export abstract class BaseCommand extends Command {
 
   /** A result as JSON: errors in it as data, with their causes, where plain JSON would lose their message. */
   protected override toSuccessJson(result: unknown): unknown {
-    return JSON.parse(JSON.stringify(result, (_key, value: unknown) => (value instanceof DrError ? errorJson(value) : value)));
+    const write = this.#context?.typeable.in;
+    return JSON.parse(JSON.stringify(result, (_key, value: unknown) => (value instanceof DrError ? errorJson(value, write) : value)));
   }
 
   /** Ends the process with the code of this error, once the command has returned. */

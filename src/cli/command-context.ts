@@ -1,5 +1,6 @@
 import type { DrError } from '../errors/dr-error.ts';
 import type { Interrupts } from './interrupts.ts';
+import type { TypeableCommands } from './typeable-commands.ts';
 
 /** What a command gives to what works for it: where it was started, how to talk, how to end. */
 export interface CommandContext {
@@ -14,6 +15,8 @@ export interface CommandContext {
   readonly running: Set<string>;
   /** A command line of this program that can be pasted. */
   readonly commandLine: (...words: readonly string[]) => string;
+  /** Suggested commands, written out. */
+  readonly typeable: TypeableCommands;
   /** Prints a result for people on standard output; nothing under `--json`. */
   readonly print: (text: string) => void;
   /** Ends the process with the code of this error, once the command has returned. */

@@ -7,12 +7,16 @@ import { createGit } from '../adapters/git/user-git.ts';
 import { createHttpProbe } from '../adapters/http/http-probe.ts';
 import { createClusters } from '../adapters/kube/kube-clusters.ts';
 import { createProcesses } from '../adapters/process/host-processes.ts';
+import { createSshSignatures } from '../adapters/process/ssh-signatures.ts';
 import { createObjectStores } from '../adapters/s3/s3-object-stores.ts';
+import { openS3RunStore } from '../adapters/s3/s3-run-store.ts';
 import { createSecretFiles } from '../adapters/secrets/secret-files.ts';
+import { createCertificates } from '../adapters/tls/server-certificates.ts';
 import { createManifestParser } from '../adapters/yaml/manifest-parser.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Random } from '../ports/random.ts';
-import type { RunStore } from '../ports/run-store.ts';
+import type { RunStore, RunStorePlace } from '../ports/run-store.ts';
+import type { Signatures } from '../ports/signatures.ts';
 import { createDesiredStates } from '../steps/desired-state.ts';
 import type { StepPorts } from '../steps/ports.ts';
 import { type Environment, gitCache } from './state-store.ts';
@@ -22,8 +26,9 @@ export interface Composition extends AsyncDisposable {
   readonly ports: StepPorts;
   readonly clock: Clock;
   readonly random: Random;
-  /** Opens the run state in a folder; makes it when needed. Throws `STORE_FAILED`. */
-  openStore(folder: string): Promise<RunStore>;
+  readonly signatures: Signatures;
+  /** Opens run state; makes a folder when needed, never a bucket. Throws `STORE_FAILED`, `SECRET_SOURCE_MISSING`. */
+  openStore(place: RunStorePlace): Promise<RunStore>;
 }
 
 /** Joins adapters to ports: the one place that knows both. Nothing is connected to until a step opens it. */
@@ -42,15 +47,21 @@ export function compose(env: Environment): Composition {
     dnsZones: createDnsZones({ processes, secrets }),
     processes,
     http: createHttpProbe({ resolver }),
+    certificates: createCertificates(),
     secretFiles: secrets,
   };
+  const buckets = new AsyncDisposableStack();
   return {
     ports,
     clock: systemClock,
     random: systemRandom,
-    openStore: openFolderRunStore,
+    signatures: createSshSignatures({ processes }),
+    async openStore(place) {
+      if ('folder' in place) return await openFolderRunStore(place.folder);
+      return buckets.use(await openS3RunStore(place.s3, { secrets, clock: systemClock }));
+    },
     async [Symbol.asyncDispose]() {
-      await Promise.all([ports.clusters, ports.objectStores, ports.dnsZones].map(async (port) => await port[Symbol.asyncDispose]()));
+      await Promise.all([ports.clusters, ports.objectStores, ports.dnsZones, buckets].map(async (port) => await port[Symbol.asyncDispose]()));
     },
   };
 }

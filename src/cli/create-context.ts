@@ -3,6 +3,7 @@ import { exitCodeOf } from './exit-code.ts';
 import { Interrupts } from './interrupts.ts';
 import { programName } from './program-name.ts';
 import { shellLine } from './shell-quote.ts';
+import { TypeableCommands } from './typeable-commands.ts';
 
 export interface ContextOptions {
   readonly root: string;
@@ -16,6 +17,7 @@ export interface ContextOptions {
 export function createContext({ root, version, json, commands }: ContextOptions): CommandContext {
   const running = new Set<string>();
   const name = programName({ root, cwd: process.cwd(), fromSource: commands.includes('src'), execPath: process.execPath });
+  const commandLine = (...words: readonly string[]): string => `${name} ${shellLine(words)}`;
   const interrupts = new Interrupts({
     say: (text) => process.stderr.write(`${text}\n`),
     waitingFor: () => [...running],
@@ -28,7 +30,8 @@ export function createContext({ root, version, json, commands }: ContextOptions)
     env: process.env,
     interrupts,
     running,
-    commandLine: (...words) => `${name} ${shellLine(words)}`,
+    commandLine,
+    typeable: new TypeableCommands(commandLine),
     print: (text) => {
       if (!json) process.stdout.write(text);
     },

@@ -1,9 +1,11 @@
 import type { Decisions } from '../engine/decisions.ts';
 import { DrError } from '../errors/dr-error.ts';
+import { type DurationMs, parseDuration } from '../model/duration.ts';
 
 /** The flag about an owner that cannot be looked at from here. */
 export interface OwnerFlags {
   readonly 'owner-gone'?: string | undefined;
+  readonly 'take-over'?: string | undefined;
 }
 
 /** Flags that carry decisions, as parsed. */
@@ -11,17 +13,35 @@ export interface DecisionFlags extends OwnerFlags {
   readonly confirm?: string | undefined;
   readonly approve?: readonly string[] | undefined;
   readonly attest?: readonly string[] | undefined;
+  readonly skip?: readonly string[] | undefined;
+  readonly 'override-safety'?: readonly string[] | undefined;
+  readonly 'wait-for-answers'?: string | undefined;
 }
 
-/** Reads the decision flags. Throws `USAGE` for an `--attest` that is not `STEP=TEXT`, or names a step twice. */
-export function parseDecisions({ confirm, approve = [], attest = [] }: DecisionFlags): Decisions {
-  const statements: Record<string, string> = {};
-  for (const entry of attest) {
-    const [step, text] = splitAssignment(entry, '--attest', 'STEP=TEXT');
-    if (Object.hasOwn(statements, step)) throw usage(`--attest names step '${step}' twice`);
-    statements[step] = text;
+/** Reads the decision flags. Throws `USAGE` for one that is not `STEP=TEXT`, names a step twice, or both skips and overrides a step. */
+export function parseDecisions({ confirm, approve = [], attest = [], ...flags }: DecisionFlags): Decisions {
+  const skip = textsByStep(flags.skip, '--skip', 'STEP=REASON');
+  const overrideSafety = textsByStep(flags['override-safety'], '--override-safety', 'STEP=REASON');
+  const both = Object.keys(skip).find((step) => Object.hasOwn(overrideSafety, step));
+  if (both !== undefined) throw usage(`both --skip and --override-safety name step '${both}'`);
+  return { ...(confirm === undefined ? {} : { confirm }), approve, attest: textsByStep(attest, '--attest', 'STEP=TEXT'), skip, overrideSafety };
+}
+
+/** Reads `--wait-for-answers`, in milliseconds; 0 without it. Throws `USAGE`. */
+export function parseWait({ 'wait-for-answers': wait }: DecisionFlags): DurationMs {
+  const waitMs = wait === undefined ? 0 : parseDuration(wait);
+  if (waitMs !== undefined) return waitMs;
+  throw usage(`--wait-for-answers got '${wait ?? ''}', which is no duration: write a number and a unit, such as 30m`);
+}
+
+function textsByStep(entries: readonly string[] = [], flag: string, shape: string): Readonly<Record<string, string>> {
+  const texts: Record<string, string> = {};
+  for (const entry of entries) {
+    const [step, text] = splitAssignment(entry, flag, shape);
+    if (Object.hasOwn(texts, step)) throw usage(`${flag} names step '${step}' twice`);
+    texts[step] = text;
   }
-  return { ...(confirm === undefined ? {} : { confirm }), approve, attest: statements };
+  return texts;
 }
 
 /** Reads `--input NAME=VALUE` flags. Throws `USAGE`. */

@@ -32,8 +32,8 @@ export async function describeFailure(thrown: Error & { readonly oclif?: { reado
   const crash = error.kind === 'bug' ? await crashFile(error, command) : undefined;
   return {
     exitCode: exitCodeOf(error),
-    json: { ...errorJson(error), ...(crash === undefined ? {} : { crashFile: crash }) },
-    text: `${errorText(error)}${crash === undefined ? '' : `  crash file: ${crash}\n`}`,
+    json: { ...errorJson(error, command.context.typeable.in), ...(crash === undefined ? {} : { crashFile: crash }) },
+    text: `${command.context.typeable.in(errorText(error))}${crash === undefined ? '' : `  crash file: ${crash}\n`}`,
   };
 }
 

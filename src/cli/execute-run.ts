@@ -2,8 +2,11 @@ import type { Decisions } from '../engine/decisions.ts';
 import type { RunEvent } from '../engine/events.ts';
 import { NOBODY, type Prompter } from '../engine/prompter.ts';
 import type { OwnerEnvironment, RunEnvironment, RunResult } from '../engine/run-options.ts';
+import { isDrError } from '../errors/dr-error.ts';
+import type { DurationMs } from '../model/duration.ts';
 import type { RunId } from '../model/ids.ts';
-import { reportRun } from '../operations/run-report.ts';
+import { readArchive } from '../operations/run-archive.ts';
+import { reportArchive } from '../operations/run-report.ts';
 import { type ClosingCommands, closingLines } from '../report/closing-lines.ts';
 import { errorText } from '../report/error-text.ts';
 import { runSummary } from '../report/run-summary.ts';
@@ -16,13 +19,14 @@ import type { CommandContext } from './command-context.ts';
 import type { Composition } from './compose.ts';
 import { createTerminalPrompter } from './prompter.ts';
 import { saveReport } from './save-report.ts';
-import { storeFlag } from './state-store.ts';
 
 /** A command that runs steps: who it is, what it may use, what was decided beforehand. */
 export interface Execution extends CommandContext {
   readonly composition: Composition;
   readonly owner: OwnerEnvironment;
   readonly decisions: Decisions;
+  /** How long questions wait for answers from elsewhere when there is no terminal. */
+  readonly waitForAnswersMs: DurationMs;
 }
 
 /** What is left of a run to print. */
@@ -47,7 +51,7 @@ export async function executeRun(execution: Execution, work: (env: RunEnvironmen
 }
 
 function runEnvironment(execution: Execution, view: RunView): RunEnvironment<StepPorts> {
-  const { owner, composition, decisions, interrupts, running } = execution;
+  const { owner, composition, decisions, waitForAnswersMs, interrupts, running } = execution;
   return {
     ...owner,
     events: (event) => {
@@ -59,15 +63,18 @@ function runEnvironment(execution: Execution, view: RunView): RunEnvironment<Ste
     evaluator: createExpressionEvaluator(),
     prompter: prompterOf(execution, view),
     decisions,
+    waitForAnswersMs,
+    signatures: composition.signatures,
     signal: interrupts.signal,
   };
 }
 
 /** There is somebody to ask only when questions can be seen and answered. */
-function prompterOf({ json, interrupts, owner }: Execution, view: RunView): Prompter {
+function prompterOf({ json, interrupts, owner, typeable }: Execution, view: RunView): Prompter {
   const { stdin, stderr } = process;
   if (json || !stdin.isTTY || !stderr.isTTY) return NOBODY;
-  return createTerminalPrompter({ input: stdin, output: stderr, view, by: owner.owner.user, onInterrupt: () => interrupts.interrupt('SIGINT') });
+  const by = owner.owner.user;
+  return createTerminalPrompter({ input: stdin, output: stderr, view, typeable, by, onInterrupt: () => interrupts.interrupt('SIGINT') });
 }
 
 function trackRunning(running: Set<string>, event: RunEvent): void {
@@ -76,12 +83,22 @@ function trackRunning(running: Set<string>, event: RunEvent): void {
   else running.delete(event.step);
 }
 
-async function sumUp({ owner, env, commandLine }: Execution, result: RunResult): Promise<FinishedRun> {
-  const where = storeFlag(owner.store, env);
-  const verb = (name: string, run: RunId): string => commandLine(name, run, ...where);
+async function sumUp({ owner, typeable, commandLine }: Execution, result: RunResult): Promise<FinishedRun> {
+  const verb = (name: string, run: RunId): string => commandLine(name, run, ...typeable.storeFlags);
   const commands = { resume: verb('resume', result.run), report: verb('report', result.run), release: verb('release', result.run) };
-  const report = await reportRun(owner.store, result.run);
-  const saved = await saveReport(owner.store, report);
-  const error = result.error === undefined ? '' : `\n${errorText(result.error)}`;
-  return { result, commands, text: `\n${runSummary(report)}${saved}${error}\n${closingLines(result, commands).join('\n')}\n` };
+  const summary = await summaryOf(owner, result);
+  const error = result.error === undefined ? '' : `\n${typeable.in(errorText(result.error))}`;
+  return { result, commands, text: `\n${summary}${error}\n${closingLines(result, commands).join('\n')}\n` };
+}
+
+/** The run as its journal tells it, and where its report is kept: nowhere by an owner that was replaced, because the run is another's now. */
+async function summaryOf({ store, tool }: OwnerEnvironment, { run, error }: RunResult): Promise<string> {
+  try {
+    const archive = await readArchive(store, run);
+    const report = await reportArchive(archive);
+    return `${runSummary(report)}${error?.code === 'RUN_REPLACED' ? '' : await saveReport(store, { report, archive, generator: tool })}`;
+  } catch (failure) {
+    if (!isDrError(failure, 'STORE_UNAVAILABLE', 'STORE_FAILED')) throw failure;
+    return `report: not made, ${failure.message}\n`;
+  }
 }

@@ -18,6 +18,18 @@ export const runbookFlag = Flags.string({
   default: 'rebuild',
 });
 
+/** What a resume takes over. The runbook has no environment variable and no default here: nothing is taken over that was not typed. */
+export const changeFlags = {
+  plan: Flags.string({
+    char: 'p',
+    summary: 'RecoveryPlan of the cluster, which says where the state of its runs is. Typed, and changed since the run started, it is taken over.',
+    helpValue: 'FILE',
+    env: 'LATTICE_DR_PLAN',
+  }),
+  runbook: Flags.string({ summary: 'Takes over a changed runbook: the name of a shipped one, or a file.', helpValue: 'NAME|FILE' }),
+  commit: Flags.string({ summary: 'Takes over another commit of the specs: its id, or a branch or tag, which is resolved once.', helpValue: 'COMMIT' }),
+};
+
 export const stateDirFlag = Flags.string({
   summary: "Folder with the state of runs; by default what the plan says, else this user's state folder.",
   helpValue: 'DIRECTORY',
@@ -41,6 +53,12 @@ export const modeFlag = Flags.option({
 export const ownerGoneFlag = Flags.string({
   summary: 'How you know that the process which holds the cluster is gone, when this machine cannot tell; kept in the journal.',
   helpValue: 'TEXT',
+  exclusive: ['take-over'],
+});
+
+export const takeOverFlag = Flags.string({
+  summary: 'Why you take the cluster from a process that may still be at work; it is fenced, then waited for, and this is kept in the journal.',
+  helpValue: 'WHY',
 });
 
 /** Decisions that are given beforehand. They have no environment variable: a decision is made on the command line, or on the terminal. */
@@ -53,8 +71,52 @@ export const decisionFlags = {
     multiple: true,
     multipleNonGreedy: true,
   }),
+  skip: Flags.string({
+    summary: 'Leaves out a step that is no safety step, with the reason; stands for the run; repeat it for more.',
+    helpValue: 'STEP=REASON',
+    multiple: true,
+    multipleNonGreedy: true,
+  }),
+  'override-safety': Flags.string({
+    summary: 'Goes on against a safety step, with the reason; needs --confirm, and every destructive step behind it asks for a new approval.',
+    helpValue: 'STEP=REASON',
+    multiple: true,
+    multipleNonGreedy: true,
+  }),
+  'wait-for-answers': Flags.string({
+    summary: 'Without a terminal, how long each question waits for an answer by approve or decline before the run ends with exit 10.',
+    helpValue: 'DURATION',
+    env: 'LATTICE_DR_WAIT_FOR_ANSWERS',
+  }),
   'owner-gone': ownerGoneFlag,
+  'take-over': takeOverFlag,
 };
+
+export const shownFlag = Flags.string({
+  summary: 'Digest of what you have been shown, as the gate, the journal or this command without a terminal gives it: decides without asking.',
+  helpValue: 'DIGEST',
+});
+
+/** Who asks something of a run that another process owns. */
+export const senderFlags = {
+  sign: Flags.string({
+    summary: 'Signs the request with this SSH key: a private key file, or the public key file of a key in the agent.',
+    helpValue: 'KEY',
+    env: 'LATTICE_DR_SIGN',
+  }),
+  as: Flags.string({
+    summary: "With --sign, your name in the plan's allowed signers file; by default your user name.",
+    helpValue: 'PRINCIPAL',
+    env: 'LATTICE_DR_AS',
+    dependsOn: ['sign'],
+  }),
+};
+
+export const kubeconfigFlag = Flags.string({
+  summary: 'Kubeconfig of the cluster; by default the one that its parent keeps.',
+  helpValue: 'FILE',
+  env: 'LATTICE_DR_KUBECONFIG',
+});
 
 export const labDirFlag = Flags.string({
   summary: "Directory of the lab; by default its name in this user's state folder.",

@@ -19,6 +19,8 @@ export class Interrupts implements Disposable {
   readonly #options: InterruptOptions;
   readonly #listeners: readonly (readonly [NodeJS.Signals, () => void])[];
   #times = 0;
+  /** What the first signal makes the program say; by default what a run does. */
+  words = 'stopping; outcomes are being written (again: what is waited for; a third time: leave)';
 
   constructor(options: InterruptOptions) {
     this.#options = options;
@@ -37,7 +39,7 @@ export class Interrupts implements Disposable {
     this.#times += 1;
     const code = name === 'SIGTERM' ? 143 : 130;
     if (this.#times === 1) {
-      this.#options.say(`${name}: stopping; outcomes are being written (again: what is waited for; a third time: leave)`);
+      this.#options.say(`${name}: ${this.words}`);
       this.#abort.abort(new DrError({ code: 'CANCELLED', message: `stopped by ${name}`, details: { signal: name } }));
     } else if (this.#times === 2) {
       const waiting = this.#options.waitingFor();

@@ -1,12 +1,15 @@
-import type { GateAnswer, GateQuestion, Prompter, UnknownAnswer } from '../engine/prompter.ts';
-import { gateQuestionText, unknownQuestionText } from '../report/gate-text.ts';
+import type { ChangeAnswer, GateAnswer, GateQuestion, Prompter, UnknownAnswer } from '../engine/prompter.ts';
+import { changeQuestionText, gateQuestionText, unknownQuestionText } from '../report/gate-text.ts';
 import type { RunView } from '../report/run-view.ts';
+import type { TypeableCommands } from './typeable-commands.ts';
 
 export interface TerminalPrompterOptions {
   readonly input: NodeJS.ReadableStream;
   readonly output: NodeJS.WritableStream;
   /** Leaves the terminal while a question stands. */
   readonly view: Pick<RunView, 'pause' | 'resume'>;
+  /** Writes commands in a question out in full. */
+  readonly typeable: Pick<TypeableCommands, 'in'>;
   /** Who answers, for the journal. */
   readonly by: string;
   /** A prompt takes Ctrl-C away from the process; it is handed on here. */
@@ -20,6 +23,8 @@ export function createTerminalPrompter(options: TerminalPrompterOptions): Prompt
       await withTerminal(options, { text: gateQuestionText(question), signal, ask: async () => await askGate(question, options, signal) }),
     askUnknown: async (question, signal) =>
       await withTerminal(options, { text: unknownQuestionText(question), signal, ask: async () => await askUnknown(options, signal) }),
+    askChange: async (question, signal) =>
+      await withTerminal(options, { text: changeQuestionText(question), signal, ask: async () => await askChange(options, signal) }),
   };
 }
 
@@ -29,9 +34,9 @@ interface Asking<T> {
   readonly ask: () => Promise<T>;
 }
 
-async function withTerminal<T>({ view, output, onInterrupt }: TerminalPrompterOptions, { text, signal, ask }: Asking<T>): Promise<T> {
+async function withTerminal<T>({ view, output, typeable, onInterrupt }: TerminalPrompterOptions, { text, signal, ask }: Asking<T>): Promise<T> {
   view.pause();
-  output.write(`${text}\n`);
+  output.write(`${typeable.in(text)}\n`);
   try {
     return await ask();
   } catch (error) {
@@ -44,7 +49,17 @@ async function withTerminal<T>({ view, output, onInterrupt }: TerminalPrompterOp
   }
 }
 
-async function askGate({ cluster, gate }: GateQuestion, { input, output, by }: TerminalPrompterOptions, signal: AbortSignal): Promise<GateAnswer> {
+async function askGate(question: GateQuestion, options: TerminalPrompterOptions, signal: AbortSignal): Promise<GateAnswer> {
+  if (question.notHere !== undefined) return { answer: 'elsewhere' };
+  return await promptGate(question, options, signal);
+}
+
+/** Asks for what a gate asks for, where the question itself is on the screen already. */
+export async function promptGate(
+  { cluster, gate }: Pick<GateQuestion, 'cluster' | 'gate'>,
+  { input, output, by }: Pick<TerminalPrompterOptions, 'input' | 'output' | 'by'>,
+  signal: AbortSignal,
+): Promise<Extract<GateAnswer, { readonly by: string }>> {
   const prompts = await import('@inquirer/prompts');
   const context = { input, output, signal };
   if (gate.confirm !== undefined) {
@@ -56,6 +71,12 @@ async function askGate({ cluster, gate }: GateQuestion, { input, output, by }: T
     return text === '' ? { answer: 'declined', by } : { answer: 'attested', by, text };
   }
   const approved = await prompts.confirm({ message: 'approve?', default: false }, context);
+  return { answer: approved ? 'approved' : 'declined', by };
+}
+
+async function askChange({ input, output, by }: TerminalPrompterOptions, signal: AbortSignal): Promise<ChangeAnswer> {
+  const { confirm } = await import('@inquirer/prompts');
+  const approved = await confirm({ message: 'go on with it as it is now?', default: false }, { input, output, signal });
   return { answer: approved ? 'approved' : 'declined', by };
 }
 

@@ -1,4 +1,7 @@
+import type { TakenBaseline } from '../operations/baseline.ts';
+import type { ClusterStatus } from '../operations/cluster-status.ts';
 import type { HoldList } from '../operations/holds.ts';
+import type { DraftedPlan } from '../operations/init.ts';
 import type { RunbookList } from '../operations/list-runbooks.ts';
 import type { RunList } from '../operations/list-runs.ts';
 import type { RunPlan } from '../operations/plan-run.ts';
@@ -17,8 +20,17 @@ export const resultText = {
   async runs(list: RunList): Promise<string> {
     return (await import('../report/status-view.ts')).runListView(list);
   },
-  async status(status: RunStatus, resumeCommand: string): Promise<string> {
-    return (await import('../report/status-view.ts')).runStatusView(status, resumeCommand);
+  async status(status: RunStatus): Promise<string> {
+    return (await import('../report/status-view.ts')).runStatusView(status);
+  },
+  async init(drafted: DraftedPlan, file: string): Promise<string> {
+    return (await import('../report/init-view.ts')).initView(drafted, file);
+  },
+  async baseline(taken: TakenBaseline): Promise<string> {
+    return (await import('../report/baseline-view.ts')).baselineView(taken);
+  },
+  async clusterStatus(status: ClusterStatus): Promise<string> {
+    return (await import('../report/cluster-status-view.ts')).clusterStatusView(status);
   },
   async holds(list: HoldList): Promise<string> {
     return (await import('../report/holds-view.ts')).holdsView(list);

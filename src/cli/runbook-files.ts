@@ -27,7 +27,7 @@ export async function readShippedRunbooks(root: string): Promise<readonly InputF
 export async function readRunbook(nameOrPath: string, root: string): Promise<InputFile> {
   if (nameOrPath.includes('/') || /\.ya?ml$/.test(nameOrPath)) return await readInputFile(nameOrPath, 'runbook');
   const shipped = await findInputFile(join(root, 'runbooks', `${nameOrPath}.yaml`));
-  if (shipped !== undefined) return shipped;
+  if (shipped !== undefined) return { ...shipped, shipped: nameOrPath };
   const names = await shippedRunbooks(root);
   const near = nearest(nameOrPath, names);
   throw new DrError({

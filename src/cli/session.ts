@@ -1,11 +1,18 @@
 import type { OwnerEnvironment, RunEnvironment, RunResult } from '../engine/run-options.ts';
 import type { ClusterName, RunId } from '../model/ids.ts';
+import type { AskTools } from '../operations/ask-run.ts';
+import type { LookTools } from '../operations/look-tools.ts';
+import type { NextCommand } from '../operations/next-commands.ts';
 import type { PlanTools } from '../operations/plan-run.ts';
 import { clusterOf, loadPlan, type RunRequest } from '../operations/prepare-run.ts';
 import type { ReleaseTools } from '../operations/release.ts';
+import type { ResumeRequest } from '../operations/resume.ts';
 import type { ShowRequest } from '../operations/show-runbook.ts';
 import type { RunStore } from '../ports/run-store.ts';
 import type { ClosingCommands } from '../report/closing-lines.ts';
+import { createJsonView } from '../report/json-lines.ts';
+import { createPlainView } from '../report/plain-lines.ts';
+import type { RunView } from '../report/run-view.ts';
 import { createExpressionEvaluator } from '../runbook/expressions.ts';
 import type { LoadedPlan } from '../runbook/load-plan.ts';
 import { catalogue } from '../steps/catalogue.ts';
@@ -13,12 +20,13 @@ import type { StepPorts } from '../steps/ports.ts';
 import { HOLD_RELEASERS } from '../steps/release.ts';
 import type { CommandContext } from './command-context.ts';
 import { type Composition, compose } from './compose.ts';
-import { type DecisionFlags, type OwnerFlags, parseDecisions, parseInputs } from './decisions.ts';
+import { type DecisionFlags, type OwnerFlags, parseDecisions, parseInputs, parseWait } from './decisions.ts';
 import { executeRun } from './execute-run.ts';
 import { readInputFile } from './input-files.ts';
+import { joinFlags, type ResumeFlags, resumeRequest } from './resume-request.ts';
 import { chooseRun } from './run-id.ts';
 import { readRunbook } from './runbook-files.ts';
-import { stateFolder, storeFlag } from './state-store.ts';
+import { placeFlags, statePlace } from './state-store.ts';
 
 /** Flags that lead to the state of runs. */
 export interface StoreFlags {
@@ -64,8 +72,22 @@ export class Session implements AsyncDisposable {
   /** The run state that `--state-dir`, else the plan, else the default leads to, and the cluster of the plan if one was named. */
   async openStore(flags: StoreFlags): Promise<{ readonly store: RunStore; readonly cluster: ClusterName | undefined }> {
     const plan = await readPlan(flags.plan);
-    const store = await this.composition.openStore(stateFolder({ flag: flags['state-dir'], plan, env: this.#context.env }));
+    const { env } = this.#context;
+    const place = statePlace({ flag: flags['state-dir'], plan, env });
+    this.#context.typeable.storeFlags = placeFlags(place, { plan: flags.plan, env });
+    const store = await this.composition.openStore(place);
     return { store, cluster: plan === undefined ? undefined : clusterOf(plan) };
+  }
+
+  /** The plan, with its paths made absolute. Throws `INPUT_INVALID` with all faults. */
+  async loadPlan(path: string): Promise<LoadedPlan> {
+    return loadPlan(await readInputFile(path, 'plan'));
+  }
+
+  /** What looking at the world without a run needs. */
+  lookTools(): LookTools {
+    const { ports, clock } = this.composition;
+    return { ports, clock, tool: this.#context.tool, signal: this.signal };
   }
 
   /** The run state, and the run that is meant. */
@@ -74,11 +96,21 @@ export class Session implements AsyncDisposable {
     return { store, run: await chooseRun(store, { named, cluster }) };
   }
 
+  /** What a resume is to go by, with its files read. */
+  async resumeRequest(run: RunId, flags: ResumeFlags, { isPlanTyped }: { readonly isPlanTyped: boolean }): Promise<ResumeRequest> {
+    const { root, commandLine } = this.#context;
+    const command = (...words: readonly string[]): string => commandLine('resume', run, ...joinFlags(this.#context.typeable.storeFlags, words));
+    return await resumeRequest({ run, flags, isPlanTyped, root, command });
+  }
+
   /** Executes a run before the eyes of the person, prints what it came to, and fixes the exit code. */
   async execute(store: RunStore, flags: DecisionFlags, work: (env: RunEnvironment<StepPorts>) => Promise<RunResult>): Promise<ReportedRun> {
     const decisions = parseDecisions(flags);
     const owner = await this.owner(store, flags);
-    const { result, commands, text } = await executeRun({ ...this.#context, composition: this.composition, owner, decisions }, work);
+    const { result, commands, text } = await executeRun(
+      { ...this.#context, composition: this.composition, owner, decisions, waitForAnswersMs: parseWait(flags) },
+      work,
+    );
     this.#context.print(text);
     if (result.error !== undefined) this.#context.endWith(result.error);
     return { ...result, commands };
@@ -86,7 +118,7 @@ export class Session implements AsyncDisposable {
 
   /** What owning a run needs. */
   async owner(store: RunStore, flags: OwnerFlags): Promise<OwnerEnvironment> {
-    const ownerGone = flags['owner-gone'];
+    const { 'owner-gone': ownerGone, 'take-over': takeOver } = flags;
     const { ports, clock, random } = this.composition;
     const owner = await ports.processes.self();
     return {
@@ -98,6 +130,8 @@ export class Session implements AsyncDisposable {
       tool: this.#context.tool,
       events: () => undefined,
       ...(ownerGone === undefined ? {} : { ownerGone }),
+      ...(takeOver === undefined ? {} : { takeOver }),
+      signal: this.signal,
     };
   }
 
@@ -107,9 +141,33 @@ export class Session implements AsyncDisposable {
     return { catalogue, ports, evaluator: createExpressionEvaluator(), clock, random, signal: this.signal };
   }
 
+  /** What asking something of a run that another process owns needs. */
+  async askTools(store: RunStore): Promise<AskTools> {
+    return { ...(await this.owner(store, {})), signatures: this.composition.signatures, signal: this.signal };
+  }
+
   /** What releasing holds needs. */
   async releaseTools(store: RunStore, flags: OwnerFlags): Promise<ReleaseTools> {
-    return { env: await this.owner(store, flags), clusters: this.composition.ports.clusters, releasers: HOLD_RELEASERS, signal: this.signal };
+    const { json } = this.#context;
+    const write = (text: string): void => void process.stderr.write(text);
+    const { onEvent } = json ? createJsonView(write) : createPlainView(write);
+    return {
+      env: { ...(await this.owner(store, flags)), events: onEvent },
+      clusters: this.composition.ports.clusters,
+      releasers: HOLD_RELEASERS,
+      signal: this.signal,
+    };
+  }
+
+  /** Shows events of a run on standard error, as this terminal can. */
+  async openView(): Promise<RunView> {
+    const { chooseView } = await import('./choose-view.ts');
+    return await chooseView({ json: this.#context.json, stream: process.stderr, env: this.#context.env });
+  }
+
+  /** Fixes what is said to the person who ends a command that has nothing to finish. */
+  onInterrupt(words: string): void {
+    this.#context.interrupts.words = words;
   }
 
   /** Aborts when a signal asks for an end. */
@@ -117,9 +175,9 @@ export class Session implements AsyncDisposable {
     return this.#context.interrupts.signal;
   }
 
-  /** The command that goes on with a run. */
-  resumeCommand(store: RunStore, run: RunId): string {
-    return this.#context.commandLine('resume', run, ...storeFlag(store, this.#context.env));
+  /** Commands about runs of the state that was opened, such that they can be typed. */
+  typeable(commands: readonly NextCommand[]): readonly NextCommand[] {
+    return commands.map(({ why, command }) => ({ why, command: this.#context.typeable.in(command) }));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,7 +1,6 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { DrError } from '../errors/dr-error.ts';
-import type { RunStore } from '../ports/run-store.ts';
+import type { RunBucketRef, RunStorePlace } from '../ports/run-store.ts';
 import type { LoadedPlan } from '../runbook/load-plan.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -18,18 +17,14 @@ export function gitCache(env: Environment): string {
   return join(base === undefined || base === '' ? join(homeOf(env), '.cache') : base, 'lattice-dr', 'git');
 }
 
-/** Folder of run state: the flag, else the plan's `spec.state`, else `runs` in this user's state. Throws `INPUT_INVALID` for a store this version has not. */
-export function stateFolder(options: { readonly flag: string | undefined; readonly plan: LoadedPlan | undefined; readonly env: Environment }): string {
+/** Where run state is: the folder of the flag, else the plan's `spec.state`, else `runs` in this user's state. */
+export function statePlace(options: { readonly flag: string | undefined; readonly plan: LoadedPlan | undefined; readonly env: Environment }): RunStorePlace {
   const { flag, plan, env } = options;
-  if (flag !== undefined) return resolve(flag);
-  const state = plan?.values['state'] as { readonly folder?: string } | undefined;
-  if (state === undefined) return defaultStateFolder(env);
-  if (state.folder !== undefined) return state.folder.startsWith('~/') ? join(homeOf(env), state.folder.slice(2)) : resolve(state.folder);
-  throw new DrError({
-    code: 'INPUT_INVALID',
-    message: 'spec.state.s3 of the plan: this version keeps run state in folders only',
-    suggestions: ['use spec.state.folder, or --state-dir DIRECTORY'],
-  });
+  if (flag !== undefined) return { folder: resolve(flag) };
+  const state = plan?.values['state'] as { readonly folder: string } | { readonly s3: RunBucketRef } | undefined;
+  if (state === undefined) return { folder: defaultStateFolder(env) };
+  if ('s3' in state) return state;
+  return { folder: state.folder.startsWith('~/') ? join(homeOf(env), state.folder.slice(2)) : resolve(state.folder) };
 }
 
 /** Where run state is when nothing says otherwise. */
@@ -37,9 +32,10 @@ export function defaultStateFolder(env: Environment): string {
   return join(stateHome(env), 'runs');
 }
 
-/** The flag that leads a later command to the same store; none for the default one. */
-export function storeFlag(store: Pick<RunStore, 'location'>, env: Environment): readonly string[] {
-  return store.location === defaultStateFolder(env) ? [] : ['--state-dir', store.location];
+/** Flags that lead a later command, typed anywhere on this machine, to the same place: none to the default one, the plan to a bucket. */
+export function placeFlags(place: RunStorePlace, { plan, env }: { readonly plan: string | undefined; readonly env: Environment }): readonly string[] {
+  if ('folder' in place) return place.folder === defaultStateFolder(env) ? [] : ['--state-dir', place.folder];
+  return plan === undefined ? [] : ['--plan', resolve(plan)];
 }
 
 function homeOf(env: Environment): string {

@@ -1,7 +1,7 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../cli/base-command.ts';
-import { optionalPlanFlag, ownerGoneFlag, stateDirFlag } from '../cli/flags.ts';
+import { optionalPlanFlag, ownerGoneFlag, stateDirFlag, takeOverFlag } from '../cli/flags.ts';
 import type { ReleaseResult } from '../operations/release.ts';
 
 /** `lattice-dr release`. */
@@ -27,6 +27,7 @@ Without RUN: the last run of the plan's cluster, or the only run in the state fo
     }),
     confirm: Flags.string({ summary: 'Name of the cluster, typed: releases without asking.', helpValue: 'CLUSTER' }),
     'owner-gone': ownerGoneFlag,
+    'take-over': takeOverFlag,
   };
 
   async run(): Promise<ReleaseResult> {

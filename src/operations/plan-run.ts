@@ -2,7 +2,7 @@ import { withDeadline } from '../engine/deadline.ts';
 import type { ExpressionEvaluator, ExpressionScope } from '../engine/expression.ts';
 import { topologicalOrder } from '../engine/graph.ts';
 import type { Gate, StepGraph, StepNode } from '../engine/graph-types.ts';
-import type { AnyStepKind, Observation, ReadContext, Risk, RunInfo, StepCatalogue } from '../engine/step.ts';
+import { type AnyStepKind, NO_FILES, type Observation, type ReadContext, type Risk, type RunInfo, type StepCatalogue } from '../engine/step.ts';
 import { asDrError, DrError } from '../errors/dr-error.ts';
 import type { PlannedChange } from '../model/change.ts';
 import { type ClusterName, newRunId, type StepId } from '../model/ids.ts';
@@ -145,7 +145,7 @@ class Planner {
 
   #context(node: StepNode, input: unknown): ReadContext<unknown, StepPorts> {
     const { ports, clock, signal } = this.#tools;
-    return { step: node.id, run: this.#run, with: input, ports, clock, signal, attestations: [] };
+    return { step: node.id, run: this.#run, with: input, ports, clock, signal, attestations: [], files: NO_FILES };
   }
 
   async #timed<T>(node: StepNode, work: (signal: AbortSignal) => Promise<T>): Promise<T> {

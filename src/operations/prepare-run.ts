@@ -1,6 +1,7 @@
 import type { StepGraph } from '../engine/graph-types.ts';
 import type { StepCatalogue } from '../engine/step.ts';
 import { DrError } from '../errors/dr-error.ts';
+import { digestOfJson } from '../model/digest.ts';
 import { type ClusterName, isClusterName } from '../model/ids.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { Git } from '../ports/git.ts';
@@ -17,6 +18,8 @@ import { anchorPaths } from './anchor-paths.ts';
 export interface InputFile extends SourceFile {
   /** Absolute. */
   readonly folder: string;
+  /** Name of a runbook that ships with the tool: it is found by that name, wherever the tool is installed. */
+  readonly shipped?: string;
 }
 
 /** What a person asks for. */
@@ -33,7 +36,7 @@ export interface PreparedRun {
   readonly cluster: ClusterName;
   readonly plan: LoadedPlan;
   readonly graph: StepGraph;
-  /** Absolute paths of plan and runbook, kept with the run. */
+  /** Where plan and runbook were, and their digests, kept with the run. */
   readonly sources: JsonObject;
 }
 
@@ -78,8 +81,13 @@ export async function prepareRun(request: RunRequest, { catalogue, git, signal }
     cluster: clusterOf(plan),
     plan,
     graph,
-    sources: { plan: request.plan.file, planFolder: request.plan.folder, runbook: request.runbook.file, planDigest: plan.digest },
+    sources: sourcesOf(request, { plan, runbook }),
   };
+}
+
+function sourcesOf({ plan: { file, folder }, runbook: { file: book, shipped } }: RunRequest, { plan, runbook }: LoadedRequest): JsonObject {
+  const runbookDigest = digestOfJson(runbook.source.data as JsonObject);
+  return { plan: file, planFolder: folder, planDigest: plan.digest, runbook: book, runbookDigest, ...(shipped === undefined ? {} : { shipped }) };
 }
 
 /** Name of the cluster that a plan is about. */

@@ -6,7 +6,8 @@ import type { Hold, HoldKind } from '../model/hold.ts';
 import type { ClusterName, RunId } from '../model/ids.ts';
 import type { Clusters } from '../ports/kube-cluster.ts';
 import type { HoldReleaser } from '../steps/release.ts';
-import { type Target, targetRef, targetSchema } from '../steps/schemas.ts';
+import { type Target, targetSchema } from '../steps/schemas.ts';
+import { openTarget } from '../steps/target.ts';
 import { listHolds } from './holds.ts';
 
 export interface ReleaseRequest {
@@ -44,7 +45,7 @@ export interface ReleaseTools {
  * Puts back what a run has put aside, in the fixed order of `HOLD_KINDS`, and journals each release. Only after a run that ended verified: before that,
  * what is held may still hurt. Idempotent: what was put back but not journalled is put back again.
  *
- * Throws `RELEASE_REFUSED`, `USAGE` for an unknown hold, `GATE_DECLINED`, `RUN_LOCKED`.
+ * Throws `RELEASE_REFUSED`, `TARGET_CHANGED`, `USAGE` for an unknown hold, `GATE_DECLINED`, `RUN_LOCKED`.
  */
 export async function release(request: ReleaseRequest, tools: ReleaseTools): Promise<ReleaseResult> {
   const stored = await readRun(tools.env.store, request.run);
@@ -85,7 +86,7 @@ function actionOf(hold: Hold, { releasers }: ReleaseTools): ReleaseAction {
 async function releaseAll(stored: StoredRun, actions: readonly ReleaseAction[], tools: ReleaseTools): Promise<ReleaseResult> {
   const { env, clusters, releasers, signal } = tools;
   const { id: run } = stored.frozen;
-  const target = await clusters.open(targetRef(targetOf(stored)));
+  const target = await openTarget({ ports: { clusters }, signal, with: { target: targetOf(stored) } });
   const only = actions.filter(({ byHand }) => !byHand).map(({ hold }) => hold.id);
   const { released, remaining, error } = await releaseHolds({
     ...env,

@@ -1,12 +1,15 @@
 import type { StepState } from '../engine/events.ts';
 import { topologicalOrder } from '../engine/graph.ts';
 import type { StepNode } from '../engine/graph-types.ts';
+import type { EvidenceFile } from '../engine/journal-entries.ts';
 import type { StoredRun } from '../engine/run-files.ts';
-import { newStep, type StepRecord } from '../engine/step-record.ts';
+import type { Risk } from '../engine/step.ts';
+import { type EffectRecord, newStep, type StepRecord } from '../engine/step-record.ts';
 import type { DurationMs } from '../model/duration.ts';
 import type { StepId } from '../model/ids.ts';
 import type { JsonObject } from '../model/json.ts';
-import { spanOf, unionMs } from './intervals.ts';
+import { type Interval, spanOf, unionMs } from './intervals.ts';
+import { type EffectTimes, type RetriedTry, type StepFailure, type StepHistory, stepHistories } from './step-history.ts';
 
 export interface PhaseResult {
   readonly phase: string;
@@ -23,6 +26,12 @@ export interface ReportedStep {
   readonly uses: string;
   readonly summary: string;
   readonly phase: string;
+  readonly risk: Risk;
+  /** Cannot be left out, only overridden. */
+  readonly safety: boolean;
+  readonly needs: readonly StepId[];
+  /** Steps that it watches over. */
+  readonly protects?: readonly StepId[];
   readonly state: StepState;
   readonly reason?: string;
   /** When its turn came: everything it needs was done and its gate passed. */
@@ -30,19 +39,51 @@ export interface ReportedStep {
   readonly endedAt?: string;
   readonly elapsedMs?: DurationMs;
   readonly tries: number;
+  /** Starts of tries, over all owners. */
+  readonly triedAt: readonly string[];
+  readonly retries: readonly RetriedTry[];
+  readonly failures: readonly StepFailure[];
+  /** While a person was being waited for. */
+  readonly waits: readonly { readonly from: string; readonly to: string }[];
+  /** It was found done, and this run never executed it. */
+  readonly found: boolean;
   /** Rests on a person's statement: attested, never verified. */
   readonly attested: boolean;
   readonly evidence?: JsonObject;
-  readonly effects: readonly { readonly name: string; readonly key: string; readonly state: string }[];
+  readonly effects: readonly ReportedEffect[];
+  /** Detail files beside the run. */
+  readonly logs: readonly EvidenceFile[];
 }
+
+/** A sub-effect of a step: what it did to the world. */
+export interface ReportedEffect extends EffectTimes, Pick<EffectRecord, 'name' | 'key' | 'state'> {}
+
+/** A step of which the journal has no line. */
+const NO_HISTORY: StepHistory = { tries: [], retries: [], failures: [], effects: new Map(), waits: [], logs: [] };
 
 /** All steps of a run as its journal has them, in the order of the graph. */
 export function reportedSteps(stored: StoredRun): readonly ReportedStep[] {
   const turns = turnsOf(stored);
-  return stored.frozen.graph.nodes.map((node) => stepOf(node, recordOf(stored, node.id), turns.get(node.id)));
+  const histories = stepHistories(stored.journal.entries);
+  return stored.frozen.graph.nodes.map((node) => ({
+    ...stepOf(node, recordOf(stored, node.id), turns.get(node.id)),
+    ...pastOf(recordOf(stored, node.id), histories.get(node.id) ?? NO_HISTORY),
+  }));
 }
 
-function stepOf(node: StepNode, record: StepRecord, turn: number | undefined): ReportedStep {
+type Past = Pick<ReportedStep, 'found' | 'triedAt' | 'retries' | 'failures' | 'waits' | 'effects' | 'logs'>;
+
+function pastOf(record: StepRecord, { tries, waits, effects, ...history }: StepHistory): Past {
+  return {
+    ...history,
+    triedAt: tries,
+    found: record.found && tries.length === 0,
+    waits: waits.map(({ from, to }) => ({ from: isoTime(from), to: isoTime(to) })),
+    effects: [...record.effects].map(([id, { name, key, state }]) => ({ name, key, state, ...(effects.get(id) ?? { found: false }) })),
+  };
+}
+
+function stepOf(node: StepNode, record: StepRecord, turn: number | undefined): Omit<ReportedStep, keyof Past> {
   const { state, reason, startedAt, endedAt, tries, attested, evidence } = record;
   const begun = startedAt === undefined || turn === undefined ? undefined : turn;
   return {
@@ -50,16 +91,28 @@ function stepOf(node: StepNode, record: StepRecord, turn: number | undefined): R
     uses: node.uses,
     summary: node.summary,
     phase: node.phase,
+    risk: node.risk,
+    safety: node.safety,
+    needs: node.needs,
+    ...(node.guard === undefined ? {} : { protects: node.guard.protects }),
     state,
     ...(reason === undefined ? {} : { reason }),
-    ...(begun === undefined ? {} : { startedAt: new Date(begun).toISOString() }),
+    ...(begun === undefined ? {} : { startedAt: isoTime(begun) }),
     ...(endedAt === undefined ? {} : { endedAt }),
     ...(begun === undefined || endedAt === undefined ? {} : { elapsedMs: Date.parse(endedAt) - begun }),
     tries,
     attested,
     ...(evidence === undefined ? {} : { evidence }),
-    effects: [...record.effects.values()].map(({ name, key, state: effectState }) => ({ name, key, state: effectState })),
   };
+}
+
+function isoTime(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+/** When a step ran, or `undefined` when it has not, or not to an end. */
+export function intervalOf({ startedAt, endedAt }: Pick<ReportedStep, 'startedAt' | 'endedAt'>): Interval | undefined {
+  return startedAt === undefined || endedAt === undefined ? undefined : { from: Date.parse(startedAt), to: Date.parse(endedAt) };
 }
 
 /**
@@ -69,23 +122,21 @@ function stepOf(node: StepNode, record: StepRecord, turn: number | undefined): R
 function turnsOf(stored: StoredRun): ReadonlyMap<StepId, number> {
   const { frozen, state } = stored;
   const turns = new Map<StepId, number>();
+  // When a step let those go on that need it; order passes through one that did not run.
+  const done = new Map<StepId, number>();
   for (const node of topologicalOrder<StepId, StepNode>(frozen.graph.nodes)) {
-    const { startedAt, decisions } = recordOf(stored, node.id);
+    const { startedAt, endedAt, decisions } = recordOf(stored, node.id);
     const first = startedAt === undefined ? Infinity : Date.parse(startedAt);
-    const ends = node.needs.map((need) => timeOf(recordOf(stored, need).endedAt) ?? turns.get(need) ?? -Infinity);
+    const needed = node.needs.map((need) => done.get(need) ?? -Infinity);
     const others = [frozen.startedAt, ...decisions.map(({ at }) => at), ...state.owners.map(({ at }) => at)].map((at) => Date.parse(at));
-    const before = [...ends, ...others].filter((at) => at <= first);
-    turns.set(node.id, Math.max(Date.parse(frozen.startedAt), ...before));
+    turns.set(node.id, Math.max(Date.parse(frozen.startedAt), ...[...needed, ...others].filter((at) => at <= first)));
+    done.set(node.id, endedAt === undefined ? Math.max(-Infinity, ...needed) : Date.parse(endedAt));
   }
   return turns;
 }
 
 function recordOf({ state }: StoredRun, id: StepId): StepRecord {
   return state.steps.get(id) ?? newStep(id);
-}
-
-function timeOf(at: string | undefined): number | undefined {
-  return at === undefined ? undefined : Date.parse(at);
 }
 
 /** The worst state of a phase's steps stands for it. */
@@ -96,9 +147,7 @@ export function phasesOf(steps: readonly ReportedStep[], runStartedAt: string): 
   const names = [...new Set(steps.map((step) => step.phase))];
   return names.map((phase) => {
     const own = steps.filter((step) => step.phase === phase);
-    const intervals = own.flatMap(({ startedAt, endedAt }) =>
-      startedAt === undefined || endedAt === undefined ? [] : [{ from: Date.parse(startedAt), to: Date.parse(endedAt) }],
-    );
+    const intervals = own.flatMap((step) => intervalOf(step) ?? []);
     const span = spanOf(intervals);
     return {
       phase,

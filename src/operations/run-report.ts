@@ -1,7 +1,8 @@
 import { z } from 'zod';
-import type { JournalEntry } from '../engine/journal-entries.ts';
-import { readRun, type StoredRun } from '../engine/run-files.ts';
-import { type HoldRecord, openHolds } from '../engine/run-state.ts';
+import { clockSetBackMs } from '../engine/clock-set-back.ts';
+import type { RecordedError } from '../engine/journal-entries.ts';
+import type { StoredRun } from '../engine/run-files.ts';
+import type { ChangeRecord, HoldRecord } from '../engine/run-state.ts';
 import type { StepRecord } from '../engine/step-record.ts';
 import type { DurationMs } from '../model/duration.ts';
 import type { Hold } from '../model/hold.ts';
@@ -10,8 +11,13 @@ import type { JsonObject } from '../model/json.ts';
 import { duration } from '../model/plan/fields.ts';
 import type { RunStore } from '../ports/run-store.ts';
 import { recoveryPointSchema } from '../steps/backup/recovery-point-schema.ts';
+import { type CriticalStep, criticalPath, type TimedStep } from './critical-path.ts';
 import { type Interval, unionMs } from './intervals.ts';
-import { type PhaseResult, phasesOf, type ReportedStep, reportedSteps } from './report-steps.ts';
+import { type DecisionItem, decisionsIn, endIn, gapsBetween, type JournalFacts, journalFacts, type OwnerItem, ownersIn } from './report-evidence.ts';
+import { knowledgeOf, type RunKnowledge, unsavedSpecs } from './report-knowledge.ts';
+import { intervalOf, type PhaseResult, phasesOf, type ReportedStep, reportedSteps } from './report-steps.ts';
+import { type UnprovenItem, unprovenIn } from './report-unproven.ts';
+import { type RunArchive, readArchive, readArchived } from './run-archive.ts';
 
 /** All that is to be said about a run, from its journal alone. */
 export interface RunReport {
@@ -26,17 +32,37 @@ export interface RunReport {
   readonly startedAt: string;
   /** When the run ended; absent while it goes on. */
   readonly endedAt?: string;
+  /** Time of the journal's last line. */
+  readonly lastAt: string;
+  readonly error?: RecordedError;
   readonly resumes: number;
+  /** Plans, runbooks and commits that were taken over since it started, oldest first. */
+  readonly changes: readonly ChangeRecord[];
+  readonly owners: readonly OwnerItem[];
   readonly rto: RtoResult;
   readonly phases: readonly PhaseResult[];
+  /** The chain of steps that determined when the run ended, or how far it has come. */
+  readonly criticalPath: readonly CriticalStep<StepId>[];
   readonly steps: readonly ReportedStep[];
   /** Steps that nobody had to help. */
   readonly automatic: readonly StepId[];
   /** What a person did or has to do. */
   readonly people: readonly PersonItem[];
+  readonly decisions: readonly DecisionItem[];
   readonly lost: readonly LostItem[];
-  readonly holds: readonly Hold[];
+  /** Safety steps that a person overrode. */
+  readonly unproven: readonly UnprovenItem[];
+  /** What was known from before, and what was saved from the old cluster. */
+  readonly knowledge: RunKnowledge;
+  readonly holds: readonly OpenHold[];
   readonly released: readonly HoldRecord[];
+  readonly journal: JournalFacts;
+}
+
+/** What is put aside, by which step and since when. */
+export interface OpenHold extends Hold {
+  readonly step: StepId;
+  readonly heldAt: string;
 }
 
 export interface RtoResult {
@@ -46,6 +72,8 @@ export interface RtoResult {
   readonly met?: boolean;
   /** Of it, while somebody was being waited for. */
   readonly waitedMs: DurationMs;
+  /** How far the clock was set back meanwhile. Present only if it was; then nobody can tell how long the run took, and nothing else is said. */
+  readonly clockSetBackMs?: DurationMs;
 }
 
 export interface PersonItem {
@@ -73,13 +101,22 @@ const planParts = z.object({
 
 /** Reports a run from its journal. Throws `RUN_NOT_FOUND`, `RUN_CHANGED`, `JOURNAL_BROKEN`. */
 export async function reportRun(store: RunStore, run: RunId): Promise<RunReport> {
-  return reportOf(await readRun(store, run), store.location);
+  return await reportArchive(await readArchive(store, run));
+}
+
+/** Reports a run from a copy of its record. Throws `RUN_NOT_FOUND`, `RUN_CHANGED`, `JOURNAL_BROKEN`. */
+export async function reportArchive(archive: RunArchive): Promise<RunReport> {
+  return reportOf(await readArchived(archive), archive.location);
 }
 
 /** Folds a stored run into a report. Pure. */
 function reportOf(stored: StoredRun, location: string): RunReport {
   const { frozen, state } = stored;
+  const { entries } = stored.journal;
   const steps = reportedSteps(stored);
+  const knowledge = knowledgeOf(stored);
+  const endedAt = endIn(entries);
+  const owners = ownersIn(entries);
   return {
     run: frozen.id,
     cluster: frozen.cluster,
@@ -90,16 +127,25 @@ function reportOf(stored: StoredRun, location: string): RunReport {
     location,
     state: state.end?.state ?? state.status,
     startedAt: frozen.startedAt,
-    ...(state.end === undefined ? {} : { endedAt: state.end.at }),
-    resumes: Math.max(0, state.owners.length - 1),
-    rto: rtoOf(stored, healthyAt(steps) ?? (state.end?.state === 'succeeded' ? state.end.at : undefined)),
+    ...(endedAt === undefined ? {} : { endedAt }),
+    lastAt: state.lastAt ?? frozen.startedAt,
+    ...(state.end?.error === undefined ? {} : { error: state.end.error }),
+    resumes: Math.max(0, owners.filter(({ purpose }) => purpose === 'run').length - 1),
+    changes: state.changes,
+    owners,
+    rto: rtoOf(stored, steps),
     phases: phasesOf(steps, frozen.startedAt),
+    criticalPath: criticalPath(timedSteps(steps), { start: Date.parse(frozen.startedAt), gaps: gapsBetween(owners) }),
     steps,
     automatic: steps.filter((step) => step.state === 'succeeded' && !step.attested && decisionsOf(stored, step.id).length === 0).map((step) => step.id),
     people: peopleOf(stored, steps),
-    lost: lostOf(stored),
-    holds: openHolds(state),
+    decisions: decisionsIn(entries),
+    unproven: unprovenIn(stored),
+    lost: [...lostOf(stored), ...unsavedSpecs(knowledge)],
+    knowledge,
+    holds: [...state.holds.values()].flatMap(({ hold, step, heldAt, releasedAt }) => (releasedAt === undefined ? [{ ...hold, step, heldAt }] : [])),
     released: [...state.holds.values()].filter((record) => record.releasedAt !== undefined),
+    journal: journalFacts(stored),
   };
 }
 
@@ -113,27 +159,30 @@ function healthyAt(steps: readonly ReportedStep[]): string | undefined {
     .at(-1);
 }
 
-function rtoOf({ frozen, journal }: StoredRun, provenAt: string | undefined): RtoResult {
+function rtoOf({ frozen, state, journal }: StoredRun, steps: readonly ReportedStep[]): RtoResult {
+  const provenAt = healthyAt(steps) ?? (state.end?.state === 'succeeded' ? endIn(journal.entries) : undefined);
   const plan = planParts.safeParse(frozen.graph.plan);
   const objectiveMs = plan.success ? plan.data.objectives.rto : undefined;
-  const elapsedMs = provenAt === undefined ? undefined : Date.parse(provenAt) - Date.parse(frozen.startedAt);
+  const backMs = clockSetBackMs(journal.entries);
+  const elapsedMs = provenAt === undefined || backMs > 0 ? undefined : Date.parse(provenAt) - Date.parse(frozen.startedAt);
   return {
+    ...(backMs === 0 ? {} : { clockSetBackMs: backMs }),
     ...(elapsedMs === undefined ? {} : { elapsedMs }),
     ...(objectiveMs === undefined ? {} : { objectiveMs }),
     ...(elapsedMs === undefined || objectiveMs === undefined ? {} : { met: elapsedMs <= objectiveMs }),
-    waitedMs: unionMs(waits(journal.entries)),
+    waitedMs: unionMs(steps.flatMap((step) => waitsOf(step))),
   };
 }
 
-/** From each question, as first asked, to its answer. */
-function waits(entries: readonly JournalEntry[]): readonly Interval[] {
-  const asked = new Map<string, number>();
-  return entries.flatMap((entry) => {
-    if (entry.type === 'gate-asked' && !asked.has(entry.step)) asked.set(entry.step, Date.parse(entry.at));
-    const from = entry.type === 'gate-decided' ? asked.get(entry.step) : undefined;
-    if (from === undefined || entry.type !== 'gate-decided') return [];
-    asked.delete(entry.step);
-    return [{ from, to: Date.parse(entry.at) }];
+function waitsOf({ waits }: ReportedStep): readonly Interval[] {
+  return waits.map(({ from, to }) => ({ from: Date.parse(from), to: Date.parse(to) }));
+}
+
+/** A guard lasts as long as what it protects, so it explains no time; a step that waits or was cancelled has no end. */
+function timedSteps(steps: readonly ReportedStep[]): readonly TimedStep<StepId>[] {
+  return steps.map((step) => {
+    const span = step.protects === undefined ? intervalOf(step) : undefined;
+    return { id: step.id, needs: step.needs, waits: waitsOf(step), ...(span === undefined ? {} : { span }) };
   });
 }
 
@@ -144,15 +193,24 @@ function decisionsOf({ state }: StoredRun, step: StepId): StepRecord['decisions'
 function peopleOf(stored: StoredRun, steps: readonly ReportedStep[]): readonly PersonItem[] {
   const plan = planParts.safeParse(stored.frozen.graph.plan);
   const decided = steps.flatMap((step) =>
-    decisionsOf(stored, step.id).map(({ decision, by, at }): PersonItem => ({ what: `${step.id}: ${decision}`, who: by, at, state: 'done' })),
+    decisionsOf(stored, step.id).map(({ decision, by, at, signed }): PersonItem => {
+      const proof = signed === undefined ? 'unverified' : `signed with ${signed.key}`;
+      return { what: `${step.id}: ${decision}`, who: `${by} (${proof})`, at, state: 'done' };
+    }),
   );
+  const leftOut = steps.flatMap(({ id }): readonly PersonItem[] => {
+    const skip = stored.state.steps.get(id)?.skip;
+    if (skip === undefined) return [];
+    return [{ what: `${id}: ${skip.override ? 'safety overridden' : 'left out'}: ${skip.reason}`, who: skip.by, at: skip.at, state: 'done' }];
+  });
   const waiting = steps
     .filter((step) => step.state === 'waiting')
     .map((step): PersonItem => ({ what: `${step.id}: ${step.reason ?? 'waits'}`, state: 'open' }));
-  if (!plan.success) return [...decided, ...waiting];
+  if (!plan.success) return [...decided, ...leftOut, ...waiting];
   const records = (plan.data.dns?.records ?? []).filter((record) => record.owner === 'manual');
   return [
     ...decided,
+    ...leftOut,
     ...waiting,
     ...records.map((record): PersonItem => ({ what: `DNS record ${record.name} ${record.type} is moved by hand`, state: 'open' })),
     ...(plan.data.externals ?? []).map(({ name, what, owner }): PersonItem => ({ what: `${name}: ${what}`, who: owner, state: 'open' })),

@@ -1,11 +1,13 @@
 import type { StepState } from '../engine/events.ts';
-import { readRun } from '../engine/run-files.ts';
-import { type OwnerRecord, openHolds, type RunState } from '../engine/run-state.ts';
+import { type LifeTools, lifeOf } from '../engine/owner-life.ts';
+import { latestRun, readRun } from '../engine/run-files.ts';
+import { type ChangeRecord, openHolds } from '../engine/run-state.ts';
 import { newStep } from '../engine/step-record.ts';
 import type { Hold } from '../model/hold.ts';
 import type { RunId } from '../model/ids.ts';
-import type { ProcessOwner } from '../ports/processes.ts';
 import type { RunStore } from '../ports/run-store.ts';
+import { type Standing, standingOf } from './list-runs.ts';
+import { type NextCommand, nextCommands } from './next-commands.ts';
 
 /** What there is to know about a run without asking anybody but its journal and the process table. */
 export interface RunStatus {
@@ -14,16 +16,19 @@ export interface RunStatus {
   readonly runbook: string;
   readonly mode: string;
   readonly location: string;
-  /** `running`: its process lives. `interrupted`: its process is gone and it has not ended; resume it. */
-  readonly state: 'running' | 'interrupted' | 'succeeded' | 'failed' | 'cancelled' | 'waiting' | 'superseded';
+  readonly state: Standing;
   readonly startedAt: string;
   /** Time of the last line in the journal. */
   readonly lastAt?: string;
   readonly reason?: string;
   readonly owner?: { readonly host: string; readonly pid: number; readonly user: string; readonly since: string };
   readonly resumes: number;
+  /** Plans, runbooks and commits that were taken over since it started, oldest first. */
+  readonly changes: readonly ChangeRecord[];
   readonly steps: readonly StepStatus[];
   readonly holds: readonly Hold[];
+  /** What a person can do about it now, the most urgent first. */
+  readonly next: readonly NextCommand[];
 }
 
 export interface StepStatus {
@@ -35,15 +40,17 @@ export interface StepStatus {
   readonly endedAt?: string;
 }
 
-export interface StatusTools {
+export interface StatusTools extends LifeTools {
   readonly store: RunStore;
-  /** Whether a process of this host and boot still lives; true for other hosts, where it cannot be told. */
-  readonly isAlive: (owner: ProcessOwner) => Promise<boolean>;
 }
 
 /** Reads the status of a run. Throws `RUN_NOT_FOUND`, `RUN_CHANGED`, `JOURNAL_BROKEN`. */
-export async function runStatus(run: RunId, { store, isAlive }: StatusTools): Promise<RunStatus> {
-  const { frozen, state } = await readRun(store, run);
+export async function runStatus(run: RunId, tools: StatusTools): Promise<RunStatus> {
+  const { store } = tools;
+  const stored = await readRun(store, run);
+  const { frozen, state } = stored;
+  const life = await lifeOf(state, tools);
+  const latest = await latestRun(store, frozen.cluster);
   const owner = state.owners.at(-1);
   return {
     run,
@@ -51,24 +58,20 @@ export async function runStatus(run: RunId, { store, isAlive }: StatusTools): Pr
     runbook: frozen.graph.name,
     mode: frozen.mode,
     location: store.location,
-    state: await stateOf(state, owner, isAlive),
+    state: standingOf(state, life),
     startedAt: frozen.startedAt,
     ...(state.lastAt === undefined ? {} : { lastAt: state.lastAt }),
     ...(state.end?.error === undefined ? {} : { reason: `${state.end.error.code}: ${state.end.error.message}` }),
     ...(owner === undefined ? {} : { owner: { host: owner.owner.host, pid: owner.owner.pid, user: owner.owner.user, since: owner.at } }),
-    resumes: Math.max(0, state.owners.length - 1),
+    resumes: Math.max(0, state.owners.filter(({ purpose }) => purpose === 'run').length - 1),
+    changes: state.changes,
     steps: frozen.graph.nodes.map(({ id, summary }) => {
       const { state: stepState, reason, startedAt, endedAt } = state.steps.get(id) ?? newStep(id);
       return { id, summary, state: stepState, ...present({ reason, startedAt, endedAt }) };
     }),
     holds: openHolds(state),
+    next: nextCommands({ stored, life, ...(latest === run ? {} : { followedBy: latest }) }),
   };
-}
-
-async function stateOf(state: RunState, owner: OwnerRecord | undefined, isAlive: StatusTools['isAlive']): Promise<RunStatus['state']> {
-  if (state.status === 'superseded') return 'superseded';
-  if (state.end !== undefined) return state.end.state;
-  return owner !== undefined && (await isAlive(owner.owner)) ? 'running' : 'interrupted';
 }
 
 /** The fields that have a value. */

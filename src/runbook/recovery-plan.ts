@@ -4,13 +4,14 @@ import { planCluster } from '../model/plan/cluster.ts';
 import { planControlPlane } from '../model/plan/control-plane.ts';
 import { planDns } from '../model/plan/dns.ts';
 import { planFence } from '../model/plan/fence.ts';
-import { besideList, distinct, type Immutable, name } from '../model/plan/fields.ts';
+import { beside, besideList, distinct, type Immutable, name } from '../model/plan/fields.ts';
 import { planHealth } from '../model/plan/health.ts';
 import { planObjectives } from '../model/plan/objectives.ts';
-import { planApprover, planExternal, planKey } from '../model/plan/people.ts';
+import { planApprovals, planApprover, planExternal, planKey } from '../model/plan/people.ts';
+import { planSalvage } from '../model/plan/salvage.ts';
 import { planSecrets } from '../model/plan/secrets.ts';
 import { planSpecs } from '../model/plan/specs.ts';
-import { planState } from '../model/plan/state.ts';
+import { planState, stateApart } from '../model/plan/state.ts';
 
 /** `apiVersion` of both kinds of file. */
 export const API_VERSION = 'dr.lattice.dev/v1alpha1';
@@ -25,9 +26,15 @@ const spec = z.strictObject({
   objectives: planObjectives,
   health: z.array(planHealth).superRefine(distinct('name'), besideList).default([]).describe('What proves that users are served'),
   fence: planFence.exactOptional(),
+  salvage: planSalvage.exactOptional(),
   externals: z.array(planExternal).superRefine(distinct('name'), besideList).exactOptional(),
   keys: z.array(planKey).superRefine(distinct('name'), besideList).exactOptional(),
-  approvers: z.array(planApprover).min(1, { error: 'must name at least one person' }).exactOptional().describe('People who may approve gates'),
+  approvers: z
+    .array(planApprover)
+    .min(1, { error: 'must name at least one person' })
+    .exactOptional()
+    .describe('People who may decide at gates; anybody when absent'),
+  approvals: planApprovals.exactOptional().describe('How decisions at gates are proven'),
   state: planState.exactOptional(),
 });
 
@@ -40,7 +47,7 @@ export const recoveryPlanSchema = z
     apiVersion: z.literal(API_VERSION),
     kind: z.literal('RecoveryPlan'),
     metadata: z.strictObject({ name }),
-    spec,
+    spec: spec.superRefine(stateApart, beside),
   })
   .meta({ title: 'RecoveryPlan', description: 'What a recovery must know about one cluster' });
 

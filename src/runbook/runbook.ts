@@ -13,6 +13,9 @@ const stepId = z
   .string()
   .regex(/^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$/, { error: 'must be 1 to 63 lower-case letters, digits or "-", with a letter first and no "-" last' });
 
+/** More persons than this are not found at 03:00. */
+const MOST_APPROVALS = 10;
+
 const gate = z
   .strictObject({
     reason: text.describe('Why, shown with the question'),
@@ -20,9 +23,9 @@ const gate = z
     approve: z
       .int({ error: 'must be a whole number' })
       .min(1, { error: 'must be at least 1: a gate that nobody approves is no gate' })
-      .max(1, { error: 'cannot be met: this version collects one approval for a gate' })
+      .max(MOST_APPROVALS, { error: `must be at most ${MOST_APPROVALS}` })
       .exactOptional()
-      .describe('Approvals needed; 1 in this version'),
+      .describe('Persons who must approve, each once'),
     attest: text.exactOptional().describe('What a person must state in their own words'),
   })
   .superRefine((value, context) => {

@@ -21,6 +21,8 @@ export interface StepView {
   readonly needs: readonly ListedName[];
   readonly protects: readonly ListedName[];
   readonly isGuard: boolean;
+  /** Persons who must approve at its gate. */
+  readonly approvals: number | undefined;
   readonly with: JsonObject;
   /** CEL of `if`, without `${{ }}` around it. */
   readonly condition: string | undefined;
@@ -46,6 +48,7 @@ export function inputViews(data: JsonValue | undefined): Readonly<Record<string,
 
 function viewOf(step: JsonObject, path: DocPath): StepView {
   const { id, uses, if: condition, forEach, maxParallel } = step;
+  const approvals = mapOf(step['gate'])['approve'];
   return {
     path,
     id: textOf(id),
@@ -53,6 +56,7 @@ function viewOf(step: JsonObject, path: DocPath): StepView {
     needs: namesOf(step['needs']),
     protects: namesOf(mapOf(step['guard'])['protects']),
     isGuard: isMap(step['guard']),
+    approvals: typeof approvals === 'number' ? approvals : undefined,
     with: mapOf(step['with']),
     condition: bare(condition),
     forEach: bare(forEach),

@@ -2,6 +2,7 @@ import type { StepCatalogue } from '../engine/step.ts';
 import type { JsonObject } from '../model/json.ts';
 import { createCelCompiler } from './cel.ts';
 import { checkExpressions } from './check-expressions.ts';
+import { checkGates } from './check-gates.ts';
 import { ancestorsOf, checkGraph } from './check-graph.ts';
 import { checkWith, type WithCheck } from './check-with.ts';
 import { earlyCondition } from './condition.ts';
@@ -68,6 +69,7 @@ export function checkRunbook(source: YamlSource, catalogue: StepCatalogue, conte
     ...shape,
     ...inputs.problems.map(({ path, ...problem }) => source.faultAt(path, { ...problem, at: 'key' })),
     ...checkGraph({ source, views, catalogue }),
+    ...checkGates({ source, views }, context.plan),
     ...expressions,
     ...views.flatMap((view) => stepFaults(view, { source, kinds, compiler, known, broken })),
   ]);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { CommandContext } from '../../../src/cli/command-context.ts';
 import { describeFailure } from '../../../src/cli/describe-failure.ts';
+import { TypeableCommands } from '../../../src/cli/typeable-commands.ts';
 import { DrError } from '../../../src/errors/dr-error.ts';
 
 let folder = '';
@@ -12,10 +13,13 @@ beforeEach(async () => {
 });
 afterEach(async () => await rm(folder, { recursive: true, force: true }));
 
+const commandLine = (...words: readonly string[]): string => `lattice-dr ${words.join(' ')}`;
+
 function command() {
   const context = {
     env: { XDG_STATE_HOME: folder },
-    commandLine: (...words: readonly string[]) => `lattice-dr ${words.join(' ')}`,
+    commandLine,
+    typeable: new TypeableCommands(commandLine),
   } as unknown as CommandContext;
   return { words: ['lab', 'up'], userAgent: 'lattice-dr/0.1.0', context };
 }

@@ -5,8 +5,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { writeCrashFile } from '../../../src/cli/crash-file.ts';
 import { findInputFile, readInputFile } from '../../../src/cli/input-files.ts';
 import { readRunbook, readShippedRunbooks } from '../../../src/cli/runbook-files.ts';
-import { writeReport } from '../../../src/cli/write-report.ts';
+import { type WrittenReport, writeReport } from '../../../src/cli/write-report.ts';
 import { DrError } from '../../../src/errors/dr-error.ts';
+import type { RunArchive } from '../../../src/operations/run-archive.ts';
 import type { RunReport } from '../../../src/operations/run-report.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..', '..');
@@ -75,17 +76,22 @@ describe('crash files', () => {
 });
 
 describe('reports', () => {
-  const report = { run: 'r' } as unknown as RunReport;
+  const written = (markdown: string): WrittenReport => ({
+    report: { run: 'r' } as unknown as RunReport,
+    archive: {} as unknown as RunArchive,
+    markdown,
+    tool: 'test',
+  });
 
   it('are JSON or Markdown by the name of the file', async () => {
-    await writeReport(join(folder, 'a.json'), { report, markdown: '# r\n' });
-    await writeReport(join(folder, 'a.md'), { report, markdown: '# r\n' });
+    await writeReport(join(folder, 'a.json'), written('# r\n'));
+    await writeReport(join(folder, 'a.md'), written('# r\n'));
     expect(JSON.parse(await readFile(join(folder, 'a.json'), 'utf8'))).toEqual({ run: 'r' });
     expect(await readFile(join(folder, 'a.md'), 'utf8')).toBe('# r\n');
   });
 
   it('say why they cannot be written', async () => {
     await chmod(folder, 0o700);
-    await expect(writeReport(join(folder, 'no', 'a.md'), { report, markdown: '' })).rejects.toMatchObject({ code: 'INPUT_INVALID' });
+    await expect(writeReport(join(folder, 'no', 'a.md'), written(''))).rejects.toMatchObject({ code: 'INPUT_INVALID' });
   });
 });

@@ -1,13 +1,16 @@
 import { execFileSync } from 'node:child_process';
+import { userInfo } from 'node:os';
+import { resolve } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isSupported } from '../../../bin/node-version.js';
 import { isLiveTerminal } from '../../../src/cli/choose-view.ts';
-import { parseDecisions, parseInputs } from '../../../src/cli/decisions.ts';
+import { parseDecisions, parseInputs, parseWait } from '../../../src/cli/decisions.ts';
 import { exitCodeOf } from '../../../src/cli/exit-code.ts';
 import { programName } from '../../../src/cli/program-name.ts';
+import { signerOf } from '../../../src/cli/sender.ts';
 import { shellLine } from '../../../src/cli/shell-quote.ts';
-import { defaultStateFolder, gitCache, stateFolder, storeFlag } from '../../../src/cli/state-store.ts';
+import { defaultStateFolder, gitCache, placeFlags, statePlace } from '../../../src/cli/state-store.ts';
 import { EXIT_CODES } from '../../../src/errors/codes.ts';
 import { DrError } from '../../../src/errors/dr-error.ts';
 import { loadPlan } from '../../../src/operations/prepare-run.ts';
@@ -35,8 +38,27 @@ describe('decision flags', () => {
       confirm: 'east',
       approve: ['cutover'],
       attest: { 'fence-writes': 'keys=revoked' },
+      skip: {},
+      overrideSafety: {},
     });
-    expect(parseDecisions({})).toEqual({ approve: [], attest: {} });
+    expect(parseDecisions({ skip: ['convert=by hand'], 'override-safety': ['preflight=no time'] })).toEqual({
+      approve: [],
+      attest: {},
+      skip: { convert: 'by hand' },
+      overrideSafety: { preflight: 'no time' },
+    });
+  });
+
+  it('do not skip and override one step, and give a wait as a duration', () => {
+    expect(() => parseDecisions({ skip: ['a=x'], 'override-safety': ['a=y'] })).toThrow(expect.objectContaining({ code: 'USAGE' }));
+    expect([parseWait({}), parseWait({ 'wait-for-answers': '1h30m' })]).toEqual([0, 5_400_000]);
+    expect(() => parseWait({ 'wait-for-answers': 'long' })).toThrow(expect.objectContaining({ code: 'USAGE', message: expect.stringContaining("'long'") }));
+  });
+
+  it('of who asks give a key and a name, this user by default', () => {
+    expect(signerOf({})).toEqual({});
+    expect(signerOf({ sign: 'k', as: 'ann' })).toEqual({ sign: { keyFile: 'k', as: 'ann' } });
+    expect(signerOf({ sign: 'k' }).sign?.as).toBe(userInfo().username);
   });
 
   it.each([['fence'], ['=text'], ['fence='], ['fence=a', 'fence=b']])('refuse %j', (...attest) => {
@@ -105,20 +127,25 @@ describe('state folders', () => {
 
   it('are what the flag says, else the plan, else the default', () => {
     const plan = loadPlan(planFile('  state: { folder: ./state }\n'));
-    expect(stateFolder({ flag: '/flag', plan, env })).toBe('/flag');
-    expect(stateFolder({ flag: undefined, plan, env })).toBe('/plans/state');
-    expect(stateFolder({ flag: undefined, plan: loadPlan(planFile('  state: { folder: ~/state }\n')), env })).toBe('/h/ann/state');
-    expect(stateFolder({ flag: undefined, plan: loadPlan(planFile()), env })).toBe(defaultStateFolder(env));
+    expect(statePlace({ flag: '/flag', plan, env })).toEqual({ folder: '/flag' });
+    expect(statePlace({ flag: undefined, plan, env })).toEqual({ folder: '/plans/state' });
+    expect(statePlace({ flag: undefined, plan: loadPlan(planFile('  state: { folder: ~/state }\n')), env })).toEqual({ folder: '/h/ann/state' });
+    expect(statePlace({ flag: undefined, plan: loadPlan(planFile()), env })).toEqual({ folder: defaultStateFolder(env) });
   });
 
-  it('are refused where this version has no such store', () => {
-    const plan = loadPlan(planFile('  state: { s3: { bucket: b } }\n'));
-    expect(() => stateFolder({ flag: undefined, plan, env })).toThrow(expect.objectContaining({ code: 'INPUT_INVALID' }));
+  it('may be a part of a bucket, with credentials from beside the plan', () => {
+    const plan = loadPlan(planFile('  state: { s3: { bucket: b, prefix: dr, credentials: { file: ./key } } }\n'));
+    const s3 = { bucket: 'b', prefix: 'dr', credentials: { file: '/plans/key' } };
+    expect(statePlace({ flag: undefined, plan, env })).toEqual({ s3 });
+    expect(statePlace({ flag: '/flag', plan, env })).toEqual({ folder: '/flag' });
   });
 
-  it('are named in later commands only when they are not the default', () => {
-    expect(storeFlag({ location: defaultStateFolder(env) }, env)).toEqual([]);
-    expect(storeFlag({ location: '/elsewhere' }, env)).toEqual(['--state-dir', '/elsewhere']);
+  it('are named in later commands only when they are not the default; a bucket by the plan that names it', () => {
+    const plan = '/plans/east.yaml';
+    expect(placeFlags({ folder: defaultStateFolder(env) }, { plan, env })).toEqual([]);
+    expect(placeFlags({ folder: '/elsewhere' }, { plan, env })).toEqual(['--state-dir', '/elsewhere']);
+    expect(placeFlags({ s3: { bucket: 'b' } }, { plan, env })).toEqual(['--plan', plan]);
+    expect(placeFlags({ s3: { bucket: 'b' } }, { plan: 'east.yaml', env })).toEqual(['--plan', resolve('east.yaml')]);
   });
 });
 

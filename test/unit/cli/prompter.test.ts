@@ -54,6 +54,7 @@ function terminal() {
     input,
     output: screen,
     view: { pause: () => calls.push('pause'), resume: () => calls.push('resume') },
+    typeable: { in: (text) => text.replaceAll('lattice-dr approve', 'npx lattice-dr approve') },
     by: 'ann',
     onInterrupt: () => {
       calls.push('interrupt');
@@ -64,6 +65,20 @@ function terminal() {
 }
 
 describe('terminal prompter', () => {
+  it.each([
+    ['y\n', 'approved'],
+    ['n\n', 'declined'],
+    ['\n', 'declined'],
+  ] as const)('shows what a resume would take over before it asks for it; %j is %s', async (keys, expected) => {
+    const { screen, input, prompter } = terminal();
+    const given = prompter.askChange?.({ run: RUN, changes: ['plan: dns: 1 -> 2'] }, new AbortController().signal);
+    await vi.waitFor(() => expect(screen.text).toMatch(/\? go on with it as it is now/));
+    input.write(keys);
+    expect(await given).toEqual({ answer: expected, by: 'ann' });
+    expect(screen.text).toContain(`run '${RUN}' was started with something else:\n  plan: dns: 1 -> 2`);
+    expect(calls).toEqual(['pause', 'resume']);
+  });
+
   it('shows what would change before it asks, and has the terminal to itself', async () => {
     const { text } = await answer({ reason: 'it is deleted', approve: 1 }, 'y\n');
     expect(text).toContain("step 'retire' of the recovery of cluster 'east' needs a person: it is deleted");
@@ -97,6 +112,16 @@ describe('terminal prompter', () => {
     input.write('\u0003');
     await expect(given).rejects.toBe('stopped by a person');
     expect(calls).toEqual(['pause', 'interrupt', 'resume']);
+  });
+
+  it('does not ask who cannot decide: it shows why, and how the others can', async () => {
+    const { screen, prompter } = terminal();
+    const approvals = { needed: 2, by: ['ann'] };
+    const asked = { ...question({ reason: 'r', approve: 2 }), approvals, notHere: "'ann' has approved step 'retire' already" };
+    expect(await prompter.ask(asked, new AbortController().signal)).toEqual({ answer: 'elsewhere' });
+    expect(screen.text).toContain('needs 2 persons: so far ann');
+    expect(screen.text).toContain(`'ann' has approved step 'retire' already\n  waiting for an answer from elsewhere: npx lattice-dr approve ${RUN} 'retire'`);
+    expect(screen.text).not.toContain('?');
   });
 
   it('lets go when the run is cancelled', async () => {

@@ -41,7 +41,7 @@ ${steps}`;
   return { file: '/books/small.yaml', folder: '/books', text };
 }
 
-const madeOutputs = z.object({ kubeconfig: z.string() });
+const madeOutputs = z.object({ kubeconfig: z.string(), clusterUid: z.string() });
 
 /** A world in which things are made by name, with everything a run needs around it, all in memory. */
 export class Bench {
@@ -145,7 +145,7 @@ export class Bench {
 const COMMON = { version: 1, risk: 'reversible', safety: false, timeoutMs: 3_600_000, retry: NO_RETRY, effects: [] } as const;
 
 function outputsOf(name: string): z.output<typeof madeOutputs> {
-  return { kubeconfig: `${name}.kubeconfig` };
+  return { kubeconfig: `${name}.kubeconfig`, clusterUid: `uid of ${name}` };
 }
 
 /** The error that a promise rejects with; fails when it does not. */

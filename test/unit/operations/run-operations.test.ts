@@ -84,7 +84,7 @@ describe('rebuild, resume, status and report', () => {
     const changed = runbookFile(STEPS.replace('ms: 30000', 'ms: 1'));
     const error = await rejection(resume({ run, readFile: readerOf(plan, changed) }, bench.environment(APPROVED)));
     expect(error.code).toBe('RUN_CHANGED');
-    expect(error.details['changes']).toEqual(["step 'data' differs in with"]);
+    expect(error.details['changes']).toEqual(["step 'data' (done; cannot be changed): with.ms: 30000 -> 1"]);
   });
 
   it('go on with the commit of the start, wherever the branch has moved', async () => {
@@ -110,7 +110,7 @@ describe('rebuild, resume, status and report', () => {
     bench.made.clear();
     await start(bench).catch(() => undefined);
     bench.store.revive();
-    const { runs } = await listAllRuns(bench.store);
+    const { runs } = await listAllRuns(bench.store, bench.environment());
     const second = runs.at(-1)?.id ?? run;
     expect(second).not.toBe(run);
     expect((await runStatus(second, bench.environment())).state).toBe('interrupted');
@@ -131,7 +131,7 @@ const HOLDING = `    - { id: provision, uses: test/make, with: { name: east } }
 describe('holds and release', () => {
   const released: string[] = [];
 
-  function tools(bench: Bench, fail?: string): ReleaseTools {
+  function tools(bench: Bench, fail?: string, uid = 'uid of east'): ReleaseTools {
     released.length = 0;
     const releaser = {
       describe: (hold: Hold) => `puts ${hold.id} back`,
@@ -140,7 +140,7 @@ describe('holds and release', () => {
         released.push(hold.id);
       },
     };
-    const clusters = createFakeClusters({ 'east.kubeconfig': { [Symbol.asyncDispose]: async () => undefined } as unknown as KubeCluster });
+    const clusters = createFakeClusters({ 'east.kubeconfig': { get: async () => ({ metadata: { uid } }) } as unknown as KubeCluster });
     const releasers = new Map([['backup-location', releaser] as const, ['dns-provider', releaser] as const]);
     return { env: bench.environment(), clusters, releasers, signal: new AbortController().signal };
   }
@@ -184,6 +184,14 @@ describe('holds and release', () => {
     expect((await rejection(release({ run, holds: ['dns-provider/x'], confirm: yes }, tools(bench)))).code).toBe('USAGE');
     await release({ run, holds: ['backup-location/a'], confirm: yes }, tools(bench));
     expect(released).toEqual(['backup-location/a']);
+  });
+
+  it('release nothing on another cluster than the run provisioned', async () => {
+    const bench = new Bench();
+    const { run } = await held(bench);
+    expect((await rejection(release({ run, holds: [], confirm: yes }, tools(bench, undefined, 'another')))).code).toBe('TARGET_CHANGED');
+    expect(released).toEqual([]);
+    expect((await listHolds(bench.store, run)).open).toHaveLength(3);
   });
 
   it('release nothing when the person says no', async () => {

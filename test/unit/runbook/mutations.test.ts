@@ -2,63 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { isDrError } from '../../../src/errors/dr-error.ts';
 import type { JsonObject, JsonValue } from '../../../src/model/json.ts';
-import { type DocPath, type Fault, renderPath } from '../../../src/runbook/faults.ts';
+import type { Fault } from '../../../src/runbook/faults.ts';
 import { loadRecoveryPlan } from '../../../src/runbook/load-plan.ts';
 import { loadRunbook } from '../../../src/runbook/validate.ts';
 import { catalogue } from '../../../src/steps/catalogue.ts';
 import { fileOf, usEast } from './fixtures.ts';
-
-const WRONG: readonly JsonValue[] = [
-  null,
-  5,
-  true,
-  'x',
-  [],
-  {},
-  '${{ plan.gone }}',
-  [{ a: [null] }],
-  '${{',
-  { __proto__: 1, constructor: 2 },
-  '',
-  -1,
-  '\u0000',
-];
-
-interface Mutation {
-  readonly name: string;
-  readonly data: JsonValue;
-}
-
-/** Every key and list entry of a document: deleted, renamed, and given some of the wrong values, all of which come round within the document. */
-function mutationsOf(data: JsonValue): readonly Mutation[] {
-  return pathsOf(data, []).flatMap((path, index) => {
-    const name = renderPath(path);
-    const key = path.at(-1);
-    const renamed = typeof key === 'string' ? [{ name: `${name} renamed`, data: edit(data, path, (value) => ({ [`${key}x`]: value })) }] : [];
-    const wrong = [WRONG[index % WRONG.length] as JsonValue];
-    return [
-      { name: `${name} deleted`, data: edit(data, path, () => ({})) },
-      ...renamed,
-      ...wrong.map((value) => ({ name: `${name} = ${JSON.stringify(value)}`, data: edit(data, path, () => ({ [String(key)]: value })) })),
-    ];
-  });
-}
-
-function pathsOf(value: JsonValue | undefined, path: DocPath): readonly DocPath[] {
-  if (typeof value !== 'object' || value === null) return [];
-  const entries: readonly (readonly [string | number, JsonValue | undefined])[] = Array.isArray(value)
-    ? value.map((item: JsonValue, index) => [index, item] as const)
-    : Object.entries(value as JsonObject);
-  return entries.flatMap(([key, item]) => [[...path, key], ...pathsOf(item, [...path, key])]);
-}
-
-/** The document with one entry replaced by those that `change` gives for its value. */
-function edit(value: JsonValue, [key, ...rest]: DocPath, change: (value: JsonValue) => JsonObject): JsonValue {
-  const replace = (name: string | number, item: JsonValue): JsonObject =>
-    name !== key ? { [String(name)]: item } : rest.length === 0 ? change(item) : { [String(name)]: edit(item, rest, change) };
-  if (Array.isArray(value)) return value.flatMap((item: JsonValue, index) => Object.values(replace(index, item)) as JsonValue[]);
-  return Object.fromEntries(Object.entries(value as JsonObject).flatMap(([name, item]) => Object.entries(replace(name, item as JsonValue))));
-}
+import { type Mutation, mutationsOf } from './mutate.ts';
 
 /** Loads a mutated document: it is valid, or `INPUT_INVALID` with a position in each fault. */
 function tally(mutations: readonly Mutation[], load: (text: string) => unknown): { readonly valid: number; readonly refused: number } {
@@ -80,7 +29,7 @@ function tally(mutations: readonly Mutation[], load: (text: string) => unknown):
 }
 
 describe('a mutated file is valid or refused with positions', () => {
-  it.each(['us-east', 'full'])('plan %s', (name) => {
+  it.each(['us-east', 'full', 'lab'])('plan %s', { timeout: 60_000 }, (name) => {
     const { text } = fileOf(`test/fixtures/plans/${name}.yaml`);
     const { valid, refused } = tally(mutationsOf(parse(text) as JsonValue), (mutated) => loadRecoveryPlan({ file: 'm.yaml', text: mutated }));
     expect(refused).toBeGreaterThan(valid);

@@ -9,6 +9,7 @@ const SECTIONS: Readonly<Record<string, string>> = {
   cluster: '{ name: c, parent: { kubeconfig: { env: K } } }',
   specs: '{ git: { repository: r, ref: main } }',
   objectives: '{ rto: 40m, rpo: 1h }',
+  backups: '[{ store: s, bucket: b, prefix: velero }, { store: w, bucket: whole, endpoint: "http://s3:9000" }]',
 };
 
 const CASES: Readonly<Record<string, readonly (readonly [string, string])[]>> = {
@@ -38,6 +39,7 @@ const CASES: Readonly<Record<string, readonly (readonly [string, string])[]>> = 
     ['health', '[{ name: a, url: "http://x", expect: {} }] #! must expect at least one of status, bodyDigest and bodyContains'],
     ['backups', '[{ store: s, bucket: b, volumeSnapshotLocation: { provider: aws, config: { n: 1 } } }] #! must be text, is 1 (put it into quotes)'],
     ['approvers', '[] #! must name at least one person'],
+    ['approvals', '{ required: true } #! allowedSigners: required key is missing'],
   ],
   'one of several': [
     ['cluster', '{ name: c, parent: { kubeconfig: { env: K, file: f } } } #! must have exactly one of env'],
@@ -48,6 +50,50 @@ const CASES: Readonly<Record<string, readonly (readonly [string, string])[]>> = 
     ['secrets', '[{ groups: [g], from: { sops: p, age: f } }] #! key "age" does not go together with the keys beside it'],
     ['cluster', '{ name: c, parent: { kubeconfig: { env: K, contxt: x } } } #! unknown key "contxt" (did you mean "context"?)'],
     ['state', 'here #! must have exactly one of folder and s3'],
+  ],
+  'run state beside backups': [
+    ['state', '{ s3: { bucket: b } } #! spec.state.s3.bucket: "b" contains the backups of store "s" (b/velero/)'],
+    ['state', '{ s3: { bucket: b, prefix: /velero } } #! spec.state.s3.prefix: "/velero" is the same place as the backups of store "s"'],
+    ['state', '{ s3: { bucket: b, prefix: velero/dr } } #! spec.state.s3.prefix: "velero/dr" lies inside the backups of store "s"'],
+    ['state', '{ s3: { bucket: b, prefix: velero/backups/dr/, endpoint: "https://s3.eu-west-1.amazonaws.com" } } #! lies inside the backups'],
+    ['state', '{ s3: { bucket: b, prefix: dr/../velero } } #! must be names joined by "/"'],
+    ['state', '{ s3: { bucket: whole, prefix: dr, endpoint: "http://s3:9000/" } } #! lies inside the backups of store "w" (whole/)'],
+  ],
+  'bad duration': [
+    ['objectives', '{ rto: 40 minutes, rpo: 1h } #! spec.objectives.rto: "40 minutes" is not a duration'],
+    ['objectives', '{ rto: 40m, rpo: -1h } #! spec.objectives.rpo: "-1h" is not a duration'],
+    ['objectives', '{ rto: "", rpo: 1h } #! spec.objectives.rto: "" is not a duration'],
+    ['health', '[{ name: a, url: "http://x", expect: { status: 200 }, timeout: 5 s }] #! spec.health[0].timeout: "5 s" is not a duration'],
+    ['dns', '{ records: [{ name: n, type: A, owner: manual, maxTtl: 1x }] } #! spec.dns.records[0].maxTtl: "1x" is not a duration'],
+  ],
+  'bad URL': [
+    ['health', '[{ name: a, url: shop.example.com, expect: { status: 200 } }] #! "shop.example.com" must be an http or https URL'],
+    ['health', '[{ name: a, url: "http://", expect: { status: 200 } }] #! "http://" must be an http or https URL'],
+    ['health', '[{ name: a, url: "", expect: { status: 200 } }] #! spec.health[0].url'],
+    ['health', '[{ name: a, url: "file:///etc/passwd", expect: { status: 200 } }] #! must be an http or https URL'],
+    ['backups', '[{ store: s, bucket: b, endpoint: "minio:9000" }] #! spec.backups[0].endpoint'],
+  ],
+  'bad name': [
+    ['cluster', '{ name: "", parent: { kubeconfig: { env: K } } } #! spec.cluster.name'],
+    ['cluster', '{ name: -c, parent: { kubeconfig: { env: K } } } #! must be 1 to 63 lower-case letters'],
+    ['cluster', `{ name: ${'c'.repeat(64)}, parent: { kubeconfig: { env: K } } } #! must be 1 to 63 lower-case letters`],
+    ['cluster', '{ name: ../etc, parent: { kubeconfig: { env: K } } } #! must be 1 to 63 lower-case letters'],
+    ['cluster', '{ name: C, parent: { kubeconfig: { env: K } } } #! must be 1 to 63 lower-case letters'],
+  ],
+  'reference to what is not declared': [
+    [
+      'dns',
+      '{ servers: [{ name: ns1, host: h, zone: z, tsig: { file: f } }], records: [{ name: n, type: A, owner: lattice-dr, server: ns2 }] } #! spec.dns.records[0].server: "ns2" is not declared under dns.servers: ns1',
+    ],
+    [
+      'dns',
+      '{ servers: [{ name: ns1, host: h, zone: z, tsig: { file: f } }], records: [{ name: n, type: A, owner: lattice-dr, server: "" }] } #! must not be empty && "" is not declared',
+    ],
+    ['dns', '{ servers: [], records: [{ name: n, type: A, owner: lattice-dr, server: ns1 }] } #! "ns1" is not declared under dns.servers, which is empty'],
+    [
+      'dns',
+      '{ servers: [{ name: primary, host: h, zone: z, tsig: { file: f } }], records: [{ name: n, type: A, owner: lattice-dr, server: primry }] } #! "primry" is not declared under dns.servers: primary',
+    ],
   ],
   'rules between fields': [
     ['cluster', '{ name: c, provisioner: existing, parent: { kubeconfig: { env: K } } } #! provisioner existing needs existing beside it'],
@@ -73,6 +119,19 @@ describe('faults of a plan', () => {
     });
     it(`${name}: at least four cases`, () => expect(cases.length).toBeGreaterThanOrEqual(4));
   }
+
+  it.each(['{ bucket: b, prefix: velero-dr }', '{ bucket: b, prefix: dr/velero }', '{ bucket: whole, prefix: dr }', '{ bucket: other }'])(
+    'are none for run state apart from backups: %s',
+    (s3) => {
+      expect(readRecoveryPlan({ file: 'p.yaml', text: planText('state', `{ s3: ${s3} }`) }).faults).toEqual([]);
+    },
+  );
+
+  it('are all located in a file with five of five classes', () => {
+    const source = fileOf('test/fixtures/plans/five-faults.yaml');
+    expectMarked(source, readRecoveryPlan(source).faults);
+    expect(readRecoveryPlan(source).faults).toHaveLength(5);
+  });
 
   it('are none in the plan the cases begin with', () => {
     expect(readRecoveryPlan({ file: 'p.yaml', text: planText('health', '[]') }).faults).toEqual([]);

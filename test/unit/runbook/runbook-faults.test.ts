@@ -109,7 +109,7 @@ const CASES: Readonly<Record<string, readonly string[]>> = {
     '- { id: a, uses: test/make } #! required key is missing\n    - { id: a, uses: test/plain } #! line 7',
   ],
   'gate that cannot be met': [
-    '- { id: a, uses: test/plain, gate: { reason: r, approve: 2 } } #! 2 cannot be met: this version collects one approval',
+    '- { id: a, uses: test/plain, gate: { reason: r, approve: 11 } } #! must be at most 10',
     '- { id: a, uses: test/plain, gate: { reason: r, approve: 0 } } #! must be at least 1',
     '- { id: a, uses: test/plain, gate: { reason: r, attest: "" } } #! must not be empty',
     '- { id: a, uses: test/plain, gate: { reason: r } } #! it has none',
