@@ -18,12 +18,20 @@ export function closingLines(result: RunResult, commands: ClosingCommands): read
 }
 
 function outcomeLine({ state, error, steps, cluster }: RunResult): string {
-  if (state === 'succeeded') return `done: cluster ${cluster} recovered and verified, ${steps.filter((step) => step.state === 'succeeded').length} steps`;
+  if (state === 'succeeded') return doneLine({ steps, cluster });
   const waiting = steps.filter((step) => step.state === 'waiting');
   const first = steps.find((step) => step.state === 'failed') ?? waiting[0] ?? steps.find((step) => step.state === 'cancelled');
   const where = first === undefined ? '' : ` at step '${first.id}'`;
   const why = error === undefined ? (first?.reason ?? '') : `${error.code}: ${error.message}`;
   return `${state === 'waiting' ? 'waits for a person' : state}${where}${why === '' ? '' : `: ${oneLine(why)}`}`;
+}
+
+/** An overridden safety step takes the word verified away: its name stands in its place. */
+function doneLine({ steps, cluster }: Pick<RunResult, 'steps' | 'cluster'>): string {
+  const done = steps.filter((step) => step.state === 'succeeded').length;
+  const overridden = steps.filter((step) => step.overridden !== undefined);
+  if (overridden.length === 0) return `done: cluster ${cluster} recovered and verified, ${done} steps`;
+  return `done: cluster ${cluster} recovered, ${done} steps; not proven: ${overridden.map((step) => `${step.id} overridden by ${step.overridden ?? ''}`).join('; ')}`;
 }
 
 /** How many things are put aside, and which; `holds` says what they are. */

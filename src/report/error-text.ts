@@ -14,9 +14,10 @@ export function errorText(error: DrError): string {
   return `error ${error.code}: ${error.message}\n${causes.join('')}${suggestions.join('')}`;
 }
 
-/** An error as data, its causes included: what `--json` prints. */
-export function errorJson(error: DrError): JsonObject {
-  const { code, kind, message, details, suggestions } = error;
+/** An error as data, its causes included: what `--json` prints, with suggestions as `write` puts them. */
+export function errorJson(error: DrError, write: (suggestion: string) => string = (suggestion) => suggestion): JsonObject {
+  const { code, kind, message, details } = error;
+  const suggestions = error.suggestions.map(write);
   const causes: readonly JsonValue[] = causesOf(error).map((cause) => ({ name: cause.name, message: cause.message, ...codeOf(cause) }));
   return { code, kind, message, details, suggestions, ...(causes.length === 0 ? {} : { causes }) };
 }

@@ -20,10 +20,16 @@ export function eventLine(event: RunEvent): string | undefined {
       return effectLine(event);
     case 'gate':
       return gateLine(event);
+    case 'request':
+      return requestLine(event);
     case 'hold':
       return event.state === 'held' ? `hold: ${event.hold.subject}` : `hold released: ${event.hold.id}`;
     case 'journal':
       return `journal: ${event.message}`;
+    case 'store':
+      return storeLine(event);
+    case 'take-over':
+      return takeOverLine(event);
     case 'run-ended':
       return `run ${event.run} ${event.state} after ${formatDuration(event.elapsedMs)}`;
   }
@@ -67,10 +73,29 @@ function effectLine({ step, name, key, state }: EventOf<'effect'>): string {
   return `${step}: ${name} ${key} ${outcome}`;
 }
 
+function storeLine({ state, forMs }: EventOf<'store'>): string {
+  if (state === 'away')
+    return `state store: no line has got through for ${formatDuration(forMs)}; running steps are stopped and looked at again once it answers`;
+  return `state store: answers again after ${formatDuration(forMs)}; steps go on`;
+}
+
+function takeOverLine({ state, from, reason, forMs, waitsFor }: EventOf<'take-over'>): string {
+  const who = `process ${from.pid} of ${from.user} on host '${from.host}'`;
+  if (state === 'over') return `take-over: waited ${formatDuration(forMs)} for ${who}`;
+  return `take-over (${reason}): ${who} has lost the run; nothing is begun for ${formatDuration(forMs)}: ${waitsFor}`;
+}
+
 /** A question is told by the state that follows it. */
 function gateLine({ step, state, by }: EventOf<'gate'>): string | undefined {
   if (state === 'asked') return undefined;
   return `${step}: ${state} by ${by ?? 'an unnamed person'}`;
+}
+
+/** What became of a request from another terminal or machine. */
+function requestLine({ request, outcome, reason }: EventOf<'request'>): string {
+  const what = [request.verb ?? 'a file in the inbox', ...(request.step === undefined ? [] : [request.step])].join(' ');
+  const who = request.by === undefined ? '' : ` by ${request.by}`;
+  return `request: ${what}${who} ${outcome}${reason === undefined ? '' : `: ${reason}`}`;
 }
 
 /** What a gate asks of a person. */

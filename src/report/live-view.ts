@@ -2,7 +2,7 @@ import { type DefaultRenderer, Listr, type ListrTask, type ListrTaskWrapper } fr
 import type { RunEvent, StepState } from '../engine/events.ts';
 import { formatDuration } from '../model/duration.ts';
 import type { StepId } from '../model/ids.ts';
-import { gateText, progressText, retryText } from './event-line.ts';
+import { eventLine, gateText, progressText, retryText } from './event-line.ts';
 import { type LiveRenderer, liveRendererClass } from './live-renderer.ts';
 import type { RunView } from './run-view.ts';
 import { oneLine } from './text-table.ts';
@@ -43,6 +43,14 @@ class LiveStep {
     else if (event.type === 'step-progress') this.#say(progressText(event.progress));
     else if (event.type === 'step-retry') this.#say(retryText(event));
     else if (event.type === 'gate') this.#say(event.state === 'asked' ? `${gateText(event.gate)} (${event.gate.reason})` : '');
+  }
+
+  /** Takes over the end of a step from an earlier round of the run, which is not done again. */
+  takeEnd(earlier: LiveStep): void {
+    if (earlier.state !== 'succeeded' && earlier.state !== 'skipped') return;
+    this.state = earlier.state;
+    this.#title = earlier.#title;
+    this.#ended.resolve();
   }
 
   /** Ends a step that the run left open, such as one that waits for a person. */
@@ -90,6 +98,8 @@ class LiveView implements RunView {
   #renderer: LiveRenderer | undefined;
   #drawn: Promise<unknown> = Promise.resolve();
   #paused = false;
+  /** Lines that wait for the end of a pause. */
+  readonly #notes: string[] = [];
 
   constructor(stream: NodeJS.WriteStream) {
     this.#stream = stream;
@@ -98,6 +108,7 @@ class LiveView implements RunView {
   readonly onEvent = (event: RunEvent): void => {
     if (event.type === 'run-started') this.#begin(event);
     else if ('step' in event) this.#steps.get(event.step)?.apply(event);
+    else if (event.type === 'take-over' || event.type === 'store' || event.type === 'journal' || event.type === 'request') this.#print(event);
   };
 
   pause(): void {
@@ -107,6 +118,7 @@ class LiveView implements RunView {
 
   resume(): void {
     this.#paused = false;
+    for (const note of this.#notes.splice(0)) this.#stream.write(note);
     void this.#renderer?.render();
   }
 
@@ -116,9 +128,23 @@ class LiveView implements RunView {
     await this.#drawn;
   }
 
+  /** Writes what concerns the run as a whole above the tree; while a question stands, after it. */
+  #print(event: RunEvent): void {
+    this.#notes.push(`${oneLine(eventLine(event) ?? '')}\n`);
+    if (this.#paused) return;
+    this.#renderer?.pause();
+    this.resume();
+  }
+
+  /** Draws a tree; a run that goes round again gets another one below, in which what is done stays done. */
   #begin({ steps }: Extract<RunEvent, { type: 'run-started' }>): void {
-    if (this.#steps.size > 0) return;
-    for (const { id, summary } of steps) this.#steps.set(id, new LiveStep(id, summary));
+    for (const { id, summary } of steps) {
+      const earlier = this.#steps.get(id);
+      const step = new LiveStep(id, summary);
+      if (earlier !== undefined) step.takeEnd(earlier);
+      earlier?.close();
+      this.#steps.set(id, step);
+    }
     const byTask = new Map<string, LiveStep>();
     const list = new Listr<unknown, typeof DefaultRenderer>([...this.#steps.values()].map(listTask), {
       concurrent: true,
@@ -134,7 +160,7 @@ class LiveView implements RunView {
     });
     for (const [index, step] of [...this.#steps.values()].entries()) byTask.set(list.tasks[index]?.id ?? '', step);
     // A view that breaks must not take the run with it.
-    this.#drawn = list.run().catch((error: unknown) => this.#stream.write(`the live view has ended: ${String(error)}\n`));
+    this.#drawn = this.#drawn.then(async () => await list.run()).catch((error: unknown) => this.#stream.write(`the live view has ended: ${String(error)}\n`));
   }
 }
 

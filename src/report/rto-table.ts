@@ -15,9 +15,11 @@ export function rtoTable(report: Pick<RunReport, 'phases' | 'rto'>): string {
 }
 
 /** The recovery time against its objective, in one sentence. */
-export function rtoLine({ elapsedMs, objectiveMs, met, waitedMs }: RunReport['rto']): string {
+export function rtoLine({ elapsedMs, objectiveMs, met, waitedMs, clockSetBackMs }: RunReport['rto']): string {
   const waited = waitedMs === 0 ? '' : `, of which ${formatDuration(waitedMs)} waiting for a person`;
   const objective = objectiveMs === undefined ? 'no objective' : `objective ${formatDuration(objectiveMs)}`;
+  if (clockSetBackMs !== undefined)
+    return `recovery time: cannot be told, because the clock was set back by ${formatDuration(clockSetBackMs)} meanwhile; ${objective}`;
   if (elapsedMs === undefined) return `recovery time: health is not proven${waited}; ${objective}`;
   const verdict = met === undefined ? '' : met ? ': met' : ': MISSED';
   return `recovery time: ${formatDuration(elapsedMs)}${waited}; ${objective}${verdict}`;

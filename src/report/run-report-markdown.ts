@@ -1,6 +1,8 @@
 import { formatDuration } from '../model/duration.ts';
 import type { ReportedStep } from '../operations/report-steps.ts';
 import type { LostItem, PersonItem, RunReport } from '../operations/run-report.ts';
+import { criticalPathLine } from './critical-path-line.ts';
+import { knowledgeSections } from './knowledge-markdown.ts';
 import { rtoLine } from './rto-table.ts';
 import { markdownTable } from './text-table.ts';
 
@@ -8,10 +10,14 @@ import { markdownTable } from './text-table.ts';
 export function runReportMarkdown(report: RunReport): string {
   const sections: readonly (readonly [string, string])[] = [
     ['Recovery time', `${rtoLine(report.rto)}\n\n${phaseTable(report)}`],
+    ['Critical path', `${criticalPathLine(report.criticalPath) || 'no step has ended'}\n`],
     ['Steps', stepTable(report.steps)],
+    ...(report.changes.length === 0 ? [] : [['Changed on the way', bullets(report.changes.flatMap(changeTexts), '')] as const]),
     ['Automatic', bullets(report.automatic, 'nothing was automatic')],
     ['What needed or needs a person', bullets(report.people.map(personText), 'nothing')],
+    ['Not proven', bullets(report.unproven.map(unprovenText), 'nothing was overridden')],
     ['What is lost', bullets(report.lost.map(lostText), 'nothing is known to be lost')],
+    ...knowledgeSections(report.knowledge),
     [
       'Holds',
       bullets(
@@ -28,6 +34,11 @@ export function runReportMarkdown(report: RunReport): string {
     ],
   ];
   return `# Run ${report.run}\n\n${heading(report)}\n${sections.map(([title, text]) => `## ${title}\n\n${text}\n`).join('\n')}`;
+}
+
+/** What a run went on without: that it is not proven, and on whose word. */
+export function unprovenText({ step, by, at, reason }: RunReport['unproven'][number]): string {
+  return `not proven: ${step} overridden by ${by} at ${at}: ${reason}`;
 }
 
 function heading(report: RunReport): string {
@@ -58,6 +69,11 @@ function stepTable(steps: readonly ReportedStep[]): string {
     step.reason ?? step.summary,
   ]);
   return markdownTable([['Step', 'State', 'Took', 'Tries', 'What'], ...rows]);
+}
+
+/** What a resume took over: when, by whom, and what differed. */
+export function changeTexts({ at, by, changes }: RunReport['changes'][number]): readonly string[] {
+  return changes.map((line) => `${at}, ${by}: ${line}`);
 }
 
 /** One thing that a person did or has to do. */

@@ -8,6 +8,8 @@ import { event, id, RUN, started } from './events.ts';
 const step = id('provision');
 const hold = { id: 'backup-location/a', kind: 'backup-location' as const, subject: 'a is ReadOnly', prior: {}, releaseWhen: 'verified' };
 
+const from = { host: 'mercury', boot: 'b', pid: 7, startTime: '1', user: 'ops' };
+
 const LINES: readonly (readonly [EventBody, string | undefined])[] = [
   [{ type: 'step-state', step, state: 'pending' }, undefined],
   [{ type: 'step-state', step, state: 'ready' }, undefined],
@@ -31,6 +33,19 @@ const LINES: readonly (readonly [EventBody, string | undefined])[] = [
   [{ type: 'hold', hold, state: 'held' }, 'hold: a is ReadOnly'],
   [{ type: 'hold', hold, state: 'released' }, 'hold released: backup-location/a'],
   [{ type: 'journal', message: 'cut a torn line' }, 'journal: cut a torn line'],
+  [
+    { type: 'store', state: 'away', forMs: 25_000 },
+    'state store: no line has got through for 25.0 s; running steps are stopped and looked at again once it answers',
+  ],
+  [{ type: 'store', state: 'back', forMs: 120_000 }, 'state store: answers again after 2 min 0 s; steps go on'],
+  [
+    { type: 'take-over', state: 'waiting', from, reason: 'it hangs', forMs: 35_000, waitsFor: 'it may be at work' },
+    "take-over (it hangs): process 7 of ops on host 'mercury' has lost the run; nothing is begun for 35.0 s: it may be at work",
+  ],
+  [
+    { type: 'take-over', state: 'over', from, reason: 'it hangs', forMs: 6_000, waitsFor: 'it may be at work' },
+    "take-over: waited 6.0 s for process 7 of ops on host 'mercury'",
+  ],
   [{ type: 'run-ended', state: 'failed', elapsedMs: 65_000 }, `run ${RUN} failed after 1 min 5 s`],
 ];
 

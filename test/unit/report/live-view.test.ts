@@ -46,6 +46,22 @@ describe('live view', () => {
     ]);
   });
 
+  it('draws another tree when the run goes round again, in which what is done stays done', async () => {
+    const { terminal, view } = open();
+    view.onEvent(started('a', 'b', 'c'));
+    view.onEvent(event({ type: 'step-state', step: id('a'), state: 'succeeded', elapsedMs: 12 }));
+    view.onEvent(event({ type: 'step-state', step: id('b'), state: 'failed', reason: 'not yet' }));
+    view.onEvent(event({ type: 'step-state', step: id('c'), state: 'blocked', reason: "needs 'b'" }));
+    view.onEvent(event({ type: 'request', request: { id: 'x', verb: 'retry', step: id('b'), by: 'ann' }, outcome: 'accepted' }));
+    view.onEvent(started('a', 'b', 'c'));
+    view.onEvent(event({ type: 'step-state', step: id('b'), state: 'running' }));
+    view.onEvent(event({ type: 'step-state', step: id('b'), state: 'succeeded', elapsedMs: 5 }));
+    view.onEvent(event({ type: 'step-state', step: id('c'), state: 'succeeded', elapsedMs: 7 }));
+    await view.close();
+    expect(terminal.text).toContain('request: retry b by ann accepted');
+    expect(terminal.lines(3).map((line) => line.replace(/^\S+ /, ''))).toEqual(['a  does a  [12 ms]', 'b  does b  [5 ms]', 'c  does c  [7 ms]']);
+  });
+
   it('closes although steps never ended', async () => {
     const { terminal, view } = open();
     view.onEvent(started('a', 'b'));
@@ -66,6 +82,22 @@ describe('live view', () => {
     view.resume();
     await view.close();
     expect(terminal.lines(2).join('')).toContain('does a');
+  });
+
+  it('writes above the tree what concerns the run as a whole, also before there is a tree, and after a question that stands', async () => {
+    const { terminal, view } = open();
+    view.onEvent(event({ type: 'journal', message: 'a line was cut' }));
+    expect(terminal.lines(1)).toEqual(['journal: a line was cut']);
+    view.onEvent(started('a'));
+    await vi.waitFor(() => expect(terminal.text).toContain('does a'));
+    view.onEvent(event({ type: 'store', state: 'back', forMs: 60_000 }));
+    view.pause();
+    view.onEvent(event({ type: 'store', state: 'away', forMs: 25_000 }));
+    expect(terminal.text).toContain('answers again after 1 min 0 s');
+    expect(terminal.text).not.toContain('no line has got through');
+    await view.close();
+    expect(terminal.text).toContain('no line has got through');
+    expect(terminal.lines(1).join('')).toContain('does a');
   });
 
   it('can be paused before it has begun to draw', async () => {
