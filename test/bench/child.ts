@@ -17,8 +17,12 @@ export interface ChildResult {
   readonly elapsedMs: number;
   /** Processor time of the child and of what it waited for, in seconds, to 10 ms. */
   readonly cpuSeconds: number;
+  /** Most memory it had in use, in MB of 10^6 bytes, as last seen before its end. */
+  readonly peakMb: number;
 }
 
+/** The kernel keeps the peak, so only what is claimed in the last moments is missed. */
+const LOOK_EVERY_MS = 100;
 /** Of a failed child's errors, this much is shown. */
 const TAIL_CHARACTERS = 2_000;
 
@@ -41,8 +45,26 @@ export async function runChild({ file, args, signal, cwd, env, core }: ChildOpti
   child.on('close', (code, killedBy) =>
     code === 0 ? resolve(output) : reject(new Error(`${file} ${args.join(' ')} ended with ${code ?? killedBy}:\n${errors || output.slice(-TAIL_CHARACTERS)}`)),
   );
-  await promise;
-  return { output, elapsedMs: performance.now() - from, cpuSeconds: cpuSecondsOfChildren() - cpuBefore };
+  let peakMb = 0;
+  const looks = setInterval(() => {
+    peakMb = peakMbOf(child.pid) ?? peakMb;
+  }, LOOK_EVERY_MS);
+  try {
+    await promise;
+  } finally {
+    clearInterval(looks);
+  }
+  return { output, elapsedMs: performance.now() - from, cpuSeconds: cpuSecondsOfChildren() - cpuBefore, peakMb };
+}
+
+/** Peak resident set (`VmHWM`, proc(5)); none once the process has ended. */
+function peakMbOf(pid: number | undefined): number | undefined {
+  try {
+    const kib = /^VmHWM:\s*(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+    return kib === undefined ? undefined : (Number(kib) * 1_024) / 1e6;
+  } catch {
+    return undefined;
+  }
 }
 
 /** USER_HZ is 100 on every Linux architecture Node runs on (proc(5), sysconf(_SC_CLK_TCK)). */

@@ -22,6 +22,9 @@ interface Printed {
   readonly cpuSeconds?: number;
 }
 
+/** The same, with what was seen from outside. */
+type Measured = Printed & { readonly peakMb: number };
+
 const RESTORE = join(import.meta.dirname, 'restore-program.ts');
 
 export const OURS = 'lattice-dr';
@@ -31,16 +34,16 @@ export const KUBECTL = 'kubectl apply';
 /** The step `specs/apply`, from files to applied. Its processor time is that of the work alone. */
 export function ours(course: Course): Contender {
   return onEmptyCluster(OURS, course, async ({ kubeconfig, folder }) => {
-    const { output } = await runChild({ ...childOf(course), file: process.execPath, args: [RESTORE, kubeconfig, folder] });
-    return JSON.parse(output) as Printed;
+    const { output, peakMb } = await runChild({ ...childOf(course), file: process.execPath, args: [RESTORE, kubeconfig, folder] });
+    return { ...(JSON.parse(output) as Printed), peakMb };
   });
 }
 
 /** Parsed objects to applied, 32 at a time: the practical limit of the server. Its processor time is that of the whole process, parsing included. */
 export function applyLoop(course: Course, file: string): Contender {
   return onEmptyCluster(LOOP, course, async ({ kubeconfig, folder }) => {
-    const { output, cpuSeconds } = await runChild({ ...childOf(course), file, args: ['--kubeconfig', kubeconfig, '--workers', '32', folder] });
-    return { ...(JSON.parse(output) as Printed), cpuSeconds };
+    const { output, ...seen } = await runChild({ ...childOf(course), file, args: ['--kubeconfig', kubeconfig, '--workers', '32', folder] });
+    return { ...(JSON.parse(output) as Printed), ...seen };
   });
 }
 
@@ -48,10 +51,10 @@ export function applyLoop(course: Course, file: string): Contender {
 export function kubectlApply(course: Course, { file, cache }: { readonly file: string; readonly cache: string }): Contender {
   return onEmptyCluster(KUBECTL, course, async ({ kubeconfig, folder, objects }) => {
     const args = ['--kubeconfig', kubeconfig, '--cache-dir', cache, 'apply', '-f', folder];
-    const { output, elapsedMs, cpuSeconds } = await runChild({ ...childOf(course), file, args });
+    const { output, elapsedMs, ...seen } = await runChild({ ...childOf(course), file, args });
     const created = output.split('\n').filter((line) => line.endsWith(' created')).length;
     if (created !== objects) throw new Error(`kubectl created ${created} of ${objects} objects`);
-    return { objects, seconds: elapsedMs / 1_000, cpuSeconds };
+    return { objects, seconds: elapsedMs / 1_000, ...seen };
   });
 }
 
@@ -59,7 +62,7 @@ function childOf({ signal, core }: Course): { readonly signal: AbortSignal; read
   return { signal, ...(core === undefined ? {} : { core }) };
 }
 
-function onEmptyCluster(name: string, course: Course, run: (course: Course) => Promise<Printed>): Contender {
+function onEmptyCluster(name: string, course: Course, run: (course: Course) => Promise<Measured>): Contender {
   const { cluster, objects } = course;
   return {
     name,
@@ -73,6 +76,7 @@ function onEmptyCluster(name: string, course: Course, run: (course: Course) => P
         value: objects / printed.seconds,
         clientCpuMs: perObject(printed.cpuSeconds ?? 0),
         serverCpuMs: perObject(cluster.cpuSeconds() - before),
+        peakMb: printed.peakMb,
       };
     },
   };

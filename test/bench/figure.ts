@@ -3,7 +3,7 @@ export interface Figure {
   /** Stable name, for comparing results of different days. */
   readonly id: string;
   readonly what: string;
-  readonly unit: 'objects/s' | 'ms' | 's';
+  readonly unit: 'objects/s' | 'ms' | 's' | 'MB';
   /** Median over the rounds. */
   readonly ours: number;
   readonly peer: { readonly name: string; readonly value: number };
@@ -26,6 +26,8 @@ export interface Sample {
   readonly clientCpuMs?: number;
   /** Processor time of API server and etcd per object, in milliseconds. */
   readonly serverCpuMs?: number;
+  /** Most memory of the client, in MB of 10^6 bytes. */
+  readonly peakMb?: number;
 }
 
 /** Says whether a ratio is within its goal; `undefined` without one. */

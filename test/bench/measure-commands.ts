@@ -1,6 +1,5 @@
-import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ROOT } from '../static-checks.ts';
+import { buildPackage } from './build-package.ts';
 import { runChild } from './child.ts';
 import { compare, type Figure } from './figure.ts';
 import { interleave } from './interleave.ts';
@@ -30,17 +29,4 @@ export async function measureCommands({ folder, rounds, signal, say }: Measuring
     compare({ ...common, id: 'version', what: '--version', ours: VERSION, goal: { atMost: 1.5 } }),
     compare({ ...common, id: 'help', what: '--help', ours: HELP, goal: { atMost: 4 } }),
   ];
-}
-
-/** Builds what `npm publish` would send, beside this clone: nothing in it is touched, and without `src` the program runs what was built. */
-async function buildPackage(folder: string, signal: AbortSignal): Promise<string> {
-  await mkdir(folder, { recursive: true });
-  const tool = (name: string): string => join(ROOT, 'node_modules', '.bin', name);
-  await runChild({ file: tool('tsc'), args: ['-p', join(ROOT, 'tsconfig.json'), '--outDir', join(folder, 'dist')], signal, cwd: ROOT });
-  await cp(join(ROOT, 'bin'), join(folder, 'bin'), { recursive: true });
-  await cp(join(ROOT, 'runbooks'), join(folder, 'runbooks'), { recursive: true });
-  await writeFile(join(folder, 'package.json'), await readFile(join(ROOT, 'package.json')));
-  await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
-  await runChild({ file: process.execPath, args: [tool('oclif'), 'manifest'], signal, cwd: folder });
-  return folder;
 }

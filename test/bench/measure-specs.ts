@@ -11,6 +11,8 @@ import { writeServiceFiles } from './service-files.ts';
 const MOST_FOR_KUBECTL = 1_000;
 /** Applied before the first round: the API server works out the schema of a type when it first meets it. */
 const WARM_UP = 200;
+/** Objects of the restore whose memory is measured. */
+const LARGE = 10_000;
 /** Added to each round trip of a far server, in milliseconds: from one coast to the other takes three times that. */
 const FAR_MS = 20;
 const LOOP_GOAL = { atLeast: 0.95 };
@@ -34,6 +36,7 @@ export async function measureSpecs(measuring: Measuring): Promise<readonly Figur
   for (const contender of [ours(warm), applyLoop(warm, files['apply-loop'])]) await contender.measure();
   const figures: Figure[] = [];
   for (const objects of sizes) figures.push(...(await suite.near(await course(objects))));
+  figures.push(await suite.memory(await course(LARGE)));
   const small = await course(Math.min(...sizes));
   figures.push(...(await suite.pinned(small, cluster)));
   await cluster.setRoundTrip(FAR_MS);
@@ -59,6 +62,14 @@ class SpecsSuite {
     const common = { what: `specs restore, ${objects} objects`, unit: 'objects/s', ours: OURS, samples } as const;
     const loop = compare({ ...common, id: `specs-${objects}-loop`, peer: LOOP, goal: LOOP_GOAL, notes: [STARTS] });
     return withKubectl ? [loop, compare({ ...common, id: `specs-${objects}-kubectl`, peer: KUBECTL, goal: { atLeast: 3.5 }, notes: [WHOLE] })] : [loop];
+  }
+
+  /** Once is enough: memory does not scatter as time does. */
+  async memory(course: Course): Promise<Figure> {
+    const timed = await this.#run(`${course.objects} objects`, [ours(course), this.#loop(course)], 1);
+    const samples = new Map([...timed].map(([name, taken]) => [name, taken.map((sample) => ({ ...sample, value: sample.peakMb ?? Number.NaN }))]));
+    const what = `memory of a restore, ${course.objects} objects`;
+    return compare({ id: `specs-${course.objects}-memory`, what, unit: 'MB', ours: OURS, peer: LOOP, samples, notes: [] });
   }
 
   async far(course: Course): Promise<Figure> {
@@ -103,8 +114,8 @@ class SpecsSuite {
     return kubectlApply(course, { file: this.#files.kubectl, cache: this.#cache });
   }
 
-  async #run(title: string, contenders: readonly Contender[]): ReturnType<typeof interleave> {
-    const { rounds, say } = this.#measuring;
+  async #run(title: string, contenders: readonly Contender[], rounds = this.#measuring.rounds): ReturnType<typeof interleave> {
+    const { say } = this.#measuring;
     return await interleave(contenders, rounds, (name, { value, clientCpuMs = 0, serverCpuMs = 0 }) => {
       say(`specs, ${title}: ${name} ${value.toFixed(0)} objects/s; CPU per object: client ${clientCpuMs.toFixed(2)} ms, servers ${serverCpuMs.toFixed(2)} ms`);
     });

@@ -16,6 +16,8 @@ interface CliOptions {
   readonly env: NodeJS.ProcessEnv;
   /** Module that Node loads before the program. */
   readonly preload?: string;
+  /** Working directory; by default the test's. */
+  readonly cwd?: string;
 }
 
 /** A command under way, as a process of its own. */
@@ -27,9 +29,9 @@ export interface RunningCli {
 }
 
 /** Starts a command of the program from source. Nothing is asked of it: its standard input is closed. */
-export function startCli(args: readonly string[], { env, preload }: CliOptions): RunningCli {
+export function startCli(args: readonly string[], { env, preload, cwd }: CliOptions): RunningCli {
   const before = preload === undefined ? [] : ['--import', preload];
-  const child = spawn(process.execPath, [...before, PROGRAM, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [...before, PROGRAM, ...args], { env, cwd, stdio: ['ignore', 'pipe', 'pipe'] });
   const text = { stdout: '', stderr: '' };
   const waiting = new Set<() => void>();
   for (const name of ['stdout', 'stderr'] as const) {

@@ -5,7 +5,8 @@ import { Encrypter, generateX25519Identity, identityToRecipient } from 'age-encr
 import { stringify } from 'yaml';
 import { systemClock } from '../../src/adapters/clock/system-clock.ts';
 import { type Composition, compose } from '../../src/cli/compose.ts';
-import type { ReadContext, StepContext, StepKind } from '../../src/engine/step.ts';
+import { NO_FILES, type ReadContext, type StepContext, type StepKind } from '../../src/engine/step.ts';
+import { digestOf } from '../../src/model/digest.ts';
 import type { Hold } from '../../src/model/hold.ts';
 import { type ClusterName, newRunId, type StepId } from '../../src/model/ids.ts';
 import type { JsonObject, JsonSafe } from '../../src/model/json.ts';
@@ -97,10 +98,12 @@ export class StepBench implements AsyncDisposable {
       clock: systemClock,
       signal,
       attestations: [],
+      files: NO_FILES,
     };
     return {
       ...read,
       evidence: { append: (line) => void log.evidence.push(line) },
+      keep: async (_name, content) => digestOf(content),
       progress: () => undefined,
       async effect(effect) {
         log.effects.push(effect.name);

@@ -1,0 +1,221 @@
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse, stringify } from 'yaml';
+import type { RunEvent } from '../../src/engine/events.ts';
+import type { RunReport } from '../../src/operations/run-report.ts';
+import { CanaryStage, keyBytes, PLANTED, planted, plantPlugin, plantSecrets, plantToken, STATE_BUCKET, writePlan } from '../support/canary-stage.ts';
+import type { CliEnd } from '../support/cli.ts';
+import { findNeedles, type Needle, needle } from '../support/needles.ts';
+import { RebuildWorld, type YamlDocument } from '../support/rebuild-world.ts';
+import { makeStateBucket } from '../support/state-bucket.ts';
+
+const BREAK_PROGRAM = join(import.meta.dirname, '..', 'support', 'break-program.ts');
+const VERIFIED = 'report verify';
+const RESUMED = 'resume to the end';
+const WATCHED = 'attach meanwhile';
+const ATTEST = ['--attest', 'fence-writes=the lab has ended every process'];
+
+/** Everything that was written or said, by where, and everything that must not be in it. */
+interface Story {
+  readonly places: ReadonlyMap<string, Uint8Array>;
+  readonly needles: readonly Needle[];
+  readonly ends: ReadonlyMap<string, CliEnd>;
+  readonly commandLines: readonly string[];
+}
+
+/** Plans that point to broken files full of secrets: a message that quotes what it could not read would give them away. */
+async function runBroken(stage: CanaryStage, document: YamlDocument): Promise<void> {
+  const cases: readonly (readonly [string, string, (spec: YamlDocument, file: string) => void])[] = [
+    [
+      'broken-kubeconfig',
+      `users: [{ name: a, user: { token: ${planted('broken-kubeconfig')} }`,
+      (spec, file) => Object.assign(spec.cluster.parent, { kubeconfig: { file } }),
+    ],
+    [
+      'broken-secrets',
+      `kind: Secret\ndata: {password: ${planted('broken-secrets')}\n`,
+      (spec, file) => Object.assign(spec.secrets[0], { from: { age: file, identity: { file } } }),
+    ],
+    ['broken-s3', `aws_secret_access_key ${planted('broken-s3')}\n[default\n`, (spec, file) => Object.assign(spec.state.s3, { credentials: { file } })],
+    ['broken-tsig', `key "a" { secret ${planted('broken-tsig')} `, (spec, file) => Object.assign(spec.dns.servers[0], { tsig: { file } })],
+  ];
+  for (const [name, content, point] of cases) {
+    const file = join(stage.world.directory, name);
+    await writeFile(file, content, { mode: 0o600 });
+    const broken = structuredClone(document);
+    point(broken.spec, file);
+    const plan = join(stage.home, `${name}.yaml`);
+    await writeFile(plan, stringify(broken));
+    const end = await stage.run(name, [...(name === 'broken-s3' ? ['status'] : ['plan']), '--plan', plan, '--json']);
+    expect(end.code, `${name}\n${end.stdout}\n${end.stderr}`).not.toBe(1);
+  }
+}
+
+async function filesUnder(folder: string, leftOut: ReadonlySet<string>): Promise<ReadonlyMap<string, Uint8Array>> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const paths = entries.filter((entry) => entry.isFile() && !leftOut.has(entry.name)).map((entry) => join(entry.parentPath, entry.name));
+  return new Map(await Promise.all(paths.map(async (path) => [path, await readFile(path)] as const)));
+}
+
+/** Every object of the bucket with run state, keys included. */
+async function objectsOf({ world: { lab } }: CanaryStage): Promise<ReadonlyMap<string, Uint8Array>> {
+  const [id = '', secret = ''] = await s3Credentials(lab.s3.credentialsPath);
+  const credentials = { accessKeyId: id, secretAccessKey: secret };
+  const client = new S3Client({ endpoint: lab.s3.endpoint, region: lab.s3.region, forcePathStyle: true, credentials });
+  const objects = new Map<string, Uint8Array>();
+  for (let token: string | undefined, more = true; more; ) {
+    const page = await client.send(new ListObjectsV2Command({ Bucket: STATE_BUCKET, ...(token === undefined ? {} : { ContinuationToken: token }) }));
+    for (const { Key = '' } of page.Contents ?? []) {
+      const { Body } = await client.send(new GetObjectCommand({ Bucket: STATE_BUCKET, Key }));
+      objects.set(`s3://${STATE_BUCKET}/${Key}`, Buffer.concat([Buffer.from(`${Key}\n`), (await Body?.transformToByteArray()) ?? new Uint8Array()]));
+    }
+    token = page.NextContinuationToken;
+    more = token !== undefined;
+  }
+  client.destroy();
+  return objects;
+}
+
+async function s3Credentials(path: string): Promise<readonly string[]> {
+  const text = await readFile(path, 'utf8');
+  return ['aws_access_key_id', 'aws_secret_access_key'].map((name) => new RegExp(`^${name}=(.*)$`, 'm').exec(text)?.[1] ?? '');
+}
+
+/** The whole recovery with every command that reads or writes its record. */
+async function playRecovery(stage: CanaryStage): Promise<void> {
+  await stage.must(0, ['validate']);
+  await stage.must(0, ['plan']);
+  await stage.must(10, ['rebuild', '--json']);
+  await stage.world.destroy();
+  await stage.must(10, ['resume', '--confirm', stage.world.cluster, ...ATTEST]);
+  await stage.must(0, ['status']);
+  await resumeWatched(stage);
+  await stage.must(0, ['holds']);
+  await stage.must(0, ['attach']);
+  await stage.must(0, ['release', '--confirm', stage.world.cluster]);
+  await stage.must(0, ['report', '--json']);
+  await stage.must(0, ['report', '--html', join(stage.home, 'report.html'), '--output', join(stage.home, 'report.md')]);
+  await stage.run(VERIFIED, ['report', 'verify', join(stage.home, 'report.html'), '--json']);
+}
+
+/** Goes on to the end while another process, which has nothing but the bucket, watches. */
+async function resumeWatched(stage: CanaryStage): Promise<void> {
+  const resume = stage.start(['resume', '--approve', 'cutover']);
+  const resumed = stage.watch(RESUMED, resume);
+  await Promise.race([resume.event(({ type }) => type === 'run-started').catch(() => undefined), resumed]);
+  const watched = await stage.watch(WATCHED, stage.start(['attach']));
+  const end = await resumed;
+  expect([end.code, watched.code], `${end.stdout.slice(0, 2_000)}\n${end.stderr.slice(-2_000)}\n${watched.stdout}\n${watched.stderr.slice(-2_000)}`).toEqual([
+    0, 0,
+  ]);
+}
+
+/** The last state of each step, and how the run ended, as a stream of events has it. */
+function lastStates(end: CliEnd | undefined): Readonly<Record<string, string>> {
+  const events = (end?.stderr ?? '').split('\n').flatMap((line) => (line.startsWith('{') ? [JSON.parse(line) as RunEvent] : []));
+  const states = events.flatMap((event): readonly (readonly [string, string])[] => {
+    if (event.type === 'run-ended') return [['run', event.state]];
+    return event.type === 'step-state' ? [[event.step, `${event.state} ${event.reason ?? ''}`]] : [];
+  });
+  return Object.fromEntries(states);
+}
+
+async function play(world: RebuildWorld): Promise<Story> {
+  const stage = new CanaryStage(world);
+  await mkdir(stage.home, { recursive: true });
+  const key = await plantPlugin(stage);
+  const identity = await plantSecrets(stage);
+  await plantToken(stage);
+  await makeStateBucket(world.lab, STATE_BUCKET);
+  const document = await writePlan(stage, identity);
+  await playRecovery(stage);
+  await runBroken(stage, document);
+  const crash = await stage.run('crash', ['report', '--plan', stage.plan], BREAK_PROGRAM);
+  expect(crash.code, crash.stderr).toBe(1);
+  const rebuilt: YamlDocument = parse(await readFile(join(world.directory, 'rebuilt.kubeconfig'), 'utf8'));
+  const tsig = /secret\s+"([^"]+)"/.exec(await readFile(world.lab.dns.tsigKeyPath, 'utf8'))?.[1] ?? '';
+  const [, s3Secret = ''] = await s3Credentials(world.lab.s3.credentialsPath);
+  const needles = [
+    ...Object.entries(PLANTED).map(([name, value]) => needle(name, value)),
+    needle('key of the parent kubeconfig', keyBytes(key)),
+    needle('key of the new cluster', keyBytes(Buffer.from(rebuilt.users[0].user['client-key-data'], 'base64').toString())),
+    needle('TSIG key', Buffer.from(tsig, 'base64')),
+    needle('S3 secret key', s3Secret),
+    needle('age identity', identity),
+  ];
+  // The plugin and its kubeconfig are the operator's own files, which hold what they hold.
+  const files = await filesUnder(stage.home, new Set(['parent.yaml', 'plugin.cjs']));
+  const said = [...stage.ends].flatMap(([name, { stdout, stderr }]) => [
+    [`stdout of ${name}`, Buffer.from(stdout)] as const,
+    [`stderr of ${name}`, Buffer.from(stderr)] as const,
+  ]);
+  const lines = Buffer.from([...stage.commandLines].join('\n'), 'latin1');
+  const places = new Map([...files, ...(await objectsOf(stage)), ...said, ['command lines', lines]]);
+  return { places, needles, ends: stage.ends, commandLines: [...stage.commandLines] };
+}
+
+describe('secrets stay where they are', () => {
+  let world: RebuildWorld;
+  let story: Story;
+
+  beforeAll(async () => {
+    world = await RebuildWorld.start('small');
+    story = await play(world);
+  });
+
+  afterAll(async () => {
+    await world[Symbol.asyncDispose]();
+  });
+
+  it('in no state, object, output, event, report, crash file, command line or left-over file is any of them', () => {
+    expect(findNeedles(story.places, story.needles)).toEqual([]);
+  });
+
+  it('the search finds every one of them when it is put into any of these places', () => {
+    for (const [place, content] of story.places) {
+      const one = story.needles[place.length % story.needles.length];
+      const spoilt = Buffer.concat([content, Buffer.from(Buffer.concat([Buffer.from('a'), one?.bytes ?? Buffer.alloc(0)]).toString('base64'))]);
+      expect(findNeedles(new Map([[place, spoilt]]), story.needles)).toEqual([{ place, needle: one?.name }]);
+    }
+    const each = story.needles.map(({ name, bytes }) => [name, bytes] as const);
+    expect(findNeedles(new Map(each), story.needles).map(({ place, needle: found }) => [place, found])).toEqual(each.map(([name]) => [name, name]));
+  });
+
+  it('has searched what it says: state in S3, reports in three forms, events, a crash file, command lines', () => {
+    const places = [...story.places.keys()];
+    for (const part of ['/journal/', '/run.json', '/evidence/report.json', '/evidence/report.html', '/evidence/report.md']) {
+      expect(
+        places.some((place) => place.startsWith('s3://') && place.includes(part)),
+        part,
+      ).toBe(true);
+    }
+    expect(places.some((place) => /\/crash-[^/]*\.txt$/.test(place))).toBe(true);
+    expect(places.filter((place) => place.endsWith('/report.html') || place.endsWith('/report.md')).length).toBeGreaterThanOrEqual(4);
+    expect(story.ends.get(WATCHED)?.stderr).toContain('"type":"run-ended"');
+    expect(story.commandLines.length).toBeGreaterThan(1);
+    const log = places.find((place) => place.endsWith('/commands.log')) ?? '';
+    expect(Buffer.from(story.places.get(log) ?? '').toString()).toMatch(/"git"|\/git"/);
+  });
+
+  it('who watched from another process saw every step end as the run itself did', () => {
+    const watched = lastStates(story.ends.get(WATCHED));
+    expect(watched['run']).toBe('succeeded');
+    expect(watched).toEqual(lastStates(story.ends.get(RESUMED)));
+    expect(JSON.parse(story.ends.get(WATCHED)?.stdout ?? '{}')).toMatchObject({ standing: 'succeeded', detached: false });
+  });
+
+  it('the page with the report is proven by what is in it alone', () => {
+    const verified = story.ends.get(VERIFIED);
+    expect(verified?.code, verified?.stdout).toBe(0);
+    expect(JSON.parse(verified?.stdout ?? '{}')).toMatchObject({ cluster: 'small', state: 'succeeded', page: 'same' });
+  });
+
+  it('the secrets were in use: what was planted was restored, and the salvage kept what the cluster had, encrypted', () => {
+    const report = JSON.parse(story.ends.get('report --json')?.stdout ?? '{}') as RunReport;
+    expect(report.state).toBe('succeeded');
+    expect(report.steps.find(({ id }) => id === 'secrets')?.state).toBe('succeeded');
+    expect(report.knowledge.salvage?.files.length).toBeGreaterThan(0);
+  });
+});

@@ -1,0 +1,178 @@
+import { createPrivateKey, randomBytes } from 'node:crypto';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Decrypter, Encrypter, identityToRecipient } from 'age-encryption';
+import { expect } from 'vitest';
+import { parse, stringify } from 'yaml';
+import { type CliEnd, type RunningCli, startCli } from './cli.ts';
+import type { RebuildWorld, YamlDocument } from './rebuild-world.ts';
+
+const LOG_COMMANDS = join(import.meta.dirname, 'log-commands.ts');
+
+/** Bucket with the run state. */
+export const STATE_BUCKET = 'dr-state';
+
+/** Strings that appear nowhere by chance, by where they are planted. */
+export const PLANTED = Object.fromEntries(
+  [
+    'exec-token',
+    'exec-variable',
+    'variable',
+    'spec-secret',
+    'cluster-secret',
+    'bootstrap-token',
+    'broken-kubeconfig',
+    'broken-secrets',
+    'broken-s3',
+    'broken-tsig',
+  ].map((name) => [name, `canary-${name}-${randomBytes(18).toString('base64url')}`]),
+) as Readonly<Record<string, string>>;
+
+/** What was planted under a name. */
+export function planted(name: string): string {
+  const value = PLANTED[name];
+  if (value === undefined) throw new Error(`no canary '${name}'`);
+  return value;
+}
+
+/** A world with secrets planted everywhere, and the program as somebody uses it who keeps its state in a bucket. */
+export class CanaryStage {
+  readonly world: RebuildWorld;
+  readonly home: string;
+  readonly plan: string;
+  readonly commandLog: string;
+  readonly ends = new Map<string, CliEnd>();
+  readonly commandLines = new Set<string>();
+
+  constructor(world: RebuildWorld) {
+    this.world = world;
+    this.home = join(world.directory, 'canary');
+    this.plan = join(this.home, 'plan.yaml');
+    this.commandLog = join(this.home, 'commands.log');
+  }
+
+  get env(): NodeJS.ProcessEnv {
+    return {
+      ...this.world.env,
+      HOME: this.home,
+      TMPDIR: join(this.home, 'tmp'),
+      XDG_STATE_HOME: join(this.home, 'state'),
+      XDG_CACHE_HOME: join(this.home, 'cache'),
+      CANARY: planted('variable'),
+      COMMAND_LOG: this.commandLog,
+    };
+  }
+
+  /** Runs a command, keeps what it says, and looks at the command lines of its processes meanwhile. */
+  async run(name: string, args: readonly string[], preload = LOG_COMMANDS): Promise<CliEnd> {
+    return await this.watch(name, startCli(args, { env: this.env, cwd: this.home, preload }));
+  }
+
+  /** As `run`, of a command that has been started. */
+  async watch(name: string, { child, ended }: RunningCli): Promise<CliEnd> {
+    const isOver = ended.then(() => true);
+    while (!(await Promise.race([isOver, sleep(50, false)]))) await this.#sample(child.pid ?? 0);
+    const end = await ended;
+    this.ends.set(name, end);
+    return end;
+  }
+
+  /** Runs a command that has to end with a code, with the plan. */
+  async must(code: number, args: readonly string[]): Promise<CliEnd> {
+    const end = await this.run(args.join(' '), [...args, '--plan', this.plan]);
+    expect(end.code, `${args.join(' ')}\n${end.stdout.slice(-2_000)}\n${end.stderr.slice(-3_000)}`).toBe(code);
+    return end;
+  }
+
+  /** Starts a command with the plan; its events are on standard error. */
+  start(args: readonly string[]): RunningCli {
+    return startCli([...args, '--plan', this.plan, '--json'], { env: this.env, cwd: this.home, preload: LOG_COMMANDS });
+  }
+
+  async #sample(pid: number): Promise<void> {
+    const read = async (file: string): Promise<string> => await readFile(`/proc/${pid}/${file}`, 'latin1').catch(() => '');
+    const commandLine = await read('cmdline');
+    if (commandLine !== '') this.commandLines.add(commandLine);
+    const children = (await read(`task/${pid}/children`)).split(' ').filter((id) => id !== '');
+    for (const id of children) await this.#sample(Number(id));
+  }
+}
+
+/** The middle of a private key, without what all keys of its kind have in common. */
+export function keyBytes(pem: string): Uint8Array {
+  const { d } = createPrivateKey(pem).export({ format: 'jwk' });
+  return Buffer.from(d ?? '', 'base64url');
+}
+
+/** A parent kubeconfig whose credentials come from a program, as they do from a cloud's. */
+export async function plantPlugin(stage: CanaryStage): Promise<string> {
+  const kubeconfig: YamlDocument = parse(await readFile(join(stage.world.directory, 'kubeconfigs', `${stage.world.lab.parent}.yaml`), 'utf8'));
+  const [{ user }] = kubeconfig.users;
+  const certificate = Buffer.from(user['client-certificate-data'], 'base64').toString();
+  const key = Buffer.from(user['client-key-data'], 'base64').toString();
+  const credential = {
+    apiVersion: 'client.authentication.k8s.io/v1',
+    kind: 'ExecCredential',
+    status: { clientCertificateData: certificate, clientKeyData: key, token: planted('exec-token') },
+  };
+  const plugin = join(stage.home, 'plugin.cjs');
+  await writeFile(plugin, `process.stdout.write(${JSON.stringify(JSON.stringify(credential))});\n`, { mode: 0o600 });
+  kubeconfig.users[0].user = {
+    exec: {
+      apiVersion: 'client.authentication.k8s.io/v1',
+      command: process.execPath,
+      args: [plugin],
+      env: [{ name: 'PLUGIN_SECRET', value: planted('exec-variable') }],
+      interactiveMode: 'Never',
+    },
+  };
+  await writeFile(join(stage.home, 'parent.yaml'), stringify(kubeconfig), { mode: 0o600 });
+  return key;
+}
+
+/** Adds a secret to the operator's age file, and one to the cluster itself, for the salvage to find. Gives the identity. */
+export async function plantSecrets({ world, home }: CanaryStage): Promise<string> {
+  const identity = (await readFile(world.paths.identity, 'utf8')).trim();
+  const decrypter = new Decrypter();
+  decrypter.addIdentity(identity);
+  const documents = await decrypter.decrypt(await readFile(world.paths.secretFile), 'text');
+  const secret = (name: string, value: string): object => ({
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name, namespace: 'lattice-secrets' },
+    type: 'Opaque',
+    stringData: { password: value },
+  });
+  const encrypter = new Encrypter();
+  encrypter.addRecipient(await identityToRecipient(identity));
+  await writeFile(join(home, 'secrets.age'), await encrypter.encrypt(`${documents}---\n${stringify(secret('canary', planted('spec-secret')))}`));
+  await using cluster = await world.open();
+  const { stringData: _text, ...object } = secret('canary-live', '') as YamlDocument;
+  const data = { password: Buffer.from(planted('cluster-secret')).toString('base64') };
+  await cluster.apply({ ...object, data }, { fieldManager: 'somebody', force: true, signal: AbortSignal.timeout(20_000) });
+  return identity;
+}
+
+/** The parent remembers a bootstrap token, as it does when a cluster was lost in the middle of its bootstrap. */
+export async function plantToken({ world }: CanaryStage): Promise<void> {
+  await using parent = await world.open(world.lab.parent);
+  const ref = { apiVersion: 'lattice.dev/v1alpha1', kind: 'LatticeCluster', name: world.cluster };
+  const options = { fieldManager: 'somebody', signal: AbortSignal.timeout(20_000) };
+  await parent.mergePatch(ref, { status: { bootstrapToken: planted('bootstrap-token') } }, { ...options, subresource: 'status' });
+}
+
+/** The seeded plan with the planted files, run state in a bucket, and a salvage. */
+export async function writePlan({ world, home, plan }: CanaryStage, identity: string): Promise<YamlDocument> {
+  const document: YamlDocument = parse(await readFile(world.paths.plan, 'utf8'));
+  const { spec } = document;
+  const { s3 } = world.lab;
+  spec.cluster.parent.kubeconfig = { file: './parent.yaml' };
+  spec.cluster.kubeconfigOut = join(world.directory, 'rebuilt.kubeconfig');
+  spec.secrets[0].from = { age: './secrets.age', identity: { file: world.paths.identity } };
+  spec.salvage = { recipients: [await identityToRecipient(identity)], folder: './salvaged' };
+  spec.state = { s3: { bucket: STATE_BUCKET, prefix: 'canary', region: s3.region, endpoint: s3.endpoint, credentials: { file: s3.credentialsPath } } };
+  await writeFile(plan, stringify(document));
+  await mkdir(join(home, 'tmp'), { recursive: true });
+  return document;
+}

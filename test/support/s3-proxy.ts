@@ -1,0 +1,84 @@
+import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/**
+ * What the proxy does with a request instead of passing it on: `cut` ends the connection, so nobody is asked; `drop-reply` passes it on and ends the
+ * connection instead of answering, so it has happened and nobody is told; `hang` never answers; a status is answered as it is.
+ */
+export type S3Intervention = 'cut' | 'drop-reply' | 'hang' | { readonly status: number } | undefined;
+
+export interface S3ProxyRequest {
+  readonly method: string;
+  /** `/bucket/key`, without a query. */
+  readonly path: string;
+}
+
+/** A proxy in front of a real S3 server that a test can make misbehave. */
+export interface S3Proxy extends AsyncDisposable {
+  readonly endpoint: string;
+  /** Decides what happens to each request; `undefined` passes it on. Requests of one key come one after the other. */
+  intervene(decide: (request: S3ProxyRequest) => S3Intervention): void;
+  /** Requests as they came, oldest first: method and path. */
+  readonly seen: readonly string[];
+}
+
+/** Starts a proxy on a free loopback port. The signature of a request covers its Host, which is passed on as it is. */
+export async function startS3Proxy(target: string): Promise<S3Proxy> {
+  const proxy = new Proxy(target);
+  await proxy.listen();
+  return proxy;
+}
+
+class Proxy implements S3Proxy {
+  endpoint = '';
+  readonly seen: string[] = [];
+  readonly #target: URL;
+  readonly #server: Server;
+  #decide: (request: S3ProxyRequest) => S3Intervention = () => undefined;
+
+  constructor(target: string) {
+    this.#target = new URL(target);
+    this.#server = createServer((incoming, outgoing) => this.#handle(incoming, outgoing));
+  }
+
+  intervene(decide: (request: S3ProxyRequest) => S3Intervention): void {
+    this.#decide = decide;
+  }
+
+  async listen(): Promise<void> {
+    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
+    this.endpoint = `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#server.closeAllConnections();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  #handle(incoming: IncomingMessage, outgoing: ServerResponse): void {
+    const method = incoming.method ?? '';
+    const path = decodeURIComponent((incoming.url ?? '').replace(/\?.*$/, ''));
+    this.seen.push(`${method} ${path}`);
+    const intervention = this.#decide({ method, path });
+    if (intervention === 'cut') incoming.socket.destroy();
+    else if (intervention === 'hang') incoming.resume();
+    else if (typeof intervention === 'object') {
+      incoming.resume();
+      outgoing.writeHead(intervention.status).end();
+    } else this.#pass(incoming, { outgoing, answer: intervention === undefined });
+  }
+
+  #pass(incoming: IncomingMessage, { outgoing, answer }: { readonly outgoing: ServerResponse; readonly answer: boolean }): void {
+    const { method, url, headers } = incoming;
+    const passed = request({ host: this.#target.hostname, port: this.#target.port, method, path: url, headers }, (reply) => {
+      if (!answer) {
+        reply.resume().on('end', () => incoming.socket.destroy());
+        return;
+      }
+      outgoing.writeHead(reply.statusCode ?? 502, reply.rawHeaders);
+      reply.pipe(outgoing);
+    });
+    passed.on('error', () => incoming.socket.destroy());
+    incoming.pipe(passed);
+  }
+}
