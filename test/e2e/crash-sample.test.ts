@@ -11,6 +11,9 @@ import { choose, seeded } from '../support/seeded.ts';
 const KILLS = 5;
 const SEED = Number(process.env['CRASH_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
 
+/** Jobs that run once, and what the platform makes for them: a rebuild leaves them out, because applying them would run them again. */
+const ONE_SHOT = /catalog-migrate|orders-backfill/;
+
 interface Killed {
   readonly at: readonly string[];
   readonly last: CliEnd;
@@ -54,7 +57,7 @@ describe(`the rebuild of 50 services is killed ${KILLS} times (CRASH_SEED=${SEED
     expect(killed.last.code, told(killed.last)).toBe(0);
     expect(recovery.broken).toEqual([]);
     expect(Object.keys(recovery.stateBefore).filter((key) => key.includes('LatticeService '))).toHaveLength(50);
-    expect(recovery.stateAfter).toEqual(recovery.stateBefore);
+    expect(recovery.stateAfter).toEqual(Object.fromEntries(Object.entries(recovery.stateBefore).filter(([key]) => !ONE_SHOT.test(key))));
   });
 
   it('the servers saw each destructive effect once, and nothing that the catalogue does not list', () => {
