@@ -16,6 +16,7 @@ const NODE = `${ROOT}node_modules/.bin/node`;
 const TASKS = {
   demo: ['src/lab/demo/main.ts'],
   test: ['test/run.ts'],
+  crash: ['test/crash/main.ts'],
   bench: ['test/bench/main.ts'],
   check: ['test/check.ts'],
   generate: ['test/generate/run.ts'],

@@ -12,7 +12,7 @@ export const FAULT_TEXTS = {
   'velero-kill': 'Velero is killed and started again, as an evicted pod is',
   'webhook-down': "the platform's webhook refuses connections, for --for",
   'webhook-slow': "the platform's webhook answers --delay late, for --for",
-  'operator-hang': 'the platform operator does nothing, for --for',
+  'operator-hang': 'the platform operator does nothing, for --for; 0s lets it go on',
   'object-refuse': 'the webhook refuses --object',
   'object-allow': 'takes object-refuse back',
   provisioning: 'new clusters end as --mode says: fail, stuck or ok',

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { labDown } from '../../src/lab/lab-down.ts';
@@ -20,6 +20,8 @@ export async function createTestLab(timeoutMs = 300_000): Promise<TestLab> {
     operation,
     async [Symbol.asyncDispose]() {
       await labDown({ directory, signal: AbortSignal.timeout(60_000), remove: true });
+      // Where no lab was ever made there is none to remove.
+      await rm(directory, { recursive: true, force: true });
     },
   };
 }

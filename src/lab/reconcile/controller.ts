@@ -36,6 +36,8 @@ export interface ControllerRuntime {
 
 /** Wait after a conflict with another writer: the object is read anew. */
 const CONFLICT_RETRY_MS = 200;
+/** A paused worker asks this often whether it still is. */
+const PAUSE_STEP_MS = 100;
 /** Keys worked on at once by one controller. One key is never worked on twice at once. */
 const CONCURRENCY = 4;
 
@@ -69,10 +71,17 @@ async function work(controller: Controller, queue: WorkQueue, runtime: Controlle
       if (signal.aborted) return;
       throw error;
     }
-    await runtime.clock.sleep(runtime.pausedForMs?.() ?? 0, signal).catch(() => undefined);
+    await whilePaused(runtime);
     const requeue = await attempt(controller, key, runtime);
     queue.done(key);
     if (requeue !== undefined) queue.addAfter(key, requeue);
+  }
+}
+
+/** Asks again and again, so that a pause can be lengthened, and ended before its time. */
+async function whilePaused({ pausedForMs, clock, signal }: ControllerRuntime): Promise<void> {
+  for (let left = pausedForMs?.() ?? 0; left > 0 && !signal.aborted; left = pausedForMs?.() ?? 0) {
+    await clock.sleep(Math.min(left, PAUSE_STEP_MS), signal).catch(() => undefined);
   }
 }
 

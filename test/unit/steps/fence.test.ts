@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { RunResult } from '../../../src/engine/run-options.ts';
 import { DrError } from '../../../src/errors/dr-error.ts';
 import type { FakeProgram } from '../../fakes/fake-processes.ts';
 import { lattice, PLAN_CLUSTER, platformCluster } from './objects.ts';
@@ -113,11 +114,12 @@ describe('fence/command', () => {
       const bench = new StepBench({ programs });
       return { bench, off, run: async () => bench.run('fence/command', BOTH), resume: async () => bench.resume() };
     };
-    await crashEverywhere(make, ({ bench, off }, result, where) => {
+    const check = ({ bench, off }: ReturnType<typeof make>, result: RunResult, where: string): void => {
       expect(result.error, where).toBeUndefined();
       expect(off(), where).toBe(true);
       expect(bench.processes.calls.filter((call) => call === 'fence workload').length, where).toBe(1);
-    });
+    };
+    await crashEverywhere(make, check, ['fence/command fence']);
   });
 });
 

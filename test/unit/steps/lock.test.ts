@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { RunResult } from '../../../src/engine/run-options.ts';
 import type { FakeKubeCluster } from '../../fakes/fake-kube-cluster.ts';
 import { objectOf, PLAN_CLUSTER, platformCluster } from './objects.ts';
 import { type CrashCase, crashEverywhere, StepBench } from './step-harness.ts';
@@ -127,10 +128,11 @@ describe('lock/release', () => {
       made.parent.put(lease(id));
       return made;
     };
-    await crashEverywhere(ours, ({ parent }, result, where) => {
+    const check = ({ parent }: ReturnType<typeof ours>, result: RunResult, where: string): void => {
       expect(result.error, where).toBeUndefined();
       expect(holderOf(parent), where).toBeUndefined();
       expect(writes(parent), where).toEqual(['delete']);
-    });
+    };
+    await crashEverywhere(ours, check, ['lock/release delete-lease']);
   });
 });

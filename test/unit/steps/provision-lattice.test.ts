@@ -147,6 +147,21 @@ describe('cluster/provision by its parent', () => {
     expect(parent.requests).toEqual([]);
   });
 
+  it('removes its own failed try once, wherever it is killed', async () => {
+    // A bench is the same each time, and so is the id of its first run.
+    const { run: id } = await world().run();
+    const make = (): World => {
+      const made = world({ phases: ['Failed', 'Ready'] });
+      made.parent.put(lattice('LatticeCluster', 'workload', { metadata: { annotations: { 'dr.lattice.dev/run': id } } }));
+      return made;
+    };
+    const check = ({ parent }: World, result: RunResult, where: string): void => {
+      expect(result.error, where).toBeUndefined();
+      expect(writes(parent), where).toEqual(['delete', 'create']);
+    };
+    await crashEverywhere(make, check, ['cluster/provision delete-own-failed-try']);
+  });
+
   it('makes one cluster, wherever it is killed', async () => {
     await crashEverywhere(world, ({ parent }: World, result: RunResult, where: string) => {
       expect(result.error, where).toBeUndefined();

@@ -1,11 +1,13 @@
 import { describe, expect, it } from 'vitest';
+import type { Prompter } from '../../../src/engine/prompter.ts';
+import type { RunResult } from '../../../src/engine/run-options.ts';
 import { DrError } from '../../../src/errors/dr-error.ts';
 import type { ClusterRef } from '../../../src/ports/kube-cluster.ts';
 import { targetRef, targetSchema } from '../../../src/steps/schemas.ts';
 import type { FakeKubeCluster } from '../../fakes/fake-kube-cluster.ts';
 import type { FakeProgram } from '../../fakes/fake-processes.ts';
 import { PLAN_SPECS, platformCluster } from './objects.ts';
-import { StepBench, stepOf } from './step-harness.ts';
+import { type CrashCase, crashEverywhere, StepBench, stepOf } from './step-harness.ts';
 
 function existing(file = 'ours.yaml', context?: string) {
   const kubeconfig = { file, ...(context === undefined ? {} : { context }) };
@@ -152,6 +154,19 @@ describe('cluster/provision by a command', () => {
     await bench.run('cluster/provision', COMMAND);
     expect((await bench.resume()).state).toBe('succeeded');
     expect(bench.processes.calls).toHaveLength(1);
+  });
+
+  it('runs it once wherever it is killed, when a person says that there is nothing yet', async () => {
+    const prompter: Prompter = { ask: async () => ({ answer: 'unavailable' }), askUnknown: async () => ({ answer: 'absent', by: 'ops' }) };
+    const make = (): CrashCase => {
+      const { bench } = commandBench('printed.yaml');
+      return { bench, run: async () => bench.run('cluster/provision', COMMAND), resume: async () => bench.resume({ prompter }) };
+    };
+    const check = ({ bench }: CrashCase, result: RunResult, where: string): void => {
+      expect(result.error, where).toBeUndefined();
+      expect(bench.processes.calls.length, where).toBe(1);
+    };
+    await crashEverywhere(make, check, ['cluster/provision make-cluster']);
   });
 
   it('shows the command and where its kubeconfig goes', async () => {

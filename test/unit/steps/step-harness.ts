@@ -1,3 +1,4 @@
+import { expect } from 'vitest';
 import { createManifestParser } from '../../../src/adapters/yaml/manifest-parser.ts';
 import { type Decisions, NO_DECISIONS } from '../../../src/engine/decisions.ts';
 import type { RunEvent } from '../../../src/engine/events.ts';
@@ -134,6 +135,13 @@ export class StepBench {
     return (await readRun(this.store, await this.runId())).journal.entries;
   }
 
+  /** Effects of the catalogue that the last run has performed, as `kind name`, each once. */
+  async effects(): Promise<readonly string[]> {
+    const { frozen, journal } = await readRun(this.store, await this.runId());
+    const uses = frozen.graph.nodes[0]?.uses ?? '';
+    return [...new Set(journal.entries.flatMap((entry) => (entry.type === 'effect-done' ? [`${uses} ${entry.name}`] : [])))].sort();
+  }
+
   /** Everything that is on record or was shown: journal, evidence and events as one text. */
   async everythingWritten(): Promise<string> {
     return JSON.stringify([await this.journal(), [...this.store.evidence], this.events]);
@@ -197,16 +205,19 @@ export interface CrashCase {
 
 /**
  * Kills the process before and after every line it writes to its journal, resumes, and hands the result to `check`. The dangerous instant, an effect done and
- * its outcome not yet written, is among them.
+ * its outcome not yet written, is among them. `effects` are those of the catalogue that the case comes by, as `kind name`: it must say all of them and no
+ * other, so that `crash-coverage.test.ts` can tell which effects of the catalogue are killed at.
  */
 export async function crashEverywhere<C extends CrashCase>(
   make: () => C,
   check: (world: C, result: RunResult, where: string) => Promise<void> | void,
+  effects: readonly string[] = [],
 ): Promise<void> {
   const rehearsal = make();
   const { state, error } = await rehearsal.run();
   if (state !== 'succeeded') throw new Error(`the rehearsal ends ${state}`, { cause: error });
   const lines = rehearsal.bench.store.appends;
+  expect(await rehearsal.bench.effects()).toEqual([...effects].sort());
   for (let append = 2; append <= lines; append += 1) {
     for (const side of ['before', 'after'] as const) {
       const world = make();

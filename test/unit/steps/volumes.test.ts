@@ -188,6 +188,25 @@ describe('volumes/restore', () => {
     expect(bench.events.filter((event) => event.type === 'effect' && event.state === 'done').length).toBe(1);
   });
 
+  it('removes each of them once, wherever it is killed', async () => {
+    const make = (): World => {
+      const made = world({ ends: ['Failed', 'Completed'] });
+      let left = false;
+      made.cluster.react(RESTORE, (object) => {
+        if (object.status?.['phase'] !== 'Failed' || left) return;
+        left = true;
+        made.cluster.put(volume('left', object.metadata.name, { status: { phase: 'Available' } }));
+      });
+      return made;
+    };
+    const check = ({ cluster }: World, result: RunResult, where: string): void => {
+      expect(result.error, where).toBeUndefined();
+      expect(made(cluster, 'delete', 'PersistentVolume'), where).toEqual(['left']);
+      expect(made(cluster).length, where).toBe(2);
+    };
+    await crashEverywhere(make, check, ['volumes/restore delete-leftover-volume']);
+  });
+
   it("ends with Velero's own words when a restore is partial, and does not try by itself again", async () => {
     const { bench, cluster, run } = world({ ends: ['PartiallyFailed'] });
     const store = await bench.ports.objectStores.open({ bucket: 'backups' });

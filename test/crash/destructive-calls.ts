@@ -1,0 +1,87 @@
+import { readDnsUpdates, readS3Access } from '../integration/lab-logs.ts';
+import type { RebuildWorld } from '../support/rebuild-world.ts';
+import { describeWrite, writesOf } from '../support/written.ts';
+
+/**
+ * What each destructive effect of the catalogue, by `kind name`, looks like in the servers' own logs. `null`: a program of the operator, which no server
+ * sees.
+ */
+export const EFFECT_CALLS: Readonly<Record<string, RegExp | null>> = {
+  'cluster/provision delete-own-failed-try': /^parent: delete latticeclusters \S+$/,
+  'cluster/provision make-cluster': null,
+  'cluster/retire delete-latticecluster': /^parent: delete latticeclusters \S+$/,
+  'cluster/retire mark-unpivoted': /^parent: patch latticeclusters\/status \S+$/,
+  'dns/cutover move-record': /^dns: deleting rrset at '\S+' (?:A|AAAA|CNAME)$/,
+  'fence/command fence': null,
+  'lock/release delete-lease': /^parent: delete leases lattice-system\/lattice-dr-\S+$/,
+  'volumes/restore delete-leftover-volume': /^child: delete persistentvolumes \S+$/,
+};
+
+/** Changes of what was there before that take nothing away, and why. Everything else that is changed or deleted must be an effect. */
+const CHANGES: readonly { readonly calls: RegExp; readonly why: string }[] = [
+  { calls: /^parent: patch deployments lattice-system\/lattice-operator$/, why: 'cluster/retire restarts the operator by an annotation' },
+  { calls: /^parent: (?:update|patch) leases lattice-system\/lattice-dr-\S+$/, why: 'lock/parent takes over the lease of a run that is over' },
+  { calls: /^child: patch (?:namespaces|secrets) \S+$/, why: 'secrets/restore and specs/apply bring what the plan and git say, and keep the rest' },
+  { calls: /^child: patch backupstoragelocations velero\/\S+$/, why: 'backup/attach makes a location ReadOnly, as a hold that keeps the prior value' },
+];
+
+/** Calls of the program that took something away or changed what was there before it. `since`: ISO 8601, and of the DNS log the number of its lines so far. */
+export async function destructiveCalls(world: RebuildWorld, since: LogPosition): Promise<readonly string[]> {
+  const onClusters = await Promise.all(
+    since.clusters.map(async ({ role, name }) => (await changesOn(world, name, since.at)).map((call) => `${role}: ${call}`)),
+  );
+  const s3 = (await readS3Access(world.lab.s3.accessLogPath)).slice(since.s3Lines);
+  const dns = (await readDnsUpdates(world.lab.dns.updateLogPath)).slice(since.dnsLines);
+  return [
+    ...onClusters.flat(),
+    ...s3
+      .filter(({ requester, operation, status }) => requester === 'lattice-dr' && status < 300 && /Put|Delete|Copy|Upload|Restore/.test(operation))
+      .map(({ operation, bucket, key }) => `s3: ${operation.replace('s3_', '')} ${bucket}/${key}`),
+    ...dns.filter(({ key, what }) => key === 'lattice-dr' && what.startsWith('deleting')).map(({ what }) => `dns: ${what}`),
+  ];
+}
+
+/** Calls of which the catalogue knows nothing. */
+export function unlistedCalls(calls: readonly string[]): readonly string[] {
+  const known = [...Object.values(EFFECT_CALLS).filter((calls_) => calls_ !== null), ...CHANGES.map((change) => change.calls)];
+  return calls.filter((call) => !known.some((pattern) => pattern.test(call)));
+}
+
+/** Calls that are destructive effects of the catalogue. */
+export function effectCalls(calls: readonly string[]): readonly string[] {
+  return calls.filter((call) => Object.values(EFFECT_CALLS).some((pattern) => pattern?.test(call) === true));
+}
+
+/** Where logs stood, and which clusters' logs are read. A cluster that is rebuilt counts with its newest instance. */
+export interface LogPosition {
+  readonly at: string;
+  readonly s3Lines: number;
+  readonly dnsLines: number;
+  readonly clusters: readonly { readonly role: 'parent' | 'child'; readonly name: string }[];
+}
+
+/** Notes where the logs stand now. */
+export async function logPosition(world: RebuildWorld): Promise<LogPosition> {
+  return {
+    at: new Date().toISOString(),
+    s3Lines: (await readS3Access(world.lab.s3.accessLogPath)).length,
+    dnsLines: (await readDnsUpdates(world.lab.dns.updateLogPath)).length,
+    clusters: [
+      { role: 'parent', name: world.lab.parent },
+      { role: 'child', name: world.cluster },
+    ],
+  };
+}
+
+/** Accepted deletes, and accepted changes of objects that the program had not made itself. A server-side apply that makes an object is answered 201. */
+async function changesOn(world: RebuildWorld, cluster: string, since: string): Promise<readonly string[]> {
+  const writes = await writesOf((await world.instance(cluster)).auditLogPath, since);
+  const own = new Set<string>();
+  const changes: string[] = [];
+  for (const write of writes) {
+    const subject = `${write.resource} ${write.namespace}/${write.name}`;
+    if (write.code === 201) own.add(subject);
+    else if (write.verb.startsWith('delete') || !own.has(subject)) changes.push(describeWrite(write));
+  }
+  return changes;
+}
