@@ -37,7 +37,7 @@ process.exitCode = sum('failed') > 0 ? 1 : 0;
 async function provideServers(): Promise<Counts> {
   const from = performance.now();
   try {
-    await ensureDebianPackages(['named', 'nsupdate', 'dig'], { signal: new AbortController().signal, onLine: (line) => say(`apt: ${line}\n`) });
+    await ensureDebianPackages(['named', 'nsupdate', 'dig', 'ssh-keygen'], { signal: new AbortController().signal, onLine: (line) => say(`apt: ${line}\n`) });
   } catch (error) {
     say(`packages: ${error instanceof Error ? error.message : String(error)}${isDrError(error) ? `; ${error.suggestions.join('; ')}` : ''}\n`);
   }

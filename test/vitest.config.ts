@@ -2,14 +2,15 @@ import { defineConfig } from 'vitest/config';
 
 const MINUTE = 60_000;
 
-/** Suites on real servers: one file at a time, because each brings its own servers and the machine may have two cores. */
-function realServers(name: string, timeoutMs: number) {
+/** Suites on real servers: few files at a time, because each brings its own servers and the machine may have two cores. */
+function realServers(name: string, timeoutMs: number, filesAtATime = 1) {
   return {
     extends: true as const,
     test: {
       name,
       include: [`test/${name}/**/*.test.ts`],
-      fileParallelism: false,
+      fileParallelism: filesAtATime > 1,
+      maxWorkers: filesAtATime,
       testTimeout: timeoutMs,
       hookTimeout: timeoutMs,
       teardownTimeout: MINUTE,
@@ -27,7 +28,8 @@ export default defineConfig({
       { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts', 'test/fakes/**/*.test.ts'], testTimeout: 20_000 } },
       realServers('integration', 5 * MINUTE),
       realServers('traps', 10 * MINUTE),
-      realServers('e2e', 20 * MINUTE),
+      // Whole recoveries mostly wait: for leases, outages and controllers.
+      realServers('e2e', 20 * MINUTE, 2),
     ],
   },
 });
