@@ -31,6 +31,8 @@ export interface EffectCase {
   heal?(world: RebuildWorld): Promise<unknown>;
   /** Whether two runs of it cannot go on side by side. */
   readonly oneAtATime?: true;
+  /** The run of one side is over before that of the other begins: what it brings back would be foreign to the other. */
+  readonly sidesApart?: true;
   /** Makes the world such that the next command comes by the effect, and says which command that is. Without it, that is the first one. */
   prepare?(stage: Stage): Promise<'rebuild' | 'resume'>;
   /** How often it has happened, counted outside of the program. */

@@ -94,6 +94,8 @@ async function backupsOf(world: RebuildWorld): Promise<readonly JsonObject[]> {
 /** The volume object that a failed restore left is removed before the next try. The run is killed before it has tried, so that a failed try can be put there. */
 export const leftoverCase: EffectCase = {
   effect: 'volumes/restore delete-leftover-volume',
+  // A restore brings back every volume of the backup that is missing, also the other side's.
+  sidesApart: true,
   step: 'volumes',
   steps: async (stage) => {
     await using kube = await stage.world.open();

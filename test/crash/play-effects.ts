@@ -23,14 +23,18 @@ export interface EffectStory {
 
 /** Kills a run at each side of an effect, each on a cluster that nothing has happened to yet, and resumes it. */
 export async function playEffect(world: RebuildWorld, one: EffectCase): Promise<readonly EffectStory[]> {
-  const killed = await Promise.all(SIDES.map(async (side) => await killRun(world, one, side)));
-  await one.heal?.(world);
   const resume = async ({ stage, side, timesAtKill }: Killed): Promise<EffectStory> => {
     const end = await stage.run('resume');
     return { effect: one.effect, side, timesAtKill, timesAtEnd: await one.times(stage), end };
   };
-  if (one.oneAtATime !== true) return await Promise.all(killed.map(resume));
   const stories: EffectStory[] = [];
+  if (one.sidesApart === true) {
+    for (const side of SIDES) stories.push(await resume(await killRun(world, one, side)));
+    return stories;
+  }
+  const killed = await Promise.all(SIDES.map(async (side) => await killRun(world, one, side)));
+  await one.heal?.(world);
+  if (one.oneAtATime !== true) return await Promise.all(killed.map(resume));
   for (const each of killed) stories.push(await resume(each));
   return stories;
 }
