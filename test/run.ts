@@ -13,6 +13,9 @@ import { type Counts, countsLine, runVitestProject } from './suites.ts';
 const REAL_SERVERS = ['integration', 'traps', 'e2e'];
 const ALL = ['static', 'unit', ...REAL_SERVERS];
 
+/** Looking for servers that are built takes less; the smallest build takes longer. */
+const WARM_MS = 20_000;
+
 const chosen = process.argv.slice(2);
 const unknown = chosen.filter((name) => !ALL.includes(name));
 if (unknown.length > 0) {
@@ -28,10 +31,16 @@ const [servers, quick] = await Promise.all([needServers ? provideServers() : und
 const real = await runRealSuites();
 const suites = [...(servers === undefined ? [] : [servers]), ...quick, ...real];
 
-say(`\n${suites.map((suite) => `${countsLine(suite)}\n`).join('')}in all ${seconds(performance.now() - startedAt)}\n`);
+say(`\n${suites.map((suite) => `${countsLine(suite)}\n`).join('')}in all ${seconds(performance.now() - startedAt)}${startedWith(servers)}\n`);
 const sum = (key: 'passed' | 'failed' | 'skipped'): number => suites.reduce((total, suite) => total + suite[key], 0);
 say(`${sum('passed')} passed, ${sum('failed')} failed, ${sum('skipped')} skipped\n`);
 process.exitCode = sum('failed') > 0 ? 1 : 0;
+
+/** Whether servers had to be built: times of a cold run and of a warm one are not to be compared. */
+function startedWith(built: Counts | undefined): string {
+  if (built === undefined) return '';
+  return built.elapsedMs > WARM_MS ? ', cold: servers were built' : ', warm: the servers were built already';
+}
 
 /** Installs packages where it may and builds what is missing. A failure is told and counted; the suites that need it will fail or skip by themselves. */
 async function provideServers(): Promise<Counts> {
