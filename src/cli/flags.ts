@@ -97,6 +97,9 @@ export const shownFlag = Flags.string({
   helpValue: 'DIGEST',
 });
 
+/** Why something is asked of a run that another process owns. */
+export const reasonFlag = Flags.string({ summary: 'Why; kept in the journal.', helpValue: 'TEXT' });
+
 /** Who asks something of a run that another process owns. */
 export const senderFlags = {
   sign: Flags.string({

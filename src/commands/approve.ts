@@ -1,11 +1,10 @@
-import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
-import { BaseCommand } from '../cli/base-command.ts';
 import { optionalPlanFlag, senderFlags, shownFlag, stateDirFlag } from '../cli/flags.ts';
+import { askedStep, RequestCommand } from '../cli/request-command.ts';
 import type { AcceptedRequest } from '../operations/ask-run.ts';
 
 /** `lattice-dr approve`. */
-export default class Approve extends BaseCommand {
+export default class Approve extends RequestCommand {
   static override readonly summary = 'Approve a step of a run that another process owns.';
   static override readonly description =
     `Shows what the gate of the step shows and asks; without a terminal --shown says what you have seen, by its digest. The decision is bound to that: when something else is shown by then, it is refused. A gate that asks for the cluster's name needs --confirm, one that asks for a statement --attest.
@@ -15,10 +14,7 @@ Goes through the run's state, so it works from any machine that reaches it. The 
     '<%= config.bin %> <%= command.id %> us-east-20261121T031500Z-9f3c cutover',
     '<%= config.bin %> <%= command.id %> us-east-20261121T031500Z-9f3c cutover --plan us-east.yaml --sign ~/.ssh/id_ed25519 --as ann@example.com',
   ];
-  static override readonly args = {
-    run: Args.string({ description: 'Id of the run.', required: true }),
-    step: Args.string({ description: 'Id of the step.', required: true }),
-  };
+  static override readonly args = askedStep;
   static override readonly flags = {
     plan: optionalPlanFlag,
     'state-dir': stateDirFlag,
@@ -30,12 +26,8 @@ Goes through the run's state, so it works from any machine that reaches it. The 
 
   async run(): Promise<AcceptedRequest> {
     const { args, flags } = await this.parse(Approve);
-    const { decideFromHere } = await import('../cli/decide-from-here.ts');
-    await using session = await this.openSession();
     const { confirm, attest } = flags;
     const words = { ...(confirm === undefined ? {} : { confirm }), ...(attest === undefined ? {} : { attest }) };
-    const { accepted, text } = await decideFromHere(session, { ...args, verb: 'approve', words, flags, json: this.jsonEnabled() });
-    this.print(text);
-    return accepted;
+    return await this.decide({ ...args, verb: 'approve', words, flags });
   }
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { DrError } from '../errors/dr-error.ts';
 import { type ClusterName, isRunId, type RunId } from '../model/ids.ts';
+import { parseJson } from '../model/json.ts';
 import type { RunStore } from '../ports/run-store.ts';
 import { ownerSchema } from './journal-entries.ts';
 
@@ -53,12 +54,4 @@ async function readClaim(store: RunStore, cluster: ClusterName, key: string): Pr
 export async function putClaim(store: RunStore, cluster: ClusterName, claim: Claim): Promise<boolean> {
   const { number, ...content } = claim;
   return await store.putIfAbsent(`${claimsPrefix(cluster)}${String(number).padStart(6, '0')}`, Buffer.from(JSON.stringify(content)));
-}
-
-function parseJson(content: Uint8Array): unknown {
-  try {
-    return JSON.parse(Buffer.from(content).toString());
-  } catch {
-    return undefined;
-  }
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Digest } from '../model/digest.ts';
 import { isRunId, isStepId, type RunId, type StepId } from '../model/ids.ts';
-import { canonicalJson, type JsonValue } from '../model/json.ts';
+import { canonicalJson, type JsonValue, parseJson } from '../model/json.ts';
 import { REQUEST_VERBS } from './journal-entries.ts';
 
 /** An entry is a few hundred bytes; a signature with a certificate takes some thousands. More is no entry. */
@@ -71,12 +71,4 @@ export function readEntry(content: Uint8Array): { readonly entry: InboxEntry } |
   return {
     fault: `it is not an entry of an inbox: ${issue === undefined || issue.path.length === 0 ? 'no JSON of that form' : `${issue.path.join('.')}: ${issue.message}`}`,
   };
-}
-
-function parseJson(content: Uint8Array): unknown {
-  try {
-    return JSON.parse(Buffer.from(content).toString());
-  } catch {
-    return undefined;
-  }
 }

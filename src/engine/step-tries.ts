@@ -1,4 +1,5 @@
 import { asDrError, DrError, isDrError } from '../errors/dr-error.ts';
+import { orAborted } from '../errors/or-aborted.ts';
 import { formatDuration } from '../model/duration.ts';
 import { isLeftBehind, type Pause, untilAborted, withTimeLimit } from './deadline.ts';
 import type { StepNode } from './graph-types.ts';
@@ -74,18 +75,4 @@ async function waitForNext<P, T>(
   await last.pause(async () => await scope.journal.append({ type: 'step-retry', step: node.id, try: last.number, delayMs, error: recordError(error) }));
   scope.emit({ type: 'step-retry', step: node.id, attempt: last.number, delayMs, error: { code: error.code, message: error.message } });
   await scope.operator.waitForTry(node.id, last.signal, async (signal) => await scope.env.clock.sleep(delayMs, signal));
-}
-
-/** Resolves with the promise, or rejects with the signal's reason if that comes first. */
-async function orAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
-  const over = new AbortController();
-  const aborted = new Promise<never>((_resolve, reject) => {
-    if (signal.aborted) reject(signal.reason);
-    else signal.addEventListener('abort', () => reject(signal.reason), { once: true, signal: over.signal });
-  });
-  try {
-    await Promise.race([promise, aborted]);
-  } finally {
-    over.abort('over');
-  }
 }

@@ -1,5 +1,5 @@
 import type { FieldDiff } from './change.ts';
-import { canonicalJson, type JsonObject, type JsonValue } from './json.ts';
+import { canonicalJson, isObject, type JsonObject, type JsonValue } from './json.ts';
 
 /**
  * The fields in which two JSON values differ, each at its deepest place. Lists whose items all have a `name` of their own are compared by name
@@ -43,10 +43,6 @@ function byName(items: readonly JsonValue[]): ReadonlyMap<string, JsonValue> | u
 /** An inherited property of that name is none of the value's. */
 function valueAt(object: JsonObject, key: string): JsonValue | undefined {
   return Object.hasOwn(object, key) ? object[key] : undefined;
-}
-
-function isObject(value: JsonValue | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function isList(value: JsonValue | undefined): value is readonly JsonValue[] {

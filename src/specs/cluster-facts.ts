@@ -1,7 +1,8 @@
 import type { ClusterFacts } from '../model/baseline.ts';
+import { isObject } from '../model/json.ts';
 import type { KubeObject } from '../model/kube-object.ts';
 import { agreementsOf } from './agreements.ts';
-import { asList, asText, fieldAt, isObject, objectEntries } from './fields.ts';
+import { asList, asText, fieldAt, objectEntries } from './fields.ts';
 import { INSTALL_KINDS } from './installs.ts';
 import { isNodeReady } from './node-ready.ts';
 

@@ -1,6 +1,6 @@
-import type { JsonObject } from '../model/json.ts';
+import { isObject, type JsonObject } from '../model/json.ts';
 import type { KubeObject } from '../model/kube-object.ts';
-import { asList, asObject, asText, fieldAt, isObject, objectEntries } from './fields.ts';
+import { asList, asObject, asText, fieldAt, objectEntries } from './fields.ts';
 
 /** How many nodes there are to be, are there, and are ready. */
 export interface ReplicaView {

@@ -1,7 +1,7 @@
 import type { FieldDiff } from '../model/change.ts';
-import { canonicalJson, type JsonValue } from '../model/json.ts';
+import { canonicalJson, isObject, type JsonValue } from '../model/json.ts';
 import type { KubeObject } from '../model/kube-object.ts';
-import { isObject, joinPath } from './fields.ts';
+import { joinPath } from './fields.ts';
 import { sameQuantity } from './same-quantity.ts';
 
 /** Shown instead of the values of Secrets. */

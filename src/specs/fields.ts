@@ -1,14 +1,9 @@
-import type { JsonObject, JsonValue } from '../model/json.ts';
+import { isObject, type JsonObject, type JsonValue } from '../model/json.ts';
 import type { KubeObject } from '../model/kube-object.ts';
 
 /** The value as an object, empty when it is anything else: for reading fields of objects nobody has validated yet. */
 export function asObject(value: unknown): JsonObject {
   return isObject(value) ? value : {};
-}
-
-/** Whether a value is a JSON object. */
-export function isObject(value: unknown): value is JsonObject {
-  return value !== null && typeof value === 'object' && !Array.isArray(value);
 }
 
 /** The value as a list, empty when it is anything else. */

@@ -1,5 +1,5 @@
+import { isObject } from '../model/json.ts';
 import type { KubeMetadata, KubeObject } from '../model/kube-object.ts';
-import { isObject } from './fields.ts';
 
 /** An object that may be sent to another cluster, and the paths of what was taken out. */
 export interface Cleaned {

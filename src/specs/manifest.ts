@@ -1,8 +1,8 @@
 import type { Finding, Findings } from '../model/finding.ts';
-import { canonicalJson, type JsonObject, type JsonValue } from '../model/json.ts';
+import { canonicalJson, isObject, type JsonObject, type JsonValue } from '../model/json.ts';
 import { groupOf, type KubeObject, refKey, refOf } from '../model/kube-object.ts';
 import type { ManifestDocument, ParsedFile } from '../model/manifest.ts';
-import { asText, fieldAt, isObject, joinPath } from './fields.ts';
+import { asText, fieldAt, joinPath } from './fields.ts';
 import { type KindRule, type Profile, ruleFor, typeKey } from './profile.ts';
 
 /** One object of desired state and where it is written. */

@@ -1,6 +1,6 @@
-import type { JsonObject, JsonValue } from '../model/json.ts';
+import { isObject, type JsonObject, type JsonValue } from '../model/json.ts';
 import type { KubeObject } from '../model/kube-object.ts';
-import { asList, asObject, fieldAt, isObject, joinPath } from './fields.ts';
+import { asList, asObject, fieldAt, joinPath } from './fields.ts';
 
 /** What a server would do to an object because of its CRD's schema. */
 export interface SchemaCheck {

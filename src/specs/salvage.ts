@@ -1,9 +1,9 @@
 import type { FieldDiff } from '../model/change.ts';
-import type { JsonValue } from '../model/json.ts';
+import { isObject, type JsonValue } from '../model/json.ts';
 import { groupOf, type KubeObject, refKey, refOf } from '../model/kube-object.ts';
 import { type ClassifyOptions, dispositionOf } from './classify.ts';
 import { diffObjects } from './diff.ts';
-import { asObject, isObject } from './fields.ts';
+import { asObject } from './fields.ts';
 import { cleanForRestore } from './hygiene.ts';
 import type { ManifestObject } from './manifest.ts';
 import { LATTICE_GROUP } from './profiles/lattice-names.ts';

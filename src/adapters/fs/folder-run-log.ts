@@ -1,7 +1,7 @@
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { DrError } from '../../errors/dr-error.ts';
 import type { RunLog } from '../../ports/run-store.ts';
+import { GroupCommit, replaced } from '../group-commit.ts';
 import { isMissing, storeFailure, syncFolder } from './durable-files.ts';
 
 export interface FolderLogOptions {
@@ -39,18 +39,15 @@ async function syncIfPresent(path: string): Promise<void> {
   }
 }
 
-interface Batch {
-  readonly lines: string[];
-  readonly done: PromiseWithResolvers<void>;
-}
-
-/** One owner's file. Lines that arrive while a sync is under way share the next one (group commit). */
+/** One owner's file: a group commit is one sync. */
 class FolderRunLog implements RunLog {
   readonly #handle: FileHandle;
   readonly #options: FolderLogOptions;
-  #next: Batch | undefined;
-  #writing: Promise<void> = Promise.resolve();
-  #failure: DrError | undefined;
+  // Never tried again: after a failed fsync the kernel may have dropped the pages and a second one would lie.
+  readonly #commits = new GroupCommit(
+    async (lines) => await this.#commit(lines),
+    (error) => storeFailure('append to', this.#options.path, error),
+  );
 
   constructor(handle: FileHandle, options: FolderLogOptions) {
     this.#handle = handle;
@@ -58,34 +55,18 @@ class FolderRunLog implements RunLog {
   }
 
   async append(lines: readonly string[]): Promise<void> {
-    if (this.#failure !== undefined) throw this.#failure;
-    if (this.#next === undefined) {
-      const batch: Batch = { lines: [], done: Promise.withResolvers() };
-      this.#next = batch;
-      this.#writing = this.#writing.then(() => this.#commit(batch));
-    }
-    this.#next.lines.push(...lines);
-    await this.#next.done.promise;
+    await this.#commits.append(lines);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#writing;
+    await this.#commits.settled();
     await this.#handle.close();
   }
 
-  async #commit(batch: Batch): Promise<void> {
-    this.#next = undefined;
-    try {
-      if (this.#failure !== undefined) throw this.#failure;
-      await this.#handle.appendFile(`${batch.lines.join('\n')}\n`);
-      await this.#handle.sync();
-      await this.#checkOwner();
-      batch.done.resolve();
-    } catch (error) {
-      // Never tried again: after a failed fsync the kernel may have dropped the pages and a second one would lie.
-      this.#failure ??= storeFailure('append to', this.#options.path, error);
-      batch.done.reject(this.#failure);
-    }
+  async #commit(lines: readonly string[]): Promise<void> {
+    await this.#handle.appendFile(`${lines.join('\n')}\n`);
+    await this.#handle.sync();
+    await this.#checkOwner();
   }
 
   /**
@@ -93,15 +74,13 @@ class FolderRunLog implements RunLog {
    * and never neither.
    */
   async #checkOwner(): Promise<void> {
-    const replaced = await stat(this.#options.nextSegment).then(
+    const hasSuccessor = await stat(this.#options.nextSegment).then(
       () => true,
       (error: unknown) => {
         if (isMissing(error)) return false;
         throw error;
       },
     );
-    if (!replaced) return;
-    const { run } = this.#options;
-    throw new DrError({ code: 'RUN_REPLACED', message: `run '${run}' has been taken over by another process`, suggestions: [`lattice-dr status ${run}`] });
+    if (hasSuccessor) throw replaced(this.#options.run);
   }
 }

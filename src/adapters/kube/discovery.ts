@@ -1,10 +1,11 @@
+import { abortError } from '../../errors/abort-error.ts';
 import { DrError } from '../../errors/dr-error.ts';
+import { orAborted } from '../../errors/or-aborted.ts';
 import type { ResourceType } from '../../model/kube-object.ts';
 import type { ServedResource } from '../../ports/kube-cluster.ts';
 import { groupVersionPath } from './api-path.ts';
 import type { KubeConnection } from './connection.ts';
 import { refusal } from './kube-status.ts';
-import { orAborted } from './or-aborted.ts';
 
 /** Tries of `require`, 100, 200, 400 and 800 ms apart, each wait shortened by up to half. */
 const REQUIRE_TRIES = 5;
@@ -72,7 +73,7 @@ export class Discovery {
   async #ask(apiVersion: string, signal: AbortSignal): Promise<readonly ServedResource[]> {
     const asked = this.#asking.get(apiVersion) ?? this.#fetch(apiVersion).finally(() => this.#asking.delete(apiVersion));
     this.#asking.set(apiVersion, asked);
-    return orAborted(asked, signal, `discover ${apiVersion} on ${this.#connection.server}`);
+    return await orAborted(asked, signal, () => abortError(signal, `discover ${apiVersion} on ${this.#connection.server}`, 'KUBE_UNAVAILABLE'));
   }
 
   async #fetch(apiVersion: string): Promise<readonly ServedResource[]> {

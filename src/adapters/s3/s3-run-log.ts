@@ -1,6 +1,7 @@
 import { asDrError, DrError } from '../../errors/dr-error.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { RunLog } from '../../ports/run-store.ts';
+import { GroupCommit, replaced } from '../group-commit.ts';
 import { journalKey, writeJournalObject } from './journal-object.ts';
 import { retryWhileAway } from './retry-while-away.ts';
 import type { RunBucket } from './run-bucket.ts';
@@ -14,13 +15,8 @@ export interface S3RunLogOptions {
   readonly next: number;
 }
 
-interface Batch {
-  readonly lines: string[];
-  readonly done: PromiseWithResolvers<void>;
-}
-
 /**
- * One owner's part of a journal in S3. One object is under way at a time; lines that arrive meanwhile share the next one (group commit).
+ * One owner's part of a journal in S3: a group commit is one object.
  *
  * The numbers are the fence: a later owner's opener takes the number that this owner would write next, and `If-None-Match: *` refuses it. While the store
  * is away a write is repeated for as long as it takes, so an append may be pending for long; it is never given up, since its line may have landed.
@@ -28,10 +24,8 @@ interface Batch {
 export class S3RunLog implements RunLog {
   readonly #options: S3RunLogOptions;
   readonly #closing = new AbortController();
+  readonly #commits = new GroupCommit(async (lines) => await this.#commit(lines), asDrError);
   #number: number;
-  #next: Batch | undefined;
-  #writing: Promise<void> = Promise.resolve();
-  #failure: DrError | undefined;
 
   constructor(options: S3RunLogOptions) {
     this.#options = options;
@@ -39,38 +33,23 @@ export class S3RunLog implements RunLog {
   }
 
   async append(lines: readonly string[]): Promise<void> {
-    if (this.#failure !== undefined) throw this.#failure;
-    if (this.#next === undefined) {
-      const batch: Batch = { lines: [], done: Promise.withResolvers() };
-      this.#next = batch;
-      this.#writing = this.#writing.then(() => this.#commit(batch));
-    }
-    this.#next.lines.push(...lines);
-    await this.#next.done.promise;
+    await this.#commits.append(lines);
   }
 
   /** Waits for what is under way, at most one more try of it (10 s); what then has no answer is rejected with `STORE_UNAVAILABLE`. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();
-    await this.#writing;
-    this.#failure ??= new DrError({ code: 'STORE_FAILED', message: `the journal of run '${this.#options.run}' is closed` });
+    await this.#commits.settled();
+    this.#commits.close(new DrError({ code: 'STORE_FAILED', message: `the journal of run '${this.#options.run}' is closed` }));
   }
 
-  async #commit({ lines, done }: Batch): Promise<void> {
-    this.#next = undefined;
+  async #commit(lines: readonly string[]): Promise<void> {
     const { bucket, clock, run, writer } = this.#options;
     const body = writeJournalObject({ kind: 'lines', writer, text: lines.map((line) => `${line}\n`).join('') });
-    try {
-      if (this.#failure !== undefined) throw this.#failure;
-      const key = journalKey(run, this.#number);
-      const ours = await retryWhileAway(async () => await placeJournalObject(bucket, key, body), { clock, signal: this.#closing.signal });
-      if (!ours) throw replaced(run);
-      this.#number += 1;
-      done.resolve();
-    } catch (error) {
-      this.#failure ??= asDrError(error);
-      done.reject(this.#failure);
-    }
+    const key = journalKey(run, this.#number);
+    const ours = await retryWhileAway(async () => await placeJournalObject(bucket, key, body), { clock, signal: this.#closing.signal });
+    if (!ours) throw replaced(run);
+    this.#number += 1;
   }
 }
 
@@ -93,8 +72,4 @@ export function unsettled({ location }: RunBucket, key: string): DrError {
     retry: 'retryable',
     suggestions: ['look whether another process writes the state of this cluster'],
   });
-}
-
-function replaced(run: string): DrError {
-  return new DrError({ code: 'RUN_REPLACED', message: `run '${run}' has been taken over by another process`, suggestions: [`lattice-dr status ${run}`] });
 }

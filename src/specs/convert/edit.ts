@@ -1,6 +1,6 @@
 import type { FieldDiff } from '../../model/change.ts';
-import type { JsonObject, JsonValue } from '../../model/json.ts';
-import { fieldAt, isObject, joinPath } from '../fields.ts';
+import { isObject, type JsonObject, type JsonValue } from '../../model/json.ts';
+import { fieldAt, joinPath } from '../fields.ts';
 
 /** Keys from the root of an object to a field. */
 export type FieldPath = readonly string[];

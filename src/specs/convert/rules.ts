@@ -1,6 +1,6 @@
-import type { JsonObject, JsonValue } from '../../model/json.ts';
+import { isObject, type JsonObject, type JsonValue } from '../../model/json.ts';
 import { groupOf, type KubeObject } from '../../model/kube-object.ts';
-import { asObject, asText, fieldAt, isObject, objectEntries } from '../fields.ts';
+import { asObject, asText, fieldAt, objectEntries } from '../fields.ts';
 import { type Edit, type FieldPath, removeField, setField } from './edit.ts';
 
 /** What a conversion may draw on beside the object itself. */

@@ -1,5 +1,5 @@
-import type { JsonObject, JsonValue } from '../../model/json.ts';
-import { asObject, asText, isObject, joinPath } from '../fields.ts';
+import { isObject, type JsonObject, type JsonValue } from '../../model/json.ts';
+import { asObject, asText, joinPath } from '../fields.ts';
 import type { Reference } from '../references.ts';
 import { LATTICE_GROUP, LATTICE_SECRETS, LATTICE_SYSTEM, LOCAL_PROVIDER } from './lattice-names.ts';
 

@@ -1,5 +1,6 @@
 import { DEFAULT_RETRY, type ReadContext, type StepContext } from '../../engine/step.ts';
 import { DrError, isDrError } from '../../errors/dr-error.ts';
+import { orAborted } from '../../errors/or-aborted.ts';
 import type { DurationMs } from '../../model/duration.ts';
 import { type SpecDifferences, specDifferences } from '../../specs/salvage.ts';
 import { defineStep } from '../define-step.ts';
@@ -25,27 +26,14 @@ async function within(
 ): Promise<readonly string[]> {
   try {
     await withLimit(ctx, limit.ms, {
-      work: async (signal) => await untilAborted(work({ ...ctx, signal }), signal),
+      // A program that gives credentials knows no signal: it must not hold the step beyond its limit.
+      work: async (signal) => await orAborted(work({ ...ctx, signal }), signal),
       late: () => new DrError({ code: 'STEP_TIMEOUT', message: `${limit.what} was given up after ${limit.ms / 1_000} s` }),
     });
     return [];
   } catch (error) {
     if (ctx.signal.aborted || !isDrError(error) || error.code === 'BUG') throw error;
     return [error.message];
-  }
-}
-
-/** A program that gives credentials knows no signal: it must not hold the step beyond its limit. */
-async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const abort = (): void => reject(signal.reason instanceof Error ? signal.reason : new DrError({ code: 'CANCELLED', message: 'stopped salvaging' }));
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    signal.removeEventListener('abort', abort);
-    // When the limit has won, what comes of the work later is nobody's.
-    work.catch(() => undefined);
   }
 }
 
