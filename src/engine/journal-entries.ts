@@ -74,7 +74,8 @@ const entries = [
   z.object({ type: z.literal('step-blocked'), ...step, reason: text, cause: stepId }),
   z.object({ type: z.literal('step-waiting'), ...step, reason: text, log: evidenceFile.exactOptional() }),
   z.object({ type: z.literal('unknown-answered'), ...step, what: text, answer: z.enum(['absent', 'stop']), by: text }),
-  z.object({ type: z.literal('effect-intent'), ...step, name: text, key: text, deadline: text }),
+  /** `undone`: it is on record as done, and this is what the world showed instead; so it is done again. */
+  z.object({ type: z.literal('effect-intent'), ...step, name: text, key: text, deadline: text, undone: object.exactOptional() }),
   z.object({ type: z.literal('effect-done'), ...step, name: text, key: text, result: json, found: z.boolean() }),
   z.object({ type: z.literal('effect-failed'), ...step, name: text, key: text, error: errorSchema }),
   /** The intent before it came to nothing: the effect was not begun. */

@@ -1,5 +1,5 @@
 import { asDrError, DrError } from '../errors/dr-error.ts';
-import { askGate, gateWaiting, isPassed, viewOf } from './gates.ts';
+import { askGate, type GateView, gateWaiting, isCovered, isPassed, viewOf } from './gates.ts';
 import type { StepNode } from './graph-types.ts';
 import { type GatedNode, gatedNode } from './overrides.ts';
 import { type RunScope, recordOf } from './run-scope.ts';
@@ -24,8 +24,8 @@ export class StepRun<P> {
   readonly outcome: StepOutcome<P>;
   readonly #options: StepRunOptions<P>;
   #input: unknown;
-  /** The gate's decision was made for what the step would do now. */
-  #gateHolds = false;
+  /** What was shown when this step's gate was decided. */
+  #agreed: GateView | undefined;
 
   constructor(options: StepRunOptions<P>) {
     this.#options = options;
@@ -129,11 +129,14 @@ export class StepRun<P> {
     if (!done) await this.#passGate(scope, gated, signal);
   }
 
-  /** Lets the step through its gate: decisions that were shown what the step would do now stand, otherwise somebody is asked. */
+  /**
+   * Lets the step through its gate: decisions that were shown what the step would do now stand, otherwise somebody is asked. Looked at before every try: it has
+   * waited for a slot since the gate was decided, or for its next try, and the world may be another one.
+   */
   async #passGate(scope: RunScope<P>, gated: GatedNode, signal: AbortSignal): Promise<void> {
-    if (this.#gateHolds) return;
     const view = viewOf(scope, gated, await this.#options.kind.plan(readContext({ scope, step: gated.id, with: this.#input, signal })));
+    if (this.#agreed !== undefined && isCovered(scope, gated, { now: view, agreed: this.#agreed })) return;
     if (!isPassed(scope, gated, view.shown) && (await askGate(scope, gated, { view, signal })) === 'waiting') throw gateWaiting(scope, gated);
-    this.#gateHolds = true;
+    this.#agreed = view;
   }
 }

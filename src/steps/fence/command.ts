@@ -50,15 +50,17 @@ async function isOff(ctx: Ctx, signal: AbortSignal): Promise<{ readonly off: boo
   }
 }
 
-/** Runs the fence command, once in a run, and gives what it said then. */
+/** Runs the fence command, once in a run unless the check says that the old cluster is on again, and gives what it said then. */
 async function fence(ctx: WriteCtx): Promise<Said> {
   const result = await ctx.effect({
     name: 'fence',
     key: ctx.run.cluster,
     timeoutMs: FENCE_LIMIT_MS,
-    check: async () => {
+    check: async (recorded) => {
       const answer = await isOff(ctx, ctx.signal);
-      if (answer?.off !== true) return { state: 'todo', evidence: {} };
+      // Nobody but the command can say, so what it said stands: asked again with every resume, a proof would never get old.
+      if (answer === undefined && recorded !== undefined) return { state: 'done', result: recorded.result };
+      if (answer?.off !== true) return { state: 'todo', evidence: answer === undefined ? {} : { check: answer.said } };
       return { state: 'done', result: { at: new Date(ctx.clock.now()).toISOString(), said: answer.said, digest: digestOf(answer.said) } };
     },
     run: (signal) => run(ctx, { path: 'fence.command', command: commandOf(ctx), signal }),

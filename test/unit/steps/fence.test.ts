@@ -78,6 +78,28 @@ describe('fence/command', () => {
     expect(asked).toBeGreaterThan(before);
   });
 
+  it('switches the old cluster off again that somebody has switched on between the fence and a resume', async () => {
+    const switches = { on: true };
+    const programs: Readonly<Record<string, FakeProgram>> = {
+      fence: () => ((switches.on = false), 'asked the provider'),
+      'is-off': () => {
+        if (switches.on) throw new DrError({ code: 'PROCESS_FAILED', message: 'is-off exited 1: one machine runs', details: NO });
+        return 'all off';
+      },
+    };
+    const bench = new StepBench({ programs });
+    const rehearsal = new StepBench(machines());
+    await rehearsal.run('fence/command', BOTH);
+    const lines = (await rehearsal.journal()).filter(({ type }) => type !== 'alive');
+    bench.store.crashAt({ append: lines.findIndex(({ type }) => type === 'step-succeeded') + 1, side: 'before' });
+    await bench.run('fence/command', BOTH);
+    switches.on = true;
+    expect((await bench.resume()).error).toBeUndefined();
+    expect(bench.processes.calls.filter((call) => call === 'fence workload')).toHaveLength(2);
+    const undone = (await bench.journal()).flatMap((entry) => (entry.type === 'effect-intent' && entry.undone !== undefined ? [entry.undone] : []));
+    expect(undone).toEqual([{ check: expect.stringContaining('two machines still run') }]);
+  });
+
   it('keeps of what its programs print the last line and a digest, whether they fail or not', async () => {
     const secret = 'token=hunter2-and-more';
     const good = new StepBench({ programs: { fence: `${secret}\nasked the provider\n`, 'is-off': `${secret}\nall off` } });
