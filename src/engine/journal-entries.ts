@@ -3,6 +3,7 @@ import type { Digest } from '../model/digest.ts';
 import { HOLD_KINDS } from '../model/hold.ts';
 import { type ClusterName, isClusterName, isRunId, isStepId, type RunId, type StepId } from '../model/ids.ts';
 import type { JsonObject, JsonValue } from '../model/json.ts';
+import { isHotEntry } from './hot-entries.ts';
 
 const stepId = z.custom<StepId>((value) => typeof value === 'string' && isStepId(value), 'not a step id');
 const runId = z.custom<RunId>((value) => typeof value === 'string' && isRunId(value), 'not a run id');
@@ -154,6 +155,7 @@ export type EvidenceFile = z.infer<typeof evidenceFile>;
 
 /** Reads one parsed line. Unknown fields are dropped: a newer tool may have written them, and the chain has vouched for the text as it stands. */
 export function parseEntry(value: unknown): { readonly ok: true; readonly entry: JournalEntry } | { readonly ok: false; readonly fault: string } {
+  if (isHotEntry(value)) return { ok: true, entry: value as JournalEntry };
   const place = placeSchema.safeParse(value);
   const body = bodySchema.safeParse(value);
   if (place.success && body.success) return { ok: true, entry: { ...place.data, ...body.data } };
