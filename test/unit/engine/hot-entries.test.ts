@@ -22,28 +22,36 @@ function bySchema(line: Line): unknown {
 }
 
 const STRANGE: readonly unknown[] = [
-  ...[undefined, null, true, 0, -1, 1.5, 2 ** 53, '', 'x', [], {}],
-  ...['Step', 'a/b', 'a[b', 'absent', 'gone', `sha256:${'0'.repeat(63)}`, `sha256:${'0A'.repeat(32)}`, `sha512:${'0a'.repeat(32)}`],
-  ...[
-    '2026-02-29T00:00:00.000Z',
-    '2028-02-29T00:00:00.000Z',
-    '2026-04-31T00:00:00.000Z',
-    '2026-12-31T23:59:59.999Z',
-    '2026-03-01T24:00:00.000Z',
-    '2026-03-01T03:00:00Z',
-  ],
+  undefined,
+  null,
+  true,
+  0,
+  -1,
+  1.5,
+  2 ** 53,
+  '',
+  'Step',
+  'a/b',
+  'a[b',
+  'absent',
+  'gone',
+  [],
+  {},
+  `sha256:${'0'.repeat(63)}`,
+  `sha256:${'0A'.repeat(32)}`,
+  `sha512:${'0a'.repeat(32)}`,
+  '2026-02-29T00:00:00.000Z',
+  '2028-02-29T00:00:00.000Z',
+  '2026-04-31T00:00:00.000Z',
+  '2026-12-31T23:59:59.999Z',
+  '2026-03-01T24:00:00.000Z',
+  '2026-03-01T03:00:00Z',
 ];
 
 describe('the short cut for the kinds of lines that come most', () => {
   it('takes each of these kinds, and no other', () => {
-    expect([...new Set(HOT.map(({ type }) => type))].sort()).toEqual([
-      'alive',
-      'effect-done',
-      'effect-intent',
-      'step-observed',
-      'step-started',
-      'step-succeeded',
-    ]);
+    const kinds = ['alive', 'step-started', 'step-observed', 'step-succeeded', 'effect-intent', 'effect-done'];
+    expect(new Set(HOT.map(({ type }) => type))).toEqual(new Set(kinds));
     for (const line of HOT) expect(bySchema(line)).toEqual(line);
   });
 
