@@ -39,7 +39,7 @@ Without RUN: the last run of the plan's cluster, or the only run in the state fo
     ]);
     await using session = await this.openSession();
     const { store, run } = await session.openRun(args.run, flags);
-    const confirm = createReleaseConfirm({ typed: flags.confirm, json: this.jsonEnabled(), signal: session.signal });
+    const confirm = createReleaseConfirm({ typed: flags.confirm, json: this.jsonEnabled(), run, signal: session.signal });
     const result = await release({ run, holds: flags.hold ?? [], confirm }, await session.releaseTools(store, flags));
     this.print(await resultText.released(result));
     if (result.error !== undefined) throw result.error;

@@ -8,6 +8,7 @@ import type { Clusters } from '../ports/kube-cluster.ts';
 import type { HoldReleaser } from '../steps/release.ts';
 import { type Target, targetSchema } from '../steps/schemas.ts';
 import { openTarget } from '../steps/target.ts';
+import { ifFollowed } from './ask-run.ts';
 import { listHolds } from './holds.ts';
 
 export interface ReleaseRequest {
@@ -68,12 +69,13 @@ async function chooseHolds({ run, holds }: ReleaseRequest, { env }: ReleaseTools
   });
 }
 
-function assertVerified({ frozen, state }: StoredRun): void {
+function assertVerified(stored: StoredRun): void {
+  const { frozen, state } = stored;
   if (state.status === 'ended' && state.end?.state === 'succeeded') return;
   throw new DrError({
     code: 'RELEASE_REFUSED',
     message: `run '${frozen.id}' has not ended verified (${state.end?.state ?? state.status}), so nothing it put aside may be put back`,
-    suggestions: [`lattice-dr resume ${frozen.id}`],
+    suggestions: [ifFollowed(stored) ?? `lattice-dr resume ${frozen.id}`],
   });
 }
 
@@ -108,6 +110,6 @@ function targetOf({ frozen, state }: StoredRun): Target {
   throw new DrError({
     code: 'RELEASE_REFUSED',
     message: `run '${frozen.id}' has no step that gave the kubeconfig of a rebuilt cluster`,
-    suggestions: ['release by hand'],
+    suggestions: [`release by hand what it lists: lattice-dr holds ${frozen.id}`],
   });
 }

@@ -59,7 +59,7 @@ export const fenceAttest = defineStep({
     throw new DrError({
       code: 'FENCE_NOT_PROVEN',
       message: `nobody has stated that ${ctx.with.proves}`,
-      suggestions: [`--attest '${ctx.step}=<what you checked, and how>'`],
+      suggestions: [`lattice-dr resume ${ctx.run.id} --attest '${ctx.step}=<what you checked, and how>'`],
     });
   },
   async verify(ctx) {
