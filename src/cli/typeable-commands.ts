@@ -1,18 +1,20 @@
 /** Commands about runs: what leads to the state of runs belongs to each of them. */
-const RUN_VERBS: ReadonlySet<string> = new Set([
-  ...['approve', 'attach', 'cancel', 'decline', 'holds', 'pause'],
-  ...['release', 'report', 'resume', 'retry', 'skip', 'status'],
-]);
+const RUN_VERBS = /^(approve|attach|cancel|decline|holds|pause|release|report|resume|retry|skip|status)$/;
 /** Commands that need no state of runs. */
-const OTHER_VERBS: ReadonlySet<string> = new Set(['baseline', 'init', 'plan', 'rebuild', 'validate']);
-/** Commands of two words. */
-const TOPICS = /^(lab|runbook) [a-z]+$|^report verify$/;
+const OTHER_VERBS = /^(baseline|init|plan|rebuild|validate|report verify|runbook [a-z]+)$/;
 
-/** A command as errors and texts suggest it: they know neither how this program was started, nor where the state of runs or the lab is. */
-const COMMAND = /\blattice-dr ((?:lab|runbook) [a-z]+|report verify\b|[a-z]+)(?: ([a-z0-9-]+-\d{8}T\d{6}Z-[0-9a-f]{4})\b)?/g;
+/**
+ * A command as errors and texts suggest it: they know neither how this program was started, nor where the state of runs or the lab is. Its verb, its run, and
+ * whether flags behind it say themselves where the state is.
+ */
+const COMMAND =
+  /\blattice-dr (?<verb>(?:lab|runbook) [a-z]+|report verify\b|[a-z]+)(?: (?<run>[a-z0-9-]+-\d{8}T\d{6}Z-[0-9a-f]{4})\b)?(?=[^\n;]*? (?<elsewhere>--(?:plan|state-dir)) |)/g;
 
-/** Flags behind a command that say themselves where the state is. */
-const OWN_PLACE = /^[^\n;]*? --(plan|state-dir) /;
+interface Command {
+  readonly verb: string;
+  readonly run?: string;
+  readonly elsewhere?: string;
+}
 
 /** Makes suggested commands such that they can be typed as they are printed. */
 export class TypeableCommands {
@@ -39,12 +41,13 @@ export class TypeableCommands {
   }
 
   /** The text with its commands written out in full; what follows the verb, or the run's id, stays. */
-  readonly in = (text: string): string =>
-    text.replace(COMMAND, (command, verb: string, run: string | undefined, offset: number) => {
-      const words = [...verb.split(' '), ...(run === undefined ? [] : [run])];
-      const leadsElsewhere = OWN_PLACE.test(text.slice(offset + command.length));
-      if (verb.startsWith('lab ')) return this.#commandLine(...words, ...this.#labFlags);
-      if (RUN_VERBS.has(verb)) return this.#commandLine(...words, ...(leadsElsewhere ? [] : this.#storeFlags));
-      return TOPICS.test(verb) || OTHER_VERBS.has(verb) ? this.#commandLine(...words) : command;
-    });
+  readonly in = (text: string): string => text.replace(COMMAND, (found, ...groups) => this.#written(groups.at(-1) as Command) ?? found);
+
+  /** The command in full; `undefined` for words that are none. */
+  #written({ verb, run, elsewhere }: Command): string | undefined {
+    const words = [...verb.split(' '), ...(run === undefined ? [] : [run])];
+    if (verb.startsWith('lab ')) return this.#commandLine(...words, ...this.#labFlags);
+    if (RUN_VERBS.test(verb)) return this.#commandLine(...words, ...(elsewhere === undefined ? this.#storeFlags : []));
+    return OTHER_VERBS.test(verb) ? this.#commandLine(...words) : undefined;
+  }
 }

@@ -54,7 +54,8 @@ export function checkDecisions(check: DecisionCheck, decisions: Decisions): void
 export function skipRefusal(check: Omit<DecisionCheck, 'cluster'>, step: string): string | undefined {
   const node = nodeOf(check.graph, step);
   if (node === undefined) return unknownStep(check.graph);
-  if (isSafety(node)) return `is a safety step, which cannot be skipped; to go on against it, in the same command: --override-safety '${step}=<reason>' --confirm CLUSTER`;
+  if (isSafety(node))
+    return `is a safety step, which cannot be skipped; to go on against it, in the same command: --override-safety '${step}=<reason>' --confirm CLUSTER`;
   return endedRefusal(check, node);
 }
 

@@ -118,7 +118,11 @@ function complete(words: DecisionWords, { gate, run, cluster, step, shown }: Sta
     });
   }
   if (gate.attest === undefined || (words.attest ?? '').trim() !== '') return words;
-  throw new DrError({ code: 'USAGE', message: `step '${step}' asks for a statement: ${gate.attest}`, suggestions: [`lattice-dr approve ${run} '${step}' --shown ${shown} --attest '<your statement>'`] });
+  throw new DrError({
+    code: 'USAGE',
+    message: `step '${step}' asks for a statement: ${gate.attest}`,
+    suggestions: [`lattice-dr approve ${run} '${step}' --shown ${shown} --attest '<your statement>'`],
+  });
 }
 
 function stale(shown: string, gate: StandingGate): DrError {

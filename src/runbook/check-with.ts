@@ -69,7 +69,9 @@ class Filler {
     if (Array.isArray(template)) return template.map((entry: Template, index) => this.fill(entry, [...path, index]) ?? null);
     if (typeof template !== 'object' || template === null) return template;
     const entries = Object.entries(template as Readonly<Record<string, Template | undefined>>);
-    return Object.fromEntries(entries.flatMap(([key, entry]) => (entry === undefined ? [] : [[key, this.fill(entry, [...path, key])]])));
+    const filled = entries.map(([key, entry]) => [key, entry === undefined ? undefined : this.fill(entry, [...path, key])] as const);
+    // An optional expression without a value takes its key away, as deep as it stands.
+    return Object.fromEntries(filled.filter((entry): entry is [string, JsonValue] => entry[1] !== undefined));
   }
 
   #expression(text: string, path: DocPath): JsonValue | undefined {

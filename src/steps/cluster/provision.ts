@@ -1,6 +1,7 @@
 import { DEFAULT_RETRY } from '../../engine/step.ts';
 import type { PlanCluster } from '../../model/plan/cluster.ts';
 import { defineStep } from '../define-step.ts';
+import { assertStillFenced } from '../fence-expiry.ts';
 import { commandProvisioner } from './provisioners/command.ts';
 import { existingProvisioner } from './provisioners/existing.ts';
 import { latticeProvisioner } from './provisioners/lattice.ts';
@@ -37,7 +38,10 @@ export const clusterProvision = defineStep({
   definedBy: ['specs', 'commit'],
   observe: (ctx) => PROVISIONERS[ctx.with.cluster.provisioner].observe(ctx),
   plan: (ctx) => PROVISIONERS[ctx.with.cluster.provisioner].plan(ctx),
-  execute: (ctx) => PROVISIONERS[ctx.with.cluster.provisioner].execute(ctx),
+  async execute(ctx) {
+    await assertStillFenced(ctx);
+    await PROVISIONERS[ctx.with.cluster.provisioner].execute(ctx);
+  },
   async verify(ctx) {
     const seen = await PROVISIONERS[ctx.with.cluster.provisioner].observe(ctx);
     if (seen.state === 'present') return { ok: true, outputs: seen.outputs, evidence: seen.evidence };

@@ -5,6 +5,7 @@ import type { KubeObject } from '../../model/kube-object.ts';
 import { planCluster } from '../../model/plan/cluster.ts';
 import type { KubeCluster } from '../../ports/kube-cluster.ts';
 import { defineStep } from '../define-step.ts';
+import { assertStillFenced, fencedSchema } from '../fence-expiry.ts';
 import { openParent } from '../parent.ts';
 import {
   CAPI_CLUSTER,
@@ -21,7 +22,7 @@ import type { StepPorts } from '../ports.ts';
 import { withLimit } from '../wait.ts';
 import { deploymentAvailable } from './deployment.ts';
 
-const withSchema = z.object({ cluster: planCluster });
+const withSchema = z.object({ cluster: planCluster, fenced: fencedSchema.exactOptional() });
 type Ctx = ReadContext<z.output<typeof withSchema>, StepPorts>;
 type WriteCtx = StepContext<z.output<typeof withSchema>, StepPorts>;
 
@@ -220,6 +221,7 @@ export const clusterRetire = defineStep({
     ];
   },
   async execute(ctx) {
+    await assertStillFenced(ctx);
     const found = await look(ctx);
     const { parent, old, ours } = found;
     if (ours) return;

@@ -52,7 +52,11 @@ describe('report verify', () => {
   });
 
   it.each([
-    ['a journal line', (page: string) => page.replaceAll(String.raw`\"user\":\"ann\"`, String.raw`\"user\":\"eve\"`), /journal of run '.*', segment \d+, line \d+: /],
+    [
+      'a journal line',
+      (page: string) => page.replaceAll(String.raw`\"user\":\"ann\"`, String.raw`\"user\":\"eve\"`),
+      /journal of run '.*', segment \d+, line \d+: /,
+    ],
     ['the plan', (page: string) => page.replace(String.raw`\"rto\":\"10m\"`, String.raw`\"rto\":\"90m\"`), /run\.json: plan, runbook, steps/],
     ['the name of what was fixed', (page: string) => page.replace('/run.json":', '/run-9.json":'), /run\.json: plan, runbook, steps/],
   ])('blames the page, not the state it came from, for %s that was changed in it', async (_what, change, words) => {
@@ -65,11 +69,11 @@ describe('report verify', () => {
 
   it('finds a journal whose last lines are gone, which its chain cannot show', async () => {
     const cut = (page: string) =>
-      page.replace(/(id="record-data">)(.*?)(<\/script>)/s, (_all, before: string, data: string, after: string) => {
+      page.replace(/(?<=id="record-data">).*?(?=<\/script>)/s, (data) => {
         const record = JSON.parse(data) as { archive: { segments: { text: string }[] } };
         const last = record.archive.segments.at(-1);
         if (last !== undefined) last.text = `${last.text.trimEnd().split('\n').slice(0, -1).join('\n')}\n`;
-        return before + JSON.stringify(record).replaceAll('<', String.raw`\u003c`) + after;
+        return JSON.stringify(record).replaceAll('<', String.raw`\u003c`);
       });
     const error = await rejection(verifyReport(altered(cut), '1.0.0'));
     expect(error).toMatchObject({ code: 'REPORT_ALTERED', details: { altered: 'text or end of the record' } });
