@@ -33,6 +33,7 @@ export const clusterProvision = defineStep({
   retry: DEFAULT_RETRY,
   effects: [
     { name: 'delete-own-failed-try', destroys: 'a LatticeCluster that this run made and the platform marked Failed' },
+    { name: 'create-latticecluster', destroys: 'nothing; it makes the platform provision machines, so it is done once' },
     { name: 'make-cluster', destroys: 'nothing; it costs machines, so it is run once' },
   ],
   definedBy: ['specs', 'commit'],
