@@ -72,7 +72,7 @@ export function judgeFreshness(
 function faultOf({ metadata, spec, status }: KubeObject, { location, namespaces }: ScheduledScope): string | undefined {
   const { storageLocation, includedNamespaces, labelSelector } = (spec ?? {}) as BackupSpec;
   const phase = String(status?.['phase'] ?? 'New');
-  const created = Date.parse(String(metadata['creationTimestamp'] ?? ''));
+  const created = Date.parse(metadata.creationTimestamp ?? '');
   if (created > Date.parse(String(status?.['startTimestamp'] ?? ''))) return 'it was found in the bucket, not made by this cluster';
   if (location !== undefined && storageLocation !== location) return `it is in location ${storageLocation ?? 'by default'}, not in ${location}`;
   if (!isAll(includedNamespaces) && namespaces === undefined) return `it covers only namespaces ${(includedNamespaces ?? []).join(', ')}`;
@@ -83,7 +83,7 @@ function faultOf({ metadata, spec, status }: KubeObject, { location, namespaces 
 }
 
 function startOf({ metadata, status }: KubeObject): number {
-  return Date.parse(String(status?.['startTimestamp'] ?? metadata['creationTimestamp'] ?? ''));
+  return Date.parse(String(status?.['startTimestamp'] ?? metadata.creationTimestamp ?? ''));
 }
 
 function wholeSeconds(time: string): number {

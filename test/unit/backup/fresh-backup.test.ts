@@ -79,6 +79,6 @@ describe('the scope of what has a schedule', () => {
     ['LatticeClusterBackup', { scope: {} }, {}],
     ['LatticeService', { backup: { schedule: '0 3 * * *', storeRef: 'main' } }, { location: 'lattice-main', namespaces: ['shop'] }],
   ] as const)('of a %s is what its backups hold', (kind, spec, scope) => {
-    expect(scheduledScope({ apiVersion: 'x/v1', kind, metadata: { name: 'n', namespace: 'shop' }, spec } as unknown as KubeObject)).toEqual(scope);
+    expect(scheduledScope({ apiVersion: 'x/v1', kind, metadata: { name: 'n', namespace: 'shop' }, spec })).toEqual(scope);
   });
 });
