@@ -55,7 +55,7 @@ export function skipRefusal(check: Omit<DecisionCheck, 'cluster'>, step: string)
   const node = nodeOf(check.graph, step);
   if (node === undefined) return unknownStep(check.graph);
   if (isSafety(node))
-    return `is a safety step, which cannot be skipped; to go on against it, in the same command: --override-safety '${step}=<reason>' --confirm CLUSTER`;
+    return `is a safety step, which cannot be skipped; to go on against it, start or resume with --override-safety '${step}=<reason>' --confirm CLUSTER`;
   return endedRefusal(check, node);
 }
 
