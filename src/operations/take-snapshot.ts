@@ -38,11 +38,7 @@ export async function takeSnapshot(request: TakeRequest, tools: SnapshotTools): 
   const { hashes, findings } = await askMembers(open, booted, signal);
   const differing = hashes.filter(({ hashKv }) => hashKv.compactRevision === booted.hashKv.compactRevision && hashKv.hash !== booted.hashKv.hash);
   if (differing.length > 0)
-    throw await notProven(
-      request,
-      tools,
-      `HashKV at revision ${booted.hashKv.revision} is another one on ${differing.map(({ endpoint }) => endpoint).join(', ')}`,
-    );
+    throw notProven(path, `HashKV at revision ${booted.hashKv.revision} is another one on ${differing.map(({ endpoint }) => endpoint).join(', ')}`);
   const manifest = manifestOf({ booted, takenAt, tool: tools.tool, endpoint: first.endpoint, status }, facts.file, hashes);
   await files.writeNew(manifestPath(path), [Buffer.from(`${JSON.stringify(manifest, undefined, 2)}\n`)]);
   return { path, ...judgeSnapshot({ ...facts, manifest }, { now: clock.now() }), manifest, findings };

@@ -18,7 +18,7 @@ export async function flip(path: string, offset: number): Promise<void> {
 /** Place of the first byte of the value behind the last copy of a key; the earlier ones are free pages or index. */
 export async function offsetOf(path: string, key: string): Promise<number> {
   const content = await readFile(path);
-  const at = content.lastIndexOf(`${key}`);
+  const at = content.lastIndexOf(key);
   if (at < 0) throw new Error(`${key} is not in ${path}`);
   // Behind the key: its revisions and version as varints, then the value, which begins with `k8s\0`.
   return content.indexOf('k8s\0', at) + 24;

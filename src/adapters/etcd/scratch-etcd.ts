@@ -76,8 +76,19 @@ interface Place {
 /** A token of its own: with etcd's default, a member restored where it once began has the identity of the old one. */
 async function restore({ etcdutl, folder, token }: Place, { snapshot, signal }: ScratchOptions, processes: Processes): Promise<void> {
   const args = [
-    ...['snapshot', 'restore', snapshot, '--name', NAME, '--data-dir', join(folder, 'data')],
-    ...['--initial-cluster', `${NAME}=${PEER_URL}`, '--initial-advertise-peer-urls', PEER_URL, '--initial-cluster-token', token],
+    'snapshot',
+    'restore',
+    snapshot,
+    '--name',
+    NAME,
+    '--data-dir',
+    join(folder, 'data'),
+    '--initial-cluster',
+    `${NAME}=${PEER_URL}`,
+    '--initial-advertise-peer-urls',
+    PEER_URL,
+    '--initial-cluster-token',
+    token,
   ];
   await inItsWords(snapshot, async () => await processes.run({ file: etcdutl, args, signal, timeoutMs: RESTORE_MS }));
 }
@@ -91,8 +102,21 @@ interface Starting {
 async function start({ file, folder, cleanUp }: Starting, options: ScratchOptions, { processes, clock }: ScratchTools): Promise<Etcd> {
   const stop = new AbortController();
   const args = [
-    ...['--name', NAME, '--data-dir', join(folder, 'data'), '--listen-client-urls', `unix://${CLIENT_SOCKET}`, '--advertise-client-urls', PEER_URL],
-    ...['--listen-peer-urls', 'unix://peer:1', '--initial-advertise-peer-urls', PEER_URL, '--unsafe-no-fsync', '--log-level', 'warn'],
+    '--name',
+    NAME,
+    '--data-dir',
+    join(folder, 'data'),
+    '--listen-client-urls',
+    `unix://${CLIENT_SOCKET}`,
+    '--advertise-client-urls',
+    PEER_URL,
+    '--listen-peer-urls',
+    'unix://peer:1',
+    '--initial-advertise-peer-urls',
+    PEER_URL,
+    '--unsafe-no-fsync',
+    '--log-level',
+    'warn',
   ];
   const ended = processes.run({ file, args, cwd: folder, signal: AbortSignal.any([stop.signal, options.signal]), timeoutMs: LIFE_MS });
   // Its end is awaited below; until then it is nobody's failure.
