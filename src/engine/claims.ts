@@ -158,6 +158,6 @@ function followed({ cluster, run }: TakeOptions, by: RunId): DrError {
     code: 'RUN_LOCKED',
     message: `run '${run}' has been followed by run '${by}' on cluster '${cluster}', so it can no longer be resumed`,
     details: { run, cluster, followedBy: by },
-    suggestions: [`lattice-dr resume ${by}`, 'or start a new run'],
+    suggestions: [`to see how that run stands: lattice-dr status ${by}`, 'or start a new run'],
   });
 }

@@ -155,6 +155,6 @@ function notFound(store: RunStore, message: string): DrError {
     code: 'RUN_NOT_FOUND',
     message,
     details: { store: store.location },
-    suggestions: ['lattice-dr status lists the runs in the state store of a plan'],
+    suggestions: ['to list the runs of another state store: lattice-dr status --plan FILE'],
   });
 }

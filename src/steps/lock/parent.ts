@@ -65,7 +65,7 @@ function lockedBy(owner: Holder, ctx: Ctx): DrError {
       ...(owner.host === undefined ? {} : { host: owner.host }),
     },
     suggestions: [
-      `continue that run with the state store it was started with: lattice-dr resume ${owner.run}`,
+      `continue that run with the state store it was started with: lattice-dr resume ${owner.run} --state-dir DIRECTORY, or --plan FILE`,
       `if that run is certainly dead and its state is lost, delete Lease ${SYSTEM_NAMESPACE}/lattice-dr-${cluster} on the parent and start again`,
     ],
   });
