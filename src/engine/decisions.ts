@@ -76,6 +76,7 @@ function endedRefusal({ state }: Omit<DecisionCheck, 'cluster'>, node: StepNode)
 }
 
 function gateFaults({ graph, state }: DecisionCheck, decisions: Decisions): readonly string[] {
+  if (decisions.approve.length === 0 && Object.keys(decisions.attest).length === 0) return [];
   const overridden = graph.nodes
     .map((node) => node.id)
     .filter((id) => Object.hasOwn(decisions.overrideSafety ?? {}, id) || state?.steps.get(id)?.skip?.override === true);

@@ -180,7 +180,8 @@ export const lockRelease = defineStep({
       timeoutMs: 30_000,
       check: async () => {
         const now = await cluster.get(ref, ctx.signal);
-        return now?.metadata.uid === uid ? { state: 'todo', evidence: {} } : { state: 'done', result: true };
+        const done = now?.metadata.uid !== uid || now.metadata.deletionTimestamp !== undefined;
+        return done ? { state: 'done', result: true } : { state: 'todo', evidence: {} };
       },
       run: (signal) => cluster.delete(ref, { uid, signal }),
     });

@@ -79,7 +79,7 @@ describe('fence/command', () => {
     expect(Date.parse(expiresAt ?? '') - Date.parse(provenAt ?? '')).toBe(30 * 60_000);
     expect(bench.processes.calls).toEqual(['fence', 'fence']);
     const keys = (await bench.journal()).flatMap((entry) => (entry.type === 'effect-done' ? [entry.key] : []));
-    expect(keys).toEqual(['workload', 'workload after 2026-03-01T03:00:00.000Z']);
+    expect(keys).toEqual(['workload', 'workload']);
   });
 
   it('asks the check again after a resume: machines are switched on again', async () => {
@@ -92,6 +92,28 @@ describe('fence/command', () => {
     const before = asked;
     await bench.resume({ decisions: { approve: ['step'] } });
     expect(asked).toBeGreaterThan(before);
+  });
+
+  it('switches the old cluster off again that somebody has switched on between the fence and a resume', async () => {
+    const switches = { on: true };
+    const programs: Readonly<Record<string, FakeProgram>> = {
+      fence: () => ((switches.on = false), 'asked the provider'),
+      'is-off': () => {
+        if (switches.on) throw new DrError({ code: 'PROCESS_FAILED', message: 'is-off exited 1: one machine runs', details: NO });
+        return 'all off';
+      },
+    };
+    const bench = new StepBench({ programs });
+    const rehearsal = new StepBench(machines());
+    await rehearsal.run('fence/command', BOTH);
+    const lines = (await rehearsal.journal()).filter(({ type }) => type !== 'alive');
+    bench.store.crashAt({ append: lines.findIndex(({ type }) => type === 'step-succeeded') + 1, side: 'before' });
+    await bench.run('fence/command', BOTH);
+    switches.on = true;
+    expect((await bench.resume()).error).toBeUndefined();
+    expect(bench.processes.calls.filter((call) => call === 'fence workload')).toHaveLength(2);
+    const undone = (await bench.journal()).flatMap((entry) => (entry.type === 'effect-intent' && entry.undone !== undefined ? [entry.undone] : []));
+    expect(undone).toEqual([{ check: expect.stringContaining('two machines still run') }]);
   });
 
   it('keeps of what its programs print the last line and a digest, whether they fail or not', async () => {
