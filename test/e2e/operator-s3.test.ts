@@ -1,5 +1,6 @@
 import { copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { systemClock } from '../../src/adapters/clock/system-clock.ts';
@@ -19,11 +20,11 @@ const MINUTE = 60_000;
 const BUCKET = 'dr-state';
 const NAMESPACE = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'lattice-system' } } as const;
 /** Fails while there is no file `ok` beside it, and never ends while it holds `hang`. */
-const PROGRAM = `import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+const PROGRAM = `import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 const ok = process.argv[2];
 if (!existsSync(ok)) { console.log('the provider does not answer'); process.exit(1); }
 if (readFileSync(ok, 'utf8') === 'hang') { writeFileSync(ok + '.pid', String(process.pid)); setInterval(() => undefined, 1_000); }
-else console.log('off');
+else { appendFileSync(ok + '.calls', 'off\\n'); console.log('off'); }
 `;
 
 interface Result {
@@ -43,18 +44,22 @@ function statesOf({ steps = [] }: Result): Readonly<Record<string, string>> {
   return Object.fromEntries(steps.map(({ id, state }) => [id, state]));
 }
 
-/** Four steps on a real API server: a lock, a program of the operator, something that waits for a person, and the end of the lock. */
-function runbook(): string {
+/**
+ * Four steps on a real API server: a lock, a program of the operator, something that waits for a person, and the end of the lock. `relies`: the one that waits
+ * comes after the fence and relies on its proof.
+ */
+function runbook(relies = false): string {
   const cluster = '${{ plan.cluster }}';
+  const fenced = { fenced: { commanded: '${{ steps.act.outputs.expiresAt }}' } };
   const steps = [
     { id: 'lock', uses: 'lock/parent', with: { cluster } },
     { id: 'act', uses: 'fence/command', needs: ['lock'], with: { fence: '${{ plan.fence }}' } },
     {
       id: 'look',
       uses: 'cluster/provision',
-      needs: ['lock'],
+      needs: [relies ? 'act' : 'lock'],
       gate: { approve: 1, reason: 'somebody looks at the cluster first' },
-      with: { cluster, specs: '${{ plan.specs }}', commit: 'none' },
+      with: { cluster, specs: '${{ plan.specs }}', commit: 'none', ...(relies ? fenced : {}) },
     },
     { id: 'unlock', uses: 'lock/release', needs: ['act', 'look'], with: { cluster } },
   ];
@@ -84,11 +89,12 @@ describe('a run whose state is in S3, steered from another machine', { shuffle: 
       cluster: { name: 'few', provisioner: 'existing', parent: kubeconfig, existing: kubeconfig },
       specs: { git: { repository: './specs', ref: 'main' }, profile: 'kubernetes' },
       objectives: { rto: '10m', rpo: '1h' },
-      fence: { command: [process.execPath, join(lab.directory, 'program.mjs'), provider()] },
+      fence: { command: [process.execPath, join(lab.directory, 'program.mjs'), provider()], expires: '15s' },
       state: { s3: { bucket: BUCKET, prefix: 'runs', region, endpoint, credentials: { file: './s3.credentials' } } },
     };
     await writeFile(join(folder, 'plan.yaml'), stringify({ apiVersion: 'dr.lattice.dev/v1alpha1', kind: 'RecoveryPlan', metadata: { name }, spec }));
     await writeFile(join(folder, 'few.yaml'), runbook());
+    await writeFile(join(folder, 'relies.yaml'), runbook(true));
     return folder;
   }
 
@@ -194,6 +200,27 @@ describe('a run whose state is in S3, steered from another machine', { shuffle: 
       expect(statesOf(ended)).toEqual({ lock: 'succeeded', act: 'succeeded', look: 'succeeded', unlock: 'succeeded' });
       // Neither machine has kept state: all of it is in the bucket.
       for (const machine of [here, there]) expect((await readdir(join(machine, 'home'))).filter((name) => name === 'state')).toEqual([]);
+    },
+    3 * MINUTE,
+  );
+
+  it(
+    'a fence that was proven too long ago stops what relies on it, and is made again by the resume, on either machine',
+    async () => {
+      const calls = async (): Promise<number> => (await readFile(`${provider()}.calls`, 'utf8')).split('\n').length - 1;
+      const before = await calls();
+      owner = start(here, 'rebuild', '--runbook', 'relies.yaml', '--wait-for-answers', '5m');
+      await until('look', 'waiting');
+      const shown = await shownThere('look');
+      await sleep(15_500);
+      resultOf(await typed(there, 'approve', run, 'look', '--shown', shown), 0);
+      const stopped = resultOf(await running().ended, 4);
+      expect(stopped.error).toMatchObject({ code: 'FENCE_NOT_PROVEN', message: expect.stringContaining("step 'look' relies on it") });
+      expect(await calls()).toBe(before + 1);
+
+      const resumed = resultOf(await typed(there, 'resume', run), 0);
+      expect(statesOf(resumed)).toEqual({ lock: 'succeeded', act: 'succeeded', look: 'succeeded', unlock: 'succeeded' });
+      expect(await calls()).toBe(before + 2);
     },
     3 * MINUTE,
   );
