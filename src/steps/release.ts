@@ -41,10 +41,27 @@ const applyHeld: HoldReleaser = {
   },
 };
 
+const restoreReclaimPolicy: HoldReleaser = {
+  describe: ({ subject, prior }) => `${subject}; becomes ${String(prior['policy'])} again`,
+  async release(hold, cluster, signal) {
+    const ref = { apiVersion: 'v1', kind: 'PersistentVolume', name: String(hold.prior['volume']) };
+    const volume = await cluster.get(ref, signal);
+    if (volume === undefined) return;
+    // With Delete, a volume whose claim is gone loses its disk at once.
+    if (volume.status?.['phase'] !== 'Bound' && hold.prior['policy'] === 'Delete') {
+      const message = `PersistentVolume ${ref.name} has no claim any more: with reclaim policy Delete its bytes would go now`;
+      throw new DrError({ code: 'RELEASE_REFUSED', message, suggestions: ['delete the volume by hand if nobody needs it'] });
+    }
+    const patch = { metadata: { uid: volume.metadata.uid ?? '' }, spec: { persistentVolumeReclaimPolicy: String(hold.prior['policy']) } };
+    await cluster.mergePatch(ref, patch, { fieldManager: FIELD_MANAGER, signal });
+  },
+};
+
 /** Releasers by kind of hold. A kind without one is released by a person, and `release` says so. */
 export const HOLD_RELEASERS: ReadonlyMap<HoldKind, HoldReleaser> = new Map([
   ['dns-provider', applyHeld],
   ['scheduled-job', applyHeld],
   ['backup-schedule', applyHeld],
+  ['reclaim-policy', restoreReclaimPolicy],
   ['backup-location', makeWritable],
 ]);
