@@ -8,7 +8,7 @@ import { RESTORE_NAME_LABEL } from './velero-restore.ts';
 
 type Ctx = Pick<StepContext<unknown, unknown>, 'effect' | 'signal'>;
 
-/** Longest time for a claim to go: its protection lets it go once no pod uses it. */
+/** Longest time for a server to take a deletion up. */
 const REMOVE_LIMIT_MS = 60_000;
 
 /** Destructive effects of this file, for the catalogue. */
@@ -68,40 +68,39 @@ export async function removeCarriers(cluster: KubeCluster, claims: readonly stri
   }
 }
 
-/** Deletes an object by its uid and waits until it is gone. */
-async function removeWhole(
-  cluster: KubeCluster,
-  { name, object }: { readonly name: string; readonly object: KubeObject },
-  { effect, signal }: Ctx,
-): Promise<void> {
-  const ref = refOf(object);
-  const { uid = '', namespace = '' } = object.metadata;
-  await effect({
-    name,
-    key: `${claimName(object)}/${uid}`,
-    timeoutMs: REMOVE_LIMIT_MS,
-    check: async () => ((await cluster.get(ref, signal))?.metadata.uid === uid ? { state: 'todo', evidence: {} } : { state: 'done', result: true }),
-    run: async (limited) => {
-      const deleted = await cluster.delete(ref, { uid, signal: limited });
-      await using live = await cluster.live({ apiVersion: ref.apiVersion, kind: ref.kind }, { namespace });
-      await live.until((objects) => ([...objects.values()].some(({ metadata }) => metadata.uid === uid) ? undefined : true), limited);
-      return deleted;
-    },
-  });
+/** Deletes an object by its uid and waits until it is gone: what is being removed is still in the way of the next try. */
+async function removeWhole(cluster: KubeCluster, { name, object }: { readonly name: string; readonly object: KubeObject }, ctx: Ctx): Promise<void> {
+  const { uid = '', namespace } = object.metadata;
+  await remove(cluster, { name, object, key: `${claimName(object)}/${uid}` }, ctx);
+  await using live = await cluster.live({ apiVersion: object.apiVersion, kind: object.kind }, namespace === undefined ? {} : { namespace });
+  await live.until((objects) => ([...objects.values()].some(({ metadata }) => metadata.uid === uid) ? undefined : true), ctx.signal);
 }
 
 /** Removes volumes that a try of this run left without a claim. */
-async function removeLeftovers(cluster: KubeCluster, failed: string, { effect, signal }: Ctx): Promise<void> {
-  const volumes = (await cluster.list(VOLUME_TYPE, { labelSelector: `${RESTORE_NAME_LABEL}=${failed}`, signal })) ?? [];
-  for (const volume of volumes.filter((candidate) => candidate.status?.['phase'] !== 'Bound')) {
-    const ref = refOf(volume);
-    const uid = volume.metadata.uid ?? '';
-    await effect({
-      name: 'delete-leftover-volume',
-      key: `${volume.metadata.name}/${uid}`,
-      timeoutMs: REMOVE_LIMIT_MS,
-      check: async () => ((await cluster.get(ref, signal))?.metadata.uid === uid ? { state: 'todo', evidence: {} } : { state: 'done', result: true }),
-      run: (limited) => cluster.delete(ref, { uid, signal: limited }),
-    });
+async function removeLeftovers(cluster: KubeCluster, failed: string, ctx: Ctx): Promise<void> {
+  const volumes = (await cluster.list(VOLUME_TYPE, { labelSelector: `${RESTORE_NAME_LABEL}=${failed}`, signal: ctx.signal })) ?? [];
+  for (const object of volumes.filter(({ status }) => status?.['phase'] !== 'Bound')) {
+    await remove(cluster, { name: 'delete-leftover-volume', object, key: `${object.metadata.name}/${object.metadata.uid ?? ''}` }, ctx);
   }
+}
+
+async function remove(
+  cluster: KubeCluster,
+  { name, object, key }: { readonly name: string; readonly object: KubeObject; readonly key: string },
+  { effect, signal }: Ctx,
+): Promise<void> {
+  const ref = refOf(object);
+  const { uid = '' } = object.metadata;
+  await effect({
+    name,
+    key,
+    timeoutMs: REMOVE_LIMIT_MS,
+    check: async () => (isGoing(await cluster.get(ref, signal), uid) ? { state: 'done', result: true } : { state: 'todo', evidence: {} }),
+    run: (limited) => cluster.delete(ref, { uid, signal: limited }),
+  });
+}
+
+/** Deleted: an object stays to be seen until its finalizers are through (`kubernetes.io/pv-protection`). */
+function isGoing(object: KubeObject | undefined, uid: string): boolean {
+  return object?.metadata.uid !== uid || object.metadata.deletionTimestamp !== undefined;
 }

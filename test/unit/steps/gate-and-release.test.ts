@@ -91,13 +91,15 @@ describe('what puts held things back', () => {
       releaseWhen: '',
     };
     const releaser = HOLD_RELEASERS.get('reclaim-policy');
+    const missing = async () => await releaser?.missing?.(hold, { cluster, verifiedAt: '2026-03-01T04:00:00Z', signal });
+    expect(await missing()).toBeUndefined();
     await releaser?.release(hold, cluster, signal);
     const spec = { persistentVolumeReclaimPolicy: 'Retain', hostPath: { path: '/d' } };
     cluster.put(core('PersistentVolume', 'pv-1', { spec, status: { phase: 'Released' } }));
-    await expect(releaser?.release(hold, cluster, signal)).rejects.toMatchObject({ code: 'RELEASE_REFUSED' });
+    expect(await missing()).toContain('pv-1 has no claim any more');
     const ref = { apiVersion: 'v1', kind: 'PersistentVolume', name: 'pv-1' };
-    expect(cluster.peek(ref)?.spec).toEqual(spec);
     cluster.put(core('PersistentVolume', 'pv-1', { spec, status: { phase: 'Bound' } }));
+    expect(await missing()).toBeUndefined();
     expect(releaser?.describe(hold)).toContain('becomes Delete again');
     await releaser?.release(hold, cluster, signal);
     expect(cluster.peek(ref)?.spec).toMatchObject({ persistentVolumeReclaimPolicy: 'Delete' });
@@ -121,6 +123,21 @@ describe('what puts held things back', () => {
     await releaser?.release(hold, cluster, signal);
     expect(cluster.peek({ apiVersion: 'lattice.dev/v1alpha1', kind: objectKind, namespace: 'lattice-system', name: 'main' })?.spec).toEqual(spec);
     await expect(releaser?.release({ ...hold, prior: {} }, cluster, signal)).rejects.toMatchObject({ code: 'BUG' });
+  });
+
+  it('does not let a schedule begin before this cluster has made a backup of its own since it was verified', async () => {
+    const cluster = platformCluster();
+    const at = '2026-03-01T05:00:00Z';
+    const missing = async (): Promise<string | undefined> =>
+      await HOLD_RELEASERS.get('backup-schedule')?.missing?.(schedule, { cluster, verifiedAt: '2026-03-01T04:00:00.000Z', signal });
+    const object = lattice('LatticeClusterBackup', 'lattice-system/daily', { spec: { schedule: '0 3 * * *', storeRef: 'main' } });
+    const schedule: Hold = { ...location, id: 'latticeclusterbackup/lattice-system/daily', kind: 'backup-schedule', prior: { object: object as never } };
+    expect(await missing()).toMatch(/no backup of all namespaces in location lattice-main .* is Completed: there is none yet/);
+    const made = velero('Backup', 'fresh', { spec: { storageLocation: 'lattice-main' }, status: { phase: 'InProgress', startTimestamp: at } });
+    cluster.put({ ...made, metadata: { ...made.metadata, creationTimestamp: at } });
+    expect(await missing()).toContain('the newest is fresh, and it is InProgress');
+    cluster.put({ ...made, metadata: { ...made.metadata, creationTimestamp: at }, status: { phase: 'Completed', startTimestamp: at } });
+    expect(await missing()).toBeUndefined();
   });
 
   it('does not release what provisions machines: that is for a person', () => {
