@@ -1,5 +1,5 @@
-import { createServer } from 'node:net';
 import { readFile, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parse, stringify } from 'yaml';
@@ -63,7 +63,8 @@ export class VolumeStage implements AsyncDisposable {
       const [claims, volumes] = await Promise.all([this.kube.list(CLAIM, { namespace: 'shop', ...options() }), this.kube.list(VOLUME, options())]);
       if ((claims ?? []).length + (volumes ?? []).length === 0) return;
       for (const { metadata } of claims ?? []) await this.kube.delete({ ...CLAIM, namespace: 'shop', name: metadata.name }, options());
-      for (const { metadata, status } of volumes ?? []) if (status?.['phase'] !== 'Bound') await this.kube.delete({ ...VOLUME, name: metadata.name }, options());
+      for (const { metadata, status } of volumes ?? [])
+        if (status?.['phase'] !== 'Bound') await this.kube.delete({ ...VOLUME, name: metadata.name }, options());
     }
     throw new Error('volumes are still there after a minute');
   }
