@@ -4,7 +4,7 @@ import { alterVolume } from '../lab/faults/alter-volume.ts';
 import { apiFaults, clearApiFaults, cutWatches, killApiServer, refuseRequests, setLatency, slowRequests } from '../lab/faults/api-faults.ts';
 import { platformFault } from '../lab/faults/platform-fault.ts';
 import { killS3 } from '../lab/faults/s3-down.ts';
-import { killVelero } from '../lab/faults/velero-kill.ts';
+import { killNodeAgent, killVelero } from '../lab/faults/velero-kill.ts';
 import { parseDuration } from '../model/duration.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { FaultName } from './fault-names.ts';
@@ -39,6 +39,7 @@ const FAULTS: Readonly<Record<FaultName, Inject>> = {
   'alter-volume': async (operation, flags) => ({ ...(await alterVolume({ ...operation, ...splitName('--volume', flags.volume) })) }),
   's3-down': async (operation, flags) => await killS3({ ...operation, forMs: durationOf('--for', flags.for) }),
   'velero-kill': async (operation) => await killVelero(operation),
+  'node-agent-kill': async (operation) => await killNodeAgent(operation),
   'webhook-down': async (operation, flags) => await platformFault({ ...operation, fault: 'webhook-down', body: { forMs: durationOf('--for', flags.for) } }),
   'webhook-slow': async (operation, flags) =>
     await platformFault({ ...operation, fault: 'webhook-slow', body: { delayMs: durationOf('--delay', flags.delay), forMs: durationOf('--for', flags.for) } }),

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { link, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -115,7 +116,7 @@ async function labExists(directory: string): Promise<boolean> {
 
 /** Linking a finished file is atomic, so that nobody reads a claim without its owner. */
 async function claim(path: string, owner: string): Promise<boolean> {
-  const draft = `${path}.${process.pid}.tmp`;
+  const draft = `${path}.${randomUUID()}.tmp`;
   await writeFile(draft, owner, { mode: 0o600 });
   try {
     await link(draft, path);

@@ -133,8 +133,6 @@ export interface ClusterKubeconfigs {
   readonly operator: string;
   /** User `lab-node`, direct: the node stand-in. */
   readonly node: string;
-  /** User `velero`, direct. */
-  readonly velero: string;
   /** User `system:kube-controller-manager`, direct. */
   readonly controllers: string;
 }

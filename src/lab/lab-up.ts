@@ -100,7 +100,7 @@ async function provideBinaries(only: readonly LabPart[], { signal, onProgress }:
   const names: LabBinaryName[] = [];
   if (only.includes('s3')) names.push('versitygw');
   if (only.includes('parent') || only.includes('workloads')) names.push('etcd', 'kube-apiserver', 'kube-controller-manager');
-  if (only.includes('platform') || only.includes('workloads')) names.push('velero', 'velero-plugin-for-aws', 'volume-snapshotter');
+  if (only.includes('platform') || only.includes('workloads')) names.push('velero', 'velero-restore-helper', 'velero-plugin-for-aws', 'volume-snapshotter');
   await ensureBinaries({
     names,
     signal,

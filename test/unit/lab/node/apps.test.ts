@@ -107,6 +107,7 @@ describe('AppHost', () => {
     env: {},
     secrets: {},
     volumes: [],
+    task: 'serve',
     once: false,
     ...more,
   });
