@@ -4,6 +4,7 @@ import { choose } from '../support/seeded.ts';
 const STEPS: readonly (readonly [step: string, ...lines: readonly string[]])[] = [
   ['lock', 'step-started|lock'],
   ['preflight'],
+  ['sources', 'step-started|sources'],
   ['confirm'],
   ['fence-writes'],
   ['fence'],
@@ -12,7 +13,7 @@ const STEPS: readonly (readonly [step: string, ...lines: readonly string[]])[] =
   ['ready'],
   ['secrets', 'step-started|secrets'],
   ['backups', 'step-started|backups', 'held|backups|backup-location'],
-  ['volumes', 'step-started|volumes'],
+  ['volumes', 'step-started|volumes', 'held|volumes|reclaim-policy'],
   ['specs', 'step-started|specs', 'held|specs|dns-provider', 'held|specs|backup-schedule'],
   ['verify-health', 'step-started|verify-health'],
   ['cutover', 'step-started|cutover', ...effect('cutover', 'move-record')],
