@@ -40,6 +40,7 @@ export const ERROR_CODES = {
   BUG: { kind: 'bug', meaning: 'a broken invariant; the stack is in the crash file' },
   CANCELLED: { kind: 'cancelled', meaning: 'stopped by a signal; state is saved' },
   CLUSTER_NAME_NOT_CONFIRMED: { kind: 'declined', meaning: 'the typed cluster name differs' },
+  COMMIT_NOT_TRUSTED: { kind: 'precondition', meaning: 'the commit of the specs is not signed by anybody whom the plan allows' },
   DNS_CONFLICT: { kind: 'step', meaning: 'a record changed under us: the prerequisite of the update failed' },
   DNS_NOT_VERIFIED: { kind: 'verification', meaning: 'an authoritative server does not answer with the new value' },
   DNS_UPDATE_FAILED: { kind: 'step', meaning: 'the DNS server refused the update' },

@@ -25,9 +25,11 @@ async function conversions(ctx: PreflightCtx): Promise<number> {
 function failure(failed: readonly CheckResult[]): DrError {
   const code =
     failed.map((result) => result.failed?.code ?? 'STEP_FAILED').find((candidate) => ERROR_CODES[candidate].kind === 'precondition') ?? 'PREFLIGHT_FAILED';
+  // One cause may fail several checks: it is told once.
+  const answers = [...Map.groupBy(failed, ({ detail }) => detail)].map(([detail, same]) => `${same.map(({ name }) => name).join(', ')}: ${detail}`);
   return new DrError({
     code,
-    message: `preflight says no, nothing was changed:\n${failed.map(({ name, detail }) => `  ${name}: ${detail}`).join('\n')}`,
+    message: `preflight says no, nothing was changed:\n${answers.map((line) => `  ${line}`).join('\n')}`,
     details: { failed: failed.map(({ name }) => name) },
     suggestions: [...new Set(failed.flatMap((result) => result.failed?.suggestions ?? []))],
   });

@@ -1,6 +1,6 @@
 import { DrError } from '../../errors/dr-error.ts';
 import type { ChosenRecoveryPoint } from '../backup/recovery-point-schema.ts';
-import { loadDesired } from '../desired-state.ts';
+import { commitSigner, loadDesired } from '../desired-state.ts';
 import { ownRecords, zoneOf } from '../dns/targets.ts';
 import { recoveryPoints } from '../recovery-points.ts';
 import { missingRequired, readSecretSources } from '../secrets/sources.ts';
@@ -11,7 +11,8 @@ import { probesCanBeSent } from './probe-checks.ts';
 async function gitHasCommit(ctx: PreflightCtx): Promise<string> {
   const { repository, ref } = ctx.with.specs.git;
   const facts = await ctx.ports.git.describe({ repository, ref, paths: ctx.with.specs.git.paths, commit: ctx.with.commit }, ctx.signal);
-  return `commit ${ctx.with.commit.slice(0, 12)} of ${facts.committedAt}: ${facts.subject}`;
+  const signer = await commitSigner(ctx.ports.git, ctx.with, ctx.signal);
+  return `commit ${ctx.with.commit.slice(0, 12)} of ${facts.committedAt}: ${facts.subject}${signer === undefined ? '' : `, signed by ${signer}`}`;
 }
 
 async function specsAreGood(ctx: PreflightCtx): Promise<string> {
