@@ -2,6 +2,7 @@ import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import pLimit from 'p-limit';
 import { z } from 'zod';
+import { foreignTo } from '../backup/foreign.ts';
 import { type BackupFacts, type QuickVerdict, quickVerdict } from '../backup/quick-verdict.ts';
 import { backupKeys, backupsPrefix, locationName, restoreResultsKey, scheduleName } from '../backup/velero-layout.ts';
 import type { JsonObject } from '../model/json.ts';
@@ -88,6 +89,17 @@ export async function readBackupMetadata(
   return (await readJson(store, metadata, { shape: OBJECT, signal: options.signal })) as JsonObject | undefined;
 }
 
+/** The volume information of a backup: how each volume was saved; empty when it is missing or unreadable. */
+export async function readVolumeInfo(
+  ports: StepPorts,
+  backup: PlanBackup,
+  options: { readonly name: string; readonly signal: AbortSignal },
+): Promise<readonly JsonObject[]> {
+  const store = await ports.objectStores.open(objectStoreRef(backup));
+  const { volumeInfo } = backupKeys(bucketPrefix(backup), options.name);
+  return ((await readGzipJson(store, volumeInfo, { shape: OBJECTS, signal: options.signal })) ?? []) as readonly JsonObject[];
+}
+
 /**
  * What Velero itself says went wrong in a restore: the errors of `restores/<name>/restore-<name>-results.gz`, `namespace: text` each; empty when the file
  * is not there.
@@ -105,8 +117,17 @@ export async function restoreErrors(
 }
 
 /** Prefix in the bucket: what the plan says, else what the platform uses for the store. */
-function bucketPrefix(section: PlanBackup): string {
+export function bucketPrefix(section: PlanBackup): string {
   return section.prefix ?? locationName(section.store);
+}
+
+export interface RecoveryPointOptions {
+  /** Cluster that is restored: backups of another are not its recovery points. */
+  readonly cluster: string;
+  /** Later ones are left out; milliseconds since 1970, as `now`. */
+  readonly before: number;
+  readonly now: number;
+  readonly signal: AbortSignal;
 }
 
 /**
@@ -116,7 +137,7 @@ function bucketPrefix(section: PlanBackup): string {
 export async function recoveryPoints(
   ports: StepPorts,
   section: PlanBackup,
-  options: { readonly before: number; readonly now: number; readonly signal: AbortSignal },
+  options: RecoveryPointOptions,
 ): Promise<readonly QuickVerdict[]> {
   const store = await ports.objectStores.open(objectStoreRef(section));
   const root = backupsPrefix(bucketPrefix(section));
@@ -130,7 +151,8 @@ export async function recoveryPoints(
   const judged = await limit.map(names, async (name) => {
     const facts = await factsOf(store, section, { name, signal: options.signal });
     const at = String((facts.metadata?.['status'] as JsonObject | undefined)?.['completionTimestamp'] ?? '');
-    return { at, verdict: quickVerdict(facts, options.now) };
+    const foreign = foreignTo(facts, options.cluster);
+    return { at, verdict: foreign === undefined ? quickVerdict(facts, options.now) : { usable: false as const, name, reason: foreign } };
   });
   const verdicts = judged.filter(({ at }) => at === '' || Date.parse(at) <= options.before);
   return verdicts.toSorted((a, b) => (a.at < b.at ? 1 : -1)).map(({ verdict }) => verdict);

@@ -74,7 +74,7 @@ export async function chooseRecoveryPoints(ctx: PreflightCtx): Promise<ChosenPoi
   for (const backup of ctx.with.backups) {
     const result = await check(`recovery point in ${backup.store}`, async () => {
       const now = ctx.clock.now();
-      const verdicts = await recoveryPoints(ctx.ports, backup, { before: Date.parse(ctx.run.startedAt), now, signal: ctx.signal });
+      const verdicts = await recoveryPoints(ctx.ports, backup, { cluster: ctx.with.cluster.name, before: Date.parse(ctx.run.startedAt), now, signal: ctx.signal });
       const best = verdicts.find((verdict) => verdict.usable);
       const refused = verdicts.flatMap((verdict) => (verdict.usable ? [] : [`${verdict.name}: ${verdict.reason}`]));
       if (best?.usable !== true)
