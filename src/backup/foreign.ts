@@ -13,7 +13,9 @@ export function foreignFolders(prefixes: readonly string[], root: string): reado
  * (lattice-backup/src/velero.rs); one without any says nothing.
  */
 export function foreignTo(facts: Pick<BackupFacts, 'resourceList'>, cluster: string): string | undefined {
-  const clusters = Object.entries(facts.resourceList ?? {}).flatMap(([type, names]) => (/^lattice\.dev\/[^/]+\/LatticeCluster$/.test(type) ? (names ?? []) : []));
+  const clusters = Object.entries(facts.resourceList ?? {}).flatMap(([type, names]) =>
+    /^lattice\.dev\/[^/]+\/LatticeCluster$/.test(type) ? (names ?? []) : [],
+  );
   if (clusters.length === 0 || clusters.includes(cluster)) return undefined;
   return `it is of another cluster: it holds LatticeCluster ${clusters.join(', ')} and not ${cluster}`;
 }

@@ -134,11 +134,7 @@ export interface RecoveryPointOptions {
  * Judges the backups of a store's LatticeClusterBackup from the bucket alone, newest first. Backups taken after `before` are left out, so that a resume
  * finds the same ones. `signal` ends the reading.
  */
-export async function recoveryPoints(
-  ports: StepPorts,
-  section: PlanBackup,
-  options: RecoveryPointOptions,
-): Promise<readonly QuickVerdict[]> {
+export async function recoveryPoints(ports: StepPorts, section: PlanBackup, options: RecoveryPointOptions): Promise<readonly QuickVerdict[]> {
   const store = await ports.objectStores.open(objectStoreRef(section));
   const root = backupsPrefix(bucketPrefix(section));
   const listing = await store.list({ prefix: root, delimiter: '/', signal: options.signal });

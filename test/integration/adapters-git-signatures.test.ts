@@ -45,8 +45,14 @@ describe('who signed a commit', { timeout: 30_000 }, () => {
 
   it('gives the reason for a commit without a signature, of a stranger, of a key that was not valid then, and without the file', async () => {
     expect(await look(await repository.commit({ a: '1' }))).toEqual({ ok: false, reason: 'it is not signed' });
-    expect(await look(await signedBy('eve'))).toEqual({ ok: false, reason: expect.stringContaining(`allows no principal that key at that time (${await fingerprint('eve')}`) });
-    expect(await look(await signedBy('bob'))).toEqual({ ok: false, reason: expect.stringContaining(`allows no principal that key at that time (${await fingerprint('bob')}`) });
+    expect(await look(await signedBy('eve'))).toEqual({
+      ok: false,
+      reason: expect.stringContaining(`allows no principal that key at that time (${await fingerprint('eve')}`),
+    });
+    expect(await look(await signedBy('bob'))).toEqual({
+      ok: false,
+      reason: expect.stringContaining(`allows no principal that key at that time (${await fingerprint('bob')}`),
+    });
     const missing = join(folder.path, 'gone');
     expect(await look(await signedBy('ann'), missing)).toEqual({ ok: false, reason: `the allowed signers file '${missing}' cannot be read` });
   });

@@ -67,7 +67,10 @@ describe.skipIf(missing.length > 0)(`S3 adapter on a real server${missing.length
     it('tells credentials that may write from those that may only read, and leaves nothing behind', async () => {
       await using opened = stores();
       const probe = async (credentials: string, bucket = server.bucket) =>
-        await opened.refusedToWrite({ bucket, endpoint: server.endpoint }, { credentials: new Secret(credentials), key: 'restores/x/may-write', signal: signal() });
+        await opened.refusedToWrite(
+          { bucket, endpoint: server.endpoint },
+          { credentials: new Secret(credentials), key: 'restores/x/may-write', signal: signal() },
+        );
       expect(await probe(await readFile(server.credentialsFile, 'utf8'))).toBeUndefined();
       expect(await probe(server.readerCredentials)).toMatch(/restores\/x\/may-write: AccessDenied/);
       expect(await probe(server.readerCredentials.replace('contract-secret', 'not-the-secret'))).toMatch(/SignatureDoesNotMatch/);

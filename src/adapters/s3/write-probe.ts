@@ -1,7 +1,7 @@
 import type * as Sdk from '@aws-sdk/client-s3';
 import type { WriteProbe } from '../../ports/object-store.ts';
-import { s3Error } from './s3-errors.ts';
 import type { OpenS3Client } from './s3-client.ts';
+import { s3Error } from './s3-errors.ts';
 
 /**
  * Begins a multipart upload and aborts it. S3 asks for the same permission as for any write (`s3:PutObject`) when it is begun, and nothing appears in the bucket
@@ -9,7 +9,11 @@ import type { OpenS3Client } from './s3-client.ts';
  *
  * @see AWS, "Multipart upload and permissions"
  */
-export async function refusedToWrite({ client, sdk }: OpenS3Client, bucket: string, { key, signal }: Omit<WriteProbe, 'credentials'>): Promise<string | undefined> {
+export async function refusedToWrite(
+  { client, sdk }: OpenS3Client,
+  bucket: string,
+  { key, signal }: Omit<WriteProbe, 'credentials'>,
+): Promise<string | undefined> {
   let uploadId: string | undefined;
   try {
     uploadId = (await client.send(new sdk.CreateMultipartUploadCommand({ Bucket: bucket, Key: key }), { abortSignal: signal })).UploadId;

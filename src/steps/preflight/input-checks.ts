@@ -71,10 +71,11 @@ export interface ChosenPoints {
 export async function chooseRecoveryPoints(ctx: PreflightCtx): Promise<ChosenPoints> {
   const points: ChosenRecoveryPoint[] = [];
   const checks: CheckResult[] = [];
+  const asked = { cluster: ctx.with.cluster.name, before: Date.parse(ctx.run.startedAt), signal: ctx.signal };
   for (const backup of ctx.with.backups) {
     const result = await check(`recovery point in ${backup.store}`, async () => {
       const now = ctx.clock.now();
-      const verdicts = await recoveryPoints(ctx.ports, backup, { cluster: ctx.with.cluster.name, before: Date.parse(ctx.run.startedAt), now, signal: ctx.signal });
+      const verdicts = await recoveryPoints(ctx.ports, backup, { ...asked, now });
       const best = verdicts.find((verdict) => verdict.usable);
       const refused = verdicts.flatMap((verdict) => (verdict.usable ? [] : [`${verdict.name}: ${verdict.reason}`]));
       if (best?.usable !== true)

@@ -32,7 +32,11 @@ interface Given {
   readonly input?: JsonObject;
 }
 
-async function preflight({ bucket = bucketWith({ name: NAME }), originals = [CREDENTIALS], input = {} }: Given): Promise<{ readonly result: RunResult; readonly told: string }> {
+async function preflight({
+  bucket = bucketWith({ name: NAME }),
+  originals = [CREDENTIALS],
+  input = {},
+}: Given): Promise<{ readonly result: RunResult; readonly told: string }> {
   const bench = new StepBench({ files: { 'specs.yaml': yaml(OWN, STORE) }, buckets: [bucket] });
   bench.secretFiles.files.set('dr.txt', 'identity');
   bench.secretFiles.files.set('originals.age', new TextDecoder().decode(encryptForTest(yaml(...originals), 'identity')));
@@ -52,7 +56,8 @@ describe('preflight looks whether Velero could use the stores', () => {
   it('and says what it found', async () => {
     const { result, told } = await preflight({});
     expect(result.error).toBeUndefined();
-    for (const words of ['the credentials of Velero may write', "nothing but Velero's own", 'is in no other store', 'lies in a repository']) expect(told).toContain(words);
+    for (const words of ['the credentials of Velero may write', "nothing but Velero's own", 'is in no other store', 'lies in a repository'])
+      expect(told).toContain(words);
   });
 
   it.each<[string, Given & { readonly code: string; readonly kind: string; readonly words: string }]>([
@@ -67,11 +72,21 @@ describe('preflight looks whether Velero could use the stores', () => {
     ],
     [
       'a folder that is not of Velero',
-      { bucket: withFile('lattice-main/notes/readme.txt'), code: 'BACKUP_STORE_NOT_USABLE', kind: 'precondition', words: "holds 'notes', which Velero does not know" },
+      {
+        bucket: withFile('lattice-main/notes/readme.txt'),
+        code: 'BACKUP_STORE_NOT_USABLE',
+        kind: 'precondition',
+        words: "holds 'notes', which Velero does not know",
+      },
     ],
     [
       'only backups of another cluster',
-      { bucket: bucketWith({ name: NAME, clusters: ['other'] }), code: 'BACKUP_NOT_USABLE', kind: 'precondition', words: 'it holds LatticeCluster other and not workload' },
+      {
+        bucket: bucketWith({ name: NAME, clusters: ['other'] }),
+        code: 'BACKUP_NOT_USABLE',
+        kind: 'precondition',
+        words: 'it holds LatticeCluster other and not workload',
+      },
     ],
     [
       'one name in two stores',
@@ -85,7 +100,12 @@ describe('preflight looks whether Velero could use the stores', () => {
     ],
     [
       'no password of the repositories',
-      { bucket: withRepository(), code: 'SECRET_SOURCE_MISSING', kind: 'precondition', words: 'whose password no source of the plan holds (velero/velero-repo-credentials' },
+      {
+        bucket: withRepository(),
+        code: 'SECRET_SOURCE_MISSING',
+        kind: 'precondition',
+        words: 'whose password no source of the plan holds (velero/velero-repo-credentials',
+      },
     ],
     [
       'a password that does not open the repositories',
@@ -114,7 +134,10 @@ describe('preflight looks whether Velero could use the stores', () => {
   });
 
   it('takes the newest backup of its own cluster, and a password that opens its repositories', async () => {
-    const bucket = bucketWith({ name: NAME, method: 'PodVolumeBackup', clusters: ['workload', 'child'] }, { name: 'lattice-daily-20260301023000', clusters: ['other'] });
+    const bucket = bucketWith(
+      { name: NAME, method: 'PodVolumeBackup', clusters: ['workload', 'child'] },
+      { name: 'lattice-daily-20260301023000', clusters: ['other'] },
+    );
     bucket.put('lattice-main/kopia/shop/kopia.repository', repository());
     const { result, told } = await preflight({ bucket, originals: [CREDENTIALS, passwordSecret('original')] });
     expect(stepOf(result).outputs).toMatchObject({ recoveryPoints: [{ name: NAME }] });

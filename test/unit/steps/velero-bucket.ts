@@ -33,7 +33,10 @@ function putBackup(bucket: MemoryObjectStore, stored: StoredBackup): void {
   const metadata = { metadata: { name }, spec: {}, status: { phase: 'Completed', completionTimestamp, expiration: '2026-12-31T00:00:00Z', ...status } };
   bucket.put(at('velero-backup.json'), JSON.stringify(metadata));
   bucket.put(at(`${name}.tar.gz`), 'tarball');
-  bucket.put(at(`${name}-resource-list.json.gz`), packed({ 'v1/PersistentVolumeClaim': [...listed], ...(clusters === undefined ? {} : { 'lattice.dev/v1alpha1/LatticeCluster': [...clusters] }) }));
+  bucket.put(
+    at(`${name}-resource-list.json.gz`),
+    packed({ 'v1/PersistentVolumeClaim': [...listed], ...(clusters === undefined ? {} : { 'lattice.dev/v1alpha1/LatticeCluster': [...clusters] }) }),
+  );
   bucket.put(at(`${name}-volumeinfo.json.gz`), packed(info));
   bucket.put(at(`${name}-volumesnapshots.json.gz`), packed(snapshotLocation === undefined ? null : [{ spec: { location: snapshotLocation } }]));
 }
