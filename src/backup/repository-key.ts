@@ -13,12 +13,20 @@ import { VELERO_NAMESPACE } from './location.ts';
 export const REPOSITORY_SECRET: ObjectRef = { apiVersion: 'v1', kind: 'Secret', namespace: VELERO_NAMESPACE, name: 'velero-repo-credentials' };
 export const REPOSITORY_SECRET_NAME = `${VELERO_NAMESPACE}/${REPOSITORY_SECRET.name}`;
 const PASSWORD_KEY = 'repository-password';
+/** What Velero makes up (`encryptionKey` there), as the API server gives it. */
+const MADE_UP = Buffer.from('static-passw0rd', 'utf8').toString('base64');
 
 /** The password in the Secret, base64 as the API server gives it; `undefined` when there is none. Plain `stringData` counts as a manifest writes it. */
 export function repositoryPassword(secret: KubeObject): string | undefined {
   const plain = (secret['stringData'] as Readonly<Record<string, string>> | undefined)?.[PASSWORD_KEY];
   if (plain !== undefined) return Buffer.from(plain, 'utf8').toString('base64');
   return (secret['data'] as Readonly<Record<string, string>> | undefined)?.[PASSWORD_KEY];
+}
+
+/** Whether the Secret holds the password that Velero makes up when it starts without one, or none at all. */
+export function isMadeUp(secret: KubeObject): boolean {
+  const password = repositoryPassword(secret);
+  return password === undefined || password === MADE_UP;
 }
 
 /** `data` of the Secret with another password, base64; what else was in it stays. */

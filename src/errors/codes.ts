@@ -74,6 +74,7 @@ export const ERROR_CODES = {
   PRUNED_FIELDS: { kind: 'precondition', meaning: 'the server would drop or refuse fields of a spec' },
   RELEASE_REFUSED: { kind: 'precondition', meaning: 'what a run has put aside may not be put back yet' },
   REPORT_ALTERED: { kind: 'verification', meaning: 'a report page is not what its own record gives' },
+  REPOSITORY_KEY_FOREIGN: { kind: 'precondition', meaning: 'somebody has given the new cluster another password for its backup repositories' },
   REQUEST_REJECTED: { kind: 'precondition', meaning: 'the process that owns the run did not accept what was asked of it' },
   REQUEST_UNANSWERED: { kind: 'unavailable', meaning: 'the process that owns the run did not say in time what became of a request' },
   RUN_CHANGED: { kind: 'precondition', meaning: 'plan, runbook or step contracts differ from those the run started with' },

@@ -3,6 +3,7 @@ import { DrError } from '../errors/dr-error.ts';
 import type { Hold, HoldKind } from '../model/hold.ts';
 import type { KubeObject, ObjectRef } from '../model/kube-object.ts';
 import type { KubeCluster } from '../ports/kube-cluster.ts';
+import { handOverFields, resumeGitOps } from './gitops-holds.ts';
 import { FIELD_MANAGER } from './platform-names.ts';
 
 /** What puts one kind of held thing back. Idempotent: a release that died is run again. */
@@ -47,4 +48,6 @@ export const HOLD_RELEASERS: ReadonlyMap<HoldKind, HoldReleaser> = new Map([
   ['scheduled-job', applyHeld],
   ['backup-schedule', applyHeld],
   ['backup-location', makeWritable],
+  ['field-owner', handOverFields],
+  ['gitops', resumeGitOps],
 ]);

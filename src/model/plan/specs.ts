@@ -14,6 +14,9 @@ export const planSpecs = z.strictObject({
         .describe('Only commits signed with a key of that file are read; any commit without it'),
     })
     .describe('The git repository that holds the specs'),
+  manager: text
+    .exactOptional()
+    .describe('Field manager that applies from git after the recovery, and to whom the fields then belong; found by looking for Flux and Argo CD when absent'),
   profile: z.enum(['lattice', 'kubernetes']).default('lattice').describe('What the tool knows of the kinds: order, ready rules, skip rules'),
   schema: z.enum(['current', 'seed']).exactOptional().describe('Schema the specs are written in; found by looking when absent'),
 });
