@@ -23,6 +23,10 @@ export const resumeGitOps: HoldReleaser = {
     stoppedIn(hold) === undefined
       ? `${hold.subject}: is applied as it stands in git, and starts`
       : `${hold.subject}: goes on as before; it applies all that git says`,
+  async missing(_hold, { staying }) {
+    const others = staying.filter(({ kind, prior }) => kind === 'field-owner' || (kind !== 'gitops' && prior['object'] !== undefined)).map(({ id }) => id);
+    return others.length === 0 ? undefined : `GitOps applies all that git says, and so what is still put aside: release first ${others.join(', ')}`;
+  },
   async release(hold, cluster, signal) {
     const stopped = stoppedIn(hold);
     if (stopped === undefined) {

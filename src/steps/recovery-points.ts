@@ -80,7 +80,7 @@ async function factsOf(store: ObjectStore, section: PlanBackup, options: { reado
 
 /** The Backup object as Velero stored it beside its data; `undefined` when it is missing or not JSON. */
 export async function readBackupMetadata(
-  ports: StepPorts,
+  ports: Pick<StepPorts, 'objectStores'>,
   backup: PlanBackup,
   options: { readonly name: string; readonly signal: AbortSignal },
 ): Promise<JsonObject | undefined> {
