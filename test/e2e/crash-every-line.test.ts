@@ -37,10 +37,10 @@ describe('a rebuild is killed at every line of its journal, one after the other'
     expect(recovery.stateAfter).toEqual(recovery.stateBefore);
     expect(recovery.holds).toEqual([
       'dnsprovider/lattice-system/small-dns',
+      'backup-location/velero/lattice-small-backups',
       'latticeclusterbackup/lattice-system/small-data',
       'latticeservice/shop/orders-db',
       'latticeservice/shop/stock-db',
-      'backup-location/velero/lattice-small-backups',
     ]);
   });
 
