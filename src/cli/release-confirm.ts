@@ -1,8 +1,8 @@
+import type { ExpiredBackup } from '../backup/expired-backup.ts';
 import { DrError } from '../errors/dr-error.ts';
 import type { RunId } from '../model/ids.ts';
 import type { ReleaseRequest } from '../operations/release.ts';
 import { expiredText, releaseQuestion } from '../report/holds-view.ts';
-import type { ExpiredBackup } from '../backup/expired-backup.ts';
 
 export interface ReleaseConfirmOptions {
   /** The cluster's name as `--confirm` gave it. */

@@ -1,6 +1,6 @@
+import type { ExpiredBackup } from '../backup/expired-backup.ts';
 import type { HoldList } from '../operations/holds.ts';
 import type { ReleaseAction, ReleaseResult } from '../operations/release.ts';
-import type { ExpiredBackup } from '../backup/expired-backup.ts';
 import { textTable } from './text-table.ts';
 
 /** Writes the holds of a run for people, in the order of release. */
