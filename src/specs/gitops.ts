@@ -17,7 +17,7 @@ interface Pause {
   readonly group: string;
   readonly kind: string;
   /** Merge patch that stops it, and what it takes to undo that; `undefined` when it is stopped already. */
-  stop(object: KubeObject): { readonly patch: JsonObject; readonly undo: JsonObject } | undefined;
+  readonly stop: (object: KubeObject) => { readonly patch: JsonObject; readonly undo: JsonObject } | undefined;
 }
 
 function suspendable(group: string, kind: string): Pause {
@@ -26,9 +26,7 @@ function suspendable(group: string, kind: string): Pause {
     group: `${group}.toolkit.fluxcd.io`,
     kind,
     stop: ({ spec }) =>
-      spec?.['suspend'] === true
-        ? undefined
-        : { patch: { spec: { suspend: true } }, undo: { spec: { suspend: (spec?.['suspend'] as boolean | undefined) ?? null } } },
+      spec?.['suspend'] === true ? undefined : { patch: { spec: { suspend: true } }, undo: { spec: { suspend: spec?.['suspend'] ?? null } } },
   };
 }
 

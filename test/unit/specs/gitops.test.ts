@@ -11,39 +11,39 @@ const stop = (object: KubeObject) => GITOPS_KINDS.find(({ kind }) => kind === ob
 const hold = (prior: JsonObject, kind: Hold['kind'] = 'gitops'): Hold => ({ id: 'a/b/c', kind, subject: '', prior, releaseWhen: '' });
 
 describe('what stops a GitOps object, and undoes that', () => {
-  it.each<[string, KubeObject, JsonObject | undefined, JsonObject | undefined]>([
-    ['Kustomization', of(FLUX, 'Kustomization', { path: './' }), { suspend: true }, { suspend: null }],
-    ['one that says false', of(FLUX, 'Kustomization', { suspend: false }), { suspend: true }, { suspend: false }],
-    ['a suspended one', of(FLUX, 'Kustomization', { suspend: true }), undefined, undefined],
+  it.each<[string, KubeObject, readonly [patch: JsonObject, undo: JsonObject] | undefined]>([
+    ['Kustomization', of(FLUX, 'Kustomization', { path: './' }), [{ suspend: true }, { suspend: null }]],
+    ['one that says false', of(FLUX, 'Kustomization', { suspend: false }), [{ suspend: true }, { suspend: false }]],
+    ['a suspended one', of(FLUX, 'Kustomization', { suspend: true }), undefined],
     [
       'Application that syncs by itself',
       of(ARGO, 'Application', { syncPolicy: { automated: { prune: true }, retry: { limit: 2 } } }),
-      { syncPolicy: { automated: null } },
-      { syncPolicy: { automated: { prune: true } } },
+      [{ syncPolicy: { automated: null } }, { syncPolicy: { automated: { prune: true } } }],
     ],
     [
       'Application with automation of no detail',
       of(ARGO, 'Application', { syncPolicy: { automated: {} } }),
-      { syncPolicy: { automated: null } },
-      { syncPolicy: { automated: {} } },
+      [{ syncPolicy: { automated: null } }, { syncPolicy: { automated: {} } }],
     ],
-    ['Application whose automation is off', of(ARGO, 'Application', { syncPolicy: { automated: { enabled: false } } }), undefined, undefined],
-    ['Application that waits for people', of(ARGO, 'Application', { syncPolicy: { retry: { limit: 2 } } }), undefined, undefined],
+    ['Application whose automation is off', of(ARGO, 'Application', { syncPolicy: { automated: { enabled: false } } }), undefined],
+    ['Application that waits for people', of(ARGO, 'Application', { syncPolicy: { retry: { limit: 2 } } }), undefined],
     [
       'ApplicationSet',
       of(ARGO, 'ApplicationSet', { template: { spec: { syncPolicy: { automated: { selfHeal: true } } } } }),
-      { syncPolicy: { applicationsSync: 'create-only' }, template: { spec: { syncPolicy: { automated: null } } } },
-      { syncPolicy: { applicationsSync: null }, template: { spec: { syncPolicy: { automated: { selfHeal: true } } } } },
+      [
+        { syncPolicy: { applicationsSync: 'create-only' }, template: { spec: { syncPolicy: { automated: null } } } },
+        { syncPolicy: { applicationsSync: null }, template: { spec: { syncPolicy: { automated: { selfHeal: true } } } } },
+      ],
     ],
     [
       'ApplicationSet without automation, which would still bring stopped ones back',
       of(ARGO, 'ApplicationSet', { syncPolicy: { applicationsSync: 'sync' }, template: {} }),
-      { syncPolicy: { applicationsSync: 'create-only' } },
-      { syncPolicy: { applicationsSync: 'sync' } },
+      [{ syncPolicy: { applicationsSync: 'create-only' } }, { syncPolicy: { applicationsSync: 'sync' } }],
     ],
-    ['a stopped ApplicationSet', of(ARGO, 'ApplicationSet', { syncPolicy: { applicationsSync: 'create-only' }, template: {} }), undefined, undefined],
-  ])('%s', (_, object, patch, undo) => {
-    expect(stop(object)).toEqual(patch === undefined ? undefined : { patch: { spec: patch }, undo: { spec: undo } });
+    ['a stopped ApplicationSet', of(ARGO, 'ApplicationSet', { syncPolicy: { applicationsSync: 'create-only' }, template: {} }), undefined],
+  ])('%s', (_, object, stopped) => {
+    const [patch, undo] = stopped ?? [];
+    expect(stop(object)).toEqual(stopped === undefined ? undefined : { patch: { spec: patch }, undo: { spec: undo } });
   });
 });
 
