@@ -11,9 +11,8 @@ import { readDnsUpdates } from '../integration/lab-logs.ts';
 import type { RebuildWorld } from '../support/rebuild-world.ts';
 import { describeWrite, writesOf } from '../support/written.ts';
 import { type EffectCase, existingCluster, type Stage } from './effect-case.ts';
-import { carrierCase, incompleteCase, leftoverCase } from './leftover-case.ts';
 import { keyCase } from './key-case.ts';
-import { leftoverCase } from './leftover-case.ts';
+import { carrierCase, incompleteCase, leftoverCase } from './leftover-case.ts';
 
 const CLUSTER = '${{ plan.cluster }}';
 const SPECS = { cluster: CLUSTER, specs: '${{ plan.specs }}', commit: '${{ inputs.commit }}' };

@@ -138,7 +138,7 @@ describe('what puts held things back', () => {
       releaseWhen: '',
     };
     const releaser = HOLD_RELEASERS.get('reclaim-policy');
-    const missing = async () => await releaser?.missing?.(hold, { cluster, verifiedAt: '2026-03-01T04:00:00Z', signal });
+    const missing = async () => await releaser?.missing?.(hold, asked(cluster));
     expect(await missing()).toBeUndefined();
     await releaser?.release(hold, cluster, signal);
     const spec = { persistentVolumeReclaimPolicy: 'Retain', hostPath: { path: '/d' } };
