@@ -2,7 +2,9 @@ import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import pLimit from 'p-limit';
 import { z } from 'zod';
+import { foreignTo } from '../backup/foreign.ts';
 import { type BackupFacts, type QuickVerdict, quickVerdict } from '../backup/quick-verdict.ts';
+import type { RestoreResults } from '../backup/restore-results.ts';
 import { backupKeys, backupsPrefix, locationName, restoreResultsKey, scheduleName } from '../backup/velero-layout.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { PlanBackup } from '../model/plan/backups.ts';
@@ -22,15 +24,14 @@ const unpack = promisify(gunzip);
 const OBJECT = z.record(z.string(), z.unknown());
 const OBJECTS = z.array(OBJECT).nullable();
 const NAMES_BY_TYPE = z.record(z.string(), z.array(z.string()).nullable());
-const RESTORE_RESULTS = z.object({
-  errors: z
-    .object({
-      velero: z.array(z.string()).nullish(),
-      cluster: z.array(z.string()).nullish(),
-      namespaces: z.record(z.string(), z.array(z.string()).nullable()).nullish(),
-    })
-    .nullish(),
-});
+const RESULT_LINES = z
+  .object({
+    velero: z.array(z.string()).nullish(),
+    cluster: z.array(z.string()).nullish(),
+    namespaces: z.record(z.string(), z.array(z.string()).nullable()).nullish(),
+  })
+  .nullish();
+const RESTORE_RESULTS = z.object({ errors: RESULT_LINES, warnings: RESULT_LINES });
 
 function parseAs<T>(text: string, shape: z.ZodType<T>): T | undefined {
   try {
@@ -79,7 +80,7 @@ async function factsOf(store: ObjectStore, section: PlanBackup, options: { reado
 
 /** The Backup object as Velero stored it beside its data; `undefined` when it is missing or not JSON. */
 export async function readBackupMetadata(
-  ports: StepPorts,
+  ports: Pick<StepPorts, 'objectStores'>,
   backup: PlanBackup,
   options: { readonly name: string; readonly signal: AbortSignal },
 ): Promise<JsonObject | undefined> {
@@ -88,36 +89,53 @@ export async function readBackupMetadata(
   return (await readJson(store, metadata, { shape: OBJECT, signal: options.signal })) as JsonObject | undefined;
 }
 
-/**
- * What Velero itself says went wrong in a restore: the errors of `restores/<name>/restore-<name>-results.gz`, `namespace: text` each; empty when the file
- * is not there.
- */
-export async function restoreErrors(
+/** The volume information of a backup: how each volume was saved; empty when it is missing or unreadable. */
+export async function readVolumeInfo(
+  ports: StepPorts,
+  backup: PlanBackup,
+  options: { readonly name: string; readonly signal: AbortSignal },
+): Promise<readonly JsonObject[]> {
+  const store = await ports.objectStores.open(objectStoreRef(backup));
+  const { volumeInfo } = backupKeys(bucketPrefix(backup), options.name);
+  return ((await readGzipJson(store, volumeInfo, { shape: OBJECTS, signal: options.signal })) ?? []) as readonly JsonObject[];
+}
+
+/** What Velero itself says of a restore (`restores/<name>/restore-<name>-results.gz`); nothing when the file is not there. */
+export async function restoreResults(
   ports: StepPorts,
   backup: PlanBackup,
   options: { readonly restore: string; readonly signal: AbortSignal },
-): Promise<readonly string[]> {
+): Promise<RestoreResults> {
   const store = await ports.objectStores.open(objectStoreRef(backup));
   const key = restoreResultsKey(bucketPrefix(backup), options.restore);
-  const errors = (await readGzipJson(store, key, { shape: RESTORE_RESULTS, signal: options.signal }))?.errors;
-  const inNamespaces = Object.entries(errors?.namespaces ?? {}).flatMap(([namespace, lines]) => (lines ?? []).map((line) => `${namespace}: ${line}`));
-  return [...(errors?.velero ?? []), ...(errors?.cluster ?? []), ...inNamespaces];
+  const results = await readGzipJson(store, key, { shape: RESTORE_RESULTS, signal: options.signal });
+  return { errors: linesOf(results?.errors), warnings: linesOf(results?.warnings) };
+}
+
+function linesOf(lines: z.output<typeof RESULT_LINES>): readonly string[] {
+  const inNamespaces = Object.entries(lines?.namespaces ?? {}).flatMap(([namespace, texts]) => (texts ?? []).map((text) => `${namespace}: ${text}`));
+  return [...(lines?.velero ?? []), ...(lines?.cluster ?? []), ...inNamespaces];
 }
 
 /** Prefix in the bucket: what the plan says, else what the platform uses for the store. */
-function bucketPrefix(section: PlanBackup): string {
+export function bucketPrefix(section: PlanBackup): string {
   return section.prefix ?? locationName(section.store);
+}
+
+export interface RecoveryPointOptions {
+  /** Cluster that is restored: backups of another are not its recovery points. */
+  readonly cluster: string;
+  /** Later ones are left out; milliseconds since 1970, as `now`. */
+  readonly before: number;
+  readonly now: number;
+  readonly signal: AbortSignal;
 }
 
 /**
  * Judges the backups of a store's LatticeClusterBackup from the bucket alone, newest first. Backups taken after `before` are left out, so that a resume
  * finds the same ones. `signal` ends the reading.
  */
-export async function recoveryPoints(
-  ports: StepPorts,
-  section: PlanBackup,
-  options: { readonly before: number; readonly now: number; readonly signal: AbortSignal },
-): Promise<readonly QuickVerdict[]> {
+export async function recoveryPoints(ports: StepPorts, section: PlanBackup, options: RecoveryPointOptions): Promise<readonly QuickVerdict[]> {
   const store = await ports.objectStores.open(objectStoreRef(section));
   const root = backupsPrefix(bucketPrefix(section));
   const listing = await store.list({ prefix: root, delimiter: '/', signal: options.signal });
@@ -130,7 +148,8 @@ export async function recoveryPoints(
   const judged = await limit.map(names, async (name) => {
     const facts = await factsOf(store, section, { name, signal: options.signal });
     const at = String((facts.metadata?.['status'] as JsonObject | undefined)?.['completionTimestamp'] ?? '');
-    return { at, verdict: quickVerdict(facts, options.now) };
+    const foreign = foreignTo(facts, options.cluster);
+    return { at, verdict: foreign === undefined ? quickVerdict(facts, options.now) : { usable: false as const, name, reason: foreign } };
   });
   const verdicts = judged.filter(({ at }) => at === '' || Date.parse(at) <= options.before);
   return verdicts.toSorted((a, b) => (a.at < b.at ? 1 : -1)).map(({ verdict }) => verdict);
