@@ -4,7 +4,7 @@ class Followers {
 
   constructor(signal: AbortSignal) {
     const tell = (): void => {
-      for (const follower of [...this.#following]) follower.abort(signal.reason);
+      for (const follower of this.#following) follower.abort(signal.reason);
       this.#following.clear();
     };
     signal.addEventListener('abort', tell, { once: true });
