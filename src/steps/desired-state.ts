@@ -30,7 +30,7 @@ export interface DesiredState {
   readonly classification: Classification;
   /** Objects that were written in the platform's older schema, with what was changed in each. */
   readonly converted: readonly ConvertedObject[];
-  /** Files they were read from. */
+  /** The files these were read from. Of all others only the objects are kept: their bytes are a tenth of the memory of a large restore. */
   readonly files: readonly GitFile[];
   readonly notes: readonly Finding[];
 }
@@ -92,12 +92,13 @@ export function createDesiredStates(git: Git, parser: ManifestParser): DesiredSt
     const conversion = convertSeeds(manifests.objects, source.cluster.latticeImage === undefined ? {} : { latticeImage: source.cluster.latticeImage });
     refuseFaults([...manifests.faults, ...conversion.faults], source.commit);
     const classification = classify(conversion.objects, { profile, cluster: source.cluster.name, hasParent: source.cluster.parent !== undefined });
+    const older = new Set(conversion.converted.map(({ manifest }) => manifest.source.file));
     return {
       profile,
       manifests: conversion.objects,
       classification,
       converted: conversion.converted,
-      files: yaml,
+      files: yaml.filter(({ path }) => older.has(path)),
       notes: manifests.notes,
     };
   };
