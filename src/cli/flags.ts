@@ -126,3 +126,10 @@ export const labDirFlag = Flags.string({
   helpValue: 'DIRECTORY',
   env: 'LATTICE_DR_DIR',
 });
+
+/** Where etcd's own programs are. */
+export const etcdBinariesFlag = Flags.string({
+  summary: 'Folder of etcd and etcdutl, of the minor version that the cluster runs; by default those in PATH.',
+  helpValue: 'DIRECTORY',
+  env: 'LATTICE_DR_BINARIES',
+});

@@ -11,6 +11,7 @@ import type { RunStatus } from '../operations/run-status.ts';
 import type { ShownRunbook } from '../operations/show-runbook.ts';
 import type { ValidResult } from '../operations/validate.ts';
 import type { ValidRunbook } from '../operations/validate-runbook.ts';
+import type { VerifiedSnapshot } from '../operations/verify-snapshot.ts';
 import type { WrittenPlan } from '../report/init-view.ts';
 
 /** Results of operations as text for people. Renderers are loaded when they are used, so that help stays fast. */
@@ -29,6 +30,9 @@ export const resultText = {
   },
   async baseline(taken: TakenBaseline): Promise<string> {
     return (await import('../report/baseline-view.ts')).baselineView(taken);
+  },
+  async snapshot(verified: VerifiedSnapshot & { readonly findings?: readonly string[] }): Promise<string> {
+    return (await import('../report/snapshot-view.ts')).snapshotView(verified);
   },
   async clusterStatus(status: ClusterStatus): Promise<string> {
     return (await import('../report/cluster-status-view.ts')).clusterStatusView(status);

@@ -171,6 +171,11 @@ export class Session implements AsyncDisposable {
     this.#context.interrupts.words = words;
   }
 
+  /** Version of the tool, for the record. */
+  get tool(): string {
+    return this.#context.tool;
+  }
+
   /** Aborts when a signal asks for an end. */
   get signal(): AbortSignal {
     return this.#context.interrupts.signal;

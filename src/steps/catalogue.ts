@@ -18,6 +18,7 @@ import { secretsRestore } from './secrets/restore.ts';
 import { specsApply } from './specs/apply.ts';
 import { specsConvert } from './specs/convert.ts';
 import { volumesRestore } from './volumes/restore.ts';
+import { volumesSources } from './volumes/sources.ts';
 
 const KINDS: readonly AnyStepKind<StepPorts>[] = [
   backupAttach,
@@ -39,6 +40,7 @@ const KINDS: readonly AnyStepKind<StepPorts>[] = [
   specsApply,
   specsConvert,
   volumesRestore,
+  volumesSources,
 ];
 
 /** The step catalogue: the one list of what runbooks may use. */

@@ -4,6 +4,7 @@ import pLimit from 'p-limit';
 import { z } from 'zod';
 import { foreignTo } from '../backup/foreign.ts';
 import { type BackupFacts, type QuickVerdict, quickVerdict } from '../backup/quick-verdict.ts';
+import type { RestoreResults } from '../backup/restore-results.ts';
 import { backupKeys, backupsPrefix, locationName, restoreResultsKey, scheduleName } from '../backup/velero-layout.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { PlanBackup } from '../model/plan/backups.ts';
@@ -23,15 +24,14 @@ const unpack = promisify(gunzip);
 const OBJECT = z.record(z.string(), z.unknown());
 const OBJECTS = z.array(OBJECT).nullable();
 const NAMES_BY_TYPE = z.record(z.string(), z.array(z.string()).nullable());
-const RESTORE_RESULTS = z.object({
-  errors: z
-    .object({
-      velero: z.array(z.string()).nullish(),
-      cluster: z.array(z.string()).nullish(),
-      namespaces: z.record(z.string(), z.array(z.string()).nullable()).nullish(),
-    })
-    .nullish(),
-});
+const RESULT_LINES = z
+  .object({
+    velero: z.array(z.string()).nullish(),
+    cluster: z.array(z.string()).nullish(),
+    namespaces: z.record(z.string(), z.array(z.string()).nullable()).nullish(),
+  })
+  .nullish();
+const RESTORE_RESULTS = z.object({ errors: RESULT_LINES, warnings: RESULT_LINES });
 
 function parseAs<T>(text: string, shape: z.ZodType<T>): T | undefined {
   try {
@@ -100,20 +100,21 @@ export async function readVolumeInfo(
   return ((await readGzipJson(store, volumeInfo, { shape: OBJECTS, signal: options.signal })) ?? []) as readonly JsonObject[];
 }
 
-/**
- * What Velero itself says went wrong in a restore: the errors of `restores/<name>/restore-<name>-results.gz`, `namespace: text` each; empty when the file
- * is not there.
- */
-export async function restoreErrors(
+/** What Velero itself says of a restore (`restores/<name>/restore-<name>-results.gz`); nothing when the file is not there. */
+export async function restoreResults(
   ports: StepPorts,
   backup: PlanBackup,
   options: { readonly restore: string; readonly signal: AbortSignal },
-): Promise<readonly string[]> {
+): Promise<RestoreResults> {
   const store = await ports.objectStores.open(objectStoreRef(backup));
   const key = restoreResultsKey(bucketPrefix(backup), options.restore);
-  const errors = (await readGzipJson(store, key, { shape: RESTORE_RESULTS, signal: options.signal }))?.errors;
-  const inNamespaces = Object.entries(errors?.namespaces ?? {}).flatMap(([namespace, lines]) => (lines ?? []).map((line) => `${namespace}: ${line}`));
-  return [...(errors?.velero ?? []), ...(errors?.cluster ?? []), ...inNamespaces];
+  const results = await readGzipJson(store, key, { shape: RESTORE_RESULTS, signal: options.signal });
+  return { errors: linesOf(results?.errors), warnings: linesOf(results?.warnings) };
+}
+
+function linesOf(lines: z.output<typeof RESULT_LINES>): readonly string[] {
+  const inNamespaces = Object.entries(lines?.namespaces ?? {}).flatMap(([namespace, texts]) => (texts ?? []).map((text) => `${namespace}: ${text}`));
+  return [...(lines?.velero ?? []), ...(lines?.cluster ?? []), ...inNamespaces];
 }
 
 /** Prefix in the bucket: what the plan says, else what the platform uses for the store. */

@@ -70,6 +70,26 @@ const applyHeld: HoldReleaser = {
   },
 };
 
+const restoreReclaimPolicy: HoldReleaser = {
+  describe: ({ subject, prior }) => `${subject}; becomes ${String(prior['policy'])} again`,
+  async missing(hold, { cluster, signal }) {
+    const volume = await cluster.get(heldVolume(hold), signal);
+    // With Delete, a volume whose claim is gone loses its disk at once.
+    if (volume === undefined || volume.status?.['phase'] === 'Bound' || hold.prior['policy'] !== 'Delete') return undefined;
+    return `PersistentVolume ${volume.metadata.name} has no claim any more, and with reclaim policy Delete its bytes would go now; delete it by hand if nobody needs it`;
+  },
+  async release(hold, cluster, signal) {
+    const volume = await cluster.get(heldVolume(hold), signal);
+    if (volume === undefined) return;
+    const patch = { metadata: { uid: volume.metadata.uid ?? '' }, spec: { persistentVolumeReclaimPolicy: String(hold.prior['policy']) } };
+    await cluster.mergePatch(heldVolume(hold), patch, { fieldManager: FIELD_MANAGER, signal });
+  },
+};
+
+function heldVolume({ prior }: Hold): ObjectRef {
+  return { apiVersion: 'v1', kind: 'PersistentVolume', name: String(prior['volume']) };
+}
+
 /** Backups are kept apart per schedule, but Velero keeps few of each: a schedule that starts on bad data drives the good ones out. */
 const startSchedule: HoldReleaser = {
   describe: (hold) => applyHeld.describe(hold),
@@ -94,6 +114,7 @@ function scopeText({ location, namespaces }: ScheduledScope): string {
 export const HOLD_RELEASERS: ReadonlyMap<HoldKind, HoldReleaser> = new Map([
   ['dns-provider', applyHeld],
   ['scheduled-job', applyHeld],
+  ['reclaim-policy', restoreReclaimPolicy],
   ['backup-schedule', startSchedule],
   ['backup-location', makeWritable],
   ['field-owner', handOverFields],

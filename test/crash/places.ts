@@ -4,6 +4,7 @@ import { choose } from '../support/seeded.ts';
 const STEPS: readonly (readonly [step: string, ...lines: readonly string[]])[] = [
   ['lock', 'step-started|lock'],
   ['preflight'],
+  ['sources', 'step-started|sources'],
   ['confirm'],
   ['fence-writes'],
   ['fence'],
@@ -14,7 +15,7 @@ const STEPS: readonly (readonly [step: string, ...lines: readonly string[]])[] =
   ['secrets', 'step-started|secrets'],
   ['repository-key'],
   ['backups', 'step-started|backups', 'held|backups|backup-location'],
-  ['volumes', 'step-started|volumes'],
+  ['volumes', 'step-started|volumes', 'held|volumes|reclaim-policy'],
   ['specs', 'step-started|specs', 'held|specs|dns-provider', 'held|specs|backup-schedule'],
   ['gitops-again'],
   ['verify-health', 'step-started|verify-health'],

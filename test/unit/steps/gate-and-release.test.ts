@@ -3,18 +3,24 @@ import type { Hold } from '../../../src/model/hold.ts';
 import { HOLD_RELEASERS, type ReleaseCondition } from '../../../src/steps/release.ts';
 import type { FakeKubeCluster } from '../../fakes/fake-kube-cluster.ts';
 import { createMemoryObjectStores } from '../../fakes/memory-object-store.ts';
-import { lattice, PLAN_CLUSTER, platformCluster, velero } from './objects.ts';
+import { core, lattice, PLAN_CLUSTER, platformCluster, velero } from './objects.ts';
 import { StepBench } from './step-harness.ts';
 import { bucketWith } from './velero-bucket.ts';
 
 const signal = new AbortController().signal;
 
 describe('gate/confirm', () => {
-  const point = { store: 'main', name: 'b1', completedAt: '2026-03-01T02:00:00Z', volumes: ['shop/a', 'shop/b'], withoutData: [], snapshotLocations: [] };
+  const source = { from: 'snapshot', store: 'main', backup: 'b1', takenAt: '2026-03-01T02:00:00Z', minutesLost: 60, objectiveMinutes: 60 };
   const input = {
     cluster: PLAN_CLUSTER,
     commit: '0123456789abcdef',
-    recoveryPoints: [point, { ...point, name: 'b2', volumes: ['shop/c'], withoutData: [{ claim: 'shop/d', reason: 'skipped' }] }],
+    sources: [
+      { ...source, claim: 'shop/a' },
+      { ...source, claim: 'shop/b', minutesLost: 70 },
+      { ...source, claim: 'shop/c', backup: 'b2', objectiveMinutes: 15 },
+      { claim: 'shop/e', from: 'survivor', minutesLost: 0, objectiveMinutes: 60 },
+    ],
+    lost: [{ claim: 'shop/d', reason: 'skipped' }],
   };
   const gate = { confirm: 'cluster', reason: 'it is gone for good' } as const;
 
@@ -22,8 +28,18 @@ describe('gate/confirm', () => {
     expect(await new StepBench().plan('gate/confirm', input)).toEqual([
       { verb: 'delete', subject: 'what is left of cluster workload', note: 'it is fenced, and its LatticeCluster on the parent is retired' },
       { verb: 'create', subject: 'cluster workload again', note: 'by provisioner lattice, from commit 0123456789ab' },
-      { verb: 'create', subject: '2 volumes of b1', note: 'as of 2026-03-01T02:00:00Z: later writes are lost' },
-      { verb: 'create', subject: '1 volume of b2', note: 'as of 2026-03-01T02:00:00Z: later writes are lost; no data for shop/d' },
+      {
+        verb: 'create',
+        subject: '2 volumes from snapshot of b1 (2026-03-01T02:00:00Z)',
+        note: 'up to 70 min of writes are lost, more than the objective of shop/b',
+      },
+      {
+        verb: 'create',
+        subject: '1 volume from snapshot of b2 (2026-03-01T02:00:00Z)',
+        note: '60 min of writes are lost, more than the objective of 15 min',
+      },
+      { verb: 'create', subject: '1 volume from its old disk', note: 'nothing is lost' },
+      { verb: 'delete', subject: 'all data of volume shop/d', note: 'skipped' },
     ]);
   });
 
@@ -110,6 +126,30 @@ describe('what puts held things back', () => {
     await HOLD_RELEASERS.get('backup-location')?.release({ ...location, id: 'backupstoragelocation/velero/main', prior }, cluster, signal);
     const ref = { apiVersion: 'velero.io/v1', kind: 'BackupStorageLocation', namespace: 'velero', name: 'main' };
     expect(cluster.peek(ref)?.spec).toEqual({ accessMode: mode });
+  });
+
+  it('lets a volume go with its claim again, unless the claim is gone already', async () => {
+    const cluster = platformCluster();
+    const hold: Hold = {
+      id: 'reclaim-policy/shop/data',
+      kind: 'reclaim-policy',
+      subject: 'pv-1 is Retain',
+      prior: { volume: 'pv-1', policy: 'Delete' },
+      releaseWhen: '',
+    };
+    const releaser = HOLD_RELEASERS.get('reclaim-policy');
+    const missing = async () => await releaser?.missing?.(hold, asked(cluster));
+    expect(await missing()).toBeUndefined();
+    await releaser?.release(hold, cluster, signal);
+    const spec = { persistentVolumeReclaimPolicy: 'Retain', hostPath: { path: '/d' } };
+    cluster.put(core('PersistentVolume', 'pv-1', { spec, status: { phase: 'Released' } }));
+    expect(await missing()).toContain('pv-1 has no claim any more');
+    const ref = { apiVersion: 'v1', kind: 'PersistentVolume', name: 'pv-1' };
+    cluster.put(core('PersistentVolume', 'pv-1', { spec, status: { phase: 'Bound' } }));
+    expect(await missing()).toBeUndefined();
+    expect(releaser?.describe(hold)).toContain('becomes Delete again');
+    await releaser?.release(hold, cluster, signal);
+    expect(cluster.peek(ref)?.spec).toMatchObject({ persistentVolumeReclaimPolicy: 'Delete' });
   });
 
   it.each([

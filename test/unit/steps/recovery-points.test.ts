@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { PlanBackup } from '../../../src/model/plan/backups.ts';
-import { readBackupMetadata, recoveryPoints, restoreErrors } from '../../../src/steps/recovery-points.ts';
+import { readBackupMetadata, recoveryPoints, restoreResults } from '../../../src/steps/recovery-points.ts';
 import type { MemoryObjectStore } from '../../fakes/memory-object-store.ts';
 import { StepBench } from './step-harness.ts';
 import { bucketWith, packed } from './velero-bucket.ts';
@@ -84,11 +84,17 @@ describe('what Velero left in the bucket', () => {
     const bucket = bucketWith();
     bucket.put(
       'lattice-main/restores/r1/restore-r1-results.gz',
-      packed({ errors: { velero: ['v'], cluster: null, namespaces: { shop: ['no such snapshot'], other: null } } }),
+      packed({
+        errors: { velero: ['v'], cluster: null, namespaces: { shop: ['no such snapshot'], other: null } },
+        warnings: { namespaces: { shop: ['exists already'] } },
+      }),
     );
     const { ports } = new StepBench({ buckets: [bucket] });
-    expect(await restoreErrors(ports, SECTION, { restore: 'r1', signal })).toEqual(['v', 'shop: no such snapshot']);
-    expect(await restoreErrors(ports, SECTION, { restore: 'r2', signal })).toEqual([]);
+    expect(await restoreResults(ports, SECTION, { restore: 'r1', signal })).toEqual({
+      errors: ['v', 'shop: no such snapshot'],
+      warnings: ['shop: exists already'],
+    });
+    expect(await restoreResults(ports, SECTION, { restore: 'r2', signal })).toEqual({ errors: [], warnings: [] });
   });
 
   it('about a backup', async () => {
