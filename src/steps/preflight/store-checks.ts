@@ -1,6 +1,6 @@
 import { foreignFolders } from '../../backup/foreign.ts';
 import { credentialSecretOf, VELERO_NAMESPACE } from '../../backup/location.ts';
-import { isInRepository, opensRepository, REPOSITORY_SECRET_NAME, repositoryPassword } from '../../backup/repository-key.ts';
+import { isInRepository, MADE_UP_PASSWORD, opensRepository, REPOSITORY_SECRET_NAME, repositoryPassword } from '../../backup/repository-key.ts';
 import { backupKeys } from '../../backup/velero-layout.ts';
 import type { KubeObject } from '../../model/kube-object.ts';
 import type { PlanBackup } from '../../model/plan/backups.ts';
@@ -88,42 +88,43 @@ async function nameIsUnique(point: ChosenRecoveryPoint, ctx: PreflightCtx): Prom
   return `${point.name} is in no other store of the plan`;
 }
 
-/** The password of file-system backups has to come from outside: without it, or with another, their volumes are lost whatever is restored. */
+/**
+ * The password of file-system backups has to come from outside, unless it is the one that the new cluster's Velero makes up as the old one's did: without it, or with
+ * another, their volumes are lost whatever is restored.
+ */
 async function passwordOpens(point: ChosenRecoveryPoint, section: PlanBackup, ctx: PreflightCtx): Promise<string> {
   const inRepository = (await readVolumeInfo(ctx.ports, section, { name: point.name, signal: ctx.signal })).filter(isInRepository);
   if (inRepository.length === 0) return `no volume of ${point.name} lies in a repository`;
   const secret = (await readSecretSources(ctx)).get(REPOSITORY_SECRET_NAME);
-  const password = secret === undefined ? undefined : repositoryPassword(secret);
-  if (password === undefined) {
-    return refuse(
-      'SECRET_SOURCE_MISSING',
-      `${inRepository.length} volumes of ${point.name} are in repositories whose password no source of the plan holds (${REPOSITORY_SECRET_NAME}, key repository-password)`,
-      'put the Secret of the lost cluster into a source under spec.secrets; the password cannot be had from the backups',
-    );
-  }
+  const original = secret === undefined ? undefined : repositoryPassword(secret);
+  const password = new Secret(Buffer.from(original ?? MADE_UP_PASSWORD, 'base64').toString('utf8'));
   const namespaces = new Set(inRepository.map((info) => String(info['pvcNamespace'] ?? '')));
-  const answers = await Promise.all([...namespaces].map(async (namespace) => await opens(namespace, { section, password, ctx })));
-  return answers.join('; ');
+  const opening = { section, password, isOriginal: original !== undefined, ctx };
+  return (await Promise.all([...namespaces].map(async (namespace) => await opens(namespace, opening)))).join('; ');
 }
 
 interface Opening {
   readonly section: PlanBackup;
-  readonly password: string;
+  readonly password: Secret;
+  /** From a source of the plan; else it is the one that Velero makes up. */
+  readonly isOriginal: boolean;
   readonly ctx: PreflightCtx;
 }
 
-async function opens(namespace: string, { section, password, ctx }: Opening): Promise<string> {
+async function opens(namespace: string, { section, password, isOriginal, ctx }: Opening): Promise<string> {
   const store = await ctx.ports.objectStores.open(objectStoreRef(section));
   const key = `${rootOf(section)}kopia/${namespace}/kopia.repository`;
   const file = await store.read(key, { maxBytes: MAX_FORMAT_BYTES, signal: ctx.signal });
   if (file === undefined) return refuse('BACKUP_NOT_USABLE', `there is no repository at s3://${section.bucket}/${key}`, 'check bucket and prefix in the plan');
-  const isOpen = await opensRepository(file, new Secret(Buffer.from(password, 'base64').toString('utf8')));
-  if (isOpen === true) return `the password opens the repository of ${namespace}`;
-  if (isOpen === undefined) return `the repository of ${namespace} is of a form that is not known here, so its password was not tried`;
+  const isOpen = await opensRepository(file, password);
+  if (isOpen === true) return `${isOriginal ? 'the password' : 'the password that Velero makes up by itself'} opens the repository of ${namespace}`;
+  if (isOpen === undefined && isOriginal) return `the repository of ${namespace} is of a form that is not known here, so its password was not tried`;
   return refuse(
     'SECRET_SOURCE_MISSING',
-    `the password in ${REPOSITORY_SECRET_NAME}, as the sources of the plan hold it, does not open the repository at s3://${section.bucket}/${key}`,
-    'put the Secret of the lost cluster into a source under spec.secrets',
+    isOriginal
+      ? `the password in ${REPOSITORY_SECRET_NAME}, as the sources of the plan hold it, does not open the repository at s3://${section.bucket}/${key}`
+      : `no source of the plan holds the password of the repository at s3://${section.bucket}/${key} (${REPOSITORY_SECRET_NAME}, key repository-password)`,
+    'put the Secret of the lost cluster into a source under spec.secrets; the password cannot be had from the backups',
   );
 }
 
