@@ -37,7 +37,7 @@ export async function renderReadme(): Promise<string> {
 }
 
 /** The program's own description of its commands, read from the sources. */
-async function loadConfig(): Promise<Config> {
+export async function loadConfig(): Promise<Config> {
   process.env['OCLIF_TS_NODE'] = '0';
   const manifest = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as ConstructorParameters<typeof Config>[0]['pjson'];
   const pjson = { ...manifest, oclif: { ...manifest?.oclif, commands: './src/commands' } };
