@@ -5,16 +5,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parse, stringify } from 'yaml';
 import { diskOf } from '../../src/backup/disk.ts';
 import { digestVolume } from '../../src/lab/apps/volume-data.ts';
-import { ensureBinaries } from '../../src/lab/binaries/ensure.ts';
-import { s3Spec } from '../../src/lab/servers/s3.ts';
-import { startServer } from '../../src/lab/supervise/start-server.ts';
-import { stopServer } from '../../src/lab/supervise/stop-server.ts';
 import type { JsonObject } from '../../src/model/json.ts';
 import type { KubeObject } from '../../src/model/kube-object.ts';
 import type { KubeCluster } from '../../src/ports/kube-cluster.ts';
 import type { RunningCli } from './cli.ts';
 import type { RebuildWorld } from './rebuild-world.ts';
-import { type S3Proxy, startS3Proxy } from './s3-proxy.ts';
+import { putProxyBefore } from './s3-behind-proxy.ts';
+import type { S3Proxy } from './s3-proxy.ts';
 
 const CLAIM = { apiVersion: 'v1', kind: 'PersistentVolumeClaim' } as const;
 const VOLUME = { apiVersion: 'v1', kind: 'PersistentVolume' } as const;
@@ -49,7 +46,7 @@ export class VolumeStage implements AsyncDisposable {
     const backups = (await kube.list({ apiVersion: 'velero.io/v1', kind: 'Backup' }, options())) ?? [];
     const backup = backups.find(({ status }) => status?.['phase'] === 'Completed')?.metadata.name ?? '';
     const saved = await digests(kube);
-    return new VolumeStage({ world, kube, proxy: await putProxyBefore(world), backup }, saved);
+    return new VolumeStage({ world, kube, proxy: await putProxyBefore(world.lab), backup }, saved);
   }
 
   get claims(): readonly string[] {
@@ -125,26 +122,4 @@ async function digests(kube: KubeCluster): Promise<ReadonlyMap<string, string>> 
     found.set(`${metadata.namespace ?? ''}/${metadata.name}`, digest);
   }
   return found;
-}
-
-/** Starts the lab's S3 server anew at another port and a proxy at the one it had. */
-async function putProxyBefore({ lab }: RebuildWorld): Promise<S3Proxy> {
-  const operation = { directory: lab.directory, signal: AbortSignal.timeout(MINUTE) };
-  const port = await freePort();
-  const endpoint = `http://127.0.0.1:${port}`;
-  const { versitygw } = await ensureBinaries({ names: ['versitygw'], signal: operation.signal });
-  await stopServer({ ...operation, id: 's3', force: true });
-  await startServer(await s3Spec({ ...lab, s3: { ...lab.s3, port, endpoint } }, versitygw), operation);
-  return await startS3Proxy(endpoint, lab.s3.port);
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
 }

@@ -3,7 +3,7 @@ import { DrError } from '../../errors/dr-error.ts';
 import { type KubeObject, refOf } from '../../model/kube-object.ts';
 import type { KubeCluster } from '../../ports/kube-cluster.ts';
 import { carrierRef } from './carrier.ts';
-import { CLAIM_TYPE, type ClaimState, claimName, VOLUME_TYPE } from './claims.ts';
+import { type ClaimState, claimName, VOLUME_TYPE } from './claims.ts';
 import { RESTORE_NAME_LABEL } from './velero-restore.ts';
 
 type Ctx = Pick<StepContext<unknown, unknown>, 'effect' | 'signal'>;

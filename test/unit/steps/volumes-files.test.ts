@@ -41,7 +41,7 @@ function world({ ends = ['Completed'] }: { readonly ends?: Ends } = {}): World {
   cluster.react(MOVER, (mover) => {
     if (mover.status !== undefined || seen.includes(mover.metadata.name)) return;
     seen.push(mover.metadata.name);
-    const { namespace = '', name = '' } = mover.spec?.['pod'] as { readonly namespace?: string; readonly name?: string };
+    const { namespace = '', name = '' } = (mover.spec?.['pod'] ?? {}) as { readonly namespace?: string; readonly name?: string };
     if (cluster.peek({ ...POD, namespace, name }) === undefined) throw new Error(`the mover ${mover.metadata.name} has no pod`);
     const phase = ends[Math.min(seen.length, ends.length) - 1] ?? 'Completed';
     if (phase !== 'New')
