@@ -138,11 +138,19 @@ describe('Velero in a lab', { timeout: 180_000 }, () => {
     const puts = (await readS3Access(lab.s3.accessLogPath)).filter((entry) => entry.operation === 's3_PutObject');
     expect([...new Set(puts.map((entry) => entry.requester))]).toEqual(['velero']);
 
+    // Killed in the middle: one of the two volumes is there, and the restore is over.
+    const options = { ...operation(), cluster: 'fresh' };
+    const again = { ...restore, namespaceMapping: { shop: 'drill' } };
+    await Promise.all([
+      killVelero({ ...options, afterVolumes: 1 }),
+      fresh.kube.create(object('velero.io/v1/Restore', { name: 'two', namespace: 'velero' }, again), write),
+    ]);
+    const failed = await untilPhase({ kube: fresh.kube, signal }, 'Restore', { name: 'two', phase: 'Failed' });
+    expect(failed.status?.['failureReason']).toMatch(/InProgress.*during the server starting/);
     const { servers } = await labStatus(world.operation);
     const { veleroMetrics, veleroProfiler } = fresh.cluster.ports;
     expect(await listeningAddresses([veleroMetrics, veleroProfiler])).toHaveLength(2);
     expect((await listeningAddresses([veleroMetrics, veleroProfiler, 8080, 8085])).filter((address) => !address.startsWith('0100007F:'))).toEqual([]);
-    const options = { ...operation(), cluster: 'fresh' };
     await Promise.all([killVelero(options), killNodeAgent(options)]);
     const after = await labStatus(world.operation);
     for (const workload of ['velero', 'node-agent']) {
@@ -152,7 +160,7 @@ describe('Velero in a lab', { timeout: 180_000 }, () => {
     }
     const restarts = ({ status }: KubeObject): unknown =>
       (status?.['containerStatuses'] as readonly { readonly restartCount: number }[] | undefined)?.[0]?.restartCount;
-    await untilSeen({ kube: fresh.kube, signal }, TYPES.Pod, (pod) => pod.metadata.labels?.['name'] === 'velero' && restarts(pod) === 1 && isReady(pod));
+    await untilSeen({ kube: fresh.kube, signal }, TYPES.Pod, (pod) => pod.metadata.labels?.['name'] === 'velero' && restarts(pod) === 2 && isReady(pod));
 
     // A node that comes back finds its containers, and clears away what went meanwhile.
     const { metadata } = (await fresh.kube.get(namespaced(TYPES.Pod, 'shop', 'recovery'), signal)) ?? {};
