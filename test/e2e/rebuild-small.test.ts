@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { compareTestimonies } from '../../src/lab/demo/compare.ts';
+import { startOrder, startsIn } from '../../src/lab/demo/start-order.ts';
 import type { Testimony } from '../../src/lab/demo/witness.ts';
+import { layoutOf } from '../../src/lab/layout.ts';
 import type { KubeObject, ResourceType } from '../../src/model/kube-object.ts';
 import type { HoldList } from '../../src/operations/holds.ts';
 import type { ReleaseResult } from '../../src/operations/release.ts';
@@ -128,6 +130,19 @@ describe('a destroyed cluster of six services and two volumes is rebuilt', () =>
     const findings = compareTestimonies(story.before, story.after);
     expect(findings.length).toBeGreaterThanOrEqual(5);
     expect(findings.filter(({ holds }) => !holds)).toEqual([]);
+  });
+
+  it('every record of every database came back, one database by files and one by snapshot', async () => {
+    const counts = Object.fromEntries(Object.entries(story.before.databases).map(([workload, { checksums }]) => [workload, checksums.length]));
+    expect(counts).toEqual({ 'shop/orders-db': 8, 'shop/stock-db': 8 });
+    expect(story.after.databases).toEqual(story.before.databases);
+    const log = await readFile(join(layoutOf(world.lab.directory).logs, `${story.after.instance}.node.log`), 'utf8');
+    // A data mover of Velero's, of which there is one per volume that comes back by files.
+    expect(startsIn(log).filter(({ container, kind }) => container.startsWith('velero/lattice-dr-') && kind === 'programs')).toHaveLength(1);
+  });
+
+  it('no application ran on the new cluster before its specs were applied', async () => {
+    expect(await startOrder(world.lab.directory, world.name, story.after.instance)).toMatchObject({ holds: true });
   });
 
   it('stops before the cutover with exit 10 while nobody has approved it', () => {
