@@ -101,6 +101,7 @@ export const ERROR_CODES = {
   USAGE: { kind: 'usage', meaning: 'a wrong flag, argument or command' },
   VERIFY_FAILED: { kind: 'verification', meaning: 'a step ran and what it should have made is not there' },
   VOLUME_NOT_RESTORED: { kind: 'verification', meaning: 'a volume is not bound to the restored data' },
+  ZONE_MISSING: { kind: 'precondition', meaning: 'a volume would be made in a zone in which the cluster has no node' },
 } as const satisfies Readonly<Record<string, CodeEntry>>;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

@@ -22,6 +22,8 @@ const withSchema = z.object({
   cluster: planCluster,
   specs: planSpecs,
   commit: z.string(),
+  /** Keys of the objects to apply, each whole; without it all of them. */
+  only: z.array(z.string()).exactOptional(),
   /** Longest time an object may take to become ready when others wait for it. */
   readyTimeout: duration.default(5 * 60_000),
 });
@@ -34,6 +36,18 @@ const RESTORED_BEFORE: readonly KubeObject[] = ['Namespace', 'Secret'].map((kind
 const outputs = z.object({ applied: z.number(), held: z.array(z.string()), skipped: z.array(z.string()), dangling: z.array(z.string()) });
 type Outputs = z.output<typeof outputs>;
 
+/** Desired state, or the part of it that a living cluster gets again: there nothing is put aside, because nothing acts twice. */
+async function desiredFor(ctx: Ctx): Promise<DesiredState> {
+  const desired = await loadDesired(ctx);
+  const { only } = ctx.with;
+  if (only === undefined) return desired;
+  const wanted = new Set(only);
+  const apply = desired.classification.apply
+    .filter(({ key }) => wanted.has(key))
+    .map(({ hold, ...item }) => ({ ...item, object: (hold?.prior['object'] as KubeObject | undefined) ?? item.object }));
+  return { ...desired, classification: { ...desired.classification, apply, held: [], skipped: [] } };
+}
+
 function outputsOf(desired: DesiredState, applied: number, dangling: readonly string[]): Outputs {
   const { held, skipped } = desired.classification;
   return {
@@ -45,7 +59,7 @@ function outputsOf(desired: DesiredState, applied: number, dangling: readonly st
 }
 
 async function observeApplied(ctx: Ctx): Promise<Observation<Outputs>> {
-  const desired = await loadDesired(ctx);
+  const desired = await desiredFor(ctx);
   const cluster = await openTarget(ctx);
   const { graph, dangling } = await orderOf(desired, cluster, ctx);
   const items = graph.nodes.filter((node) => node.kind === 'apply').flatMap((node) => node.objects);
@@ -119,7 +133,7 @@ export const specsApply = defineStep({
   whenChanged: 'again',
   observe: observeApplied,
   async plan(ctx) {
-    const desired = await loadDesired(ctx);
+    const desired = await desiredFor(ctx);
     const { graph } = await orderOf(desired, undefined, ctx);
     const { held, skipped } = desired.classification;
     const commit = ctx.with.commit.slice(0, 12);
@@ -134,7 +148,7 @@ export const specsApply = defineStep({
     ];
   },
   async execute(ctx) {
-    const desired = await loadDesired(ctx);
+    const desired = await desiredFor(ctx);
     const cluster = await openTarget(ctx);
     const { graph, dangling } = await orderOf(desired, cluster, ctx);
     for (const reference of dangling) ctx.evidence.append({ dangling: describeDangling(reference) });
