@@ -1,7 +1,17 @@
 import { createHash } from 'node:crypto';
 import { abortError } from '../../src/errors/abort-error.ts';
 import { DrError } from '../../src/errors/dr-error.ts';
-import type { Known, ObjectHead, ObjectListing, ObjectLock, ObjectPin, ObjectStore, ObjectStores, ObjectVersion } from '../../src/ports/object-store.ts';
+import type {
+  Known,
+  ObjectHead,
+  ObjectListing,
+  ObjectLock,
+  ObjectPin,
+  ObjectStore,
+  ObjectStores,
+  ObjectVersion,
+  StoreRights,
+} from '../../src/ports/object-store.ts';
 
 interface Stored {
   readonly content: Uint8Array;
@@ -139,8 +149,10 @@ function headOf(key: string, { content, lastModified, versionId, isDeletion }: S
 }
 
 /** Opens buckets by name; throws `S3_FAILED` for one it was not given. */
-export function createMemoryObjectStores(stores: readonly ObjectStore[]): ObjectStores {
+export function createMemoryObjectStores(stores: readonly ObjectStore[], rights?: StoreRights): ObjectStores {
+  const unknown = { known: false, reason: 'nobody told the fake' } as const;
   return {
+    rights: async () => rights ?? { isSame: unknown, canDelete: unknown, canShortenLock: unknown },
     async open(ref) {
       const store = stores.find(({ bucket }) => bucket === ref.bucket);
       if (store === undefined)

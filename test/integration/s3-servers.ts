@@ -20,18 +20,25 @@ export interface BucketOptions {
   readonly versioned?: boolean;
 }
 
+/** An account that may do what the policy of a bucket says, and nothing else. */
+export const PLAIN_ACCOUNT = { access: 'plain-access', secret: 'plain-secret' } as const;
+
 const ACCESS = 'contract-access';
 const SECRET = 'contract-secret';
 
 /** Starts versitygw on a free port. */
 export async function startVersitygw(folder: string, { versioned = false }: BucketOptions = {}): Promise<S3Server> {
-  const versions = join(folder, 'versitygw-versions');
+  const [versions, iam] = [join(folder, 'versitygw-versions'), join(folder, 'versitygw-iam')];
   await mkdir(versions);
+  await mkdir(iam);
+  // The layout is that of versitygw 1.8 auth/iam_internal.go.
+  const account = { access: PLAIN_ACCOUNT.access, secret: PLAIN_ACCOUNT.secret, role: 'user', userID: 1, groupID: 1, projectID: 0 };
+  await writeFile(join(iam, 'users.json'), JSON.stringify({ accessAccounts: { [account.access]: account } }));
   return await startS3({
     folder,
     versioned,
     name: 'versitygw',
-    args: (address, data) => ['--port', address, 'posix', ...(versioned ? ['--versioning-dir', versions] : []), data],
+    args: (address, data) => ['--port', address, '--iam-dir', iam, 'posix', ...(versioned ? ['--versioning-dir', versions] : []), data],
     env: { ROOT_ACCESS_KEY: ACCESS, ROOT_SECRET_KEY: SECRET },
   });
 }

@@ -1,7 +1,7 @@
 import type * as Sdk from '@aws-sdk/client-s3';
 import type { ObjectStoreRef } from '../../ports/object-store.ts';
 import type { SecretFiles } from '../../ports/secret-files.ts';
-import { parseSharedCredentials } from './shared-credentials.ts';
+import { parseSharedCredentials, type StaticCredentials } from './shared-credentials.ts';
 
 /** Signing needs a region; servers other than AWS do not care which. */
 const REGION_OF_OTHERS = 'us-east-1';
@@ -10,6 +10,8 @@ export interface S3ClientOptions {
   readonly secrets: SecretFiles;
   /** Tries of one request by the SDK itself, the first included. */
   readonly maxAttempts: number;
+  /** Other credentials than those of the reference. */
+  readonly as?: StaticCredentials;
 }
 
 /** A client of the SDK, and the SDK that made it. */
@@ -19,10 +21,10 @@ export interface OpenS3Client {
 }
 
 /** Makes a client for a bucket; asks nobody yet. Throws `SECRET_SOURCE_MISSING` for credentials that cannot be read. The caller destroys it. */
-export async function openS3Client(ref: ObjectStoreRef, { secrets, maxAttempts }: S3ClientOptions): Promise<OpenS3Client> {
+export async function openS3Client(ref: ObjectStoreRef, { secrets, maxAttempts, as }: S3ClientOptions): Promise<OpenS3Client> {
   // The SDK is slow to load and most commands never ask S3.
   const sdk = await import('@aws-sdk/client-s3');
-  return { client: new sdk.S3Client({ maxAttempts, ...(await clientConfig(ref, secrets)) }), sdk };
+  return { client: new sdk.S3Client({ maxAttempts, ...(await clientConfig(ref, secrets)), ...(as === undefined ? {} : { credentials: as }) }), sdk };
 }
 
 async function clientConfig(ref: ObjectStoreRef, secrets: SecretFiles): Promise<Sdk.S3ClientConfig> {

@@ -3,6 +3,7 @@ import type { ObjectStore, ObjectStoreRef, ObjectStores } from '../../ports/obje
 import type { SecretFiles } from '../../ports/secret-files.ts';
 import { openS3Client } from './s3-client.ts';
 import { S3ObjectStore } from './s3-object-store.ts';
+import { rightsOf } from './s3-rights.ts';
 
 /** Tries of one request, by the SDK: waits double from 100 ms, each cut at random; 6 s on average and 13 s at most before it gives up. */
 const MAX_ATTEMPTS = 8;
@@ -23,6 +24,7 @@ export function createObjectStores(options: S3ObjectStoresOptions): ObjectStores
       entry.catch(() => opened.delete(key));
       return (await entry).store;
     },
+    rights: async (ref, other, signal) => await rightsOf(ref, other, { ...options, signal }),
     async [Symbol.asyncDispose]() {
       const all = await Promise.allSettled(opened.values());
       opened.clear();
