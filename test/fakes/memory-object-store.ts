@@ -35,6 +35,8 @@ export class MemoryObjectStore implements ObjectStore {
   readonly locks = new Map<string, ObjectLock>();
   /** Bytes after which a stream or read of the key breaks off, as a lost connection does. */
   readonly cutAfter = new Map<string, number>();
+  /** Credentials that may only read. */
+  readonly readers = new Set<string>();
   /** Keys whose content was read, in order. */
   readonly reads: string[] = [];
   /** Versions of each key, newest first. */
@@ -158,6 +160,12 @@ export function createMemoryObjectStores(stores: readonly ObjectStore[], rights?
       if (store === undefined)
         throw new DrError({ code: 'S3_FAILED', message: `there is no bucket ${ref.bucket}`, details: { code: 'NoSuchBucket', status: 404 } });
       return store;
+    },
+    async refusedToWrite({ bucket }, { credentials, key, signal }) {
+      if (signal.aborted) throw abortError(signal, `write ${key}`, 'S3_UNAVAILABLE');
+      const found = stores.find((store) => store.bucket === bucket);
+      if (found instanceof MemoryObjectStore && found.readers.has(credentials.reveal())) return `AccessDenied: may not write ${key}`;
+      return found === undefined ? `NoSuchBucket: ${bucket}` : undefined;
     },
     [Symbol.asyncDispose]: async () => undefined,
   };

@@ -6,7 +6,7 @@ import { createObjectStores } from '../../src/adapters/s3/s3-object-stores.ts';
 import { createSecretFiles } from '../../src/adapters/secrets/secret-files.ts';
 import { Secret } from '../../src/model/secret.ts';
 import type { StoreRights } from '../../src/ports/object-store.ts';
-import { PLAIN_ACCOUNT, type S3Server, startVersitygw } from './s3-servers.ts';
+import { READER, type S3Server, startVersitygw } from './s3-servers.ts';
 import { missingServers, temporaryFolder } from './servers.ts';
 
 const missing = missingServers(['versitygw']);
@@ -30,7 +30,7 @@ describe.skipIf(missing.length > 0)(`what a credential may do, asked of a real s
   /** Lets the plain account do this in the bucket. */
   const allow = async (actions: readonly string[]): Promise<void> => {
     const Resource = [`arn:aws:s3:::${server.bucket}`, `arn:aws:s3:::${server.bucket}/*`];
-    const Statement = [{ Effect: 'Allow', Principal: PLAIN_ACCOUNT.access, Action: actions, Resource }];
+    const Statement = [{ Effect: 'Allow', Principal: READER, Action: actions, Resource }];
     await server.client.send(new PutBucketPolicyCommand({ Bucket: server.bucket, Policy: JSON.stringify({ Version: '2012-10-17', Statement }) }));
   };
 
@@ -39,23 +39,22 @@ describe.skipIf(missing.length > 0)(`what a credential may do, asked of a real s
     const ref = { bucket: server.bucket, endpoint: server.endpoint, credentials: { file: server.credentialsFile } };
     return await stores.rights(ref, { content: new Secret(content), prefix: 'lattice-main/backups/' }, AbortSignal.timeout(30_000));
   };
-  const plain = `[default]\naws_access_key_id=${PLAIN_ACCOUNT.access}\naws_secret_access_key=${PLAIN_ACCOUNT.secret}\n`;
   const versions = async () => await server.client.send(new ListObjectVersionsCommand({ Bucket: server.bucket }));
 
   it('finds that one which only writes can neither delete versions nor change locks, and is not ours', async () => {
     await allow(WRITER);
     const no = { known: true, value: false };
-    expect(await ask(plain)).toEqual({ isSame: no, canDelete: no, canShortenLock: no });
+    expect(await ask(server.readerCredentials)).toEqual({ isSame: no, canDelete: no, canShortenLock: no });
   });
 
   it('finds one that may delete versions', async () => {
     await allow([...WRITER, 's3:DeleteObject', 's3:DeleteObjectVersion']);
-    expect(await ask(plain)).toMatchObject({ canDelete: { known: true, value: true }, canShortenLock: { known: true, value: false } });
+    expect(await ask(server.readerCredentials)).toMatchObject({ canDelete: { known: true, value: true }, canShortenLock: { known: true, value: false } });
   });
 
   it('finds one that may change and bypass locks', async () => {
     await allow([...WRITER, 's3:PutObjectRetention', 's3:BypassGovernanceRetention']);
-    expect(await ask(plain)).toMatchObject({ canDelete: { known: true, value: false }, canShortenLock: { known: true, value: true } });
+    expect(await ask(server.readerCredentials)).toMatchObject({ canDelete: { known: true, value: false }, canShortenLock: { known: true, value: true } });
   });
 
   it('finds that it is the very one that we have', async () => {
@@ -65,7 +64,7 @@ describe.skipIf(missing.length > 0)(`what a credential may do, asked of a real s
 
   it('says that it cannot tell of one that may not even list', async () => {
     await allow(['s3:PutObject']);
-    expect(await ask(plain)).toMatchObject({ canDelete: { known: false }, canShortenLock: { known: false } });
+    expect(await ask(server.readerCredentials)).toMatchObject({ canDelete: { known: false }, canShortenLock: { known: false } });
   });
 
   it('says that it cannot tell of one that the server does not know, without showing it', async () => {
@@ -77,7 +76,7 @@ describe.skipIf(missing.length > 0)(`what a credential may do, asked of a real s
   it('has neither written nor deleted anything', async () => {
     await allow(WRITER);
     const before = JSON.stringify((await versions()).Versions);
-    await ask(plain);
+    await ask(server.readerCredentials);
     await ask(await readFile(server.credentialsFile, 'utf8'));
     const { Versions, DeleteMarkers = [] } = await versions();
     expect(JSON.stringify(Versions)).toBe(before);

@@ -4,6 +4,7 @@ import type { SecretFiles } from '../../ports/secret-files.ts';
 import { openS3Client } from './s3-client.ts';
 import { S3ObjectStore } from './s3-object-store.ts';
 import { rightsOf } from './s3-rights.ts';
+import { refusedToWrite } from './write-probe.ts';
 
 /** Tries of one request, by the SDK: waits double from 100 ms, each cut at random; 6 s on average and 13 s at most before it gives up. */
 const MAX_ATTEMPTS = 8;
@@ -25,6 +26,15 @@ export function createObjectStores(options: S3ObjectStoresOptions): ObjectStores
       return (await entry).store;
     },
     rights: async (ref, other, signal) => await rightsOf(ref, other, { ...options, signal }),
+    async refusedToWrite({ bucket, region, endpoint }, { credentials, key, signal }) {
+      const place = { bucket, ...(region === undefined ? {} : { region }), ...(endpoint === undefined ? {} : { endpoint }) };
+      const opening = await openS3Client(place, { secrets: options.secrets, maxAttempts: MAX_ATTEMPTS, given: credentials });
+      try {
+        return await refusedToWrite(opening, bucket, { key, signal });
+      } finally {
+        opening.client.destroy();
+      }
+    },
     async [Symbol.asyncDispose]() {
       const all = await Promise.allSettled(opened.values());
       opened.clear();

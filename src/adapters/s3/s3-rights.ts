@@ -27,14 +27,10 @@ interface Asking extends OpenS3Client {
 }
 
 /** Asks what a credential may do to what is under a prefix, by acts on an object that does not exist. Throws `S3_UNAVAILABLE`, `SECRET_SOURCE_MISSING`. */
-export async function rightsOf(
-  ref: ObjectStoreRef,
-  { content, profile = 'default', prefix }: OtherCredential,
-  { secrets, signal }: RightsOptions,
-): Promise<StoreRights> {
-  const theirs = parseSharedCredentials(content, profile, "the cluster's backup credential");
+export async function rightsOf(ref: ObjectStoreRef, { content, prefix }: OtherCredential, { secrets, signal }: RightsOptions): Promise<StoreRights> {
+  const theirs = parseSharedCredentials(content, 'default', "the cluster's backup credential");
   const ours = await openS3Client(ref, { secrets, maxAttempts: ATTEMPTS });
-  const { client, sdk } = await openS3Client(ref, { secrets, maxAttempts: ATTEMPTS, as: theirs });
+  const { client, sdk } = await openS3Client(ref, { secrets, maxAttempts: ATTEMPTS, given: content });
   const asking: Asking = { client, sdk, bucket: ref.bucket, key: `${prefix}lattice-dr-${randomUUID()}`, signal };
   try {
     const isSame = await accessKeyOf(ours.client).then((key): Known<boolean> => ({ known: true, value: key === theirs.accessKeyId }));
