@@ -1,10 +1,11 @@
 import type { OwnerEnvironment, RunEnvironment, RunResult } from '../engine/run-options.ts';
 import type { ClusterName, RunId } from '../model/ids.ts';
 import type { AskTools } from '../operations/ask-run.ts';
+import type { BackupTools } from '../operations/backup-tools.ts';
 import type { LookTools } from '../operations/look-tools.ts';
 import type { NextCommand } from '../operations/next-commands.ts';
 import type { PlanTools } from '../operations/plan-run.ts';
-import { clusterOf, loadPlan, type RunRequest } from '../operations/prepare-run.ts';
+import { ACCEPT_INPUT, clusterOf, loadPlan, type RunRequest } from '../operations/prepare-run.ts';
 import type { ReleaseTools } from '../operations/release.ts';
 import type { ResumeRequest } from '../operations/resume.ts';
 import type { ShowRequest } from '../operations/show-runbook.ts';
@@ -40,6 +41,7 @@ export interface RequestFlags {
   readonly runbook: string;
   readonly input?: readonly string[] | undefined;
   readonly mode?: RunRequest['mode'];
+  readonly 'accept-unanchored'?: readonly string[] | undefined;
 }
 
 /** The result of a run, with the commands that follow it. */
@@ -59,7 +61,9 @@ export class Session implements AsyncDisposable {
   /** What a person asks for, with its files read. */
   async request(flags: RequestFlags): Promise<RunRequest> {
     const [plan, runbook] = await Promise.all([readInputFile(flags.plan, 'plan'), readRunbook(flags.runbook, this.#context.root)]);
-    return { plan, runbook, inputs: parseInputs(flags.input), mode: flags.mode ?? 'recovery' };
+    const accepted = flags['accept-unanchored'];
+    const inputs = { ...parseInputs(flags.input), ...(accepted === undefined ? {} : { [ACCEPT_INPUT]: accepted }) };
+    return { plan, runbook, inputs, mode: flags.mode ?? 'recovery' };
   }
 
   /** A runbook to look at, with its plan if one was named. */
@@ -88,6 +92,12 @@ export class Session implements AsyncDisposable {
   lookTools(): LookTools {
     const { ports, clock } = this.composition;
     return { ports, clock, tool: this.#context.tool, signal: this.signal };
+  }
+
+  /** What looking at the backups of a plan's cluster needs. */
+  async backupTools(flags: StoreFlags & { readonly plan: string }): Promise<BackupTools> {
+    const [plan, { store }] = await Promise.all([this.loadPlan(flags.plan), this.openStore(flags)]);
+    return { ...this.lookTools(), plan, store };
   }
 
   /** The run state, and the run that is meant. */
@@ -136,9 +146,10 @@ export class Session implements AsyncDisposable {
   }
 
   /** What a dry run needs. */
-  planTools(): PlanTools {
+  planTools(flags: StoreFlags): PlanTools {
     const { ports, clock, random } = this.composition;
-    return { catalogue, ports, evaluator: createExpressionEvaluator(), clock, random, signal: this.signal };
+    const openStore = async (): Promise<RunStore> => (await this.openStore(flags)).store;
+    return { catalogue, ports, evaluator: createExpressionEvaluator(), clock, random, openStore, signal: this.signal };
   }
 
   /** What asking something of a run that another process owns needs. */
