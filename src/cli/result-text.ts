@@ -1,3 +1,4 @@
+import type { BackupCoverage } from '../operations/backup-coverage.ts';
 import type { TakenBaseline } from '../operations/baseline.ts';
 import type { ClusterStatus } from '../operations/cluster-status.ts';
 import type { HoldList } from '../operations/holds.ts';
@@ -26,6 +27,9 @@ export const resultText = {
   async init(drafted: DraftedPlan, file: string): Promise<string> {
     return (await import('../report/init-view.ts')).initView(drafted, file);
   },
+  async coverage(coverage: BackupCoverage): Promise<string> {
+    return (await import('../report/coverage-view.ts')).coverageView(coverage);
+  },
   async baseline(taken: TakenBaseline): Promise<string> {
     return (await import('../report/baseline-view.ts')).baselineView(taken);
   },
@@ -52,7 +56,8 @@ export const resultText = {
   validRunbook({ name, steps, withPlan }: ValidRunbook): string {
     return `valid: runbook ${name} (${steps} steps)${withPlan ? ' with this plan' : '; with --plan more is checked'}\n`;
   },
-  valid({ plan, runbook }: ValidResult): string {
-    return `valid: plan ${plan.name} (cluster ${plan.cluster}) with runbook ${runbook.name} (${runbook.steps} steps)\n`;
+  valid({ plan, runbook, specs }: ValidResult): string {
+    const read = specs === undefined ? '' : `, and specs at ${specs.commit.slice(0, 12)} (${specs.objects} objects)`;
+    return `valid: plan ${plan.name} (cluster ${plan.cluster}) with runbook ${runbook.name} (${runbook.steps} steps)${read}\n`;
   },
 };

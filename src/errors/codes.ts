@@ -10,6 +10,7 @@ export type ErrorKind =
   | 'locked'
   | 'unavailable'
   | 'waiting'
+  | 'degraded'
   | 'cancelled';
 
 /** Exit code per kind. 143 replaces 130 when the signal was SIGTERM. */
@@ -24,6 +25,7 @@ export const EXIT_CODES: Readonly<Record<ErrorKind, number>> = {
   locked: 8,
   unavailable: 9,
   waiting: 10,
+  degraded: 11,
   cancelled: 130,
 };
 
@@ -40,6 +42,7 @@ export const ERROR_CODES = {
   BUG: { kind: 'bug', meaning: 'a broken invariant; the stack is in the crash file' },
   CANCELLED: { kind: 'cancelled', meaning: 'stopped by a signal; state is saved' },
   CLUSTER_NAME_NOT_CONFIRMED: { kind: 'declined', meaning: 'the typed cluster name differs' },
+  COVERAGE_INCOMPLETE: { kind: 'degraded', meaning: 'the configured backups would not bring everything back' },
   DNS_CONFLICT: { kind: 'step', meaning: 'a record changed under us: the prerequisite of the update failed' },
   DNS_NOT_VERIFIED: { kind: 'verification', meaning: 'an authoritative server does not answer with the new value' },
   DNS_UPDATE_FAILED: { kind: 'step', meaning: 'the DNS server refused the update' },

@@ -10,9 +10,13 @@ import { chooseRecoveryPoints, inputChecks } from './input-checks.ts';
 import { localChecks } from './local-checks.ts';
 import { parentChecks } from './parent-checks.ts';
 import { preflightWith } from './schema.ts';
+import { setupChecks } from './setup-checks.ts';
 
 async function look(ctx: PreflightCtx): Promise<{ readonly checks: readonly CheckResult[]; readonly points: z.output<typeof recoveryPointSchema>[] }> {
-  const [checks, chosen] = await Promise.all([Promise.all([...parentChecks(ctx), ...inputChecks(ctx), ...localChecks(ctx)]), chooseRecoveryPoints(ctx)]);
+  const [checks, chosen] = await Promise.all([
+    Promise.all([...parentChecks(ctx), ...inputChecks(ctx), ...setupChecks(ctx), ...localChecks(ctx)]),
+    chooseRecoveryPoints(ctx),
+  ]);
   return { checks: [...checks, ...chosen.checks], points: [...chosen.points] };
 }
 
@@ -21,10 +25,15 @@ async function conversions(ctx: PreflightCtx): Promise<number> {
   return (await loadDesired(ctx)).converted.length;
 }
 
-/** All that is wrong, in one error whose code is that of the first check about the recovery's own inputs, so that the exit code is 4. */
+/**
+ * All that is wrong, in one error whose code is that of the first check about the recovery's own inputs, so that the exit code is 4; or 3 when files are wrong
+ * and nothing else is.
+ */
 function failure(failed: readonly CheckResult[]): DrError {
-  const code =
-    failed.map((result) => result.failed?.code ?? 'STEP_FAILED').find((candidate) => ERROR_CODES[candidate].kind === 'precondition') ?? 'PREFLIGHT_FAILED';
+  const codes = failed.map((result) => result.failed?.code ?? 'STEP_FAILED');
+  const [first = 'PREFLIGHT_FAILED'] = codes;
+  const areFiles = codes.every((code) => ERROR_CODES[code].kind === 'invalid');
+  const code = areFiles ? first : (codes.find((candidate) => ERROR_CODES[candidate].kind === 'precondition') ?? 'PREFLIGHT_FAILED');
   return new DrError({
     code,
     message: `preflight says no, nothing was changed:\n${failed.map(({ name, detail }) => `  ${name}: ${detail}`).join('\n')}`,

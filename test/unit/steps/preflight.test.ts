@@ -133,6 +133,22 @@ describe('preflight/check', () => {
     expect((await world({ bucket }).run({ backups: [section] })).error).toBeUndefined();
   });
 
+  const storeIn = (namespace: string, isDefault: boolean): KubeObject =>
+    lattice('BackupStore', `${namespace}/main`, { spec: { default: isDefault, storage: { s3: { bucket: `of-${namespace}`, region: 'r' } } } });
+
+  it('does not guess which of two stores of one name is meant: exit 3', async () => {
+    const { error } = await world({ specs: [OWN, READS, storeIn('lattice-system', true), storeIn('shop', false)] }).run();
+    expect(error).toMatchObject({ code: 'INPUT_INVALID', kind: 'invalid', details: { failed: ['backup stores are clear'] } });
+    expect(error?.message).toContain('both become BackupStorageLocation lattice-main');
+  });
+
+  it('tells what else contradicts itself in the backups of the future, and goes on', async () => {
+    const nightly = lattice('LatticeClusterBackup', 'lattice-system/nightly', { spec: { schedule: '0 2 * * *', scope: {} } });
+    const { run, bench } = world({ specs: [OWN, READS, storeIn('lattice-system', false), nightly] });
+    expect((await run()).error).toBeUndefined();
+    expect(JSON.stringify(await bench.journal())).toContain('no store in lattice-system has spec.default: true');
+  });
+
   it('asks nothing of a parent when another provisioner makes the cluster', async () => {
     const { run, parent } = world();
     const cluster = { name: 'workload', provisioner: 'existing', existing: { kubeconfig: { file: 'ours.yaml' } } };
