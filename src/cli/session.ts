@@ -20,7 +20,7 @@ import type { StepPorts } from '../steps/ports.ts';
 import { HOLD_RELEASERS } from '../steps/release.ts';
 import type { CommandContext } from './command-context.ts';
 import { type Composition, compose } from './compose.ts';
-import { type DecisionFlags, type OwnerFlags, parseDecisions, parseInputs, parseWait } from './decisions.ts';
+import { type DecisionFlags, type OwnerFlags, parseAccepted, parseDecisions, parseInputs, parseWait } from './decisions.ts';
 import { executeRun } from './execute-run.ts';
 import { readInputFile } from './input-files.ts';
 import { joinFlags, type ResumeFlags, resumeRequest } from './resume-request.ts';
@@ -136,9 +136,9 @@ export class Session implements AsyncDisposable {
   }
 
   /** What a dry run needs. */
-  planTools(): PlanTools {
+  planTools(flags: Pick<DecisionFlags, 'accept-pruned'>): PlanTools {
     const { ports, clock, random } = this.composition;
-    return { catalogue, ports, evaluator: createExpressionEvaluator(), clock, random, signal: this.signal };
+    return { catalogue, ports, evaluator: createExpressionEvaluator(), clock, random, accept: parseAccepted(flags), signal: this.signal };
   }
 
   /** What asking something of a run that another process owns needs. */

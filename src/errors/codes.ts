@@ -71,7 +71,7 @@ export const ERROR_CODES = {
   PROCESS_FAILED: { kind: 'step', meaning: 'an external command failed; its output is quoted' },
   PROCESS_NOT_FOUND: { kind: 'precondition', meaning: 'an external command is not installed' },
   PROVISION_FAILED: { kind: 'step', meaning: 'the platform says that provisioning failed' },
-  PRUNED_FIELDS: { kind: 'precondition', meaning: 'the server would drop or refuse fields of a spec' },
+  PRUNED_FIELDS: { kind: 'invalid', meaning: 'the specs have fields that the server does not know, and nobody has accepted to lose them' },
   RELEASE_REFUSED: { kind: 'precondition', meaning: 'what a run has put aside may not be put back yet' },
   REPORT_ALTERED: { kind: 'verification', meaning: 'a report page is not what its own record gives' },
   REQUEST_REJECTED: { kind: 'precondition', meaning: 'the process that owns the run did not accept what was asked of it' },

@@ -98,6 +98,7 @@ export class StepBench implements AsyncDisposable {
       clock: systemClock,
       signal,
       attestations: [],
+      accepted: [],
       files: NO_FILES,
     };
     return {

@@ -7,6 +7,7 @@ import { FakeDnsZone } from '../../fakes/fake-dns-zone.ts';
 import type { FakeKubeCluster } from '../../fakes/fake-kube-cluster.ts';
 import type { FakeProgram } from '../../fakes/fake-processes.ts';
 import { encryptForTest } from '../../fakes/memory-secret-files.ts';
+import { currentCrds } from '../specs/seed-files.ts';
 import { core, encoded, lattice, operator, PLAN_CLUSTER, PLAN_SPECS, platformCluster, yaml } from './objects.ts';
 import { StepBench, stepOf } from './step-harness.ts';
 import { bucketWith } from './velero-bucket.ts';
@@ -149,11 +150,31 @@ describe('preflight/check', () => {
     expect(JSON.stringify(await bench.journal())).toContain('no store in lattice-system has spec.default: true');
   });
 
+  const MISSPELT = lattice('BackupStore', 'lattice-system/main', { spec: { storage: { s3: { bucket: 'b', region: 'r' }, credentialSecretRef: 'keys' } } });
+  const FIELD = 'BackupStore/lattice-system/main:spec.storage.credentialSecretRef';
+
+  it('stops for a field that the server would drop: exit 3, and the flag that goes on without it is kept as a decision', async () => {
+    const { run, parent, bench } = world({ specs: [OWN, READS, MISSPELT] });
+    const crd = currentCrds().get('BackupStore');
+    if (crd !== undefined) parent.put(crd);
+    const { error } = await run();
+    expect(error).toMatchObject({ code: 'PRUNED_FIELDS', kind: 'invalid', details: { failed: ['specs fit the schemas'] } });
+    expect(error?.message).toContain(`specs.yaml:5: ${FIELD} (says where something is`);
+    expect(error?.suggestions).toContain(`or go on without: --accept-pruned '${FIELD}'`);
+
+    const accept = [{ what: 'pruned', subject: FIELD }] as const;
+    expect((await bench.resume({ decisions: { accept }, time: 'stands' })).error).toBeUndefined();
+    expect((await bench.resume({ decisions: { accept }, time: 'stands' })).error).toBeUndefined();
+    const journal = await bench.journal();
+    expect(journal.filter(({ type }) => type === 'accepted')).toMatchObject([{ what: 'pruned', subject: FIELD, by: 'ops', how: 'flag' }]);
+    expect(JSON.stringify(journal)).toContain(`left out, as accepted: ${FIELD}`);
+  });
+
   it('asks nothing of a parent when another provisioner makes the cluster', async () => {
     const { run, parent } = world();
-    const cluster = { name: 'workload', provisioner: 'existing', existing: { kubeconfig: { file: 'ours.yaml' } } };
+    const cluster = { name: 'workload', provisioner: 'existing', existing: { kubeconfig: { file: 'parent.yaml' } } };
     expect((await run({ cluster })).error).toBeUndefined();
-    expect(parent.requests).toEqual([]);
+    expect(new Set(parent.requests.map(({ verb, ref }) => `${verb} ${ref.kind}`))).toEqual(new Set(['list CustomResourceDefinition']));
   });
 
   const MADE_BY_COMMAND = { name: 'workload', provisioner: 'command', command: ['make-cluster'], kubeconfigOut: 'new.yaml' };
