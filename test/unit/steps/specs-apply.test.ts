@@ -59,7 +59,9 @@ describe('specs/apply', () => {
     expect(applied(cluster)).toEqual([]);
     const result = await bench.resume({ decisions: { accept: [{ what: 'pruned', subject: FIELD }] } });
     expect(stepOf(result).outputs).toMatchObject({ applied: 2, dropped: [FIELD] });
-    expect(cluster.peek({ apiVersion: STORE.apiVersion, kind: STORE.kind, namespace: 'lattice-system', name: 'main' })?.spec).toEqual({ storage: { s3: { bucket: 'b' } } });
+    expect(cluster.peek({ apiVersion: STORE.apiVersion, kind: STORE.kind, namespace: 'lattice-system', name: 'main' })?.spec).toEqual({
+      storage: { s3: { bucket: 'b' } },
+    });
   });
 
   it('applies in the order of needs, each object once, whatever the order in the file', async () => {
