@@ -37,11 +37,13 @@ interface CodeEntry {
 
 /** The one registry of error codes; the README's table is generated from it. One line each, sorted. */
 export const ERROR_CODES = {
+  BACKUP_BAD: { kind: 'precondition', meaning: 'something speaks against the content of a backup; every reason is listed' },
   BACKUP_EXISTS: { kind: 'precondition', meaning: 'a backup of that name exists already; nothing was asked for' },
   BACKUP_FAILED: { kind: 'step', meaning: 'a backup that was asked for failed or did not end in time' },
   BACKUP_LOCATION_UNAVAILABLE: { kind: 'step', meaning: 'Velero could not validate the backup location, or did not sync it in time' },
   BACKUP_NOT_DELETED: { kind: 'step', meaning: 'the remote copy of a backup is not deleted; its object was kept' },
   BACKUP_NOT_USABLE: { kind: 'precondition', meaning: 'no recovery point passes the quick verdict' },
+  BACKUP_UNANCHORED: { kind: 'precondition', meaning: 'nothing outside of its bucket vouches for a backup, and nobody has accepted that' },
   BUG: { kind: 'bug', meaning: 'a broken invariant; the stack is in the crash file' },
   CANCELLED: { kind: 'cancelled', meaning: 'stopped by a signal; state is saved' },
   CLUSTER_NAME_NOT_CONFIRMED: { kind: 'declined', meaning: 'the typed cluster name differs' },
