@@ -129,6 +129,13 @@ export const kubeconfigFlag = Flags.string({
   env: 'LATTICE_DR_KUBECONFIG',
 });
 
+export const limitFlag = Flags.string({
+  summary: 'Longest wait for the end.',
+  helpValue: 'DURATION',
+  default: '4h',
+  env: 'LATTICE_DR_LIMIT',
+});
+
 export const labDirFlag = Flags.string({
   summary: "Directory of the lab; by default its name in this user's state folder.",
   helpValue: 'DIRECTORY',

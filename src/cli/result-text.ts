@@ -1,6 +1,7 @@
 import type { BackupCoverage } from '../operations/backup-coverage.ts';
 import type { BackupList } from '../operations/backup-list.ts';
 import type { SealedBackup } from '../operations/backup-seal.ts';
+import type { TakenBackup } from '../operations/backup-take.ts';
 import type { BackupDetails } from '../operations/backup-verify.ts';
 import type { TakenBaseline } from '../operations/baseline.ts';
 import type { ClusterStatus } from '../operations/cluster-status.ts';
@@ -8,6 +9,8 @@ import type { HoldList } from '../operations/holds.ts';
 import type { DraftedPlan } from '../operations/init.ts';
 import type { RunbookList } from '../operations/list-runbooks.ts';
 import type { RunList } from '../operations/list-runs.ts';
+import type { DeletedBackup } from '../operations/mosk-delete.ts';
+import type { TakenMoskBackup } from '../operations/mosk-take.ts';
 import type { RunPlan } from '../operations/plan-run.ts';
 import type { ReleaseResult } from '../operations/release.ts';
 import type { RunReport } from '../operations/run-report.ts';
@@ -29,6 +32,15 @@ export const resultText = {
   },
   async init(drafted: DraftedPlan, file: string): Promise<string> {
     return (await import('../report/init-view.ts')).initView(drafted, file);
+  },
+  async taken(taken: TakenBackup<SealedBackup>): Promise<string> {
+    return (await import('../report/taken-view.ts')).takenView(taken);
+  },
+  async takenMosk(taken: TakenMoskBackup): Promise<string> {
+    return (await import('../report/taken-view.ts')).takenMoskView(taken);
+  },
+  async deleted(deleted: DeletedBackup): Promise<string> {
+    return (await import('../report/taken-view.ts')).deletedView(deleted);
   },
   async coverage(coverage: BackupCoverage): Promise<string> {
     return (await import('../report/coverage-view.ts')).coverageView(coverage);
