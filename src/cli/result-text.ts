@@ -4,6 +4,7 @@ import type { SealedBackup } from '../operations/backup-seal.ts';
 import type { TakenBackup } from '../operations/backup-take.ts';
 import type { BackupDetails } from '../operations/backup-verify.ts';
 import type { TakenBaseline } from '../operations/baseline.ts';
+import type { ExportedCapi } from '../operations/capi-export.ts';
 import type { ClusterStatus } from '../operations/cluster-status.ts';
 import type { HoldList } from '../operations/holds.ts';
 import type { DraftedPlan } from '../operations/init.ts';
@@ -41,6 +42,9 @@ export const resultText = {
   },
   async deleted(deleted: DeletedBackup): Promise<string> {
     return (await import('../report/taken-view.ts')).deletedView(deleted);
+  },
+  async capi(exported: ExportedCapi): Promise<string> {
+    return (await import('../report/capi-view.ts')).capiView(exported);
   },
   async coverage(coverage: BackupCoverage): Promise<string> {
     return (await import('../report/coverage-view.ts')).coverageView(coverage);

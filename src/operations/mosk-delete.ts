@@ -51,6 +51,7 @@ export async function deleteMoskBackup(request: DeleteRequest, store: RunStore, 
   }
   const deleted = await untilDeleted(mosk, request, tools);
   await mosk.cluster.delete(ref, { uid: deleted.metadata.uid ?? '', signal: tools.signal });
+  await untilGone(mosk, deleted, tools);
   return { ...what, deletedAt: String(deleted.status?.['deletedAt'] ?? '') };
 }
 
@@ -72,7 +73,30 @@ function assertRemoteFirst(backup: KubeObject): void {
 async function record(store: RunStore, { cluster, backup, at }: { readonly cluster: string; readonly backup: KubeObject; readonly at: string }): Promise<void> {
   const { name, namespace = '', uid = '' } = backup.metadata;
   const text = JSON.stringify({ at, backup: `${namespace}/${name}`, uid, spec: backup.spec ?? {}, status: backup.status ?? {} }, undefined, 2);
-  await store.putIfAbsent(seriesKey('deleted-backups', { cluster, at }), Buffer.from(`${text}\n`));
+  const key = seriesKey('deleted-backups', { cluster, at });
+  if (await store.putIfAbsent(key, Buffer.from(`${text}\n`))) return;
+  throw new DrError({
+    code: 'STORE_FAILED',
+    message: `'${key}' exists already in '${store.location}'; nothing was deleted`,
+    suggestions: ['run the command again'],
+  });
+}
+
+/** The management cluster takes its finalizer off within seconds; an object that stays is said, and its files are gone all the same. */
+const GONE_LIMIT_MS = 60_000;
+
+async function untilGone({ cluster, mosk }: MoskCluster, { metadata }: KubeObject, tools: LookTools): Promise<void> {
+  await using live = await cluster.live(CLUSTER_BACKUP, { namespace: mosk.namespace });
+  await withLimit(tools, GONE_LIMIT_MS, {
+    work: async (signal) =>
+      await live.until((objects) => ([...objects.values()].every(({ metadata: { uid } }) => uid !== metadata.uid) ? true : undefined), signal),
+    late: () =>
+      new DrError({
+        code: 'BACKUP_NOT_DELETED',
+        message: `the remote copy of ClusterBackup ${metadata.name} is Deleted, but its object is kept by a finalizer (${(metadata.finalizers ?? []).join(', ')})`,
+        suggestions: ['look at the management cluster: nothing of the backup is left but this object'],
+      }),
+  });
 }
 
 const UNSEEN = 'not seen';
