@@ -18,6 +18,14 @@ export const runbookFlag = Flags.string({
   default: 'rebuild',
 });
 
+export const acceptUnanchoredFlag = Flags.string({
+  summary:
+    'Restores from this backup though nothing outside of its bucket vouches for it; with @CONTENTS, as verify gives them, only as it is now. Kept with the run.',
+  helpValue: 'NAME[@CONTENTS]',
+  multiple: true,
+  multipleNonGreedy: true,
+});
+
 /** What a resume takes over. The runbook has no environment variable and no default here: nothing is taken over that was not typed. */
 export const changeFlags = {
   plan: Flags.string({
@@ -27,6 +35,7 @@ export const changeFlags = {
     env: 'LATTICE_DR_PLAN',
   }),
   runbook: Flags.string({ summary: 'Takes over a changed runbook: the name of a shipped one, or a file.', helpValue: 'NAME|FILE' }),
+  'accept-unanchored': acceptUnanchoredFlag,
   commit: Flags.string({ summary: 'Takes over another commit of the specs: its id, or a branch or tag, which is resolved once.', helpValue: 'COMMIT' }),
 };
 

@@ -6,7 +6,7 @@ import type { BackupTools } from '../operations/backup-tools.ts';
 import type { LookTools } from '../operations/look-tools.ts';
 import type { NextCommand } from '../operations/next-commands.ts';
 import type { PlanTools } from '../operations/plan-run.ts';
-import { clusterOf, loadPlan, type RunRequest } from '../operations/prepare-run.ts';
+import { ACCEPT_INPUT, clusterOf, loadPlan, type RunRequest } from '../operations/prepare-run.ts';
 import type { ReleaseTools } from '../operations/release.ts';
 import type { ResumeRequest } from '../operations/resume.ts';
 import type { ShowRequest } from '../operations/show-runbook.ts';
@@ -43,6 +43,7 @@ export interface RequestFlags {
   readonly runbook: string;
   readonly input?: readonly string[] | undefined;
   readonly mode?: RunRequest['mode'];
+  readonly 'accept-unanchored'?: readonly string[] | undefined;
 }
 
 /** The result of a run, with the commands that follow it. */
@@ -62,7 +63,9 @@ export class Session implements AsyncDisposable {
   /** What a person asks for, with its files read. */
   async request(flags: RequestFlags): Promise<RunRequest> {
     const [plan, runbook] = await Promise.all([readInputFile(flags.plan, 'plan'), readRunbook(flags.runbook, this.#context.root)]);
-    return { plan, runbook, inputs: parseInputs(flags.input), mode: flags.mode ?? 'recovery' };
+    const accepted = flags['accept-unanchored'];
+    const inputs = { ...parseInputs(flags.input), ...(accepted === undefined ? {} : { [ACCEPT_INPUT]: accepted }) };
+    return { plan, runbook, inputs, mode: flags.mode ?? 'recovery' };
   }
 
   /** A runbook to look at, with its plan if one was named. */
@@ -145,9 +148,10 @@ export class Session implements AsyncDisposable {
   }
 
   /** What a dry run needs. */
-  planTools(flags: Pick<DecisionFlags, 'accept-pruned'>): PlanTools {
+  planTools(flags: StoreFlags & Pick<DecisionFlags, 'accept-pruned'>): PlanTools {
     const { ports, clock, random } = this.composition;
-    return { catalogue, ports, evaluator: createExpressionEvaluator(), clock, random, accept: parseAccepted(flags), signal: this.signal };
+    const openStore = async (): Promise<RunStore> => (await this.openStore(flags)).store;
+    return { catalogue, ports, evaluator: createExpressionEvaluator(), clock, random, accept: parseAccepted(flags), openStore, signal: this.signal };
   }
 
   /** What asking something of a run that another process owns needs. */

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { NO_RETRY, type ReadContext } from '../../engine/step.ts';
 import type { PlannedChange } from '../../model/change.ts';
 import { planCluster } from '../../model/plan/cluster.ts';
-import { recoveryPointSchema } from '../backup/recovery-point-schema.ts';
+import { type ChosenRecoveryPoint, recoveryPointSchema } from '../backup/recovery-point-schema.ts';
 import { defineStep } from '../define-step.ts';
 import type { StepPorts } from '../ports.ts';
 
@@ -17,9 +17,15 @@ function summary(ctx: ReadContext<z.output<typeof withSchema>, StepPorts>): read
     ...recoveryPoints.map((point) => ({
       verb: 'create' as const,
       subject: `${point.volumes.length} ${point.volumes.length === 1 ? 'volume' : 'volumes'} of ${point.name}`,
-      note: `as of ${point.completedAt}: later writes are lost${point.withoutData.length === 0 ? '' : `; no data for ${point.withoutData.map(({ claim }) => claim).join(', ')}`}`,
+      note: `as of ${point.completedAt}: later writes are lost${vouched(point)}${point.withoutData.length === 0 ? '' : `; no data for ${point.withoutData.map(({ claim }) => claim).join(', ')}`}`,
     })),
   ];
+}
+
+/** What the person should know of where the bytes come from. */
+function vouched({ verdict, passedOver = [] }: ChosenRecoveryPoint): string {
+  const newer = passedOver.map(({ name, reason }) => `; not taken: ${name} (${reason})`).join('');
+  return `${verdict === 'unanchored' ? '; nothing outside of the bucket vouches for it' : ''}${newer}`;
 }
 
 /** Stands before the first act that cannot be undone, whatever the provisioner: its gate takes the typed cluster name for all that follows. */

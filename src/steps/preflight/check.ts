@@ -6,9 +6,10 @@ import { recoveryPointSchema } from '../backup/recovery-point-schema.ts';
 import { defineStep } from '../define-step.ts';
 import { loadDesired } from '../desired-state.ts';
 import type { CheckResult, PreflightCtx } from './checks.ts';
-import { chooseRecoveryPoints, inputChecks } from './input-checks.ts';
+import { inputChecks } from './input-checks.ts';
 import { localChecks } from './local-checks.ts';
 import { parentChecks } from './parent-checks.ts';
+import { chooseRecoveryPoints } from './recovery-point-checks.ts';
 import { preflightWith } from './schema.ts';
 import { setupChecks } from './setup-checks.ts';
 
@@ -53,7 +54,7 @@ function evidenceOf(checks: readonly CheckResult[]): { readonly checks: readonly
  */
 export const preflightCheck = defineStep({
   kind: 'preflight/check',
-  version: 1,
+  version: 2,
   summary: 'looks whether everything a rebuild needs is there, before anything is touched',
   verifies: 'repeats every check and lists each with what it found',
   byHand: [
@@ -61,6 +62,7 @@ export const preflightCheck = defineStep({
     '`git ls-remote REPOSITORY REF`: then read the LatticeCluster at that commit',
     'open each source of secrets and find every original that the specs name',
     '`aws s3 ls s3://BUCKET/PREFIX/backups/`: newest backup: phase Completed and not expired in velero-backup.json, its tar.gz not empty',
+    '`aws s3 cp s3://BUCKET/KEY - | sha256sum`: each object of it, and of its snapshots, against seals/CLUSTER/STORE/BACKUP.json in the run state',
     '`dig +norecurse @SERVER NAME TYPE`: note the old value and TTL of every record',
   ],
   with: preflightWith,

@@ -10,7 +10,7 @@ import { encryptForTest } from '../../fakes/memory-secret-files.ts';
 import { currentCrds } from '../specs/seed-files.ts';
 import { core, encoded, lattice, operator, PLAN_CLUSTER, PLAN_SPECS, platformCluster, yaml } from './objects.ts';
 import { StepBench, stepOf } from './step-harness.ts';
-import { bucketWith } from './velero-bucket.ts';
+import { bucketWith, sealAll } from './velero-bucket.ts';
 
 const OWN = lattice('LatticeCluster', 'workload', { spec: { providerRef: 'lab', latticeImage: 'registry.invalid/lattice:1' } });
 const READS = lattice('LatticeService', 'shop/web', {
@@ -35,10 +35,12 @@ interface Given {
   readonly specs?: readonly KubeObject[];
   readonly originals?: readonly KubeObject[];
   readonly bucket?: ReturnType<typeof bucketWith>;
+  /** Whether every backup was sealed; true by default. */
+  readonly sealed?: boolean;
 }
 
 function world(
-  { specs = [OWN, READS], originals = [ORIGINAL], bucket = bucketWith({ name: 'lattice-daily-20260301020000' }) }: Given = {},
+  { specs = [OWN, READS], originals = [ORIGINAL], bucket = bucketWith({ name: 'lattice-daily-20260301020000' }), sealed = true }: Given = {},
   programs: Readonly<Record<string, FakeProgram>> = {},
 ): World {
   const parent = platformCluster('https://parent.invalid:6443');
@@ -65,7 +67,11 @@ function world(
     objectives: { rto: '40m', rpo: '30m' },
   };
   // Backups are unpacked in threads of their own: time must not run away meanwhile.
-  return { bench, parent, zone, run: async (input = {}) => bench.run('preflight/check', { ...given, ...input }, { time: 'stands' }) };
+  const run = async (input: JsonObject = {}): Promise<RunResult> => {
+    if (sealed) await sealAll(bench, { store: 'main', bucket: 'backups' });
+    return await bench.run('preflight/check', { ...given, ...input }, { time: 'stands' });
+  };
+  return { bench, parent, zone, run };
 }
 
 describe('preflight/check', () => {
