@@ -1,4 +1,5 @@
-import { CLUSTER_BACKUP } from '../backup/mosk.ts';
+import type { CatalogueEntry, CatalogueSource } from '../backup/catalogue.ts';
+import { CLUSTER_BACKUP, MKE_RESTORE_OUT_OF_SCOPE, moskDestination, moskStatus, moskVerdict } from '../backup/mosk.ts';
 import { DrError } from '../errors/dr-error.ts';
 import type { KubeObject, ObjectRef } from '../model/kube-object.ts';
 import type { PlanMosk } from '../model/plan/mosk.ts';
@@ -36,6 +37,31 @@ export async function openMosk({ plan, values }: LoadedPlan, { ports, signal }: 
 
 export function moskRef({ mosk }: MoskCluster, name: string): ObjectRef {
   return { ...CLUSTER_BACKUP, namespace: mosk.namespace, name };
+}
+
+/** ClusterBackups as lines of the catalogue; none for a plan without `spec.mosk`. What is in them is read by nothing here, and their size is not told. */
+export function moskSources(plan: LoadedPlan, tools: LookTools): readonly CatalogueSource[] {
+  if (plan.plan.spec.mosk === undefined) return [];
+  const list = async (signal: AbortSignal): Promise<readonly CatalogueEntry[]> => {
+    const mosk = await openMosk(plan, { ...tools, signal });
+    return (await moskBackups(mosk, signal)).map((backup) => entryOf(backup, mosk));
+  };
+  return [{ name: 'ClusterBackups of MOSK', list }];
+}
+
+function entryOf(backup: KubeObject, { keptKeys, target }: MoskCluster): CatalogueEntry {
+  const { state, reason } = moskVerdict(backup, keptKeys);
+  const { completedAt } = moskStatus(backup);
+  const isPoint = state === 'recovery-point';
+  return {
+    kind: 'mosk',
+    name: backup.metadata.name,
+    store: moskDestination(backup) ?? 'the cluster itself',
+    ...(completedAt === undefined ? {} : { takenAt: completedAt }),
+    sizeBytes: 0,
+    covers: `MKE of ${target}`,
+    verdict: { state: isPoint ? 'not-verified' : 'bad', reasons: isPoint ? [] : [reason], warnings: [...(isPoint ? [reason] : []), MKE_RESTORE_OUT_OF_SCOPE] },
+  };
 }
 
 /** All ClusterBackups of the cluster. */

@@ -7,6 +7,7 @@ import { parseManifestFile } from '../../src/adapters/yaml/parse-manifest-file.t
 import { moskVerdict } from '../../src/backup/mosk.ts';
 import type { KubeObject } from '../../src/model/kube-object.ts';
 import type { LookTools } from '../../src/operations/look-tools.ts';
+import { moskSources } from '../../src/operations/mosk-cluster.ts';
 import { type DeletedBackup, deleteMoskBackup } from '../../src/operations/mosk-delete.ts';
 import { type TakenMoskBackup, takeMoskBackup } from '../../src/operations/mosk-take.ts';
 import { loadPlan } from '../../src/operations/prepare-run.ts';
@@ -109,6 +110,14 @@ ${more}`,
       expect(taken.note).toContain('is not done by this tool');
       expect(standIn.written.filter((line) => line.startsWith('nightly-1'))).toHaveLength(5);
       expect(told.at(-1)).toBe('ClusterBackup nightly-1: Completed');
+    });
+
+    it('is a line of the catalogue, as one whose content nothing here reads', async () => {
+      await take('listed-1');
+      const [source] = moskSources(plan(REMOTE), tools);
+      const entry = (await source?.list(signal))?.find(({ name }) => name === 'listed-1');
+      expect(entry).toMatchObject({ kind: 'mosk', store: 'rclone bucket dr/east', takenAt: '2026-03-01T02:00:00Z', verdict: { state: 'not-verified' } });
+      expect(entry?.verdict.warnings).toContainEqual(expect.stringContaining('is not done by this tool'));
     });
 
     it('refuses a name that is taken before anything is asked for', async () => {
