@@ -156,3 +156,10 @@ export const backupStoreFlag = Flags.string({
   helpValue: 'NAME',
   env: 'LATTICE_DR_STORE',
 });
+
+/** Where etcd's own programs are. */
+export const etcdBinariesFlag = Flags.string({
+  summary: 'Folder of etcd and etcdutl, of the minor version that the cluster runs; by default those in PATH.',
+  helpValue: 'DIRECTORY',
+  env: 'LATTICE_DR_BINARIES',
+});

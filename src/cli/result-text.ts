@@ -19,6 +19,8 @@ import type { RunStatus } from '../operations/run-status.ts';
 import type { ShownRunbook } from '../operations/show-runbook.ts';
 import type { ValidResult } from '../operations/validate.ts';
 import type { ValidRunbook } from '../operations/validate-runbook.ts';
+import type { VerifiedSnapshot } from '../operations/verify-snapshot.ts';
+import type { WrittenPlan } from '../report/init-view.ts';
 
 /** Results of operations as text for people. Renderers are loaded when they are used, so that help stays fast. */
 export const resultText = {
@@ -31,8 +33,8 @@ export const resultText = {
   async status(status: RunStatus): Promise<string> {
     return (await import('../report/status-view.ts')).runStatusView(status);
   },
-  async init(drafted: DraftedPlan, file: string): Promise<string> {
-    return (await import('../report/init-view.ts')).initView(drafted, file);
+  async init(drafted: DraftedPlan, written: WrittenPlan): Promise<string> {
+    return (await import('../report/init-view.ts')).initView(drafted, written);
   },
   async taken(taken: TakenBackup<SealedBackup>): Promise<string> {
     return (await import('../report/taken-view.ts')).takenView(taken);
@@ -62,6 +64,9 @@ export const resultText = {
   },
   async sealed(sealed: SealedBackup): Promise<string> {
     return (await import('../report/backup-view.ts')).backupSealView(sealed);
+  },
+  async snapshot(verified: VerifiedSnapshot & { readonly findings?: readonly string[] }): Promise<string> {
+    return (await import('../report/snapshot-view.ts')).snapshotView(verified);
   },
   async clusterStatus(status: ClusterStatus): Promise<string> {
     return (await import('../report/cluster-status-view.ts')).clusterStatusView(status);

@@ -167,6 +167,7 @@ export class Session implements AsyncDisposable {
     return {
       env: { ...(await this.owner(store, flags)), events: onEvent },
       clusters: this.composition.ports.clusters,
+      objectStores: this.composition.ports.objectStores,
       releasers: HOLD_RELEASERS,
       signal: this.signal,
     };
@@ -187,6 +188,11 @@ export class Session implements AsyncDisposable {
   /** Fixes what is said to the person who ends a command that has nothing to finish. */
   onInterrupt(words: string): void {
     this.#context.interrupts.words = words;
+  }
+
+  /** Version of the tool, for the record. */
+  get tool(): string {
+    return this.#context.tool;
   }
 
   /** Aborts when a signal asks for an end. */

@@ -3,6 +3,7 @@ import type { Digest } from '../model/digest.ts';
 import { HOLD_KINDS } from '../model/hold.ts';
 import { type ClusterName, isClusterName, isRunId, isStepId, type RunId, type StepId } from '../model/ids.ts';
 import type { JsonObject, JsonValue } from '../model/json.ts';
+import { isHotEntry } from './hot-entries.ts';
 
 const stepId = z.custom<StepId>((value) => typeof value === 'string' && isStepId(value), 'not a step id');
 const runId = z.custom<RunId>((value) => typeof value === 'string' && isRunId(value), 'not a run id');
@@ -25,6 +26,9 @@ export const ownerSchema = z.object({ host: text, boot: text, pid: count, startT
 const takeOverSchema = z.object({ reason: text, from: ownerSchema, until: z.iso.datetime() });
 /** How a person knows that the owner before was gone. */
 const ownerGone = text.exactOptional();
+
+/** Holds that are open at the end, so that a list of runs has to read no more than this line. Lines from before 2026-11-29 do not say. */
+const held = count.exactOptional();
 
 const holdSchema = z.object({ id: text, kind: z.enum(HOLD_KINDS), subject: text, prior: object, releaseWhen: text });
 const errorSchema = z.object({ code: text, message: text, details: object, suggestions: z.array(text) });
@@ -74,7 +78,8 @@ const entries = [
   z.object({ type: z.literal('step-blocked'), ...step, reason: text, cause: stepId }),
   z.object({ type: z.literal('step-waiting'), ...step, reason: text, log: evidenceFile.exactOptional() }),
   z.object({ type: z.literal('unknown-answered'), ...step, what: text, answer: z.enum(['absent', 'stop']), by: text }),
-  z.object({ type: z.literal('effect-intent'), ...step, name: text, key: text, deadline: text }),
+  /** `undone`: it is on record as done, and this is what the world showed instead; so it is done again. */
+  z.object({ type: z.literal('effect-intent'), ...step, name: text, key: text, deadline: text, undone: object.exactOptional() }),
   z.object({ type: z.literal('effect-done'), ...step, name: text, key: text, result: json, found: z.boolean() }),
   z.object({ type: z.literal('effect-failed'), ...step, name: text, key: text, error: errorSchema }),
   /** The intent before it came to nothing: the effect was not begun. */
@@ -121,8 +126,8 @@ const entries = [
   }),
   z.object({ type: z.literal('held'), ...step, hold: holdSchema }),
   z.object({ type: z.literal('released'), hold: text, by: text }),
-  z.object({ type: z.literal('ended'), state: z.enum(['succeeded', 'failed', 'cancelled', 'waiting']), error: errorSchema.exactOptional() }),
-  z.object({ type: z.literal('superseded'), by: runId, owner: ownerSchema, ownerGone, takeOver: takeOverSchema.exactOptional() }),
+  z.object({ type: z.literal('ended'), state: z.enum(['succeeded', 'failed', 'cancelled', 'waiting']), error: errorSchema.exactOptional(), held }),
+  z.object({ type: z.literal('superseded'), by: runId, owner: ownerSchema, ownerGone, takeOver: takeOverSchema.exactOptional(), held }),
 ] as const;
 
 const bodySchema = z.discriminatedUnion('type', entries);
@@ -155,6 +160,7 @@ export type EvidenceFile = z.infer<typeof evidenceFile>;
 
 /** Reads one parsed line. Unknown fields are dropped: a newer tool may have written them, and the chain has vouched for the text as it stands. */
 export function parseEntry(value: unknown): { readonly ok: true; readonly entry: JournalEntry } | { readonly ok: false; readonly fault: string } {
+  if (isHotEntry(value)) return { ok: true, entry: value as JournalEntry };
   const place = placeSchema.safeParse(value);
   const body = bodySchema.safeParse(value);
   if (place.success && body.success) return { ok: true, entry: { ...place.data, ...body.data } };

@@ -37,7 +37,7 @@ export async function releaseHolds(options: ReleaseOptions): Promise<HoldsReleas
   const wanted = chooseHolds(stored.state, options);
   if (wanted.length === 0) return { released: [], remaining: openHolds(stored.state) };
   const { frozen } = stored;
-  const taken = await takeCluster({ env: options, cluster: frozen.cluster, run: frozen.id });
+  const taken = await takeCluster({ env: options, cluster: frozen.cluster, run: frozen.id, known: stored });
   const journal = await ownJournal({ env: options, frozen, taken, frozenDigest: stored.digest }, 'release');
   const ended = new AbortController();
   const alive = journal.stayAlive(ended.signal);
@@ -73,7 +73,7 @@ async function releaseEach(options: ReleaseOptions, journal: Journal, wanted: re
 async function writeEnd(journal: Journal, before: RunState['end']): Promise<DrError | undefined> {
   const error = before?.error === undefined ? {} : { error: before.error };
   try {
-    await journal.append({ type: 'ended', state: before?.state ?? 'cancelled', ...error });
+    await journal.append({ type: 'ended', state: before?.state ?? 'cancelled', ...error, held: openHolds(journal.state).length });
     return undefined;
   } catch (failure) {
     return asDrError(failure);

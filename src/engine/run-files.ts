@@ -3,7 +3,7 @@ import { DrError } from '../errors/dr-error.ts';
 import { type Digest, digestOf } from '../model/digest.ts';
 import { type ClusterName, isClusterName, isRunId, type RunId } from '../model/ids.ts';
 import { canonicalJson, type JsonObject, type JsonValue } from '../model/json.ts';
-import type { RunStore } from '../ports/run-store.ts';
+import type { LogSegment, RunStore } from '../ports/run-store.ts';
 import { lastClaim } from './claim-file.ts';
 import type { StepGraph } from './graph-types.ts';
 import { type JournalText, readJournal } from './journal-chain.ts';
@@ -49,19 +49,10 @@ export interface StoredRun {
   readonly digest: Digest;
   /** Of the bytes of what the run goes by. */
   readonly current: Digest;
+  /** What the journal was read from. */
+  readonly segments: readonly LogSegment[];
   readonly journal: JournalText;
   readonly state: RunState;
-}
-
-/** One line of a list of runs. */
-export interface RunSummary {
-  readonly id: RunId;
-  readonly cluster: ClusterName;
-  readonly startedAt: string;
-  readonly runbook: string;
-  /** `running` also when its process is gone. */
-  readonly status: RunState['status'];
-  readonly end?: NonNullable<RunState['end']>['state'];
 }
 
 /** Writes `run.json` once; a run's id is new, so an existing one is a bug. Gives the digest that the journal's first line vouches for. */
@@ -95,7 +86,8 @@ export async function freezeChange(store: RunStore, frozen: FrozenRun): Promise<
 export async function readRun(store: RunStore, run: RunId): Promise<StoredRun> {
   const content = await store.get(fileKey(run));
   if (content === undefined) throw notFound(store, `there is no run '${run}' in '${store.location}'`);
-  const journal = readJournal(run, await store.readLog(run));
+  const segments = await store.readLog(run);
+  const journal = readJournal(run, segments);
   const state = foldJournal(journal.entries);
   if (state.frozen !== undefined && state.frozen !== digestOf(content)) throw altered(store, fileKey(run));
   const change = state.changes.at(-1);
@@ -104,6 +96,7 @@ export async function readRun(store: RunStore, run: RunId): Promise<StoredRun> {
     frozen: parseFrozen(store, current, change === undefined ? fileKey(run) : fileKey(run, change.number)),
     digest: digestOf(content),
     current: digestOf(current),
+    segments,
     journal,
     state,
   };
@@ -115,18 +108,10 @@ async function readVouched(store: RunStore, { key, digest }: { readonly key: str
   return content;
 }
 
-/** All runs that ever got a journal, oldest first, optionally of one cluster. */
-export async function listRuns(store: RunStore, cluster?: ClusterName): Promise<readonly RunSummary[]> {
-  return (await readRuns(store, cluster)).map(({ frozen, state }) => summarise(frozen, state));
-}
-
-/** As `listRuns`, whole. */
-export async function readRuns(store: RunStore, cluster?: ClusterName): Promise<readonly StoredRun[]> {
-  const ids = (await store.list('runs/')).flatMap((key) => /^runs\/([^/]+)\/run\.json$/.exec(key)?.[1] ?? []).filter(isRunId);
-  const runs = await Promise.all(ids.map((id) => readRun(store, id)));
-  return runs
-    .filter(({ frozen, state }) => state.status !== 'new' && (cluster === undefined || frozen.cluster === cluster))
-    .sort((a, b) => (a.frozen.startedAt < b.frozen.startedAt ? -1 : a.frozen.startedAt > b.frozen.startedAt ? 1 : 0));
+/** What a run was started with, taken as it is: no journal is asked for its digest. `undefined` when there is none. Throws `RUN_CHANGED` for what is no run file. */
+export async function readFrozen(store: RunStore, run: RunId): Promise<FrozenRun | undefined> {
+  const content = await store.get(fileKey(run));
+  return content === undefined ? undefined : parseFrozen(store, content, fileKey(run));
 }
 
 /** The run that claimed a cluster last. Throws `RUN_NOT_FOUND`. */
@@ -134,12 +119,6 @@ export async function latestRun(store: RunStore, cluster: ClusterName): Promise<
   const claim = await lastClaim(store, cluster);
   if (claim === undefined) throw notFound(store, `there is no run of cluster '${cluster}' in '${store.location}'`);
   return claim.run;
-}
-
-/** What a list says of a run. */
-export function summarise(frozen: FrozenRun, state: RunState): RunSummary {
-  const { id, cluster, startedAt, graph } = frozen;
-  return { id, cluster, startedAt, runbook: graph.name, status: state.status, ...(state.end === undefined ? {} : { end: state.end.state }) };
 }
 
 function fileKey(run: RunId, number = 1): string {
@@ -176,6 +155,6 @@ function notFound(store: RunStore, message: string): DrError {
     code: 'RUN_NOT_FOUND',
     message,
     details: { store: store.location },
-    suggestions: ['lattice-dr status lists the runs in the state store of a plan'],
+    suggestions: ['to list the runs of another state store: lattice-dr status --plan FILE'],
   });
 }

@@ -125,7 +125,7 @@ class RunExecution<P> {
       return;
     }
     const watching = guards.filter((guard) => guard.guard?.protects.includes(node.id) === true);
-    const violated = AbortSignal.any(watching.flatMap((guard) => violations.get(guard.id)?.signal ?? []));
+    const violated = watching.length === 0 ? undefined : AbortSignal.any(watching.flatMap((guard) => violations.get(guard.id)?.signal ?? []));
     this.#steps.set(node.id, new StepRun({ scope, node, kind, violated }));
   }
 
@@ -191,7 +191,8 @@ class RunExecution<P> {
     const ending = this.#ending();
     if (journal.failed.aborted) return await this.#unrecorded(journal.failed.reason);
     try {
-      await journal.append({ type: 'ended', state: ending.state, ...(ending.error === undefined ? {} : { error: recordError(ending.error) }) });
+      const error = ending.error === undefined ? {} : { error: recordError(ending.error) };
+      await journal.append({ type: 'ended', state: ending.state, ...error, held: openHolds(journal.state).length });
       return ending;
     } catch (error) {
       return await this.#unrecorded(error);

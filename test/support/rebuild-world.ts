@@ -103,9 +103,9 @@ export class RebuildWorld implements AsyncDisposable {
     return await this.start(args).ended;
   }
 
-  /** Destroys the living instance: processes killed, data and disks removed. */
-  async destroy(): Promise<LabCluster> {
-    return await destroyCluster(this.operation());
+  /** Destroys the living instance: processes killed, data removed, disks too unless they are kept. */
+  async destroy(options: { readonly keepDisks?: boolean } = {}): Promise<LabCluster> {
+    return await destroyCluster({ ...this.operation(), ...options });
   }
 
   /** What a separate process sees from outside. */

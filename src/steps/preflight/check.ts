@@ -12,13 +12,14 @@ import { parentChecks } from './parent-checks.ts';
 import { chooseRecoveryPoints } from './recovery-point-checks.ts';
 import { preflightWith } from './schema.ts';
 import { setupChecks } from './setup-checks.ts';
+import { storeChecks } from './store-checks.ts';
 
 async function look(ctx: PreflightCtx): Promise<{ readonly checks: readonly CheckResult[]; readonly points: z.output<typeof recoveryPointSchema>[] }> {
   const [checks, chosen] = await Promise.all([
     Promise.all([...parentChecks(ctx), ...inputChecks(ctx), ...setupChecks(ctx), ...localChecks(ctx)]),
     chooseRecoveryPoints(ctx),
   ]);
-  return { checks: [...checks, ...chosen.checks], points: [...chosen.points] };
+  return { checks: [...checks, ...chosen.checks, ...(await storeChecks(chosen.points, ctx))], points: [...chosen.points] };
 }
 
 /** How many objects are still written in the platform's older schema. */
@@ -35,9 +36,11 @@ function failure(failed: readonly CheckResult[]): DrError {
   const [first = 'PREFLIGHT_FAILED'] = codes;
   const areFiles = codes.every((code) => ERROR_CODES[code].kind === 'invalid');
   const code = areFiles ? first : (codes.find((candidate) => ERROR_CODES[candidate].kind === 'precondition') ?? 'PREFLIGHT_FAILED');
+  // One cause may fail several checks: it is told once.
+  const answers = [...Map.groupBy(failed, ({ detail }) => detail)].map(([detail, same]) => `${same.map(({ name }) => name).join(', ')}: ${detail}`);
   return new DrError({
     code,
-    message: `preflight says no, nothing was changed:\n${failed.map(({ name, detail }) => `  ${name}: ${detail}`).join('\n')}`,
+    message: `preflight says no, nothing was changed:\n${answers.map((line) => `  ${line}`).join('\n')}`,
     details: { failed: failed.map(({ name }) => name) },
     suggestions: [...new Set(failed.flatMap((result) => result.failed?.suggestions ?? []))],
   });

@@ -1,5 +1,5 @@
 import { DrError } from '../../errors/dr-error.ts';
-import { loadDesired } from '../desired-state.ts';
+import { commitSigner, loadDesired } from '../desired-state.ts';
 import { ownRecords, zoneOf } from '../dns/targets.ts';
 import { missingRequired, readSecretSources } from '../secrets/sources.ts';
 import { describeDangling, orderOf } from '../specs/order.ts';
@@ -9,7 +9,8 @@ import { probesCanBeSent } from './probe-checks.ts';
 async function gitHasCommit(ctx: PreflightCtx): Promise<string> {
   const { repository, ref } = ctx.with.specs.git;
   const facts = await ctx.ports.git.describe({ repository, ref, paths: ctx.with.specs.git.paths, commit: ctx.with.commit }, ctx.signal);
-  return `commit ${ctx.with.commit.slice(0, 12)} of ${facts.committedAt}: ${facts.subject}`;
+  const signer = await commitSigner(ctx.ports.git, ctx.with, ctx.signal);
+  return `commit ${ctx.with.commit.slice(0, 12)} of ${facts.committedAt}: ${facts.subject}${signer === undefined ? '' : `, signed by ${signer}`}`;
 }
 
 async function specsAreGood(ctx: PreflightCtx): Promise<string> {

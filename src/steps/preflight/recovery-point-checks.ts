@@ -48,7 +48,7 @@ export async function chooseRecoveryPoints(ctx: PreflightCtx): Promise<ChosenPoi
 
 async function chooseIn(section: PlanBackup, ctx: PreflightCtx): Promise<{ readonly point: ChosenRecoveryPoint; readonly text: string }> {
   const now = ctx.clock.now();
-  const verdicts = await recoveryPoints(ctx.ports, section, { before: Date.parse(ctx.run.startedAt), now, signal: ctx.signal });
+  const verdicts = await recoveryPoints(ctx.ports, section, { cluster: ctx.with.cluster.name, before: Date.parse(ctx.run.startedAt), now, signal: ctx.signal });
   const usable = verdicts.flatMap((verdict) => (verdict.usable ? [verdict.point] : []));
   const refused = verdicts.flatMap((verdict) => (verdict.usable ? [] : [{ name: verdict.name, reason: verdict.reason }]));
   const { chosen, passedOver } = await search(usable, section, ctx);

@@ -10,7 +10,10 @@ import { resume } from '../../../src/operations/resume.ts';
 import { reportRun } from '../../../src/operations/run-report.ts';
 import { runStatus } from '../../../src/operations/run-status.ts';
 import type { KubeCluster } from '../../../src/ports/kube-cluster.ts';
+import { releaseQuestion } from '../../../src/report/holds-view.ts';
+import type { HoldReleaser } from '../../../src/steps/release.ts';
 import { createFakeClusters } from '../../fakes/fake-clusters.ts';
+import { createMemoryObjectStores } from '../../fakes/memory-object-store.ts';
 import { Bench, planFile, rejection, runbookFile } from './harness.ts';
 
 const STEPS = `    - { id: provision, uses: test/make, phase: cluster, with: { name: east, ms: 60000 } }
@@ -142,7 +145,7 @@ describe('holds and release', () => {
     };
     const clusters = createFakeClusters({ 'east.kubeconfig': { get: async () => ({ metadata: { uid } }) } as unknown as KubeCluster });
     const releasers = new Map([['backup-location', releaser] as const, ['dns-provider', releaser] as const]);
-    return { env: bench.environment(), clusters, releasers, signal: new AbortController().signal };
+    return { env: bench.environment(), clusters, objectStores: createMemoryObjectStores([]), releasers, signal: new AbortController().signal };
   }
 
   const yes: ReleaseRequest['confirm'] = async () => true;
@@ -167,6 +170,62 @@ describe('holds and release', () => {
     expect(open.map(({ hold }) => hold.id)).toEqual(['child-cluster/b']);
     expect(done.map(({ releasedBy }) => releasedBy)).toEqual(['ops', 'ops']);
     expect((await runStatus(run, bench.environment())).state).toBe('succeeded');
+  });
+
+  it('leave what a condition is not met for, say what is missing, and go on with the others', async () => {
+    const bench = new Bench();
+    const { run } = await held(bench);
+    const base = tools(bench);
+    const asked: string[] = [];
+    const conditional: HoldReleaser = {
+      describe: (hold) => `puts ${hold.id} back`,
+      release: async (hold) => void released.push(hold.id),
+      missing: async (hold, { verifiedAt, cluster }) => {
+        asked.push(
+          `${hold.id} ${verifiedAt} ${String((await cluster.get({ apiVersion: 'v1', kind: 'Namespace', name: 'kube-system' }, base.signal))?.metadata.uid)}`,
+        );
+        return asked.length < 3 ? 'a fresh backup' : undefined;
+      },
+    };
+    const shown: string[] = [];
+    const confirm: ReleaseRequest['confirm'] = async (actions) => shown.push(releaseQuestion(actions)) > 0;
+    const withCondition = { ...base, releasers: new Map([...base.releasers, ['dns-provider', conditional] as const]) };
+    const first = await release({ run, holds: [], confirm }, withCondition);
+    expect(shown[0]).toContain('  not yet dns-provider/c: a fresh backup\n  release backup-location/a');
+    expect(released).toEqual(['backup-location/a']);
+    expect(first.open).toContainEqual({ hold: HOLDS[2], reason: 'a fresh backup' });
+    expect(first.error).toMatchObject({ code: 'RELEASE_REFUSED', kind: 'precondition', details: { waiting: { 'dns-provider/c': 'a fresh backup' } } });
+    const second = await release({ run, holds: ['dns-provider/c'], confirm }, withCondition);
+    expect([shown.length, second.released.length, second.error?.code]).toEqual([1, 0, 'RELEASE_REFUSED']);
+    expect(asked[0]).toMatch(/^dns-provider\/c \d{4}-.*Z uid of east$/);
+    await bench.clock.advance(60_000);
+    const third = await release({ run, holds: ['dns-provider/c'], confirm }, withCondition);
+    expect([third.error, third.released.map(({ id }) => id)]).toEqual([undefined, ['dns-provider/c']]);
+    expect(new Set(asked.map((line) => line.split(' ')[1])).size).toBe(1);
+  });
+
+  it('tell what will still be held when it is a hold’s turn, and what is lost by it', async () => {
+    const bench = new Bench();
+    const { run } = await held(bench);
+    const base = tools(bench);
+    const staying: Record<string, readonly string[]> = {};
+    const watching: HoldReleaser = {
+      describe: (hold) => `puts ${hold.id} back`,
+      missing: async (hold, asked) => {
+        staying[hold.id] = asked.staying.map(({ id }) => id);
+        return undefined;
+      },
+      expires: async () => [{ backup: 'old', expiredAt: '2026-01-01T00:00:00Z' }],
+      release: async (hold) => void released.push(hold.id),
+    };
+    const shown: string[] = [];
+    const confirm: ReleaseRequest['confirm'] = async (actions) => shown.push(releaseQuestion(actions)) > 0;
+    const all = { ...base, releasers: new Map([...base.releasers, ['backup-location', watching] as const, ['child-cluster', watching] as const]) };
+    const result = await release({ run, holds: ['backup-location/a', 'child-cluster/b'], confirm }, all);
+    // What comes before it counts as put back; what nobody chose does not.
+    expect(staying).toEqual({ 'backup-location/a': ['dns-provider/c'], 'child-cluster/b': ['dns-provider/c'] });
+    expect(shown[0]).toContain('  release backup-location/a: puts backup-location/a back\n    Velero deletes old, which expired at 2026-01-01T00:00:00Z\n');
+    expect(result.expired).toEqual(['backup-location/a', 'child-cluster/b'].map((hold) => ({ backup: 'old', expiredAt: '2026-01-01T00:00:00Z', hold })));
   });
 
   it('stop at the first that fails, with the ones before it journalled', async () => {

@@ -16,6 +16,12 @@ export interface StoredBackup {
   readonly listed?: readonly string[];
   readonly status?: JsonObject;
   readonly snapshotLocation?: string;
+  /** LatticeClusters in it. */
+  readonly clusters?: readonly string[];
+  /** How its volumes were saved. */
+  readonly method?: string;
+  /** Store it lies in; `main` without. */
+  readonly store?: string;
 }
 
 /** Backups whose completion times the names carry, in the prefix that the platform uses for store `main`. */
@@ -25,14 +31,17 @@ export function bucketWith(...backups: readonly StoredBackup[]): MemoryObjectSto
   return bucket;
 }
 
-function putBackup(bucket: MemoryObjectStore, { name, claims = ['shop/data'], listed = claims, status = {}, snapshotLocation }: StoredBackup): void {
-  const at = (key: string) => `lattice-main/backups/${name}/${key}`;
-  const info = claims.map((claim) => ({ pvcNamespace: claim.split('/')[0] ?? '', pvcName: claim.split('/')[1] ?? '', result: 'succeeded' }));
+function putBackup(bucket: MemoryObjectStore, stored: StoredBackup): void {
+  const { name, claims = ['shop/data'], listed = claims, status = {}, snapshotLocation, clusters, method, store = 'main' } = stored;
+  const at = (key: string) => `lattice-${store}/backups/${name}/${key}`;
+  const saved = method === undefined ? {} : { backupMethod: method };
+  const info = claims.map((claim) => ({ pvcNamespace: claim.split('/')[0] ?? '', pvcName: claim.split('/')[1] ?? '', result: 'succeeded', ...saved }));
   const completionTimestamp = timeIn(name);
   const metadata = { metadata: { name }, spec: {}, status: { phase: 'Completed', completionTimestamp, expiration: '2026-12-31T00:00:00Z', ...status } };
   bucket.put(at('velero-backup.json'), JSON.stringify(metadata), completionTimestamp);
-  bucket.put(at(`${name}.tar.gz`), tarballOf(listed), completionTimestamp);
-  bucket.put(at(`${name}-resource-list.json.gz`), packed({ 'v1/PersistentVolumeClaim': [...listed] }), completionTimestamp);
+  bucket.put(at(`${name}.tar.gz`), tarballOf(listed, clusters), completionTimestamp);
+  const owned = clusters === undefined ? {} : { 'lattice.dev/v1alpha1/LatticeCluster': [...clusters] };
+  bucket.put(at(`${name}-resource-list.json.gz`), packed({ 'v1/PersistentVolumeClaim': [...listed], ...owned }), completionTimestamp);
   bucket.put(at(`${name}-volumeinfo.json.gz`), packed(info), completionTimestamp);
   bucket.put(
     at(`${name}-volumesnapshots.json.gz`),
@@ -41,13 +50,17 @@ function putBackup(bucket: MemoryObjectStore, { name, claims = ['shop/data'], li
   );
 }
 
-function tarballOf(claims: readonly string[]): Uint8Array {
+function tarballOf(claims: readonly string[], clusters: readonly string[] = []): Uint8Array {
   const claim = (path: string) => {
     const [namespace, name] = path.split('/');
     return JSON.stringify({ apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { namespace, name }, spec: {} });
   };
   const files = claims.map((path) => [`resources/persistentvolumeclaims/namespaces/${path}.json`, claim(path)] as const);
-  return tarOf({ 'metadata/version': '1.1.0\n', ...Object.fromEntries(files) });
+  const own = clusters.map(
+    (name) =>
+      [`resources/latticeclusters.lattice.dev/cluster/${name}.json`, JSON.stringify({ apiVersion: 'lattice.dev/v1alpha1', kind: 'LatticeCluster' })] as const,
+  );
+  return tarOf({ 'metadata/version': '1.1.0\n', ...Object.fromEntries([...files, ...own]) });
 }
 
 /** Seals every backup of a section that nothing speaks against, in the state of the bench's runs, as a person does once each is complete. */

@@ -76,7 +76,17 @@ async function ensureLatticeCluster(parent: KubeCluster, ctx: WriteCtx): Promise
   }
   const manifest = await ownClusterManifest(ctx);
   const metadata = { ...manifest.metadata, annotations: { ...manifest.metadata.annotations, [RUN_ANNOTATION]: ctx.run.id } };
-  await parent.create({ ...manifest, metadata }, { fieldManager: FIELD_MANAGER, signal: ctx.signal });
+  await ctx.effect({
+    name: 'create-latticecluster',
+    key: manifest.metadata.name,
+    timeoutMs: 60_000,
+    check: async () => {
+      const now = await parent.get(latticeClusterRef(ctx.run.cluster), ctx.signal);
+      return now !== undefined && isOurs(now, ctx) ? { state: 'done', result: now.metadata.uid ?? '' } : { state: 'todo', evidence: {} };
+    },
+    // A create is its own precondition: an object of that name, whoever made it, is a conflict.
+    run: async (signal) => (await parent.create({ ...manifest, metadata }, { fieldManager: FIELD_MANAGER, signal })).metadata.uid ?? '',
+  });
 }
 
 /** Follows the phase on the parent until the cluster is handed over; `Failed` ends at once with the platform's own words. */
