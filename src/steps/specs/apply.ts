@@ -11,6 +11,7 @@ import { defineStep } from '../define-step.ts';
 import { type DesiredState, loadDesired } from '../desired-state.ts';
 import { fieldOwnerHold } from '../gitops-holds.ts';
 import type { StepPorts } from '../ports.ts';
+import { withoutPruned } from '../pruned-fields.ts';
 import { targetSchema } from '../schemas.ts';
 import { openTarget } from '../target.ts';
 import { appliedKeys } from './applied.ts';
@@ -33,8 +34,16 @@ type Ctx = ReadContext<W, StepPorts>;
 /** Kinds that other steps have applied before, whatever git has. */
 const RESTORED_BEFORE: readonly KubeObject[] = ['Namespace', 'Secret'].map((kind) => ({ apiVersion: 'v1', kind, metadata: { name: '' } }));
 
-const outputs = z.object({ applied: z.number(), held: z.array(z.string()), skipped: z.array(z.string()), dangling: z.array(z.string()) });
+const outputs = z.object({
+  applied: z.number(),
+  held: z.array(z.string()),
+  skipped: z.array(z.string()),
+  dangling: z.array(z.string()),
+  /** Fields that the server does not know and that were left out, as somebody accepted. */
+  dropped: z.array(z.string()),
+});
 type Outputs = z.output<typeof outputs>;
+type Trimmed = Awaited<ReturnType<typeof withoutPruned>>;
 
 /** Desired state, or the part of it that a living cluster gets again: there nothing is put aside, because nothing acts twice. */
 async function desiredFor(ctx: Ctx): Promise<DesiredState> {
@@ -48,20 +57,21 @@ async function desiredFor(ctx: Ctx): Promise<DesiredState> {
   return { ...desired, classification: { ...desired.classification, apply, held: [], skipped: [] } };
 }
 
-function outputsOf(desired: DesiredState, applied: number, dangling: readonly string[]): Outputs {
+function outputsOf({ desired, dropped }: Trimmed, applied: number, dangling: readonly string[]): Outputs {
   const { held, skipped } = desired.classification;
   return {
     applied,
     held: held.map(({ key, reason }) => `${key}: ${reason}`),
     skipped: skipped.map(({ key, reason }) => `${key}: ${reason}`),
     dangling: [...dangling],
+    dropped: [...dropped],
   };
 }
 
 async function observeApplied(ctx: Ctx): Promise<Observation<Outputs>> {
-  const desired = await desiredFor(ctx);
   const cluster = await openTarget(ctx);
-  const { graph, dangling } = await orderOf(desired, cluster, ctx);
+  const trimmed = await withoutPruned(cluster, await desiredFor(ctx), ctx);
+  const { graph, dangling } = await orderOf(trimmed.desired, cluster, ctx);
   const items = graph.nodes.filter((node) => node.kind === 'apply').flatMap((node) => node.objects);
   const applied = await appliedKeys(cluster, items, ctx.signal);
   const evidence = {
@@ -73,7 +83,7 @@ async function observeApplied(ctx: Ctx): Promise<Observation<Outputs>> {
       .map(({ key }) => key),
   };
   if (applied.size < items.length) return { state: applied.size === 0 ? 'absent' : 'partial', evidence };
-  return { state: 'present', outputs: outputsOf(desired, applied.size, dangling.map(describeDangling)), evidence };
+  return { state: 'present', outputs: outputsOf(trimmed, applied.size, dangling.map(describeDangling)), evidence };
 }
 
 /** Names everything that stands aside before the first object goes out, so that a run killed right after it knows what it held. */
@@ -148,9 +158,10 @@ export const specsApply = defineStep({
     ];
   },
   async execute(ctx) {
-    const desired = await desiredFor(ctx);
     const cluster = await openTarget(ctx);
+    const { desired, dropped } = await withoutPruned(cluster, await desiredFor(ctx), ctx);
     const { graph, dangling } = await orderOf(desired, cluster, ctx);
+    for (const field of dropped) ctx.evidence.append({ dropped: field });
     for (const reference of dangling) ctx.evidence.append({ dangling: describeDangling(reference) });
     await recordHolds(desired, graph.heldBack, ctx);
     const report = await applyInOrder({ graph, cluster, profile: desired.profile, readyTimeoutMs: ctx.with.readyTimeout, ctx });

@@ -4,6 +4,7 @@ import { DrError } from '../../../src/errors/dr-error.ts';
 import type { JsonObject } from '../../../src/model/json.ts';
 import type { KubeObject } from '../../../src/model/kube-object.ts';
 import type { FakeKubeCluster } from '../../fakes/fake-kube-cluster.ts';
+import { currentCrds } from '../specs/seed-files.ts';
 import { core, lattice, PLAN_CLUSTER, PLAN_SPECS, platformCluster, TARGET, yaml } from './objects.ts';
 import { type CrashCase, crashEverywhere, StepBench, stepOf } from './step-harness.ts';
 
@@ -47,6 +48,22 @@ function applied(cluster: FakeKubeCluster): readonly string[] {
 }
 
 describe('specs/apply', () => {
+  const STORE = lattice('BackupStore', 'lattice-system/main', { spec: { storage: { s3: { bucket: 'b', endPoint: 'https://s3.example.com' } } } });
+  const FIELD = 'BackupStore/lattice-system/main:spec.storage.s3.endPoint';
+
+  it('applies nothing while a field would be lost, and leaves out what somebody has accepted to lose', async () => {
+    const { bench, cluster, run } = world([STORE, OWNER]);
+    const crd = currentCrds().get('BackupStore');
+    if (crd !== undefined) cluster.put(crd);
+    expect((await run()).error).toMatchObject({ code: 'PRUNED_FIELDS', kind: 'invalid', details: { fields: [FIELD] } });
+    expect(applied(cluster)).toEqual([]);
+    const result = await bench.resume({ decisions: { accept: [{ what: 'pruned', subject: FIELD }] } });
+    expect(stepOf(result).outputs).toMatchObject({ applied: 2, dropped: [FIELD] });
+    expect(cluster.peek({ apiVersion: STORE.apiVersion, kind: STORE.kind, namespace: 'lattice-system', name: 'main' })?.spec).toEqual({
+      storage: { s3: { bucket: 'b' } },
+    });
+  });
+
   it('applies in the order of needs, each object once, whatever the order in the file', async () => {
     const { run, cluster } = world([CONSUMER, OWNER, { ...service('first'), metadata: { name: 'first', namespace: 'fresh' } }, NAMESPACE]);
     const result = await run();
