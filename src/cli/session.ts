@@ -154,6 +154,7 @@ export class Session implements AsyncDisposable {
     return {
       env: { ...(await this.owner(store, flags)), events: onEvent },
       clusters: this.composition.ports.clusters,
+      objectStores: this.composition.ports.objectStores,
       releasers: HOLD_RELEASERS,
       signal: this.signal,
     };

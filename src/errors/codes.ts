@@ -36,10 +36,13 @@ interface CodeEntry {
 /** The one registry of error codes; the README's table is generated from it. One line each, sorted. */
 export const ERROR_CODES = {
   BACKUP_LOCATION_UNAVAILABLE: { kind: 'step', meaning: 'Velero could not validate the backup location, or did not sync it in time' },
+  BACKUP_NAME_TWICE: { kind: 'invalid', meaning: 'two stores of the plan hold a backup of one name, which Velero cannot tell apart' },
   BACKUP_NOT_USABLE: { kind: 'precondition', meaning: 'no recovery point passes the quick verdict' },
+  BACKUP_STORE_NOT_USABLE: { kind: 'precondition', meaning: 'Velero could not restore from a store: foreign folders in it, or credentials that may not write' },
   BUG: { kind: 'bug', meaning: 'a broken invariant; the stack is in the crash file' },
   CANCELLED: { kind: 'cancelled', meaning: 'stopped by a signal; state is saved' },
   CLUSTER_NAME_NOT_CONFIRMED: { kind: 'declined', meaning: 'the typed cluster name differs' },
+  COMMIT_NOT_TRUSTED: { kind: 'precondition', meaning: 'the commit of the specs is not signed by anybody whom the plan allows' },
   DISK_NOT_FREE: { kind: 'precondition', meaning: 'an old disk that was to be used is gone, or a machine still has it' },
   DNS_CONFLICT: { kind: 'step', meaning: 'a record changed under us: the prerequisite of the update failed' },
   DNS_NOT_VERIFIED: { kind: 'verification', meaning: 'an authoritative server does not answer with the new value' },
@@ -74,6 +77,7 @@ export const ERROR_CODES = {
   PRUNED_FIELDS: { kind: 'precondition', meaning: 'the server would drop or refuse fields of a spec' },
   RELEASE_REFUSED: { kind: 'precondition', meaning: 'what a run has put aside may not be put back yet' },
   REPORT_ALTERED: { kind: 'verification', meaning: 'a report page is not what its own record gives' },
+  REPOSITORY_KEY_FOREIGN: { kind: 'precondition', meaning: 'somebody has given the new cluster another password for its backup repositories' },
   REQUEST_REJECTED: { kind: 'precondition', meaning: 'the process that owns the run did not accept what was asked of it' },
   REQUEST_UNANSWERED: { kind: 'unavailable', meaning: 'the process that owns the run did not say in time what became of a request' },
   RUN_CHANGED: { kind: 'precondition', meaning: 'plan, runbook or step contracts differ from those the run started with' },

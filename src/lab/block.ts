@@ -43,10 +43,18 @@ export async function claimBlock(labDirectory: string, env: NodeJS.ProcessEnv): 
   });
 }
 
+export interface SharedPorts {
+  readonly s3: number;
+  readonly dns: number;
+  readonly dnsStatistics: number;
+  readonly s3Proxy: number;
+  readonly s3ProxyControl: number;
+}
+
 /** Ports of the servers that a lab's clusters share. */
-export function sharedPorts(block: number): { readonly s3: number; readonly dns: number; readonly dnsStatistics: number } {
+export function sharedPorts(block: number): SharedPorts {
   const base = FIRST_PORT + block * PORTS_PER_BLOCK;
-  return { s3: base, dns: base + 1, dnsStatistics: base + 2 };
+  return { s3: base, dns: base + 1, dnsStatistics: base + 2, s3Proxy: base + 3, s3ProxyControl: base + 4 };
 }
 
 /** Ports of the cluster in a slot. */

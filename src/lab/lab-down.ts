@@ -10,7 +10,14 @@ import { killAll, stopServer } from './supervise/stop-server.ts';
  * What stops before what, by the last part of a server's id: first those that start others, last those that others need to end well. `pod` is what is a
  * container of any pod.
  */
-const STOP_ORDER: readonly (readonly string[])[] = [['platform'], ['node'], ['pod'], ['controllers', 'fault-proxy'], ['apiserver'], ['etcd', 's3', 'dns']];
+const STOP_ORDER: readonly (readonly string[])[] = [
+  ['platform'],
+  ['node'],
+  ['pod'],
+  ['controllers', 'fault-proxy'],
+  ['apiserver'],
+  ['etcd', 's3', 's3-proxy', 'dns'],
+];
 
 /**
  * Stops everything that runs in a lab. Data stays, and `lab up` brings back what ran, unless `remove` is set: then the whole directory goes. Returns

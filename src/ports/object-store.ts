@@ -1,4 +1,4 @@
-import type { SecretRef } from '../model/secret.ts';
+import type { Secret, SecretRef } from '../model/secret.ts';
 
 /** How to reach a bucket. Without `credentials` the SDK's own chain is used (`profile`, environment, instance identity). */
 export interface ObjectStoreRef {
@@ -13,6 +13,19 @@ export interface ObjectStoreRef {
 
 export interface ObjectStores extends AsyncDisposable {
   open(ref: ObjectStoreRef): Promise<ObjectStore>;
+  /**
+   * Whether somebody else's credentials may write to the bucket: the server's words when it refuses, `undefined` when it does not. Nothing is stored. Throws
+   * `S3_UNAVAILABLE`, and `SECRET_SOURCE_MISSING` for credentials of another form.
+   */
+  refusedToWrite(ref: Pick<ObjectStoreRef, 'bucket' | 'region' | 'endpoint'>, probe: WriteProbe): Promise<string | undefined>;
+}
+
+export interface WriteProbe {
+  /** An AWS shared-credentials file, its section `default`. */
+  readonly credentials: Secret;
+  /** Key that a write is begun at and given up. */
+  readonly key: string;
+  readonly signal: AbortSignal;
 }
 
 /** One bucket. Errors: `S3_UNAVAILABLE` after retries, `S3_FAILED` with the server's code otherwise. */

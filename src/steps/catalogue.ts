@@ -1,5 +1,6 @@
 import type { AnyStepKind, StepCatalogue } from '../engine/step.ts';
 import { backupAttach } from './backup/attach.ts';
+import { backupKey } from './backup/key.ts';
 import { clusterFind } from './cluster/find.ts';
 import { clusterProvision } from './cluster/provision.ts';
 import { clusterReady } from './cluster/ready.ts';
@@ -8,6 +9,7 @@ import { dnsCutover } from './dns/cutover.ts';
 import { fenceAttest } from './fence/attest.ts';
 import { fenceCommand } from './fence/command.ts';
 import { gateConfirm } from './gate/confirm.ts';
+import { gitopsSuspend } from './gitops/suspend.ts';
 import { healthVerify } from './health/verify.ts';
 import { lockParent, lockRelease } from './lock/parent.ts';
 import type { StepPorts } from './ports.ts';
@@ -23,6 +25,7 @@ import { volumesSources } from './volumes/sources.ts';
 
 const KINDS: readonly AnyStepKind<StepPorts>[] = [
   backupAttach,
+  backupKey,
   clusterFind,
   clusterProvision,
   clusterReady,
@@ -32,6 +35,7 @@ const KINDS: readonly AnyStepKind<StepPorts>[] = [
   fenceAttest,
   fenceCommand,
   gateConfirm,
+  gitopsSuspend,
   healthVerify,
   lockParent,
   lockRelease,

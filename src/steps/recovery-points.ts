@@ -2,6 +2,7 @@ import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import pLimit from 'p-limit';
 import { z } from 'zod';
+import { foreignTo } from '../backup/foreign.ts';
 import { type BackupFacts, type QuickVerdict, quickVerdict } from '../backup/quick-verdict.ts';
 import type { RestoreResults } from '../backup/restore-results.ts';
 import { backupKeys, backupsPrefix, locationName, restoreResultsKey, scheduleName } from '../backup/velero-layout.ts';
@@ -79,7 +80,7 @@ async function factsOf(store: ObjectStore, section: PlanBackup, options: { reado
 
 /** The Backup object as Velero stored it beside its data; `undefined` when it is missing or not JSON. */
 export async function readBackupMetadata(
-  ports: StepPorts,
+  ports: Pick<StepPorts, 'objectStores'>,
   backup: PlanBackup,
   options: { readonly name: string; readonly signal: AbortSignal },
 ): Promise<JsonObject | undefined> {
@@ -117,19 +118,24 @@ function linesOf(lines: z.output<typeof RESULT_LINES>): readonly string[] {
 }
 
 /** Prefix in the bucket: what the plan says, else what the platform uses for the store. */
-function bucketPrefix(section: PlanBackup): string {
+export function bucketPrefix(section: PlanBackup): string {
   return section.prefix ?? locationName(section.store);
+}
+
+export interface RecoveryPointOptions {
+  /** Cluster that is restored: backups of another are not its recovery points. */
+  readonly cluster: string;
+  /** Later ones are left out; milliseconds since 1970, as `now`. */
+  readonly before: number;
+  readonly now: number;
+  readonly signal: AbortSignal;
 }
 
 /**
  * Judges the backups of a store's LatticeClusterBackup from the bucket alone, newest first. Backups taken after `before` are left out, so that a resume
  * finds the same ones. `signal` ends the reading.
  */
-export async function recoveryPoints(
-  ports: StepPorts,
-  section: PlanBackup,
-  options: { readonly before: number; readonly now: number; readonly signal: AbortSignal },
-): Promise<readonly QuickVerdict[]> {
+export async function recoveryPoints(ports: StepPorts, section: PlanBackup, options: RecoveryPointOptions): Promise<readonly QuickVerdict[]> {
   const store = await ports.objectStores.open(objectStoreRef(section));
   const root = backupsPrefix(bucketPrefix(section));
   const listing = await store.list({ prefix: root, delimiter: '/', signal: options.signal });
@@ -142,7 +148,8 @@ export async function recoveryPoints(
   const judged = await limit.map(names, async (name) => {
     const facts = await factsOf(store, section, { name, signal: options.signal });
     const at = String((facts.metadata?.['status'] as JsonObject | undefined)?.['completionTimestamp'] ?? '');
-    return { at, verdict: quickVerdict(facts, options.now) };
+    const foreign = foreignTo(facts, options.cluster);
+    return { at, verdict: foreign === undefined ? quickVerdict(facts, options.now) : { usable: false as const, name, reason: foreign } };
   });
   const verdicts = judged.filter(({ at }) => at === '' || Date.parse(at) <= options.before);
   return verdicts.toSorted((a, b) => (a.at < b.at ? 1 : -1)).map(({ verdict }) => verdict);

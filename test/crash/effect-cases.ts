@@ -11,6 +11,7 @@ import { readDnsUpdates } from '../integration/lab-logs.ts';
 import type { RebuildWorld } from '../support/rebuild-world.ts';
 import { describeWrite, writesOf } from '../support/written.ts';
 import { type EffectCase, existingCluster, type Stage } from './effect-case.ts';
+import { keyCase } from './key-case.ts';
 import { asideCase, carrierCase, incompleteCase, leftoverCase } from './leftover-case.ts';
 
 const CLUSTER = '${{ plan.cluster }}';
@@ -220,6 +221,7 @@ export const EFFECT_CASES: readonly EffectCase[] = [
   incompleteCase,
   carrierCase,
   asideCase,
+  keyCase,
   createCluster,
   retire('cluster/retire mark-unpivoted', 'patch latticeclusters/status'),
   retire('cluster/retire delete-latticecluster', 'delete latticeclusters'),

@@ -82,10 +82,10 @@ describe(`a rebuild is killed ${STOPS} times and interrupted ${STOPS} times (CRA
       'dnsprovider/lattice-system/small-dns',
       'reclaim-policy/shop/stock-db-data',
       'reclaim-policy/shop/vol-orders-data',
+      'backup-location/velero/lattice-small-backups',
       'latticeclusterbackup/lattice-system/small-data',
       'latticeservice/shop/orders-db',
       'latticeservice/shop/stock-db',
-      'backup-location/velero/lattice-small-backups',
     ]);
     expect(stateAfter).toEqual(stateBefore);
   });

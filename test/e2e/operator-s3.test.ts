@@ -92,7 +92,11 @@ describe('a run whose state is in S3, steered from another machine', { shuffle: 
       fence: { command: [process.execPath, join(lab.directory, 'program.mjs'), provider()], expires: '15s' },
       state: { s3: { bucket: BUCKET, prefix: 'runs', region, endpoint, credentials: { file: './s3.credentials' } } },
     };
-    await writeFile(join(folder, 'plan.yaml'), stringify({ apiVersion: 'dr.lattice.dev/v1alpha1', kind: 'RecoveryPlan', metadata: { name }, spec }));
+    // What relies on the fence has to do something: here it makes the cluster, by a program that says where its kubeconfig is.
+    const making = { name: 'few', provisioner: 'command', parent: kubeconfig, command: [process.execPath, '-p', JSON.stringify(parent.kubeconfigs.public)] };
+    const plans = { 'plan.yaml': spec, 'makes.yaml': { ...spec, cluster: making } };
+    for (const [file, of] of Object.entries(plans))
+      await writeFile(join(folder, file), stringify({ apiVersion: 'dr.lattice.dev/v1alpha1', kind: 'RecoveryPlan', metadata: { name }, spec: of }));
     await writeFile(join(folder, 'few.yaml'), runbook());
     await writeFile(join(folder, 'relies.yaml'), runbook(true));
     return folder;
@@ -101,7 +105,7 @@ describe('a run whose state is in S3, steered from another machine', { shuffle: 
   function start(machine: string, ...args: readonly string[]): RunningCli {
     const home = join(machine, 'home');
     const env = { PATH: process.env['PATH'] ?? '', HOME: home, XDG_STATE_HOME: join(home, 'state'), XDG_CACHE_HOME: join(home, 'cache') };
-    return startCli([...args, '--plan', 'plan.yaml', '--json'], { env, cwd: machine });
+    return startCli([...args, ...(args.includes('--plan') ? [] : ['--plan', 'plan.yaml']), '--json'], { env, cwd: machine });
   }
 
   const typed = async (machine: string, ...args: readonly string[]): Promise<CliEnd> => await start(machine, ...args).ended;
@@ -209,7 +213,7 @@ describe('a run whose state is in S3, steered from another machine', { shuffle: 
     async () => {
       const calls = async (): Promise<number> => (await readFile(`${provider()}.calls`, 'utf8')).split('\n').length - 1;
       const before = await calls();
-      owner = start(here, 'rebuild', '--runbook', 'relies.yaml', '--wait-for-answers', '5m');
+      owner = start(here, 'rebuild', '--plan', 'makes.yaml', '--runbook', 'relies.yaml', '--wait-for-answers', '5m');
       await until('look', 'waiting');
       const shown = await shownThere('look');
       await sleep(15_500);
@@ -218,7 +222,7 @@ describe('a run whose state is in S3, steered from another machine', { shuffle: 
       expect(stopped.error).toMatchObject({ code: 'FENCE_NOT_PROVEN', message: expect.stringContaining("step 'look' relies on it") });
       expect(await calls()).toBe(before + 1);
 
-      const resumed = resultOf(await typed(there, 'resume', run), 0);
+      const resumed = resultOf(await typed(there, 'resume', run, '--plan', 'makes.yaml'), 0);
       expect(statesOf(resumed)).toEqual({ lock: 'succeeded', act: 'succeeded', look: 'succeeded', unlock: 'succeeded' });
       expect(await calls()).toBe(before + 2);
     },

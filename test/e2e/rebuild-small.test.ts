@@ -160,10 +160,10 @@ describe('a destroyed cluster of six services and two volumes is rebuilt', () =>
       'dnsprovider/lattice-system/small-dns',
       'reclaim-policy/shop/stock-db-data',
       'reclaim-policy/shop/vol-orders-data',
+      'backup-location/velero/lattice-small-backups',
       'latticeclusterbackup/lattice-system/small-data',
       'latticeservice/shop/orders-db',
       'latticeservice/shop/stock-db',
-      'backup-location/velero/lattice-small-backups',
     ]);
     expect(story.afterCutover.locations.map(({ spec }) => spec?.['accessMode'])).toEqual(['ReadOnly']);
     expect(story.afterCutover.backups.map(({ spec }) => spec?.['paused'])).toEqual([true]);

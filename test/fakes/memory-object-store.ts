@@ -15,6 +15,8 @@ export class MemoryObjectStore implements ObjectStore {
   fault: DrError | undefined;
   /** Bytes after which a stream or read of the key breaks off, as a lost connection does. */
   readonly cutAfter = new Map<string, number>();
+  /** Credentials that may only read. */
+  readonly readers = new Set<string>();
   readonly #objects = new Map<string, Stored>();
 
   constructor(bucket = 'bucket') {
@@ -87,6 +89,12 @@ export function createMemoryObjectStores(stores: readonly ObjectStore[]): Object
       if (store === undefined)
         throw new DrError({ code: 'S3_FAILED', message: `there is no bucket ${ref.bucket}`, details: { code: 'NoSuchBucket', status: 404 } });
       return store;
+    },
+    async refusedToWrite({ bucket }, { credentials, key, signal }) {
+      if (signal.aborted) throw abortError(signal, `write ${key}`, 'S3_UNAVAILABLE');
+      const found = stores.find((store) => store.bucket === bucket);
+      if (found instanceof MemoryObjectStore && found.readers.has(credentials.reveal())) return `AccessDenied: may not write ${key}`;
+      return found === undefined ? `NoSuchBucket: ${bucket}` : undefined;
     },
     [Symbol.asyncDispose]: async () => undefined,
   };

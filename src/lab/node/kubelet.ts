@@ -10,7 +10,7 @@ import { imageOf } from './containers/images.ts';
 import { preparePodVolumes, removePodFolder } from './containers/pod-volumes.ts';
 import type { ContainerOfPod } from './containers/program.ts';
 import { NODE_MANAGER, type NodeContext } from './node-context.ts';
-import { appOfPod, declaredPorts, isNotYet } from './pod-app.ts';
+import { appOfPod, declaredPorts, isNotYet, taskOf } from './pod-app.ts';
 import { hasEnded, isSystemPod, podSpec, podStatus } from './pod-spec.ts';
 import { type PodFacts, programStatus, runningStatus, succeededStatus, waitingStatus } from './pod-status.ts';
 
@@ -87,7 +87,7 @@ export class Kubelet {
       return POLL_MS;
     }
     const [container] = podSpec(pod).containers;
-    if (container === undefined || imageOf(container.image).kind !== 'app') return this.#runPrograms(facts, volumes, signal);
+    if (container === undefined || imageOf(container.image).kind !== 'app' || taskOf(container) !== 'serve') return this.#runPrograms(facts, volumes, signal);
     return this.#run(key, { facts, container, volumes }, signal);
   }
 
@@ -107,7 +107,7 @@ export class Kubelet {
     return views;
   }
 
-  /** Runs the containers of a pod whose images the node knows. */
+  /** Runs the containers of a pod that are more than an app that serves. */
   async #runPrograms(facts: AddressedPod, volumes: ReadonlyMap<string, string>, signal: AbortSignal): Promise<Requeue> {
     const { pod, address } = facts;
     const { restartPolicy = 'Always' } = podSpec(pod);

@@ -99,7 +99,8 @@ function fieldOf(pod: KubeObject, path: string): string {
   return fields[path] ?? '';
 }
 
-function taskOf({ command = [], args = [] }: ContainerSpec): AppSpec['task'] {
+/** What an app is to do, by its command: everything but `lab-app recover` serves. */
+export function taskOf({ command = [], args = [] }: ContainerSpec): AppSpec['task'] {
   const [program, verb] = [...command, ...args];
   return program === 'lab-app' && verb === 'recover' ? 'recover' : 'serve';
 }

@@ -1,6 +1,6 @@
 import { DrError } from '../../errors/dr-error.ts';
 import type { ChosenRecoveryPoint } from '../backup/recovery-point-schema.ts';
-import { loadDesired } from '../desired-state.ts';
+import { commitSigner, loadDesired } from '../desired-state.ts';
 import { ownRecords, zoneOf } from '../dns/targets.ts';
 import { recoveryPoints } from '../recovery-points.ts';
 import { missingRequired, readSecretSources } from '../secrets/sources.ts';
@@ -11,7 +11,8 @@ import { probesCanBeSent } from './probe-checks.ts';
 async function gitHasCommit(ctx: PreflightCtx): Promise<string> {
   const { repository, ref } = ctx.with.specs.git;
   const facts = await ctx.ports.git.describe({ repository, ref, paths: ctx.with.specs.git.paths, commit: ctx.with.commit }, ctx.signal);
-  return `commit ${ctx.with.commit.slice(0, 12)} of ${facts.committedAt}: ${facts.subject}`;
+  const signer = await commitSigner(ctx.ports.git, ctx.with, ctx.signal);
+  return `commit ${ctx.with.commit.slice(0, 12)} of ${facts.committedAt}: ${facts.subject}${signer === undefined ? '' : `, signed by ${signer}`}`;
 }
 
 async function specsAreGood(ctx: PreflightCtx): Promise<string> {
@@ -70,10 +71,11 @@ export interface ChosenPoints {
 export async function chooseRecoveryPoints(ctx: PreflightCtx): Promise<ChosenPoints> {
   const points: ChosenRecoveryPoint[] = [];
   const checks: CheckResult[] = [];
+  const asked = { cluster: ctx.with.cluster.name, before: Date.parse(ctx.run.startedAt), signal: ctx.signal };
   for (const backup of ctx.with.backups) {
     const result = await check(`recovery point in ${backup.store}`, async () => {
       const now = ctx.clock.now();
-      const verdicts = await recoveryPoints(ctx.ports, backup, { before: Date.parse(ctx.run.startedAt), now, signal: ctx.signal });
+      const verdicts = await recoveryPoints(ctx.ports, backup, { ...asked, now });
       const best = verdicts.find((verdict) => verdict.usable);
       const refused = verdicts.flatMap((verdict) => (verdict.usable ? [] : [`${verdict.name}: ${verdict.reason}`]));
       if (best?.usable !== true)

@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { Hold } from '../../../src/model/hold.ts';
-import { HOLD_RELEASERS } from '../../../src/steps/release.ts';
+import { HOLD_RELEASERS, type ReleaseCondition } from '../../../src/steps/release.ts';
+import type { FakeKubeCluster } from '../../fakes/fake-kube-cluster.ts';
+import { createMemoryObjectStores } from '../../fakes/memory-object-store.ts';
 import { core, lattice, PLAN_CLUSTER, platformCluster, velero } from './objects.ts';
 import { StepBench } from './step-harness.ts';
+import { bucketWith } from './velero-bucket.ts';
 
 const signal = new AbortController().signal;
 
@@ -58,6 +61,50 @@ describe('what puts held things back', () => {
     releaseWhen: 'verified',
   };
 
+  const asked = (cluster: FakeKubeCluster, rest: Partial<ReleaseCondition> = {}): ReleaseCondition => ({
+    cluster,
+    ports: { objectStores: createMemoryObjectStores([]) },
+    backups: [],
+    verifiedAt: '2026-03-01T04:00:00.000Z',
+    now: Date.parse('2026-03-01T05:00:00Z'),
+    staying: [],
+    signal,
+    ...rest,
+  });
+
+  it('tells which backups Velero deletes once a location is writable: those it knows, and those its sync has not brought yet', async () => {
+    const cluster = platformCluster();
+    const backup = (name: string, location: string, expiration: string) =>
+      velero('Backup', name, { spec: { storageLocation: location }, status: { phase: 'Completed', expiration } });
+    cluster.put(backup('old', 'lattice-main', '2026-02-01T00:00:00Z'));
+    cluster.put(backup('young', 'lattice-main', '2026-04-01T00:00:00Z'));
+    cluster.put(backup('elsewhere', 'lattice-other', '2026-02-01T00:00:00Z'));
+    const bucket = bucketWith(
+      { name: 'lattice-daily-20260101000000', status: { expiration: '2026-01-31T00:00:00Z' } },
+      { name: 'lattice-daily-20260301000000' },
+      { name: 'old', status: { expiration: '2026-02-01T00:00:00Z' } },
+    );
+    const expires = HOLD_RELEASERS.get('backup-location')?.expires;
+    const known = asked(cluster);
+    expect(await expires?.(location, known)).toEqual([{ backup: 'old', expiredAt: '2026-02-01T00:00:00Z' }]);
+    const backups = [{ store: 'main', bucket: 'backups' }];
+    expect(await expires?.(location, { ...known, backups, ports: { objectStores: createMemoryObjectStores([bucket]) } })).toEqual([
+      { backup: 'lattice-daily-20260101000000', expiredAt: '2026-01-31T00:00:00Z' },
+      { backup: 'old', expiredAt: '2026-02-01T00:00:00Z' },
+    ]);
+    expect(await expires?.({ ...location, prior: { accessMode: 'ReadOnly' } }, known)).toEqual([]);
+  });
+
+  it('lets GitOps go on only when nothing that git holds is put aside any more', async () => {
+    const cluster = platformCluster();
+    const gitops = { ...location, id: 'kustomization/flux-system/root', kind: 'gitops', prior: { system: 'flux', undo: {} } } as const;
+    const missing = async (...staying: readonly Hold[]) => await HOLD_RELEASERS.get('gitops')?.missing?.(gitops, asked(cluster, { staying }));
+    const inGit: Hold = { ...location, id: 'dnsprovider/lattice-system/main', kind: 'dns-provider', prior: { object: {} } };
+    const fields: Hold = { ...location, id: 'field-owner/lattice-dr/kustomize-controller', kind: 'field-owner', prior: {} };
+    expect(await missing(inGit, location, fields)).toContain('release first dnsprovider/lattice-system/main, field-owner/lattice-dr/kustomize-controller');
+    expect(await missing(location, gitops)).toBeUndefined();
+  });
+
   it('makes a location writable again, and only that', async () => {
     const cluster = platformCluster();
     cluster.put(velero('BackupStorageLocation', 'lattice-main', { spec: { accessMode: 'ReadOnly', provider: 'aws' } }));
@@ -91,7 +138,7 @@ describe('what puts held things back', () => {
       releaseWhen: '',
     };
     const releaser = HOLD_RELEASERS.get('reclaim-policy');
-    const missing = async () => await releaser?.missing?.(hold, { cluster, verifiedAt: '2026-03-01T04:00:00Z', signal });
+    const missing = async () => await releaser?.missing?.(hold, asked(cluster));
     expect(await missing()).toBeUndefined();
     await releaser?.release(hold, cluster, signal);
     const spec = { persistentVolumeReclaimPolicy: 'Retain', hostPath: { path: '/d' } };
@@ -128,8 +175,7 @@ describe('what puts held things back', () => {
   it('does not let a schedule begin before this cluster has made a backup of its own since it was verified', async () => {
     const cluster = platformCluster();
     const at = '2026-03-01T05:00:00Z';
-    const missing = async (): Promise<string | undefined> =>
-      await HOLD_RELEASERS.get('backup-schedule')?.missing?.(schedule, { cluster, verifiedAt: '2026-03-01T04:00:00.000Z', signal });
+    const missing = async (): Promise<string | undefined> => await HOLD_RELEASERS.get('backup-schedule')?.missing?.(schedule, asked(cluster));
     const object = lattice('LatticeClusterBackup', 'lattice-system/daily', { spec: { schedule: '0 3 * * *', storeRef: 'main' } });
     const schedule: Hold = { ...location, id: 'latticeclusterbackup/lattice-system/daily', kind: 'backup-schedule', prior: { object: object as never } };
     expect(await missing()).toMatch(/no backup of all namespaces in location lattice-main .* is Completed: there is none yet/);

@@ -133,6 +133,20 @@ describe('preflight/check', () => {
     expect((await world({ bucket }).run({ backups: [section] })).error).toBeUndefined();
   });
 
+  it('reads no specs of a commit that nobody whom the plan allows has signed, tells it once, and names who has', async () => {
+    const specs = { git: { ...PLAN_SPECS.git, verify: { allowedSigners: { file: 'allowed' } } } };
+    const { run, bench } = world();
+    const { error } = await run({ specs });
+    expect(error).toMatchObject({ code: 'COMMIT_NOT_TRUSTED', kind: 'precondition', details: { failed: expect.arrayContaining(['specs are good']) } });
+    expect(error?.message.match(/it is not signed/g)).toHaveLength(1);
+    bench.git.signers.set(bench.commit, 'ann@example.com');
+    expect((await run({ specs })).error).toBeUndefined();
+    expect(JSON.stringify(await bench.journal())).toContain('signed by ann@example.com (SHA256:fake)');
+    const unsigned = bench.git.commit({ 'specs.yaml': yaml(OWN) });
+    const { error: applying } = await bench.run('specs/apply', { target: { kubeconfig: 'new.yaml' }, cluster: PLAN_CLUSTER, specs, commit: unsigned });
+    expect(applying).toMatchObject({ code: 'COMMIT_NOT_TRUSTED' });
+  });
+
   it('asks nothing of a parent when another provisioner makes the cluster', async () => {
     const { run, parent } = world();
     const cluster = { name: 'workload', provisioner: 'existing', existing: { kubeconfig: { file: 'ours.yaml' } } };

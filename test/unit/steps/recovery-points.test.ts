@@ -11,7 +11,7 @@ const signal = new AbortController().signal;
 
 async function verdicts(bucket: MemoryObjectStore, section: PlanBackup = SECTION): Promise<readonly string[]> {
   const { ports } = new StepBench({ buckets: [bucket] });
-  const found = await recoveryPoints(ports, section, { before: NOW, now: NOW, signal });
+  const found = await recoveryPoints(ports, section, { cluster: 'workload', before: NOW, now: NOW, signal });
   return found.map((verdict) => (verdict.usable ? `yes ${verdict.point.name}` : `no ${verdict.name}: ${verdict.reason}`));
 }
 
@@ -74,7 +74,7 @@ describe('recovery points in a bucket', () => {
     const name = 'lattice-daily-20260301020000';
     const bucket = bucketWith({ name });
     bucket.put(`lattice-main/backups/${name}/${name}-volumeinfo.json.gz`, packed({ not: 'a list' }));
-    const [verdict] = await recoveryPoints(new StepBench({ buckets: [bucket] }).ports, SECTION, { before: NOW, now: NOW, signal });
+    const [verdict] = await recoveryPoints(new StepBench({ buckets: [bucket] }).ports, SECTION, { cluster: 'workload', before: NOW, now: NOW, signal });
     expect(verdict).toMatchObject({ usable: true, point: { volumes: [], withoutData: [{ claim: 'shop/data', reason: 'not in the volume information' }] } });
   });
 });

@@ -9,6 +9,12 @@ export interface StoredBackup {
   readonly listed?: readonly string[];
   readonly status?: JsonObject;
   readonly snapshotLocation?: string;
+  /** LatticeClusters in it. */
+  readonly clusters?: readonly string[];
+  /** How its volumes were saved. */
+  readonly method?: string;
+  /** Store it lies in; `main` without. */
+  readonly store?: string;
 }
 
 /** Backups whose completion times the names carry, in the prefix that the platform uses for store `main`. */
@@ -18,14 +24,19 @@ export function bucketWith(...backups: readonly StoredBackup[]): MemoryObjectSto
   return bucket;
 }
 
-function putBackup(bucket: MemoryObjectStore, { name, claims = ['shop/data'], listed = claims, status = {}, snapshotLocation }: StoredBackup): void {
-  const at = (key: string) => `lattice-main/backups/${name}/${key}`;
-  const info = claims.map((claim) => ({ pvcNamespace: claim.split('/')[0] ?? '', pvcName: claim.split('/')[1] ?? '', result: 'succeeded' }));
+function putBackup(bucket: MemoryObjectStore, stored: StoredBackup): void {
+  const { name, claims = ['shop/data'], listed = claims, status = {}, snapshotLocation, clusters, method, store = 'main' } = stored;
+  const at = (key: string) => `lattice-${store}/backups/${name}/${key}`;
+  const saved = method === undefined ? {} : { backupMethod: method };
+  const info = claims.map((claim) => ({ pvcNamespace: claim.split('/')[0] ?? '', pvcName: claim.split('/')[1] ?? '', result: 'succeeded', ...saved }));
   const completionTimestamp = timeIn(name);
   const metadata = { metadata: { name }, spec: {}, status: { phase: 'Completed', completionTimestamp, expiration: '2026-12-31T00:00:00Z', ...status } };
   bucket.put(at('velero-backup.json'), JSON.stringify(metadata));
   bucket.put(at(`${name}.tar.gz`), 'tarball');
-  bucket.put(at(`${name}-resource-list.json.gz`), packed({ 'v1/PersistentVolumeClaim': [...listed] }));
+  bucket.put(
+    at(`${name}-resource-list.json.gz`),
+    packed({ 'v1/PersistentVolumeClaim': [...listed], ...(clusters === undefined ? {} : { 'lattice.dev/v1alpha1/LatticeCluster': [...clusters] }) }),
+  );
   bucket.put(at(`${name}-volumeinfo.json.gz`), packed(info));
   bucket.put(at(`${name}-volumesnapshots.json.gz`), packed(snapshotLocation === undefined ? null : [{ spec: { location: snapshotLocation } }]));
 }
