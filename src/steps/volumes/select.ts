@@ -58,7 +58,7 @@ function wanted({ namespace, service, volume }: W, services: readonly ToApply[])
 async function pointsOf(isWanted: (claim: string) => boolean, ctx: Ctx): Promise<readonly PointVolumes[]> {
   const found: PointVolumes[] = [];
   for (const section of ctx.with.backups) {
-    const options = { before: Date.parse(ctx.run.startedAt), now: ctx.clock.now(), signal: ctx.signal };
+    const options = { cluster: ctx.run.cluster, before: Date.parse(ctx.run.startedAt), now: ctx.clock.now(), signal: ctx.signal };
     const open = new Set<string>();
     for (const verdict of await recoveryPoints(ctx.ports, section, options)) {
       if (!verdict.usable || (ctx.with.backup !== undefined && verdict.point.name !== ctx.with.backup)) continue;
