@@ -26,8 +26,8 @@ async function conversions(ctx: PreflightCtx): Promise<number> {
 function failure(failed: readonly CheckResult[]): DrError {
   const codes = failed.map((result) => result.failed?.code ?? 'STEP_FAILED');
   const precondition = codes.find((code) => ERROR_CODES[code].kind === 'precondition');
-  // Names that collide are a fault of the plan: nothing outside has to change for it.
-  const code = precondition ?? (codes.every((one) => one === 'BACKUP_NAME_TWICE') ? 'BACKUP_NAME_TWICE' : 'PREFLIGHT_FAILED');
+  // Names that collide are a fault of the plan: with it nothing that is found here can be relied on.
+  const code = codes.find((one) => one === 'BACKUP_NAME_TWICE') ?? precondition ?? 'PREFLIGHT_FAILED';
   // One cause may fail several checks: it is told once.
   const answers = [...Map.groupBy(failed, ({ detail }) => detail)].map(([detail, same]) => `${same.map(({ name }) => name).join(', ')}: ${detail}`);
   return new DrError({
