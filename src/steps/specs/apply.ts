@@ -10,6 +10,7 @@ import { typesOf } from '../../specs/manifest.ts';
 import { defineStep } from '../define-step.ts';
 import { type DesiredState, loadDesired } from '../desired-state.ts';
 import { fieldOwnerHold } from '../gitops-holds.ts';
+import { FIELD_MANAGER } from '../platform-names.ts';
 import type { StepPorts } from '../ports.ts';
 import { withoutPruned } from '../pruned-fields.ts';
 import { targetSchema } from '../schemas.ts';
@@ -91,7 +92,7 @@ async function recordHolds(desired: DesiredState, heldBack: DesiredState['classi
   for (const { hold } of [...desired.classification.held, ...heldBack]) await ctx.hold(hold);
   for (const { hold } of desired.classification.apply) if (hold !== undefined) await ctx.hold(hold);
   const manager = ctx.with.specs.manager ?? managerOf(ctx.holds());
-  if (manager === undefined) return;
+  if (manager === undefined || manager === FIELD_MANAGER) return;
   const objects = [...desired.classification.apply, ...desired.classification.held].map(({ object }) => object);
   await ctx.hold(fieldOwnerHold({ manager, types: typesOf([...objects, ...RESTORED_BEFORE]) }));
 }
