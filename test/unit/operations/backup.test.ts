@@ -23,7 +23,7 @@ spec:
   cluster: { name: workload, provisioner: existing, existing: { kubeconfig: { file: new.yaml } } }
   specs: { git: { repository: specs.git, ref: main } }
   objectives: { rto: 40m, rpo: 90m }
-  secrets: [{ groups: [velero], from: { age: originals.age, identity: { env: dr.txt } } }]
+  secrets: [{ groups: [velero], from: { age: originals.age, identity: { file: dr.txt } } }]
   backups:
     - store: main
       bucket: backups
@@ -54,7 +54,7 @@ beforeEach(() => {
   bucket = new MemoryObjectStore('backups');
   bucket.versioned = true;
   bench = new StepBench({ buckets: [bucket], files: { 'specs.yaml': STORE } });
-  bench.secretFiles.files.set('dr.txt', 'identity');
+  bench.secretFiles.files.set('/dr.txt', 'identity');
   const secret = core('Secret', 'velero/velero-credentials-aws', encoded({ cloud: '[default]\naws_access_key_id=a\naws_secret_access_key=b\n' }));
   bench.secretFiles.files.set('/originals.age', new TextDecoder().decode(encryptForTest(yaml(secret), 'identity')));
   tools = toolsFor();
