@@ -1,4 +1,3 @@
-import type { JsonObject } from '../model/json.ts';
 import type { KubeObject, ResourceType } from '../model/kube-object.ts';
 import type { PlanMosk } from '../model/plan/mosk.ts';
 
@@ -53,7 +52,7 @@ interface MoskParameters {
 }
 
 export function moskStatus(backup: KubeObject): MoskStatus {
-  return (backup.status ?? {}) as MoskStatus;
+  return backup.status ?? {};
 }
 
 function parametersOf(backup: KubeObject): MoskParameters {
@@ -110,7 +109,7 @@ export function moskBackup(name: string, { namespace, upload }: Pick<PlanMosk, '
   return {
     ...CLUSTER_BACKUP,
     metadata: { namespace, name },
-    spec: { targetCluster, ...(upload === undefined ? {} : { parameters: upload as unknown as JsonObject }) },
+    spec: { targetCluster, ...(upload === undefined ? {} : { parameters: upload }) },
   };
 }
 

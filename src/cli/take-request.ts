@@ -28,7 +28,7 @@ export function takeRequests(
   flags: TakeFlags,
   plan: LoadedPlan,
   onProgress: (progress: StepProgress) => void,
-): { readonly common: TakeRequest; velero(): VeleroTakeRequest } {
+): { readonly common: TakeRequest; readonly velero: () => VeleroTakeRequest } {
   const { name, kubeconfig } = flags;
   const common = { plan, limitMs: parseLimit(flags.limit), onProgress, ...(name === undefined ? {} : { name }) };
   return { common, velero: () => ({ ...common, ...(kubeconfig === undefined ? {} : { kubeconfig }), what: whatOf(flags, plan) }) };

@@ -64,7 +64,7 @@ export async function takeMoskBackup(request: TakeRequest, tools: LookTools): Pr
 }
 
 /** `20260301031500` */
-export function stampOf(now: number): string {
+function stampOf(now: number): string {
   return new Date(now).toISOString().replace(/\D/g, '').slice(0, 14);
 }
 

@@ -70,7 +70,8 @@ function choose(found: readonly KubeObject[], { root, byUid, cluster }: Choice):
   for (let before = -1; before !== chosen.size; ) {
     before = chosen.size;
     for (const object of found) if (ownersOf(object).some(({ uid }) => isChosen(chosen, byUid.get(uid)))) chosen.add(object);
-    for (const object of [...chosen]) for (const { uid } of ownersOf(object)) addOwner(chosen, byUid.get(uid));
+    // A set that grows while it is gone through shows what came to it.
+    for (const object of chosen) for (const { uid } of ownersOf(object)) addOwner(chosen, byUid.get(uid));
   }
   return [...chosen];
 }

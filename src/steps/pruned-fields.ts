@@ -1,8 +1,10 @@
 import type { ReadContext } from '../engine/step.ts';
 import { DrError } from '../errors/dr-error.ts';
+import type { Hold } from '../model/hold.ts';
+import type { JsonObject } from '../model/json.ts';
 import type { KubeObject, ResourceType } from '../model/kube-object.ts';
 import type { KubeCluster } from '../ports/kube-cluster.ts';
-import type { ToApply } from '../specs/classify.ts';
+import type { Held, ToApply } from '../specs/classify.ts';
 import { type PrunedField, prunedFields, withoutFields } from '../specs/pruned.ts';
 import type { DesiredState } from './desired-state.ts';
 
@@ -57,8 +59,24 @@ export async function withoutPruned(
   if (open.length > 0) throw prunedError(open, cluster.server);
   if (accepted.length === 0) return { desired, dropped: [] };
   const paths = Map.groupBy(accepted, ({ object }) => object);
-  const trimmed = (object: KubeObject, key: string): KubeObject => withoutFields(object, new Set((paths.get(key) ?? []).map(({ path }) => path)));
-  const { apply } = desired.classification;
-  const classification = { ...desired.classification, apply: apply.map((item): ToApply => ({ ...item, object: trimmed(item.object, item.key) })) };
+  const trim = (object: KubeObject, key: string): KubeObject => withoutFields(object, new Set((paths.get(key) ?? []).map(({ path }) => path)));
+  const { apply, held } = desired.classification;
+  const classification = {
+    ...desired.classification,
+    apply: apply.map((item): ToApply => ({ ...item, object: trim(item.object, item.key), ...heldBack(item, trim) })),
+    // A release applies what the hold keeps, to the same server.
+    held: held.map((item): Held => ({ ...item, object: trim(item.object, item.key), hold: trimmedHold(item.hold, item.key, trim) })),
+  };
   return { desired: { ...desired, classification }, dropped: accepted.map(({ name }) => name) };
+}
+
+type Trim = (object: KubeObject, key: string) => KubeObject;
+
+function heldBack({ hold, key }: ToApply, trim: Trim): Pick<ToApply, 'hold'> {
+  return hold === undefined ? {} : { hold: trimmedHold(hold, key, trim) };
+}
+
+function trimmedHold(hold: Hold, key: string, trim: Trim): Hold {
+  const object = trim(hold.prior['object'] as unknown as KubeObject, key);
+  return { ...hold, prior: { ...hold.prior, object: object as unknown as JsonObject } };
 }

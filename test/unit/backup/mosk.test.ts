@@ -51,7 +51,7 @@ describe('a ClusterBackup of MOSK', () => {
     ],
     ['has its key among the sources', { status: 'Completed', ...UPLOADED }, { parameters: { ...REMOTE, keyEncryptionKey: 'k' } }, ['prod/k'], 'recovery-point'],
     ['has its key with custodians', { status: 'Completed', ...UPLOADED }, { parameters: { ...REMOTE, keyEncryptionKey: 'k' } }, ['k'], 'recovery-point'],
-  ])('that %s', (_, status, spec, kept, state) => {
+  ])('that %s', (...[, status, spec, kept, state]) => {
     expect(moskVerdict(backup(status, spec), new Set(kept)).state).toBe(state);
   });
 

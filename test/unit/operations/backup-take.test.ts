@@ -135,7 +135,7 @@ describe('taking a backup', () => {
     ['a store that the plan does not name', { what: { namespaces: ['shop'], store: 'other' } }, undefined, 'INPUT_INVALID'],
     ['a location that cannot be reached', {}, { spec: {}, status: { phase: 'Unavailable', message: 'denied' } }, 'BACKUP_LOCATION_UNAVAILABLE'],
     ['a location that a recovery holds', {}, { spec: { accessMode: 'ReadOnly' }, status: { phase: 'Available' } }, 'BACKUP_LOCATION_UNAVAILABLE'],
-  ])('asks for nothing with %s', async (_, request, location, code) => {
+  ])('asks for nothing with %s', async (...[, request, location, code]) => {
     const { take, cluster } = world([DONE], location === undefined ? {} : { location });
     await expect(take(request)).rejects.toMatchObject({ code });
     expect(cluster.requests.filter(({ verb }) => verb === 'create')).toEqual([]);
