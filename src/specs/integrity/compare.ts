@@ -100,7 +100,7 @@ class Comparer {
       backup: this.#indexOf(copies.backup?.objects ?? []),
       live: this.#indexOf(copies.live?.objects ?? []),
     };
-    this.#scaled = scaledByOthers(SIDES.flatMap((side) => [...this.#index[side].values()]));
+    this.#scaled = scaledByOthers([...copies.git.map(({ object }) => object), ...(copies.backup?.objects ?? []), ...(copies.live?.objects ?? [])]);
     this.keys = new Set(SIDES.flatMap((side) => [...this.#index[side].keys()]));
   }
 

@@ -62,6 +62,7 @@ function inList(items: readonly JsonValue[], { key, rest, to }: ListEdit): JsonV
 /** Index of the item that a selector means; -1 when there is none. */
 export function itemIndex(items: readonly unknown[], selector: string): number {
   const { name, index } = SELECTOR.exec(selector)?.groups ?? {};
+  if (name === undefined && index === undefined) return -1;
   if (index !== undefined) return Number(index) < items.length ? Number(index) : -1;
   return items.findIndex((item) => isObject(item) && item['name'] === name);
 }
