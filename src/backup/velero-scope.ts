@@ -1,5 +1,5 @@
 import type { JsonObject, JsonValue } from '../model/json.ts';
-import { groupOf, type ObjectRef } from '../model/kube-object.ts';
+import { groupOf, type ObjectRef, type ResourceType } from '../model/kube-object.ts';
 
 /**
  * Which objects a Velero backup would hold if they existed, by its own spec: namespaces and resources, included and excluded. Label selectors hold for some
@@ -33,12 +33,17 @@ function isIn({ include, exclude }: Patterns, matches: (pattern: string) => bool
   return (include.length === 0 || include.some(matches)) && !exclude.some(matches);
 }
 
-/** `latticeservices.lattice.dev`, `latticeservices` or `*`; plurals as the API machinery makes them of a kind (apimachinery `meta.UnsafeGuessKindToResource`). */
-function isResource(pattern: string, { apiVersion, kind }: ObjectRef): boolean {
+function isResource(pattern: string, type: ResourceType): boolean {
+  const resource = resourceOf(type);
+  return pattern === '*' || pattern === resource || pattern === resource.split('.')[0];
+}
+
+/** Resource of a kind as Velero names it: `latticeservices.lattice.dev`, `pods`; plurals as English makes them. */
+export function resourceOf({ apiVersion, kind }: ResourceType): string {
   const singular = kind.toLowerCase();
-  const plural = /(s|x|ch|sh)$/.test(singular) ? `${singular}es` : singular.endsWith('y') ? `${singular.slice(0, -1)}ies` : `${singular}s`;
+  const plural = /(s|x|ch|sh)$/.test(singular) ? `${singular}es` : /[^aeiou]y$/.test(singular) ? `${singular.slice(0, -1)}ies` : `${singular}s`;
   const group = groupOf(apiVersion);
-  return pattern === '*' || pattern === plural || pattern === (group === '' ? plural : `${plural}.${group}`);
+  return group === '' ? plural : `${plural}.${group}`;
 }
 
 function texts(value: JsonValue | undefined): readonly string[] {

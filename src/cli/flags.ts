@@ -27,6 +27,7 @@ export const changeFlags = {
     env: 'LATTICE_DR_PLAN',
   }),
   runbook: Flags.string({ summary: 'Takes over a changed runbook: the name of a shipped one, or a file.', helpValue: 'NAME|FILE' }),
+  resolution: Flags.string({ summary: 'Takes over a Resolution file: whose value is applied where git, a backup and the cluster differ.', helpValue: 'FILE' }),
   commit: Flags.string({ summary: 'Takes over another commit of the specs: its id, or a branch or tag, which is resolved once.', helpValue: 'COMMIT' }),
 };
 
@@ -41,6 +42,11 @@ export const inputFlag = Flags.string({
   helpValue: 'NAME=VALUE',
   multiple: true,
   multipleNonGreedy: true,
+});
+
+export const resolutionFlag = Flags.string({
+  summary: 'Resolution file: whose value is applied where git, a backup and the cluster differ, as drift --write-resolution writes it.',
+  helpValue: 'FILE',
 });
 
 export const modeFlag = Flags.option({

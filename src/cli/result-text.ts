@@ -1,5 +1,6 @@
 import type { TakenBaseline } from '../operations/baseline.ts';
 import type { ClusterStatus } from '../operations/cluster-status.ts';
+import type { DriftResult } from '../operations/drift.ts';
 import type { HoldList } from '../operations/holds.ts';
 import type { DraftedPlan } from '../operations/init.ts';
 import type { RunbookList } from '../operations/list-runbooks.ts';
@@ -28,6 +29,9 @@ export const resultText = {
   },
   async baseline(taken: TakenBaseline): Promise<string> {
     return (await import('../report/baseline-view.ts')).baselineView(taken);
+  },
+  async drift(result: DriftResult): Promise<string> {
+    return (await import('../report/drift-view.ts')).driftView(result);
   },
   async clusterStatus(status: ClusterStatus): Promise<string> {
     return (await import('../report/cluster-status-view.ts')).clusterStatusView(status);

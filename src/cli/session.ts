@@ -1,10 +1,11 @@
 import type { OwnerEnvironment, RunEnvironment, RunResult } from '../engine/run-options.ts';
 import type { ClusterName, RunId } from '../model/ids.ts';
+import type { Resolution } from '../model/resolution.ts';
 import type { AskTools } from '../operations/ask-run.ts';
 import type { LookTools } from '../operations/look-tools.ts';
 import type { NextCommand } from '../operations/next-commands.ts';
 import type { PlanTools } from '../operations/plan-run.ts';
-import { clusterOf, loadPlan, type RunRequest } from '../operations/prepare-run.ts';
+import { clusterOf, loadPlan, RESOLUTION_INPUT, type RunRequest, resolutionInput } from '../operations/prepare-run.ts';
 import type { ReleaseTools } from '../operations/release.ts';
 import type { ResumeRequest } from '../operations/resume.ts';
 import type { ShowRequest } from '../operations/show-runbook.ts';
@@ -15,6 +16,7 @@ import { createPlainView } from '../report/plain-lines.ts';
 import type { RunView } from '../report/run-view.ts';
 import { createExpressionEvaluator } from '../runbook/expressions.ts';
 import type { LoadedPlan } from '../runbook/load-plan.ts';
+import { loadResolution } from '../runbook/load-resolution.ts';
 import { catalogue } from '../steps/catalogue.ts';
 import type { StepPorts } from '../steps/ports.ts';
 import { HOLD_RELEASERS } from '../steps/release.ts';
@@ -40,6 +42,7 @@ export interface RequestFlags {
   readonly runbook: string;
   readonly input?: readonly string[] | undefined;
   readonly mode?: RunRequest['mode'];
+  readonly resolution?: string | undefined;
 }
 
 /** The result of a run, with the commands that follow it. */
@@ -59,7 +62,13 @@ export class Session implements AsyncDisposable {
   /** What a person asks for, with its files read. */
   async request(flags: RequestFlags): Promise<RunRequest> {
     const [plan, runbook] = await Promise.all([readInputFile(flags.plan, 'plan'), readRunbook(flags.runbook, this.#context.root)]);
-    return { plan, runbook, inputs: parseInputs(flags.input), mode: flags.mode ?? 'recovery' };
+    const resolution = flags.resolution === undefined ? {} : { [RESOLUTION_INPUT]: resolutionInput(await this.loadResolution(flags.resolution)) };
+    return { plan, runbook, inputs: { ...parseInputs(flags.input), ...resolution }, mode: flags.mode ?? 'recovery' };
+  }
+
+  /** A Resolution file. Throws `INPUT_INVALID` with all faults. */
+  async loadResolution(path: string): Promise<Resolution> {
+    return loadResolution(await readInputFile(path, 'resolution'));
   }
 
   /** A runbook to look at, with its plan if one was named. */

@@ -1,5 +1,5 @@
 import { BaseCommand } from '../cli/base-command.ts';
-import { inputFlag, modeFlag, planFlag, runbookFlag } from '../cli/flags.ts';
+import { inputFlag, modeFlag, planFlag, resolutionFlag, runbookFlag } from '../cli/flags.ts';
 import type { RunPlan } from '../operations/plan-run.ts';
 
 /** `lattice-dr plan`. */
@@ -13,7 +13,7 @@ Exits with the code of the first step that refused to plan.`;
     '<%= config.bin %> <%= command.id %> --plan us-east.yaml',
     '<%= config.bin %> <%= command.id %> --plan us-east.yaml --runbook ./my-rebuild.yaml --json',
   ];
-  static override readonly flags = { plan: planFlag, runbook: runbookFlag, input: inputFlag, mode: modeFlag };
+  static override readonly flags = { plan: planFlag, runbook: runbookFlag, input: inputFlag, resolution: resolutionFlag, mode: modeFlag };
 
   async run(): Promise<RunPlan> {
     const { flags } = await this.parse(Plan);

@@ -10,6 +10,7 @@ export type ErrorKind =
   | 'locked'
   | 'unavailable'
   | 'waiting'
+  | 'differences'
   | 'cancelled';
 
 /** Exit code per kind. 143 replaces 130 when the signal was SIGTERM. */
@@ -24,6 +25,7 @@ export const EXIT_CODES: Readonly<Record<ErrorKind, number>> = {
   locked: 8,
   unavailable: 9,
   waiting: 10,
+  differences: 12,
   cancelled: 130,
 };
 
@@ -63,6 +65,7 @@ export const ERROR_CODES = {
   LAB_NOT_RUNNING: { kind: 'precondition', meaning: 'the lab is not running, or not in the state the command needs' },
   LAB_SERVER_FAILED: { kind: 'step', meaning: 'a lab server ended or did not become ready; the end of its log is quoted' },
   NODE_UP_NO_AGENT: { kind: 'step', meaning: 'the new machine is up but its agent never reported to the parent' },
+  NOTHING_TO_COMPARE: { kind: 'precondition', meaning: 'neither a backup nor the living cluster could be read, so git stands alone' },
   PARENT_HOLDS_CAPI: { kind: 'precondition', meaning: 'the parent still holds CAPI objects of the dead cluster: retiring it could delete machines' },
   PREFLIGHT_FAILED: { kind: 'precondition', meaning: 'a check before the first change says no; all that is wrong is listed' },
   PROCESS_FAILED: { kind: 'step', meaning: 'an external command failed; its output is quoted' },
@@ -83,6 +86,7 @@ export const ERROR_CODES = {
   S3_UNAVAILABLE: { kind: 'unavailable', meaning: 'the object store cannot be reached' },
   SECRET_SOURCE_MISSING: { kind: 'precondition', meaning: 'an original secret is in none of the declared sources' },
   SECRET_UNREADABLE: { kind: 'precondition', meaning: 'an encrypted secret file cannot be decrypted with the identity given' },
+  SPECS_DIFFER: { kind: 'differences', meaning: 'git, the backup and the living cluster do not say the same' },
   STEP_FAILED: { kind: 'step', meaning: 'a step failed; its cause is quoted' },
   STEP_TIMEOUT: { kind: 'step', meaning: 'a step did not finish within its timeout' },
   STEP_UNKNOWN: { kind: 'waiting', meaning: 'the state of an effect cannot be told from the world; a person must say' },

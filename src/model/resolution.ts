@@ -34,7 +34,8 @@ const object = z
   })
   .superRefine((entry, context) => {
     if (entry.take !== undefined && entry.reason === undefined) context.addIssue({ code: 'custom', path: ['take'], message: 'take needs reason beside it' });
-    if (entry.take === undefined && entry.fields.length === 0) context.addIssue({ code: 'custom', path: ['fields'], message: 'names no field, and there is no take' });
+    if (entry.take === undefined && entry.fields.length === 0)
+      context.addIssue({ code: 'custom', path: ['fields'], message: 'names no field, and there is no take' });
   });
 
 /** What a person decided about every difference, as `spec` of a Resolution file. */

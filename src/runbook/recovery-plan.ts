@@ -6,6 +6,7 @@ import { planDns } from '../model/plan/dns.ts';
 import { planFence } from '../model/plan/fence.ts';
 import { beside, besideList, distinct, type Immutable, name } from '../model/plan/fields.ts';
 import { planHealth } from '../model/plan/health.ts';
+import { planIntegrity } from '../model/plan/integrity.ts';
 import { planObjectives } from '../model/plan/objectives.ts';
 import { planApprovals, planApprover, planExternal, planKey } from '../model/plan/people.ts';
 import { planSalvage } from '../model/plan/salvage.ts';
@@ -27,6 +28,7 @@ const spec = z.strictObject({
   health: z.array(planHealth).superRefine(distinct('name'), besideList).default([]).describe('What proves that users are served'),
   fence: planFence.exactOptional(),
   salvage: planSalvage.exactOptional(),
+  integrity: planIntegrity.exactOptional().describe('What a difference between git, a backup and the live cluster means for a recovery'),
   externals: z.array(planExternal).superRefine(distinct('name'), besideList).exactOptional(),
   keys: z.array(planKey).superRefine(distinct('name'), besideList).exactOptional(),
   approvers: z

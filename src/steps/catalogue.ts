@@ -8,6 +8,8 @@ import { fenceAttest } from './fence/attest.ts';
 import { fenceCommand } from './fence/command.ts';
 import { gateConfirm } from './gate/confirm.ts';
 import { healthVerify } from './health/verify.ts';
+import { integrityAccept } from './integrity/accept.ts';
+import { integrityCompare } from './integrity/compare.ts';
 import { lockParent, lockRelease } from './lock/parent.ts';
 import type { StepPorts } from './ports.ts';
 import { preflightCheck } from './preflight/check.ts';
@@ -28,6 +30,8 @@ const KINDS: readonly AnyStepKind<StepPorts>[] = [
   fenceCommand,
   gateConfirm,
   healthVerify,
+  integrityAccept,
+  integrityCompare,
   lockParent,
   lockRelease,
   preflightCheck,

@@ -9,7 +9,9 @@ export const planIntegrity = z.strictObject({
   block: classes
     .default(['privilege', 'rbac', 'policy', 'secret', 'image'])
     .describe('Classes of which one undecided field is enough to ask for an approval before anything is destroyed'),
-  warn: classes.default(['exposure', 'replicas', 'resources', 'config']).describe('Classes that are counted against maxWarnings; classes in neither list are only shown'),
+  warn: classes
+    .default(['exposure', 'replicas', 'resources', 'config'])
+    .describe('Classes that are counted against maxWarnings; classes in neither list are only shown'),
   maxWarnings: z
     .int()
     .min(0)

@@ -1,8 +1,8 @@
 import { type Document, isMap, isPair, isScalar, isSeq, type Pair, parseAllDocuments, stringify, type YAMLMap } from 'yaml';
 import type { JsonValue } from '../../model/json.ts';
+import { itemIndex } from '../integrity/field-path.ts';
 import type { ManifestObject } from '../manifest.ts';
 import type { Edit, FieldPath } from './edit.ts';
-import { itemIndex } from '../integrity/field-path.ts';
 import { unifiedDiff } from './line-diff.ts';
 
 /** A patch of one file, and what could not be written into it. */

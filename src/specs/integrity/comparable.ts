@@ -11,7 +11,8 @@ export interface ComparableOptions {
 }
 
 /** Labels and annotations that say who keeps an object, or that a server puts there: not part of what it is. */
-const KEEPER = /^(kubectl\.kubernetes\.io|velero\.io|kustomize\.toolkit\.fluxcd\.io|helm\.toolkit\.fluxcd\.io|argocd\.argoproj\.io|meta\.helm\.sh|dr\.lattice\.dev)\//;
+const KEEPER =
+  /^(kubectl\.kubernetes\.io|velero\.io|kustomize\.toolkit\.fluxcd\.io|helm\.toolkit\.fluxcd\.io|argocd\.argoproj\.io|meta\.helm\.sh|dr\.lattice\.dev)\//;
 const KEEPER_KEYS: ReadonlySet<string> = new Set(['kubernetes.io/metadata.name', 'app.kubernetes.io/instance', 'deployment.kubernetes.io/revision']);
 
 /**

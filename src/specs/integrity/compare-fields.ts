@@ -40,7 +40,12 @@ function visit(walk: Walk, path: FieldPath, values: Values): void {
   if (all.every((value) => isSame(value, all[0], path))) return;
   if (all.every(isObject)) {
     const keys = [...new Set(all.flatMap((value) => Object.keys(value)))];
-    for (const key of keys) visit(walk, [...path, key], inside(walk, values, (value) => (isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined)));
+    for (const key of keys)
+      visit(
+        walk,
+        [...path, key],
+        inside(walk, values, (value) => (isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined)),
+      );
     return;
   }
   if (all.every((value) => Array.isArray(value)) && visitLists(walk, path, values)) return;

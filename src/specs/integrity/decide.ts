@@ -64,8 +64,7 @@ class Decider {
     const rest = take === undefined || reason === undefined ? [] : (found?.fields ?? []).filter(({ path }) => !listed.has(path));
     if (entry.fields.length === 0 && rest.length === 0) this.notes.push(`${entry.object} does not differ any more`);
     for (const field of entry.fields) this.#field(entry.object, field, found);
-    if (take !== undefined && reason !== undefined)
-      for (const { path, values } of rest) this.#field(entry.object, { path, take, reason, ...values }, found);
+    if (take !== undefined && reason !== undefined) for (const { path, values } of rest) this.#field(entry.object, { path, take, reason, ...values }, found);
   }
 
   #field(key: string, entry: FieldEntry, object: ObjectDifference | undefined): void {
@@ -95,7 +94,8 @@ class Decider {
     const { object, now } = seen;
     if (now === undefined || object === undefined) return [];
     return SIDES.flatMap((side: Side) => {
-      const isKnown = this.#comparison.sides.includes(side) && this.#resolution.sides.includes(side) && (object.on.includes(side) || object.missing.includes(side));
+      const isKnown =
+        this.#comparison.sides.includes(side) && this.#resolution.sides.includes(side) && (object.on.includes(side) || object.missing.includes(side));
       if (!isKnown || same(entry[side], now.values[side])) return [];
       return [`${side} said ${shown(entry[side])} when this was decided, and says ${shown(now.values[side])} now`];
     });

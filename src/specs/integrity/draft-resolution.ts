@@ -20,7 +20,10 @@ export function draftResolution(comparison: Comparison, origin: DraftOrigin): Re
   return {
     ...origin,
     sides: [...comparison.sides],
-    objects: comparison.objects.map(({ key, on, fields }) => ({ object: key, fields: fields.map((field) => entryOf(field, { on, isSecret: /^Secret /.test(key) })) })),
+    objects: comparison.objects.map(({ key, on, fields }) => ({
+      object: key,
+      fields: fields.map((field) => entryOf(field, { on, isSecret: /^Secret /.test(key) })),
+    })),
   };
 }
 
@@ -29,7 +32,10 @@ function entryOf(field: FieldDifference, owner: { readonly on: readonly Side[]; 
   return { path, risk, ...values, ...choice(field, owner) };
 }
 
-function choice({ path, risk, values }: FieldDifference, { on, isSecret }: { readonly on: readonly Side[]; readonly isSecret: boolean }): Pick<Entry, 'take' | 'reason'> {
+function choice(
+  { path, risk, values }: FieldDifference,
+  { on, isSecret }: { readonly on: readonly Side[]; readonly isSecret: boolean },
+): Pick<Entry, 'take' | 'reason'> {
   if (isSecret) return { take: 'git', reason: 'secrets come from the sources of the plan, never from a comparison' };
   if (path === '' && values.git !== undefined) return { take: 'git', reason: 'git has it: it is made again' };
   if (NEVER_BY_DEFAULT.has(risk)) return { take: 'git', reason: `class ${risk} is never taken from a backup or a cluster by itself: a person has to say so` };

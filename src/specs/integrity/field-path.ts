@@ -5,7 +5,7 @@ import { joinPath } from '../fields.ts';
 export type FieldPath = readonly string[];
 
 const SELECTOR = /^\[(?:name=(?<name>.+)|(?<index>\d+))\]$/s;
-const TOKEN = /\.?(?<key>[A-Za-z0-9_-]+)|\[(?<quoted>"(?:[^"\\]|\\.)*")\]|^(?<first>"(?:[^"\\]|\\.)*")|(?<selector>\[(?:name=[^\]]+|\d+)\])/gys;
+const TOKEN = /\.?(?<key>[A-Za-z0-9_-]+)|\[(?<quoted>"(?:[^"\\]|\\.)*")\]|^(?<first>"(?:[^"\\]|\\.)*")|(?<selector>\[(?:name=[^\]]+|\d+)\])/gsy;
 
 /** The path as kubectl writes it: `spec.containers[name=main].image`, `metadata.labels["a/b"]`. */
 export function pathText(path: FieldPath): string {

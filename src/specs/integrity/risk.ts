@@ -69,7 +69,8 @@ const POLICY_KINDS: ReadonlySet<string> = new Set([
 ]);
 const SECRET_KINDS: ReadonlySet<string> = new Set(['Secret', 'SecretProvider', 'ExternalSecret', 'ClusterSecretStore', 'SecretStore']);
 /** Labels and annotations that switch policy on or off (lattice.md names: mesh mode, quota group, graph scope; Pod Security admission). */
-const POLICY_LABELS = /^(istio\.io\/|security\.istio\.io\/|lattice\.dev\/(group|environment|owner)$|pod-security\.kubernetes\.io\/|admission\.|rbac\.authorization)/;
+const POLICY_LABELS =
+  /^(istio\.io\/|security\.istio\.io\/|lattice\.dev\/(group|environment|owner)$|pod-security\.kubernetes\.io\/|admission\.|rbac\.authorization)/;
 
 /** The class of a kind as a whole, when its every field has that class. */
 function riskOfKind({ apiVersion, kind }: ResourceType): RiskClass | undefined {
@@ -115,7 +116,10 @@ function isDeclaredResource({ kind }: ResourceType, path: FieldPath): boolean {
 
 function riskInside(type: ResourceType, path: FieldPath, value: JsonValue | undefined): RiskClass {
   if (Array.isArray(value))
-    return (value as readonly JsonValue[]).reduce<RiskClass>((risk, item, index) => worseRisk(risk, riskInside(type, [...path, `[${index}]`], item)), 'cosmetic');
+    return (value as readonly JsonValue[]).reduce<RiskClass>(
+      (risk, item, index) => worseRisk(risk, riskInside(type, [...path, `[${index}]`], item)),
+      'cosmetic',
+    );
   if (!isObject(value)) return 'cosmetic';
   return Object.entries(value).reduce<RiskClass>((risk, [key, item]) => {
     const at = [...path, key];

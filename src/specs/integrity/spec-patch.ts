@@ -30,7 +30,9 @@ export interface SpecPatch {
 export function specPatch(edits: readonly SpecEdit[], input: PatchInput): SpecPatch {
   const byKey = new Map(input.manifests.map((item) => [item.key, item]));
   const whole = edits.filter(({ path }) => path === '');
-  const left = whole.filter(({ object, to }) => to === undefined && byKey.has(object)).map(({ object }) => `${object}: take it out of ${byKey.get(object)?.source.file ?? 'git'}`);
+  const left = whole
+    .filter(({ object, to }) => to === undefined && byKey.has(object))
+    .map(({ object }) => `${object}: take it out of ${byKey.get(object)?.source.file ?? 'git'}`);
   const inside = edits.filter(({ object, path }) => path !== '' && byKey.has(object));
   const waiting = inside.filter(({ object }) => input.converted.has(object));
   const changed = changedFiles(
@@ -38,7 +40,9 @@ export function specPatch(edits: readonly SpecEdit[], input: PatchInput): SpecPa
     { ...input, byKey },
   );
   return {
-    patch: [...changed.map(({ diff }) => diff), ...whole.flatMap(({ to }) => (isObject(to) ? newFile(to as unknown as KubeObject, input.folder) : []))].join(''),
+    patch: [...changed.map(({ diff }) => diff), ...whole.flatMap(({ to }) => (isObject(to) ? newFile(to as unknown as KubeObject, input.folder) : []))].join(
+      '',
+    ),
     byHand: [
       ...left,
       ...[...new Set(waiting.map(({ object }) => object))].map((object) => `${object}: commit the conversion of its schema first, then write this patch again`),
@@ -71,6 +75,8 @@ function newFile(object: KubeObject, folder: string): string {
   const { name, namespace } = object.metadata;
   const file = [object.kind.toLowerCase(), namespace, name].filter((part) => part !== undefined).join('-');
   const path = [folder, `recovered-${file}.yaml`].filter((part) => part !== '').join('/');
-  const lines = stringify(object as unknown as JsonValue, { lineWidth: 0 }).trimEnd().split('\n');
+  const lines = stringify(object as unknown as JsonValue, { lineWidth: 0 })
+    .trimEnd()
+    .split('\n');
   return [`--- /dev/null`, `+++ b/${path}`, `@@ -0,0 +1,${lines.length} @@`, ...lines.map((line) => `+${line}`)].join('\n').concat('\n');
 }

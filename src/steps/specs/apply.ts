@@ -4,6 +4,7 @@ import { DrError } from '../../errors/dr-error.ts';
 import { planCluster } from '../../model/plan/cluster.ts';
 import { duration } from '../../model/plan/fields.ts';
 import { planSpecs } from '../../model/plan/specs.ts';
+import { specEdits } from '../../model/resolution.ts';
 import { defineStep } from '../define-step.ts';
 import { type DesiredState, loadDesired } from '../desired-state.ts';
 import type { StepPorts } from '../ports.ts';
@@ -18,6 +19,7 @@ const withSchema = z.object({
   cluster: planCluster,
   specs: planSpecs,
   commit: z.string(),
+  edits: specEdits,
   /** Longest time an object may take to become ready when others wait for it. */
   readyTimeout: duration.default(5 * 60_000),
 });
@@ -89,7 +91,7 @@ function failure(report: ApplyReport): DrError {
  */
 export const specsApply = defineStep({
   kind: 'specs/apply',
-  version: 1,
+  version: 2,
   summary: 'applies the specs from git in dependency order',
   verifies: 'reads every applied object back and compares it with git',
   byHand: [

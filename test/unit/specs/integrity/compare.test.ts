@@ -57,7 +57,10 @@ function served(object: KubeObject): KubeObject {
 
 describe('comparing git, a backup and a live cluster', () => {
   it('finds nothing between copies of one object, however a server writes it', () => {
-    const git = [service('shop/cart', { db: { type: 'service' } }), changed(service('shop/web'), ['spec', 'workload', 'service'], { ports: { http: { port: 80 } } })];
+    const git = [
+      service('shop/cart', { db: { type: 'service' } }),
+      changed(service('shop/web'), ['spec', 'workload', 'service'], { ports: { http: { port: 80 } } }),
+    ];
     const copy = git.map(served);
     const written = changed(copy[1] as KubeObject, ['spec', 'workload', 'service', 'serviceType'], 'ClusterIP');
     const declared = changed(copy[0] as KubeObject, ['spec', 'workload', 'resources', 'db', 'direction'], 'outbound');
@@ -91,7 +94,12 @@ describe('comparing git, a backup and a live cluster', () => {
   });
 
   it('gives every kind of access and policy its class, whatever the field', () => {
-    const binding: KubeObject = { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRoleBinding', metadata: { name: 'ops' }, roleRef: { name: 'view' } };
+    const binding: KubeObject = {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'ClusterRoleBinding',
+      metadata: { name: 'ops' },
+      roleRef: { name: 'view' },
+    };
     const policy = lattice('CedarPolicy', 'lattice-system/base', { policies: 'forbid(principal, action, resource);' });
     const wider = [changed(binding, ['roleRef', 'name'], 'cluster-admin'), changed(policy, ['spec', 'policies'], 'permit(principal, action, resource);')];
     expect(compare([binding, policy], { backup: wider }).objects.map(({ key, risk }) => `${key} ${risk}`)).toEqual([
@@ -144,7 +152,10 @@ describe('comparing git, a backup and a live cluster', () => {
     const git = apps('Deployment', 'shop/web', { template: { spec: { containers: [{ name: 'web', image: IMAGE }] } } });
     const container = { name: 'web', image: IMAGE, imagePullPolicy: 'IfNotPresent', terminationMessagePath: '/dev/termination-log' };
     const filled = (more: JsonObject, pod: JsonObject = {}): KubeObject =>
-      apps('Deployment', 'shop/web', { replicas: 1, template: { spec: { containers: [{ ...container, ...more }], restartPolicy: 'Always', securityContext: {}, ...pod } } });
+      apps('Deployment', 'shop/web', {
+        replicas: 1,
+        template: { spec: { containers: [{ ...container, ...more }], restartPolicy: 'Always', securityContext: {}, ...pod } },
+      });
     expect(lines(compare([git], { live: [filled({})] }))).toEqual([]);
     expect(lines(compare([git], { live: [filled({ securityContext: { privileged: true } }, { hostNetwork: true })] }))).toEqual([
       'apps/Deployment shop/web spec.template.spec.containers[name=web].securityContext privilege {"live":{"privileged":true}}',
@@ -163,7 +174,10 @@ describe('comparing git, a backup and a live cluster', () => {
   it('counts labels that steer policy, and no others that git does not mention', () => {
     const git = core('Namespace', 'shop', { metadata: { name: 'shop', labels: { 'lattice.dev/group': 'a' } } });
     const live = core('Namespace', 'shop', {
-      metadata: { name: 'shop', labels: { 'lattice.dev/group': 'b', 'kubernetes.io/metadata.name': 'shop', team: 'x', 'pod-security.kubernetes.io/enforce': 'privileged' } },
+      metadata: {
+        name: 'shop',
+        labels: { 'lattice.dev/group': 'b', 'kubernetes.io/metadata.name': 'shop', team: 'x', 'pod-security.kubernetes.io/enforce': 'privileged' },
+      },
     });
     expect(lines(compare([git], { live: [live] }))).toEqual([
       'Namespace shop metadata.labels["lattice.dev/group"] policy {"git":"a","live":"b"}',
