@@ -127,6 +127,12 @@ export const kubeconfigFlag = Flags.string({
   env: 'LATTICE_DR_KUBECONFIG',
 });
 
+export const guardModeFlag = Flags.option({
+  options: ['audit', 'deny'] as const,
+  summary: 'audit: note what does not come from git; deny: refuse it.',
+  default: 'audit',
+})();
+
 export const labDirFlag = Flags.string({
   summary: "Directory of the lab; by default its name in this user's state folder.",
   helpValue: 'DIRECTORY',

@@ -1,6 +1,8 @@
+import type { KubeObject } from '../model/kube-object.ts';
 import type { TakenBaseline } from '../operations/baseline.ts';
 import type { ClusterStatus } from '../operations/cluster-status.ts';
 import type { DriftResult } from '../operations/drift.ts';
+import type { GuardStatus } from '../operations/guard.ts';
 import type { HoldList } from '../operations/holds.ts';
 import type { DraftedPlan } from '../operations/init.ts';
 import type { RunbookList } from '../operations/list-runbooks.ts';
@@ -32,6 +34,12 @@ export const resultText = {
   },
   async drift(result: DriftResult): Promise<string> {
     return (await import('../report/drift-view.ts')).driftView(result);
+  },
+  async guard(status: GuardStatus): Promise<string> {
+    return (await import('../report/guard-view.ts')).guardView(status);
+  },
+  async guardManifests(objects: readonly KubeObject[]): Promise<string> {
+    return (await import('../report/guard-view.ts')).guardManifests(objects);
   },
   async clusterStatus(status: ClusterStatus): Promise<string> {
     return (await import('../report/cluster-status-view.ts')).clusterStatusView(status);

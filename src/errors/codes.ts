@@ -49,6 +49,7 @@ export const ERROR_CODES = {
   GATE_DECLINED: { kind: 'declined', meaning: 'a person said no at a gate' },
   GATE_WAITING: { kind: 'waiting', meaning: 'a gate needs a person and there is no terminal' },
   GIT_FAILED: { kind: 'precondition', meaning: 'git could not give the pinned commit' },
+  GUARD_REFUSED: { kind: 'precondition', meaning: 'the guard of specs is not put on the cluster as asked: it would hurt' },
   GUARD_VIOLATED: { kind: 'verification', meaning: 'a guard saw what must not be and stopped the steps it protects' },
   HEALTH_NOT_PROVEN: { kind: 'verification', meaning: 'a service, endpoint or probe is not healthy' },
   INPUT_INVALID: { kind: 'invalid', meaning: 'an input file or value is wrong; all faults are listed' },

@@ -10,6 +10,6 @@ export function loadResolution(file: SourceFile): Resolution {
   const source = parseYamlSource(file);
   if (source.data === undefined) throw faultsError(source.faults);
   const parsed = resolutionSchema.safeParse(source.data);
-  if (parsed.success) return parsed.data.spec as Resolution;
+  if (parsed.success) return parsed.data.spec;
   throw faultsError(zodFaults({ source, base: [], data: source.data, schema: inputSchemaOf(resolutionSchema), issues: parsed.error.issues }));
 }

@@ -5,6 +5,7 @@ import { planControlPlane } from '../model/plan/control-plane.ts';
 import { planDns } from '../model/plan/dns.ts';
 import { planFence } from '../model/plan/fence.ts';
 import { beside, besideList, distinct, type Immutable, name } from '../model/plan/fields.ts';
+import { planGuard } from '../model/plan/guard.ts';
 import { planHealth } from '../model/plan/health.ts';
 import { planIntegrity } from '../model/plan/integrity.ts';
 import { planObjectives } from '../model/plan/objectives.ts';
@@ -29,6 +30,7 @@ const spec = z.strictObject({
   fence: planFence.exactOptional(),
   salvage: planSalvage.exactOptional(),
   integrity: planIntegrity.exactOptional().describe('What a difference between git, a backup and the live cluster means for a recovery'),
+  guard: planGuard.exactOptional().describe('Who may write specs on the cluster'),
   externals: z.array(planExternal).superRefine(distinct('name'), besideList).exactOptional(),
   keys: z.array(planKey).superRefine(distinct('name'), besideList).exactOptional(),
   approvers: z

@@ -21,6 +21,7 @@ const KIND_TEXTS: Readonly<Record<ErrorKind, string>> = {
   locked: 'Another run holds the cluster, or has replaced this one.',
   unavailable: 'An outside system is down, after all retries.',
   waiting: 'A person is needed and there is no terminal. State is saved.',
+  differences: '`drift` found differences between git, a backup and the living cluster.',
   cancelled: 'Stopped by SIGINT (130) or SIGTERM (143). State is saved.',
 };
 

@@ -71,7 +71,7 @@ function spliceFor(document: Document.Parsed, text: string, edit: Edit): Splice 
   const { map, pair, rest } = locate(document, edit.path);
   if (map === undefined || map.flow === true) return undefined;
   if (pair === undefined) return edit.to === undefined ? undefined : insertion(map, text, { path: rest, value: edit.to });
-  if (edit.to === undefined) return removal(pair, text);
+  if (edit.to === undefined) return map.items.length === 1 && edit.path.length > 1 ? emptied(pair, text) : removal(pair, text);
   if (isScalar(pair.value) && pair.value.range) return { start: pair.value.range[0], end: pair.value.range[1], text: flow(edit.to) };
   // A map or list is replaced with its key, as one flow value: its lines end where the pair ends.
   const lines = removal(pair, text);
@@ -91,7 +91,7 @@ function locate(document: Document.Parsed, path: FieldPath): Located {
   let map: unknown = document.contents;
   for (const [index, key] of path.entries()) {
     if (isSeq(map)) {
-      map = map.items[itemIndex(map.toJSON() as readonly unknown[], key)];
+      map = map.items[itemIndex(map.toJSON(), key)];
       continue;
     }
     if (!isMap(map)) return { map: undefined, pair: undefined, rest: path };
@@ -119,6 +119,11 @@ function insertion(map: YAMLMap, text: string, add: { readonly path: FieldPath; 
 function removal(pair: Pair, text: string): Splice {
   const start = text.lastIndexOf('\n', startOf(pair)) + 1;
   return { start, end: endOfLine(text, endOf(pair, text)), text: '' };
+}
+
+/** The last key of a map goes: what stays is an empty map, and not a null. */
+function emptied(pair: Pair, text: string): Splice {
+  return { start: startOf(pair), end: endOf(pair, text), text: '{}' };
 }
 
 function startOf(pair: Pair): number {

@@ -75,7 +75,7 @@ class Decider {
     if (now === undefined && entry.take !== 'value' && !this.#isUnseen(entry.take)) return void this.notes.push(`${where} does not differ any more`);
     const changed = this.#changedSides(entry, { object, now });
     if (changed.length > 0) return void this.faults.push(...changed.map((text) => `${where}: ${text}`));
-    if (entry.take !== 'git' && /^Secret /.test(key))
+    if (entry.take !== 'git' && key.startsWith('Secret '))
       return void this.faults.push(`${where}: a Secret is not resolved here: put the value into a source under spec.secrets of the plan`);
     this.decided.add(`${key} ${entry.path}`);
     if (entry.take === 'git') return;

@@ -22,7 +22,7 @@ export function draftResolution(comparison: Comparison, origin: DraftOrigin): Re
     sides: [...comparison.sides],
     objects: comparison.objects.map(({ key, on, fields }) => ({
       object: key,
-      fields: fields.map((field) => entryOf(field, { on, isSecret: /^Secret /.test(key) })),
+      fields: fields.map((field) => entryOf(field, { on, isSecret: key.startsWith('Secret ') })),
     })),
   };
 }

@@ -1,4 +1,4 @@
-import { isObject, type JsonObject, type JsonValue } from '../../model/json.ts';
+import { isObject, type JsonValue } from '../../model/json.ts';
 import { joinPath } from '../fields.ts';
 
 /** Keys from the root of an object to a field. An item of a list is `[name=main]` or `[0]`: no key of an object begins so. */
@@ -43,7 +43,7 @@ export function withValueAt(value: JsonValue | undefined, path: FieldPath, to: J
   const next = withValueAt(Object.hasOwn(map, key) ? map[key] : undefined, rest, to);
   if (next === undefined) return others;
   // The place of a key is kept, so that what is written afterwards reads as before.
-  return (Object.hasOwn(map, key) ? { ...map, [key]: next } : { ...others, [key]: next }) as JsonObject;
+  return Object.hasOwn(map, key) ? { ...map, [key]: next } : { ...others, [key]: next };
 }
 
 interface ListEdit {

@@ -18,7 +18,7 @@ type Ctx = ReadContext<CompareWith, StepPorts>;
 /** One look for one input: with another commit, backup or resolution it is a new one. */
 function fileName({ commit, recoveryPoints, resolution, thresholds }: CompareWith): string {
   const input = { commit, points: recoveryPoints.map(({ name }) => name), resolution: resolution ?? null, thresholds: thresholds ?? null };
-  return `comparison-${digestOfJson(input as unknown as JsonValue).slice('sha256:'.length, 'sha256:'.length + 12)}.json`;
+  return `comparison-${digestOfJson(input).slice('sha256:'.length, 'sha256:'.length + 12)}.json`;
 }
 
 async function kept(ctx: Ctx): Promise<CompareOutputs | undefined> {

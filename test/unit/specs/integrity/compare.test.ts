@@ -71,7 +71,8 @@ describe('comparing git, a backup and a live cluster', () => {
     ['quantity', [...CONTAINER, 'resources'], { requests: { cpu: '1000m', memory: '0.5Gi' } }, { requests: { cpu: '1', memory: '512Mi' } }],
     ['duration', ['spec', 'backup'], { schedule: '0 3 * * *', retention: { ttl: '720h' } }, { schedule: '0 3 * * *', retention: { ttl: '720h0m0s' } }],
     ['empty', ['spec', 'topology'], {}, null],
-  ])('takes another spelling of a %s for the same', (_what, path, git, backup) => {
+  ])('takes another spelling of a %s for the same', (...row) => {
+    const [, path, git, backup] = row;
     const object = service('shop/cart');
     expect(lines(compare([changed(object, path, git)], { backup: [changed(object, path, backup)] }))).toEqual([]);
   });
@@ -86,7 +87,8 @@ describe('comparing git, a backup and a live cluster', () => {
     ['exposure', ['spec', 'ingress'], { routes: { public: { hosts: ['x.example.com'] } } }, 'exposure'],
     ['config', [...CONTAINER, 'variables'], { LEVEL: 'debug' }, 'config'],
     ['credentials', ['spec', 'imagePullSecrets'], ['other'], 'secret'],
-  ])('names a changed %s with its class', (_what, path, value, risk) => {
+  ])('names a changed %s with its class', (...row) => {
+    const [, path, value, risk] = row;
     const git = service('shop/cart');
     const { objects } = compare([git], { backup: [changed(git, path, value)] });
     expect(objects.map((object) => object.risk)).toEqual([risk]);
