@@ -22,7 +22,7 @@ const field = z
   })
   .superRefine((entry, context) => {
     if (entry.take !== 'value' || entry.value !== undefined) return;
-    context.addIssue({ code: 'custom', path: ['take'], message: 'take: value needs value beside it' });
+    context.addIssue({ code: 'custom', path: ['take'], message: 'needs value beside it' });
   });
 
 const object = z
@@ -33,7 +33,7 @@ const object = z
     fields: z.array(field).default([]),
   })
   .superRefine((entry, context) => {
-    if (entry.take !== undefined && entry.reason === undefined) context.addIssue({ code: 'custom', path: ['take'], message: 'take needs reason beside it' });
+    if (entry.take !== undefined && entry.reason === undefined) context.addIssue({ code: 'custom', path: ['take'], message: 'needs reason beside it' });
     if (entry.take === undefined && entry.fields.length === 0)
       context.addIssue({ code: 'custom', path: ['fields'], message: 'names no field, and there is no take' });
   });

@@ -79,7 +79,7 @@ describe('a resolution', () => {
       .replace('take: git\n', 'take: mine\n')
       .replace('take: backup\n', 'take: value\n');
     expect(() => loadResolution({ file: 'r.yaml', text })).toThrow(
-      /2 faults found.*r\.yaml:\d+:\d+ spec\.objects\[0\]\.fields\[0\]\.take.*fields\[1\]\.take: take: value needs value/s,
+      /2 faults found.*r\.yaml:\d+:\d+ spec\.objects\[0\]\.fields\[0\]\.take.*fields\[1\]\.take: "value" needs value/s,
     );
   });
 
