@@ -49,13 +49,14 @@ export function compose(env: Environment): Composition {
     http: createHttpProbe({ resolver }),
     certificates: createCertificates(),
     secretFiles: secrets,
+    sealSignatures: createSshSignatures({ processes, purpose: 'seal' }),
   };
   const buckets = new AsyncDisposableStack();
   return {
     ports,
     clock: systemClock,
     random: systemRandom,
-    signatures: createSshSignatures({ processes }),
+    signatures: createSshSignatures({ processes, purpose: 'approval' }),
     async openStore(place) {
       if ('folder' in place) return await openFolderRunStore(place.folder);
       return buckets.use(await openS3RunStore(place.s3, { secrets, clock: systemClock }));

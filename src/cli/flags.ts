@@ -138,3 +138,9 @@ export const labDirFlag = Flags.string({
   helpValue: 'DIRECTORY',
   env: 'LATTICE_DR_DIR',
 });
+
+export const backupStoreFlag = Flags.string({
+  summary: "Store that the backup lies in, by its name in the plan; by default the plan's only one.",
+  helpValue: 'NAME',
+  env: 'LATTICE_DR_STORE',
+});

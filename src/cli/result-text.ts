@@ -1,4 +1,7 @@
 import type { KubeObject } from '../model/kube-object.ts';
+import type { BackupList } from '../operations/backup-list.ts';
+import type { SealedBackup } from '../operations/backup-seal.ts';
+import type { BackupDetails } from '../operations/backup-verify.ts';
 import type { TakenBaseline } from '../operations/baseline.ts';
 import type { ClusterStatus } from '../operations/cluster-status.ts';
 import type { DriftResult } from '../operations/drift.ts';
@@ -40,6 +43,17 @@ export const resultText = {
   },
   async guardManifests(objects: readonly KubeObject[]): Promise<string> {
     return (await import('../report/guard-view.ts')).guardManifests(objects);
+  },
+  async backups(list: BackupList): Promise<string> {
+    return (await import('../report/backup-view.ts')).backupListView(list);
+  },
+  /** `objects`: with a line for each object. */
+  async backup(details: BackupDetails, { objects }: { readonly objects: boolean }): Promise<string> {
+    const { backupDetailsView, backupObjectsView } = await import('../report/backup-view.ts');
+    return `${backupDetailsView(details)}${objects ? backupObjectsView(details) : ''}`;
+  },
+  async sealed(sealed: SealedBackup): Promise<string> {
+    return (await import('../report/backup-view.ts')).backupSealView(sealed);
   },
   async clusterStatus(status: ClusterStatus): Promise<string> {
     return (await import('../report/cluster-status-view.ts')).clusterStatusView(status);

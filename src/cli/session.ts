@@ -2,6 +2,7 @@ import type { OwnerEnvironment, RunEnvironment, RunResult } from '../engine/run-
 import type { ClusterName, RunId } from '../model/ids.ts';
 import type { Resolution } from '../model/resolution.ts';
 import type { AskTools } from '../operations/ask-run.ts';
+import type { BackupTools } from '../operations/backup-tools.ts';
 import type { LookTools } from '../operations/look-tools.ts';
 import type { NextCommand } from '../operations/next-commands.ts';
 import type { PlanTools } from '../operations/plan-run.ts';
@@ -97,6 +98,12 @@ export class Session implements AsyncDisposable {
   lookTools(): LookTools {
     const { ports, clock } = this.composition;
     return { ports, clock, tool: this.#context.tool, signal: this.signal };
+  }
+
+  /** What looking at the backups of a plan's cluster needs. */
+  async backupTools(flags: StoreFlags & { readonly plan: string }): Promise<BackupTools> {
+    const [plan, { store }] = await Promise.all([this.loadPlan(flags.plan), this.openStore(flags)]);
+    return { ...this.lookTools(), plan, store };
   }
 
   /** The run state, and the run that is meant. */

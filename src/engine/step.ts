@@ -79,10 +79,12 @@ export interface KeptFiles {
   read(name: string): Promise<Uint8Array | undefined>;
   /** The newest file of a series of the cluster (`baselines`) from before the run, with its name; `undefined` when there is none. */
   latest(series: string): Promise<{ readonly name: string; readonly content: Uint8Array } | undefined>;
+  /** A file that was kept of the cluster, whenever: `<folder>/<cluster>/<name>`; `undefined` when there is none of that name. */
+  ofCluster(folder: string, name: string): Promise<Uint8Array | undefined>;
 }
 
 /** For steps that are asked without a run: nothing is kept. */
-export const NO_FILES: KeptFiles = { read: async () => undefined, latest: async () => undefined };
+export const NO_FILES: KeptFiles = { read: async () => undefined, latest: async () => undefined, ofCluster: async () => undefined };
 
 /** What `observe` and `plan` receive: nothing in it can change the world or the journal. */
 export interface ReadContext<W, P> {

@@ -37,8 +37,10 @@ interface CodeEntry {
 
 /** The one registry of error codes; the README's table is generated from it. One line each, sorted. */
 export const ERROR_CODES = {
+  BACKUP_BAD: { kind: 'precondition', meaning: 'something speaks against the content of a backup; every reason is listed' },
   BACKUP_LOCATION_UNAVAILABLE: { kind: 'step', meaning: 'Velero could not validate the backup location, or did not sync it in time' },
   BACKUP_NOT_USABLE: { kind: 'precondition', meaning: 'no recovery point passes the quick verdict' },
+  BACKUP_UNANCHORED: { kind: 'precondition', meaning: 'nothing outside of its bucket vouches for a backup, and nobody has accepted that' },
   BUG: { kind: 'bug', meaning: 'a broken invariant; the stack is in the crash file' },
   CANCELLED: { kind: 'cancelled', meaning: 'stopped by a signal; state is saved' },
   CLUSTER_NAME_NOT_CONFIRMED: { kind: 'declined', meaning: 'the typed cluster name differs' },

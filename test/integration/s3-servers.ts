@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { S3Client } from '@aws-sdk/client-s3';
 import { findServer, freePort, startServer } from './servers.ts';
 
 /** A real S3 server with one bucket. */
@@ -10,25 +11,36 @@ export interface S3Server extends AsyncDisposable {
   readonly credentialsFile: string;
   /** Stores an object. */
   put(key: string, content: Uint8Array): Promise<void>;
+  /** Asks the server for anything else, as the owner of the bucket. */
+  readonly client: S3Client;
+}
+
+/** A bucket that keeps versions, with Object Lock. */
+export interface BucketOptions {
+  readonly versioned?: boolean;
 }
 
 const ACCESS = 'contract-access';
 const SECRET = 'contract-secret';
 
 /** Starts versitygw on a free port. */
-export async function startVersitygw(folder: string): Promise<S3Server> {
+export async function startVersitygw(folder: string, { versioned = false }: BucketOptions = {}): Promise<S3Server> {
+  const versions = join(folder, 'versitygw-versions');
+  await mkdir(versions);
   return await startS3({
     folder,
+    versioned,
     name: 'versitygw',
-    args: (address, data) => ['--port', address, 'posix', data],
+    args: (address, data) => ['--port', address, 'posix', ...(versioned ? ['--versioning-dir', versions] : []), data],
     env: { ROOT_ACCESS_KEY: ACCESS, ROOT_SECRET_KEY: SECRET },
   });
 }
 
 /** Starts MinIO on a free port. */
-export async function startMinio(folder: string): Promise<S3Server> {
+export async function startMinio(folder: string, { versioned = false }: BucketOptions = {}): Promise<S3Server> {
   return await startS3({
     folder,
+    versioned,
     name: 'minio',
     args: (address, data) => ['server', '--quiet', '--address', address, '--certs-dir', join(folder, 'certs'), data],
     env: { MINIO_ROOT_USER: ACCESS, MINIO_ROOT_PASSWORD: SECRET, MINIO_BROWSER: 'off', MINIO_UPDATE: 'off' },
@@ -37,12 +49,13 @@ export async function startMinio(folder: string): Promise<S3Server> {
 
 interface S3ServerOptions {
   readonly folder: string;
+  readonly versioned: boolean;
   readonly name: string;
   readonly args: (address: string, data: string) => readonly string[];
   readonly env: Readonly<Record<string, string>>;
 }
 
-async function startS3({ folder, name, args, env }: S3ServerOptions): Promise<S3Server> {
+async function startS3({ folder, versioned, name, args, env }: S3ServerOptions): Promise<S3Server> {
   const address = `127.0.0.1:${await freePort()}`;
   const endpoint = `http://${address}`;
   const [data, credentialsFile] = [join(folder, `${name}-data`), join(folder, `${name}-credentials`)];
@@ -57,7 +70,7 @@ async function startS3({ folder, name, args, env }: S3ServerOptions): Promise<S3
     env,
     // A server that listens may still refuse for a while.
     ready: async () => {
-      await client.createBucket('contract');
+      await client.createBucket('contract', versioned);
       return true;
     },
   });
@@ -65,6 +78,7 @@ async function startS3({ folder, name, args, env }: S3ServerOptions): Promise<S3
     endpoint,
     bucket: 'contract',
     credentialsFile,
+    client: client.client,
     put: async (key, content) => client.put('contract', { key, content }),
     [Symbol.asyncDispose]: async () => {
       client.close();
@@ -77,7 +91,9 @@ async function s3Client(endpoint: string) {
   const { S3Client, CreateBucketCommand, PutObjectCommand } = await import('@aws-sdk/client-s3');
   const client = new S3Client({ endpoint, region: 'us-east-1', forcePathStyle: true, credentials: { accessKeyId: ACCESS, secretAccessKey: SECRET } });
   return {
-    createBucket: async (bucket: string) => void (await client.send(new CreateBucketCommand({ Bucket: bucket }))),
+    client,
+    createBucket: async (bucket: string, versioned: boolean) =>
+      void (await client.send(new CreateBucketCommand({ Bucket: bucket, ObjectLockEnabledForBucket: versioned }))),
     put: async (bucket: string, { key, content }: { readonly key: string; readonly content: Uint8Array }) =>
       void (await client.send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: content }))),
     close: () => client.destroy(),

@@ -1,12 +1,15 @@
-import { tarObjects } from '../../backup/tar-objects.ts';
-import { backupKeys, locationName } from '../../backup/velero-layout.ts';
+import { readTarball } from '../../backup/tarball.ts';
+import type { TarballItem } from '../../backup/tarball-paths.ts';
+import { backupKeys } from '../../backup/velero-layout.ts';
 import { backupCovers, resourceOf } from '../../backup/velero-scope.ts';
-import type { JsonObject } from '../../model/json.ts';
+import { DrError } from '../../errors/dr-error.ts';
+import { isObject, type JsonObject, parseJson } from '../../model/json.ts';
 import { type KubeObject, type ResourceType, refKey, refOf } from '../../model/kube-object.ts';
 import type { PlanBackup } from '../../model/plan/backups.ts';
 import type { BackupCopy } from '../../specs/integrity/compare.ts';
 import { LATTICE_GROUP } from '../../specs/profiles/lattice-names.ts';
 import type { StepPorts } from '../ports.ts';
+import { bucketPrefix } from '../recovery/places.ts';
 import { readBackupMetadata } from '../recovery-points.ts';
 import { objectStoreRef } from '../schemas.ts';
 
@@ -55,10 +58,15 @@ export async function readBackups(source: BackupSource): Promise<BackupSide | un
 
 async function readOne(section: PlanBackup, name: string, { ports, types, signal }: BackupSource): Promise<BackupCopy> {
   const store = await ports.objectStores.open(objectStoreRef(section));
-  const metadata = await readBackupMetadata(ports, section, { name, signal });
+  const { tarball } = backupKeys(bucketPrefix(section), name);
+  const [metadata, head] = await Promise.all([readBackupMetadata(ports, section, { name, signal }), store.head(tarball, signal)]);
   const wanted = new Set([CRD_TYPE, ...types].map(resourceOf));
-  const bytes = await store.stream(backupKeys(section.prefix ?? locationName(section.store), name).tarball, signal);
   const objects: KubeObject[] = [];
-  for await (const object of tarObjects(bytes, (resource) => resource.endsWith(`.${LATTICE_GROUP}`) || wanted.has(resource))) objects.push(object);
+  const onObject = ({ resource }: TarballItem, content: Uint8Array): void => {
+    const object = resource.endsWith(`.${LATTICE_GROUP}`) || wanted.has(resource) ? parseJson(content) : undefined;
+    if (isObject(object)) objects.push(object as unknown as KubeObject);
+  };
+  const { fault } = await readTarball(await store.stream(tarball, signal), { sizeBytes: head?.sizeBytes ?? 0, onObject, signal });
+  if (fault !== undefined) throw new DrError({ code: 'BACKUP_BAD', message: `the tarball of ${name} is not whole: ${fault}` });
   return { objects, covers: backupCovers((metadata?.['spec'] ?? {}) as JsonObject) };
 }

@@ -28,6 +28,7 @@ import { createFakeDnsZones } from '../../fakes/fake-dns-zone.ts';
 import { type FakeAnswers, FakeHttpProbe } from '../../fakes/fake-http-probe.ts';
 import { FakeProcesses, type FakeProgram } from '../../fakes/fake-processes.ts';
 import { FakeRandom } from '../../fakes/fake-random.ts';
+import { FakeSignatures } from '../../fakes/fake-signatures.ts';
 import { MemoryGit } from '../../fakes/memory-git.ts';
 import { createMemoryObjectStores } from '../../fakes/memory-object-store.ts';
 import { MemoryRunStore } from '../../fakes/memory-run-store.ts';
@@ -92,6 +93,7 @@ export class StepBench {
       http: this.http,
       certificates: this.certificates,
       secretFiles: this.secretFiles,
+      sealSignatures: new FakeSignatures({}),
     };
   }
 

@@ -1,0 +1,219 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { DrError } from '../../../src/errors/dr-error.ts';
+import { listBackups } from '../../../src/operations/backup-list.ts';
+import { sealBackup } from '../../../src/operations/backup-seal.ts';
+import type { BackupTools } from '../../../src/operations/backup-tools.ts';
+import { showBackup, verifyBackup } from '../../../src/operations/backup-verify.ts';
+import { loadPlan } from '../../../src/operations/prepare-run.ts';
+import { FakeSignatures } from '../../fakes/fake-signatures.ts';
+import { MemoryObjectStore } from '../../fakes/memory-object-store.ts';
+import { keyOf, putWhole } from '../backup/whole-backup.ts';
+import { StepBench } from '../steps/step-harness.ts';
+
+const NAME = 'lattice-daily-20260301020000';
+
+function planText(extra = ''): string {
+  return `apiVersion: dr.lattice.dev/v1alpha1
+kind: RecoveryPlan
+metadata: { name: workload }
+spec:
+  cluster: { name: workload, provisioner: existing, existing: { kubeconfig: { file: new.yaml } } }
+  specs: { git: { repository: specs.git, ref: main } }
+  objectives: { rto: 40m, rpo: 90m }
+  backups:
+    - store: main
+      bucket: backups
+      clusterBackup: daily
+      volumeSnapshotLocation: { provider: lattice-dr.dev/directory, config: { bucket: backups, prefix: volumes } }
+${extra}`;
+}
+
+let bucket: MemoryObjectStore;
+let bench: StepBench;
+let tools: BackupTools;
+
+function toolsFor(extra = ''): BackupTools {
+  const plan = loadPlan({ file: '/plans/workload.yaml', folder: '/', text: planText(extra) });
+  const ports = { ...bench.ports, sealSignatures: new FakeSignatures({ '/signers': { 'key-ann': ['ann'] } }) };
+  return { ports, clock: bench.clock, tool: '1.0.0', signal: new AbortController().signal, store: bench.store, plan };
+}
+
+beforeEach(async () => {
+  bucket = new MemoryObjectStore('backups');
+  bucket.versioned = true;
+  bench = new StepBench({ buckets: [bucket] });
+  tools = toolsFor();
+});
+
+describe('backup verify', () => {
+  it('finds nothing against a whole backup, and says that nothing vouches for it', async () => {
+    await putWhole(bucket, { name: NAME });
+    const details = await verifyBackup({ name: NAME }, tools);
+    expect(details.verdict).toEqual({ state: 'unanchored', reasons: [expect.stringContaining('never sealed')], warnings: [] });
+    expect(details.error).toMatchObject({ code: 'BACKUP_UNANCHORED', kind: 'precondition' });
+    expect(details).toMatchObject({
+      completedAt: '2026-03-01T02:00:00Z',
+      covers: '1 volume, 2 objects',
+      tarball: { objects: 2, entries: 3 },
+      volumes: 'not checked',
+    });
+    expect(details.objects).toHaveLength(11);
+    expect(details.objects.every(({ versionId }) => versionId !== undefined)).toBe(true);
+  });
+
+  it('of a sealed one that is what it was reads nothing that is large', async () => {
+    await putWhole(bucket, { name: NAME });
+    await sealBackup({ name: NAME }, tools);
+    bucket.reads.length = 0;
+    const details = await verifyBackup({ name: NAME }, tools);
+    expect(details).toMatchObject({ verdict: { state: 'sealed-equal', reasons: [] }, sealedAt: '2026-03-01T03:00:00.000Z', volumes: 'sealed' });
+    expect(details.error).toBeUndefined();
+    expect(bucket.reads.filter((key) => key.endsWith('.tar.gz'))).toEqual([]);
+  });
+
+  it('reads every byte when it is asked to, and where the bucket keeps no versions that would prove anything', async () => {
+    await putWhole(bucket, { name: NAME });
+    await sealBackup({ name: NAME }, tools);
+    bucket.reads.length = 0;
+    expect((await verifyBackup({ name: NAME, bytes: true }, tools)).verdict.state).toBe('sealed-equal');
+    expect(bucket.reads.filter((key) => key.endsWith('.tar.gz'))).toHaveLength(2);
+
+    const plain = new MemoryObjectStore('backups');
+    await putWhole(plain, { name: NAME });
+    const elsewhere = { ...tools, ports: { ...tools.ports, objectStores: new StepBench({ buckets: [plain] }).ports.objectStores } };
+    expect((await verifyBackup({ name: NAME }, elsewhere)).verdict.state).toBe('sealed-equal');
+    expect(plain.reads.filter((key) => key.endsWith('.tar.gz'))).toHaveLength(2);
+  });
+
+  it('says that locks and versions cannot be told, never that there are none', async () => {
+    await putWhole(bucket, { name: NAME });
+    bucket.untold = 'AccessDenied';
+    const { verdict, immutability } = await verifyBackup({ name: NAME }, tools);
+    expect(immutability).toEqual({ state: 'unknown', reason: 'AccessDenied' });
+    expect(verdict.warnings).toEqual(['earlier versions cannot be told: AccessDenied']);
+  });
+
+  it('gives the shortest lock of all objects', async () => {
+    await putWhole(bucket, { name: NAME });
+    const { objects } = await verifyBackup({ name: NAME }, tools);
+    const keys = objects.map(({ place, key }) => (place === 'volumes' ? `volumes/${key}` : `lattice-main/backups/${NAME}/${key}`));
+    for (const key of keys) bucket.locks.set(key, { mode: 'COMPLIANCE', until: '2026-05-01T00:00:00.000Z', legalHold: false });
+    bucket.locks.set(keys.at(-1) ?? '', { mode: 'COMPLIANCE', until: '2026-04-01T00:00:00.000Z', legalHold: false });
+    expect((await verifyBackup({ name: NAME }, tools)).immutability).toEqual({ state: 'locked', mode: 'COMPLIANCE', until: '2026-04-01T00:00:00.000Z' });
+  });
+
+  it('throws what kept it from reading, which is no verdict', async () => {
+    await putWhole(bucket, { name: NAME });
+    bucket.cutAfter.set(keyOf(NAME, '.tar.gz'), 10);
+    await expect(verifyBackup({ name: NAME }, tools)).rejects.toMatchObject({ code: 'S3_UNAVAILABLE' });
+  });
+
+  it('of a name that is not there is bad', async () => {
+    expect((await verifyBackup({ name: 'none' }, tools)).error).toMatchObject({ code: 'BACKUP_BAD' });
+  });
+
+  it('asks which store is meant, and says which there are', async () => {
+    await expect(verifyBackup({ name: NAME, store: 'other' }, tools)).rejects.toMatchObject({ code: 'USAGE', message: expect.stringContaining('it has main') });
+  });
+});
+
+describe('backup seal', () => {
+  it('keeps digest, size and version of every object outside of the bucket, once', async () => {
+    await putWhole(bucket, { name: NAME });
+    const { seal, key, wasSealed } = await sealBackup({ name: NAME }, tools);
+    expect(key).toBe(`seals/workload/main/${NAME}.json`);
+    expect(wasSealed).toBe(false);
+    expect(seal.objects).toHaveLength(11);
+    expect(seal.objects.every(({ sha256, versionId }) => sha256 !== undefined && versionId !== undefined)).toBe(true);
+    expect(seal.objects.filter(({ place }) => place === 'volumes').map(({ key: of }) => of)).toEqual([
+      'pv-shop-data-0123/manifest.json',
+      'pv-shop-data-0123/volume.tar.gz',
+    ]);
+    expect(await sealBackup({ name: NAME }, tools)).toMatchObject({ wasSealed: true, seal });
+  });
+
+  it('seals nothing that is bad, and does not seal over what has changed', async () => {
+    await putWhole(bucket, { name: NAME, status: { phase: 'PartiallyFailed' } });
+    await expect(sealBackup({ name: NAME }, tools)).rejects.toMatchObject({ code: 'BACKUP_BAD', message: expect.stringContaining('phase is PartiallyFailed') });
+    await putWhole(bucket, { name: NAME });
+    await sealBackup({ name: NAME }, tools);
+    bucket.put(keyOf(NAME, '-logs.gz'), 'altered', '2026-03-01T02:00:00Z');
+    await expect(sealBackup({ name: NAME }, tools)).rejects.toMatchObject({ code: 'BACKUP_BAD', message: expect.stringContaining(`${NAME}-logs.gz`) });
+  });
+
+  it('of a signed seal counts only with a signature that the plan allows', async () => {
+    const approvals = '  approvals: { allowedSigners: { file: /signers }, required: true }\n';
+    await putWhole(bucket, { name: NAME });
+    await sealBackup({ name: NAME, sign: { keyFile: 'key-ann', as: 'ann' } }, toolsFor(approvals));
+    expect((await verifyBackup({ name: NAME }, toolsFor(approvals))).verdict.state).toBe('sealed-equal');
+
+    const other = 'lattice-daily-20260301010000';
+    await putWhole(bucket, { name: other });
+    await sealBackup({ name: other }, tools);
+    expect((await verifyBackup({ name: other }, toolsFor(approvals))).verdict).toMatchObject({
+      state: 'unanchored',
+      reasons: [expect.stringContaining('requires signatures')],
+    });
+
+    const third = 'lattice-daily-20260301013000';
+    await putWhole(bucket, { name: third });
+    await sealBackup({ name: third, sign: { keyFile: 'key-eve', as: 'ann' } }, tools);
+    expect((await verifyBackup({ name: third }, toolsFor(approvals))).verdict).toMatchObject({
+      state: 'unanchored',
+      reasons: [expect.stringContaining('may not sign')],
+    });
+  });
+});
+
+describe('backup list', () => {
+  it('lists what took each, newest first, with age, cover, lock and verdict', async () => {
+    await putWhole(
+      bucket,
+      { name: NAME, claims: ['shop/data', 'shop/more'] },
+      { name: 'lattice-daily-20260301010000', status: { phase: 'Failed' } },
+      { name: 'lattice-svc-shop-orders-20260301023000', claims: [] },
+      { name: 'by-hand', claims: [] },
+    );
+    await sealBackup({ name: NAME }, tools);
+    bucket.locks.set(keyOf(NAME, '.tar.gz'), { mode: 'GOVERNANCE', until: '2026-04-01T00:00:00.000Z', legalHold: false });
+    bucket.reads.length = 0;
+    const list = await listBackups({}, tools);
+    expect(list).toMatchObject({ cluster: 'workload', rpoMs: 90 * 60_000, findings: [] });
+    expect(list.entries.map(({ kind, name, isLate, covers, verdict }) => [kind, name, isLate, covers, verdict.state])).toEqual([
+      ['service', 'lattice-svc-shop-orders-20260301023000', false, '0 volumes, 1 objects', 'unanchored'],
+      ['velero', 'by-hand', false, '0 volumes, 1 objects', 'unanchored'],
+      ['cluster', NAME, false, '2 volumes, 3 objects', 'sealed-equal'],
+      ['cluster', 'lattice-daily-20260301010000', true, '1 volume, 2 objects', 'bad'],
+    ]);
+    expect(list.entries[2]?.immutability).toEqual({ state: 'locked', mode: 'GOVERNANCE', until: '2026-04-01T00:00:00.000Z' });
+    expect(bucket.reads.filter((key) => key.endsWith('.tar.gz'))).toEqual([]);
+  });
+
+  it('takes the newest of each schedule, and other sources besides; what cannot be read is a finding', async () => {
+    await putWhole(bucket, { name: NAME }, { name: 'lattice-daily-20260301010000' }, { name: 'by-hand' });
+    const verdict = { state: 'not-verified', reasons: [], warnings: [] } as const;
+    const sources = [
+      { name: 'etcd', list: async () => [{ kind: 'etcd', name: 'snap.db', store: 'etcd', sizeBytes: 1, covers: 'etcd', verdict } as const] },
+      {
+        name: 'elsewhere',
+        list: async () => {
+          throw new DrError({ code: 'S3_UNAVAILABLE', message: 'no answer' });
+        },
+      },
+    ];
+    const list = await listBackups({ newest: 1, sources }, tools);
+    expect(list.entries.map(({ name }) => name)).toEqual(['by-hand', NAME, 'snap.db']);
+    expect(list.findings).toEqual(['elsewhere: no answer']);
+  });
+});
+
+describe('backup show', () => {
+  it('reads no tarball', async () => {
+    await putWhole(bucket, { name: NAME });
+    const details = await showBackup({ name: NAME }, tools);
+    expect(details.tarball).toBeUndefined();
+    expect(details.error).toBeUndefined();
+    expect(details.objects).toHaveLength(11);
+    expect(bucket.reads.some((key) => key.endsWith('.tar.gz'))).toBe(false);
+  });
+});
