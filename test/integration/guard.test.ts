@@ -107,12 +107,12 @@ describe.skipIf(missing.length > 0)(`the guard on a real kube-apiserver${missing
     const status = await installGuard({ plan: planFor('admin'), kubeconfig, mode: 'deny' }, tools);
     expect(status).toMatchObject({ mode: 'deny', altered: [], warnings: [] });
     expect(await untilRefused()).toMatchObject({ code: 1, stderr: expect.stringContaining('dev is none of its writers') });
-    const [scaled, deleted, created] = [
-      await kubectl('scale', 'latticeservice', 'cart', '-n', 'shop', '--replicas=9', '--as=dev', '--as-group=system:masters'),
+    const [patched, deleted, created] = [
+      await kubectl('patch', 'latticeservice', 'cart', '-n', 'shop', '--type=merge', '-p', '{"spec":{"replicas":9}}', '--as=dev', '--as-group=system:masters'),
       await kubectl('delete', 'latticeservice', 'cart', '-n', 'shop', '--as=dev', '--as-group=system:masters'),
       await applyAs('dev', [lattice('CedarPolicy', 'lattice-system/open', { policies: 'permit(principal, action, resource);' })]),
     ];
-    expect([scaled.code, deleted.code, created.code]).toEqual([1, 1, 1]);
+    expect([patched.code, deleted.code, created.code]).toEqual([1, 1, 1]);
     for (const user of [GITOPS, OPERATOR]) expect(await applyAs(user, [withReplicas(user === GITOPS ? 3 : 4)])).toMatchObject({ code: 0 });
     await cluster.apply({ ...withReplicas(2) }, { fieldManager: 'lattice-dr', force: true, signal });
     expect(await kubectl('label', 'latticeservice', 'cart', '-n', 'shop', 'team=x', '--as=dev', '--as-group=system:masters')).toMatchObject({ code: 0 });
