@@ -24,5 +24,8 @@ const source = {
   commit: 'bench',
 } as const;
 const live = await clusters.open({ kubeconfigPath: resolve(kubeconfig) });
-const { comparison, findings } = await lookAtSpecs({ source, backups: [], points: [], live }, { ports, clock: systemClock, signal: new AbortController().signal });
+const { comparison, findings } = await lookAtSpecs(
+  { source, backups: [], points: [], live },
+  { ports, clock: systemClock, signal: new AbortController().signal },
+);
 process.stdout.write(`${JSON.stringify({ compared: comparison.compared, differing: comparison.objects.length, findings })}\n`);

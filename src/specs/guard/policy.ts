@@ -10,6 +10,18 @@ export const BREAK_GLASS_ANNOTATION = 'dr.lattice.dev/break-glass';
 /** `audit`: what would be refused is warned of and put into the audit log. `deny`: it is refused. */
 export type GuardMode = 'audit' | 'deny';
 
+/** Every write of a platform object. The scale subresource writes spec.replicas; status is not a spec. */
+const SPEC_WRITES = {
+  apiGroups: [LATTICE_GROUP],
+  apiVersions: ['*'],
+  operations: ['CREATE', 'UPDATE', 'DELETE'],
+  resources: ['*', '*/scale'],
+  scope: '*',
+} as const;
+
+/** CEL: what who is refused reads. */
+const MESSAGE = `'specs are written from git only, and ' + request.userInfo.username + ' is none of its writers; in an emergency, who may break the glass sets the annotation ${BREAK_GLASS_ANNOTATION} to a reason'`;
+
 type Identities = PlanGuard['writers'];
 
 const POLICY_API = 'admissionregistration.k8s.io/v1';
@@ -32,36 +44,17 @@ function policyOf({ writers, platform, recovery, breakGlass }: PlanGuard): KubeO
     metadata: { name: GUARD_NAME },
     spec: {
       failurePolicy: 'Fail',
-      matchConstraints: {
-        matchPolicy: 'Equivalent',
-        resourceRules: [
-          {
-            apiGroups: [LATTICE_GROUP],
-            apiVersions: ['*'],
-            operations: ['CREATE', 'UPDATE', 'DELETE'],
-            // The scale subresource writes spec.replicas; status is not a spec.
-            resources: ['*', '*/scale'],
-            scope: '*',
-          },
-        ],
-      },
+      matchConstraints: { matchPolicy: 'Equivalent', resourceRules: [SPEC_WRITES] },
       matchConditions: [
         { name: 'not-exempt', expression: `!(${anyOf(exempt)})` },
         { name: 'writes-spec', expression: "request.operation != 'UPDATE' || object.?spec.orValue({}) != oldObject.?spec.orValue({})" },
       ],
       variables: [
-        { name: 'reason', expression: `${annotationOf("(request.operation == 'DELETE' ? oldObject : object)")}` },
+        { name: 'reason', expression: annotationOf("(request.operation == 'DELETE' ? oldObject : object)") },
         { name: 'before', expression: `request.operation == 'UPDATE' ? ${annotationOf('oldObject')} : ''` },
         { name: 'broken', expression: `(${anyOf([breakGlass])}) && variables.reason != '' && variables.reason != variables.before` },
       ],
-      validations: [
-        {
-          expression: 'variables.broken',
-          messageExpression: `'specs are written from git only, and ' + request.userInfo.username + ' is none of its writers; in an emergency, who may break the glass sets the annotation ${BREAK_GLASS_ANNOTATION} to a reason'`,
-          message: 'specs are written from git only',
-          reason: 'Forbidden',
-        },
-      ],
+      validations: [{ expression: 'variables.broken', messageExpression: MESSAGE, message: 'specs are written from git only', reason: 'Forbidden' }],
       auditAnnotations: [
         { key: 'break-glass', valueExpression: "variables.broken ? request.operation + ' by ' + request.userInfo.username + ': ' + variables.reason : null" },
         { key: 'not-from-git', valueExpression: "variables.broken ? null : request.operation + ' by ' + request.userInfo.username" },

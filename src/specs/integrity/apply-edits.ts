@@ -5,7 +5,7 @@ import type { ManifestObject } from '../manifest.ts';
 import { parsePath, withValueAt } from './field-path.ts';
 
 /** Where objects are said to be written that come from elsewhere than git. */
-export const RESOLVED_SOURCE = 'resolution';
+const RESOLVED_SOURCE = 'resolution';
 
 /**
  * Desired state with the edits of a resolution made: fields set or taken out, objects added or left out. An edit of an object that is not there is ignored:

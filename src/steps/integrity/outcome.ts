@@ -69,7 +69,7 @@ export function outputsOf(seen: SpecsSeen, { decision, judgement, patch }: Outco
 }
 
 /** `git 2, backup 5, live nothing`. */
-export function valuesText(values: Values): string {
+function valuesText(values: Values): string {
   return Object.entries(values)
     .map(([side, value]) => `${side} ${valueText(value)}`)
     .join(', ');

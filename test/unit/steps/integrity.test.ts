@@ -194,7 +194,7 @@ describe('integrity/accept', () => {
     const outputs = outputsOf(await world({ backup: [checkout(5, 'app:2')] }).run());
     const { shown, notShown, digest, findings } = outputs;
     const { bench } = world();
-    const changes = await bench.plan('integrity/accept', { commit: 'a'.repeat(40), shown, notShown, digest, findings } as unknown as JsonObject);
+    const changes = await bench.plan('integrity/accept', { commit: 'a'.repeat(40), shown, notShown, digest, findings });
     expect(changes[0]).toMatchObject({ note: `comparison ${digest}` });
     expect(changes.slice(1, 3).map(({ subject, note }) => `${subject} ${note ?? ''}`)).toEqual([
       `${CHECKOUT} ${IMAGE} image: git "app:1", backup "app:2"`,
