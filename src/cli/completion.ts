@@ -1,4 +1,4 @@
-import { shellLine } from './shell-quote.ts';
+import { shellLine } from '../model/shell-line.ts';
 
 /** Shells that completions are written for. */
 export const COMPLETION_SHELLS = ['bash', 'zsh', 'fish'] as const;

@@ -1,8 +1,8 @@
+import { shellLine } from '../model/shell-line.ts';
 import type { CommandContext } from './command-context.ts';
 import { exitCodeOf } from './exit-code.ts';
 import { Interrupts } from './interrupts.ts';
 import { programName } from './program-name.ts';
-import { shellLine } from './shell-quote.ts';
 import { TypeableCommands } from './typeable-commands.ts';
 
 export interface ContextOptions {

@@ -4,8 +4,8 @@ import { NOBODY, type Prompter } from '../engine/prompter.ts';
 import type { OwnerEnvironment, RunEnvironment, RunResult } from '../engine/run-options.ts';
 import { isDrError } from '../errors/dr-error.ts';
 import type { DurationMs } from '../model/duration.ts';
-import type { RunId } from '../model/ids.ts';
-import { readArchive } from '../operations/run-archive.ts';
+import { goOnCommand } from '../operations/next-commands.ts';
+import { readArchive, readArchived } from '../operations/run-archive.ts';
 import { reportArchive } from '../operations/run-report.ts';
 import { type ClosingCommands, closingLines } from '../report/closing-lines.ts';
 import { errorText } from '../report/error-text.ts';
@@ -84,21 +84,32 @@ function trackRunning(running: Set<string>, event: RunEvent): void {
 }
 
 async function sumUp({ owner, typeable, commandLine }: Execution, result: RunResult): Promise<FinishedRun> {
-  const verb = (name: string, run: RunId): string => commandLine(name, run, ...typeable.storeFlags);
-  const commands = { resume: verb('resume', result.run), report: verb('report', result.run), release: verb('release', result.run) };
-  const summary = await summaryOf(owner, result);
-  const error = result.error === undefined ? '' : `\n${typeable.in(errorText(result.error))}`;
-  return { result, commands, text: `\n${summary}${error}\n${closingLines(result, commands).join('\n')}\n` };
+  const { run, error } = result;
+  const verb = (name: string, about: string): string => commandLine(name, about, ...typeable.storeFlags);
+  const { summary, goOn } = await readBack(owner, result);
+  const commands = {
+    resume: goOn === undefined ? verb('resume', run) : typeable.in(goOn),
+    report: verb('report', run),
+    release: verb('release', run),
+    status: verb('status', typeof error?.details['by'] === 'string' ? error.details['by'] : run),
+  };
+  const why = error === undefined ? '' : `\n${typeable.in(errorText(error))}`;
+  return { result, commands, text: `\n${summary}${why}\n${closingLines(result, commands).join('\n')}\n` };
 }
 
-/** The run as its journal tells it, and where its report is kept: nowhere by an owner that was replaced, because the run is another's now. */
-async function summaryOf({ store, tool }: OwnerEnvironment, { run, error }: RunResult): Promise<string> {
+/**
+ * The run as its journal tells it, where its report is kept (nowhere by an owner that was replaced, because the run is another's now), and for one that waits the
+ * command that goes on with it.
+ */
+async function readBack({ store, tool }: OwnerEnvironment, { run, error }: RunResult): Promise<{ readonly summary: string; readonly goOn?: string }> {
   try {
     const archive = await readArchive(store, run);
     const report = await reportArchive(archive);
-    return `${runSummary(report)}${error?.code === 'RUN_REPLACED' ? '' : await saveReport(store, { report, archive, generator: tool })}`;
+    const saved = error?.code === 'RUN_REPLACED' ? '' : await saveReport(store, { report, archive, generator: tool });
+    const goOn = error?.kind === 'waiting' ? { goOn: goOnCommand(await readArchived(archive)) } : {};
+    return { summary: `${runSummary(report)}${saved}`, ...goOn };
   } catch (failure) {
     if (!isDrError(failure, 'STORE_UNAVAILABLE', 'STORE_FAILED')) throw failure;
-    return `report: not made, ${failure.message}\n`;
+    return { summary: `report: not made, ${failure.message}\n` };
   }
 }

@@ -6,14 +6,17 @@ import type { InputFile } from '../operations/prepare-run.ts';
 /** A plan or a runbook is a few kilobytes; a file larger than this is something else. */
 const MAX_BYTES = 4 * 1024 * 1024;
 
-/** Reads a plan or runbook. Throws `INPUT_INVALID` when there is no such file, or it is no text. `what` is for the message: `plan`. */
-export async function readInputFile(path: string, what: string): Promise<InputFile> {
+/** What a person does whose runbook is not there. */
+const NAME_RUNBOOK = 'name a file, or the name of a shipped one: lattice-dr runbook list';
+
+/** Reads a plan or runbook. Throws `INPUT_INVALID` when there is no such file, or it is no text. `what` is for the message. */
+export async function readInputFile(path: string, what: 'plan' | 'runbook'): Promise<InputFile> {
   const found = await findInputFile(path);
   if (found !== undefined) return found;
   throw new DrError({
     code: 'INPUT_INVALID',
     message: `the ${what} '${path}' does not exist (${resolve(path)})`,
-    suggestions: [`name the ${what} with --${what} FILE`],
+    suggestions: [what === 'plan' ? 'name the plan with --plan FILE, or write one by looking at a living cluster: lattice-dr init --help' : NAME_RUNBOOK],
   });
 }
 
@@ -26,6 +29,11 @@ export async function findInputFile(path: string): Promise<InputFile | undefined
     return { file, folder: dirname(file), text: new TextDecoder('utf-8', { fatal: true }).decode(content) };
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw new DrError({ code: 'INPUT_INVALID', message: `'${file}' cannot be read as text: ${(cause as Error).message}`, cause });
+    throw new DrError({
+      code: 'INPUT_INVALID',
+      message: `'${file}' cannot be read as text: ${(cause as Error).message}`,
+      suggestions: ['name a YAML file that you may read'],
+      cause,
+    });
   }
 }

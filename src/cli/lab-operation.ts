@@ -7,8 +7,9 @@ import { createLabProgress } from './lab-progress.ts';
 /** Name of the lab that commands without `--dir` mean. */
 const DEFAULT_LAB = 'default';
 
-/** What every operation on a lab takes, from the flags of a command. */
+/** What every operation on a lab takes, from the flags of a command; commands suggested from now on lead to the same lab. */
 export function labOperation(context: CommandContext, flags: { readonly dir?: string | undefined }): LabOperation {
+  if (flags.dir !== undefined) context.typeable.labFlags = ['--dir', resolve(flags.dir)];
   const write = (text: string): void => {
     process.stderr.write(text);
   };

@@ -1,4 +1,5 @@
 import { DrError } from '../errors/dr-error.ts';
+import type { RunId } from '../model/ids.ts';
 import type { ReleaseRequest } from '../operations/release.ts';
 import { releaseQuestion } from '../report/holds-view.ts';
 
@@ -6,6 +7,7 @@ export interface ReleaseConfirmOptions {
   /** The cluster's name as `--confirm` gave it. */
   readonly typed: string | undefined;
   readonly json: boolean;
+  readonly run: RunId;
   readonly signal: AbortSignal;
 }
 
@@ -13,7 +15,7 @@ export interface ReleaseConfirmOptions {
  * Asks before holds are released: by the name of the cluster that `--confirm` carries, else on the terminal. Throws `CLUSTER_NAME_NOT_CONFIRMED` for another
  * name, `GATE_WAITING` when there is nobody to ask.
  */
-export function createReleaseConfirm({ typed, json, signal }: ReleaseConfirmOptions): ReleaseRequest['confirm'] {
+export function createReleaseConfirm({ typed, json, run, signal }: ReleaseConfirmOptions): ReleaseRequest['confirm'] {
   return async (actions, cluster) => {
     if (typed !== undefined) return assertTyped(typed, cluster);
     const { stdin, stderr } = process;
@@ -21,7 +23,7 @@ export function createReleaseConfirm({ typed, json, signal }: ReleaseConfirmOpti
       throw new DrError({
         code: 'GATE_WAITING',
         message: 'a person must agree to the release, and there is no terminal',
-        suggestions: [`--confirm ${cluster}`],
+        suggestions: [`lattice-dr release ${run} --confirm ${cluster}`],
       });
     }
     stderr.write(releaseQuestion(actions));

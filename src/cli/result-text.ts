@@ -17,6 +17,7 @@ import type { RunStatus } from '../operations/run-status.ts';
 import type { ShownRunbook } from '../operations/show-runbook.ts';
 import type { ValidResult } from '../operations/validate.ts';
 import type { ValidRunbook } from '../operations/validate-runbook.ts';
+import type { WrittenPlan } from '../report/init-view.ts';
 
 /** Results of operations as text for people. Renderers are loaded when they are used, so that help stays fast. */
 export const resultText = {
@@ -29,8 +30,8 @@ export const resultText = {
   async status(status: RunStatus): Promise<string> {
     return (await import('../report/status-view.ts')).runStatusView(status);
   },
-  async init(drafted: DraftedPlan, file: string): Promise<string> {
-    return (await import('../report/init-view.ts')).initView(drafted, file);
+  async init(drafted: DraftedPlan, written: WrittenPlan): Promise<string> {
+    return (await import('../report/init-view.ts')).initView(drafted, written);
   },
   async baseline(taken: TakenBaseline): Promise<string> {
     return (await import('../report/baseline-view.ts')).baselineView(taken);

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
-import { DrError } from '../errors/dr-error.ts';
 import type { RunArchive } from '../operations/run-archive.ts';
 import type { RunReport } from '../operations/run-report.ts';
+import { notWritten } from './write-file.ts';
 
 /** A report in all its forms; the record that it was made from goes into the HTML page. */
 export interface WrittenReport {
@@ -28,6 +28,6 @@ async function writeText(path: string, content: string): Promise<void> {
   try {
     await writeFile(path, content, { mode: 0o600 });
   } catch (cause) {
-    throw new DrError({ code: 'INPUT_INVALID', message: `the report cannot be written to '${path}': ${(cause as Error).message}`, cause });
+    throw notWritten({ what: 'report', path, message: (cause as Error).message, cause });
   }
 }

@@ -37,7 +37,8 @@ What a person has to decide is left empty and marked REPLACE; validate refuses t
     const drafted = await initPlan(request, session.lookTools());
     const file = flags.output ?? `${drafted.cluster ?? 'recovery-plan'}.yaml`;
     await writeOwnFile(file, { what: 'plan', text: drafted.text, isNew: true });
-    this.print(await resultText.init(drafted, file));
+    const { commandLine } = await this.openContext();
+    this.print(await resultText.init(drafted, { file, next: commandLine('validate', '--plan', file) }));
     return { ...drafted, file };
   }
 }

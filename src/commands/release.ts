@@ -8,7 +8,7 @@ import type { ReleaseResult } from '../operations/release.ts';
 export default class Release extends BaseCommand {
   static override readonly summary = 'Put back what a verified run has put aside.';
   static override readonly description =
-    `Releases holds in a fixed order, what cannot hurt first, and journals each. Only after a run that ended verified. Asks before it does anything; without a terminal --confirm carries the name of the cluster.
+    `Releases holds in a fixed order, what cannot hurt first, and journals each. Only after a run that ended verified. A schedule of backups waits besides for a fresh backup that this cluster has made and that is Completed: while there is none, it stays held, the others go on, and the command ends with exit 4. Asks before it does anything; without a terminal --confirm carries the name of the cluster.
 
 Without RUN: the last run of the plan's cluster, or the only run in the state folder.`;
   static override readonly examples = [
@@ -39,10 +39,12 @@ Without RUN: the last run of the plan's cluster, or the only run in the state fo
     ]);
     await using session = await this.openSession();
     const { store, run } = await session.openRun(args.run, flags);
-    const confirm = createReleaseConfirm({ typed: flags.confirm, json: this.jsonEnabled(), signal: session.signal });
+    const confirm = createReleaseConfirm({ typed: flags.confirm, json: this.jsonEnabled(), run, signal: session.signal });
     const result = await release({ run, holds: flags.hold ?? [], confirm }, await session.releaseTools(store, flags));
     this.print(await resultText.released(result));
-    if (result.error !== undefined) throw result.error;
+    // Under --json what was released before the error is part of the answer.
+    if (result.error !== undefined && !this.jsonEnabled()) throw result.error;
+    if (result.error !== undefined) await this.endWith(result.error);
     return result;
   }
 }

@@ -2,7 +2,7 @@ import { DrError } from '../errors/dr-error.ts';
 import type { ClusterName, RunId } from '../model/ids.ts';
 import type { RunLog } from '../ports/run-store.ts';
 import { type Claim, lastClaim, putClaim } from './claim-file.ts';
-import { type HeldRun, isFinal, openSegment, readHeld } from './held-run.ts';
+import { type HeldRun, isFinal, type KnownJournal, openSegment, readHeld } from './held-run.ts';
 import { Journal } from './journal.ts';
 import type { JournalText } from './journal-chain.ts';
 import type { OwnerTag } from './owner-tag.ts';
@@ -19,6 +19,8 @@ export interface TakeOptions {
   readonly run: RunId;
   /** Called once nothing forbids to take the cluster, before anything is written for it: a new run fixes its `run.json` here. */
   readonly prepare?: () => Promise<void>;
+  /** The journal of the run, when it has been read already. */
+  readonly known?: KnownJournal;
 }
 
 /** The right to act on a cluster and to append to a run's journal. */
@@ -65,7 +67,7 @@ export async function takeCluster(options: TakeOptions): Promise<Taken> {
 async function settleClaim(options: TakeOptions): Promise<Settled | undefined> {
   const { env, cluster, run } = options;
   const last = await lastClaim(env.store, cluster);
-  const own = await readHeld(env, run);
+  const own = await readHeld(env, run, options.known);
   if (last?.run === run) return await settleOwn(options, last, own);
   if (last !== undefined && own.segments.length > 0) throw followed(options, last.run);
   if (last !== undefined && !(await endLast(options, last))) return undefined;
@@ -155,6 +157,6 @@ function followed({ cluster, run }: TakeOptions, by: RunId): DrError {
     code: 'RUN_LOCKED',
     message: `run '${run}' has been followed by run '${by}' on cluster '${cluster}', so it can no longer be resumed`,
     details: { run, cluster, followedBy: by },
-    suggestions: [`lattice-dr resume ${by}`, 'or start a new run'],
+    suggestions: [`to see how that run stands: lattice-dr status ${by}`, 'or start a new run'],
   });
 }

@@ -26,17 +26,31 @@ export async function withDeadline<T>(options: DeadlineOptions<T>): Promise<T> {
   const { clock, work } = options;
   return await withTimeLimit({
     ...options,
-    work: async (signal, pause) => await untilAborted({ clock, signal, work: async () => await work(signal, pause) }),
+    work: async ({ up, pause }) => {
+      const signal = AbortSignal.any([options.signal, up]);
+      return await untilAborted({ clock, signal, work: async () => await work(signal, pause) });
+    },
   });
 }
 
-/** Runs work under a signal that aborts with the outer one or when time is up, and waits for the work to end by itself. */
-export async function withTimeLimit<T>(options: DeadlineOptions<T>): Promise<T> {
+/** Time that runs, and how it is stopped. */
+export interface TimeLimit {
+  /** Aborts when time is up. */
+  readonly up: AbortSignal;
+  readonly pause: Pause;
+}
+
+/** Runs work while a clock runs, and waits for the work to end by itself. */
+export async function withTimeLimit<T>({
+  clock,
+  timeoutMs,
+  late,
+  work,
+}: Omit<DeadlineOptions<T>, 'signal' | 'work'> & { readonly work: (limit: TimeLimit) => Promise<T> }): Promise<T> {
   const limit = new AbortController();
-  const signal = AbortSignal.any([options.signal, limit.signal]);
-  const timer = new PausableTimer(options.clock, options.timeoutMs, () => limit.abort(options.late()));
+  const timer = new PausableTimer(clock, timeoutMs, () => limit.abort(late()));
   try {
-    return await options.work(signal, timer.pause);
+    return await work({ up: limit.signal, pause: timer.pause });
   } finally {
     timer.end();
   }
@@ -55,17 +69,20 @@ export async function untilAborted<T>({
   readonly signal: AbortSignal;
   readonly work: () => Promise<T>;
 }): Promise<T> {
-  const finished = new AbortController();
-  const deserted = aborted(signal, finished.signal)
-    .then(() => clock.sleep(ABORT_GRACE_MS, finished.signal))
-    .then((): never => {
-      throw leftBehind(asDrError(signal.reason));
-    });
-  deserted.catch(() => undefined);
+  const deserted = Promise.withResolvers<never>();
+  let grace: AbortController | undefined;
+  const onAbort = (): void => {
+    grace = new AbortController();
+    const over = (): void => deserted.reject(leftBehind(asDrError(signal.reason)));
+    clock.sleep(ABORT_GRACE_MS, grace.signal).then(over, () => undefined);
+  };
+  if (signal.aborted) onAbort();
+  else signal.addEventListener('abort', onAbort, { once: true });
   try {
-    return await Promise.race([obeying(work, signal), deserted]);
+    return await Promise.race([obeying(work, signal), deserted.promise]);
   } finally {
-    finished.abort(FINISHED);
+    signal.removeEventListener('abort', onAbort);
+    grace?.abort(FINISHED);
   }
 }
 
@@ -134,12 +151,4 @@ function leftBehind(reason: DrError): DrError {
   const { code, details, suggestions } = reason;
   const message = `${reason.message}; it did not stop within ${ABORT_GRACE_MS / 1_000} s of its abort and was left behind`;
   return new DrError({ code, message, details: { ...details, leftBehind: true }, suggestions, cause: reason });
-}
-
-/** Resolves when the signal aborts; never, and without listening any longer, once `finished` has aborted. */
-function aborted(signal: AbortSignal, finished: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    signal.addEventListener('abort', () => resolve(), { once: true, signal: finished });
-  });
 }

@@ -42,7 +42,7 @@ export function checkDecisions(check: DecisionCheck, decisions: Decisions): void
     ...Object.keys(overrideSafety).flatMap((step) => flagFault('--override-safety', step, overrideRefusal(check, step))),
     ...(Object.keys(overrideSafety).length > 0 && confirm === undefined ? [`--override-safety needs the name of the cluster: --confirm ${check.cluster}`] : []),
   ];
-  if (faults.length > 0) throw new DrError({ code: 'USAGE', message: faults.join('; '), suggestions: ['lattice-dr runbook show lists steps and gates'] });
+  if (faults.length > 0) throw new DrError({ code: 'USAGE', message: faults.join('; '), suggestions: ['to see steps and gates: lattice-dr runbook show'] });
   if (Object.keys(overrideSafety).length === 0 || confirm === check.cluster) return;
   throw new DrError({
     code: 'CLUSTER_NAME_NOT_CONFIRMED',
@@ -54,7 +54,8 @@ export function checkDecisions(check: DecisionCheck, decisions: Decisions): void
 export function skipRefusal(check: Omit<DecisionCheck, 'cluster'>, step: string): string | undefined {
   const node = nodeOf(check.graph, step);
   if (node === undefined) return unknownStep(check.graph);
-  if (isSafety(node)) return `is a safety step, which cannot be skipped; to go on against it: lattice-dr resume RUN --override-safety '${step}=REASON'`;
+  if (isSafety(node))
+    return `is a safety step, which cannot be skipped; to go on against it, start or resume with --override-safety '${step}=<reason>' --confirm CLUSTER`;
   return endedRefusal(check, node);
 }
 
@@ -75,6 +76,7 @@ function endedRefusal({ state }: Omit<DecisionCheck, 'cluster'>, node: StepNode)
 }
 
 function gateFaults({ graph, state }: DecisionCheck, decisions: Decisions): readonly string[] {
+  if (decisions.approve.length === 0 && Object.keys(decisions.attest).length === 0) return [];
   const overridden = graph.nodes
     .map((node) => node.id)
     .filter((id) => Object.hasOwn(decisions.overrideSafety ?? {}, id) || state?.steps.get(id)?.skip?.override === true);

@@ -40,7 +40,8 @@ export type RunEvent = { readonly at: string; readonly run: RunId } & (
       readonly step: StepId;
       readonly name: string;
       readonly key: string;
-      readonly state: 'started' | 'done' | 'found-done' | 'failed';
+      /** `found-undone`: it was on record as done, the world shows that it no longer is, and so it begins again. */
+      readonly state: 'started' | 'done' | 'found-done' | 'found-undone' | 'failed';
     }
   | { readonly type: 'gate'; readonly step: StepId; readonly gate: Gate; readonly state: 'asked' | 'approved' | 'declined'; readonly by?: string }
   | {

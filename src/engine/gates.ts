@@ -1,7 +1,7 @@
 import { DrError } from '../errors/dr-error.ts';
 import type { PlannedChange } from '../model/change.ts';
 import { type Digest, digestOfJson } from '../model/digest.ts';
-import type { JsonValue } from '../model/json.ts';
+import { canonicalJson, type JsonValue } from '../model/json.ts';
 import { consentsOf, neededAt, refusedBy, rulesOf } from './consents.ts';
 import { gateDeclined, judge } from './gate-judgement.ts';
 import { type GatedNode, overridesBefore } from './overrides.ts';
@@ -22,6 +22,20 @@ export interface GateView {
 export function viewOf<P>(scope: RunScope<P>, node: GatedNode, changes: readonly PlannedChange[]): GateView {
   const { gate, id } = node;
   return { changes, shown: digestOfJson({ cluster: scope.frozen.cluster, step: id, gate, changes } as unknown as JsonValue) };
+}
+
+/**
+ * Whether a decision covers what the step would do now: the gate says the same, and every change was shown when it was decided. What is missing of them has
+ * been done since, by a try that failed.
+ */
+export function isCovered<P>(scope: RunScope<P>, node: GatedNode, { now, agreed }: { readonly now: GateView; readonly agreed: GateView }): boolean {
+  if (!isPassed(scope, node, agreed.shown) || viewOf(scope, node, agreed.changes).shown !== agreed.shown) return false;
+  const shown = new Set(agreed.changes.map(textOf));
+  return now.changes.every((change) => shown.has(textOf(change)));
+}
+
+function textOf(change: PlannedChange): string {
+  return canonicalJson(change as unknown as JsonValue);
 }
 
 /** Whether the gate has been passed: by enough persons, who were shown this if it is given. */
@@ -51,6 +65,7 @@ export async function askGate<P>(scope: RunScope<P>, node: GatedNode, ask: Askin
       const answer = given ?? (await scope.prompter.ask(questionOf(scope, node, ask.view), ask.signal));
       if (answer.answer === 'unavailable' || answer.answer === 'elsewhere') return 'waiting';
       if (answer.answer === 'recorded') continue;
+      if (given !== undefined) scope.operator.spendFlag(node.id);
       if (!standing.begin()) await standing.recorded;
       else await judge(scope, node, { answer, shown: ask.view.shown, how: given === undefined ? 'terminal' : 'flag' }).finally(() => standing.end());
     }
@@ -130,12 +145,12 @@ function notHereReason<P>(scope: RunScope<P>, { id }: GatedNode, given: readonly
   return given.some((decision) => decision.by === by) ? `'${by}' has approved step '${id}' already, and another person must` : undefined;
 }
 
-/** The decision given by a flag, if there is one for this gate that counts. */
+/** The decision given by a flag, if there is one for this gate that counts. It counts once: whoever typed it did not mean what the step plans after that. */
 function givenAnswer<P>(scope: RunScope<P>, node: GatedNode, view: GateView): GateAnswer | undefined {
   const { gate, id } = node;
   const { decisions, owner } = scope.env;
   const by = owner.user;
-  if (notHereReason(scope, node, consentsOf(scope, id, view.shown)) !== undefined) return undefined;
+  if (scope.operator.isFlagSpent(id) || notHereReason(scope, node, consentsOf(scope, id, view.shown)) !== undefined) return undefined;
   if (gate.confirm !== undefined) return decisions.confirm === undefined ? undefined : { answer: 'approved', by, typed: decisions.confirm };
   // Whoever typed the approval beside the override has not been shown what this gate shows because of it.
   if (overridesBefore(scope, node).some(({ step }) => scope.operator.isNewOverride(step))) return undefined;

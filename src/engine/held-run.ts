@@ -16,6 +16,9 @@ export interface HeldRun {
   readonly tag: OwnerTag | undefined;
 }
 
+/** A run's journal as its owner-to-be has read it just now. Its state is handed over: the journal goes on with it. */
+export type KnownJournal = Pick<HeldRun, 'segments' | 'journal' | 'state'>;
+
 /** A segment that is ours, and the journal before it: nothing can be added to that any more. */
 export interface OpenedSegment {
   readonly log: RunLog;
@@ -32,9 +35,18 @@ export interface OpenOptions {
   readonly takeOver?: string | undefined;
 }
 
-/** Reads a run that holds a cluster, or held it. Throws `JOURNAL_BROKEN`, `STORE_FAILED`. */
-export async function readHeld({ store }: OwnerEnvironment, run: RunId): Promise<HeldRun> {
-  return heldRun(run, await store.readLog(run));
+/**
+ * Reads a run that holds a cluster, or held it. What was `known` of it is taken over when the store still says the same: a journal of thousands of steps takes
+ * longer to verify and to fold than to read. Throws `JOURNAL_BROKEN`, `STORE_FAILED`.
+ */
+export async function readHeld({ store }: OwnerEnvironment, run: RunId, known?: KnownJournal): Promise<HeldRun> {
+  const segments = await store.readLog(run);
+  if (known === undefined || !isSameLog(known.segments, segments)) return heldRun(run, segments);
+  return { run, segments: known.segments, journal: known.journal, state: known.state, tag: lastOwner(run, segments) };
+}
+
+function isSameLog(a: readonly LogSegment[], b: readonly LogSegment[]): boolean {
+  return a.length === b.length && a.every(({ owner, text }, index) => owner === b[index]?.owner && text === b[index].text);
 }
 
 /** Whether the run that holds a claim has a final line, written under that very claim: an owner that has only just opened its segment has none yet. */
@@ -63,8 +75,7 @@ export async function openSegment(env: OwnerEnvironment, { judged, claim, takeOv
 
 async function readAgain({ store }: OwnerEnvironment, judged: HeldRun): Promise<HeldRun> {
   const segments = (await store.readLog(judged.run)).slice(0, judged.segments.length);
-  const isSame = segments.every(({ text }, index) => text === judged.segments[index]?.text);
-  return isSame ? judged : heldRun(judged.run, segments);
+  return isSameLog(judged.segments, segments) ? judged : heldRun(judged.run, segments);
 }
 
 function heldRun(run: RunId, segments: readonly LogSegment[]): HeldRun {

@@ -92,7 +92,8 @@ class SegmentReader {
     // After a power cut a file may have its new length but blocks of NUL: such a line was never synced, so never acknowledged.
     const good = lines.at(-1)?.includes('\0') === true ? lines.slice(0, -1) : lines;
     this.texts = good;
-    this.tornBytes = Buffer.byteLength(text) - good.reduce((sum, line) => sum + Buffer.byteLength(line) + 1, 0);
+    const torn = good.length === lines.length ? text.slice(whole.length) : text.slice(whole.length - 1 - (lines.at(-1)?.length ?? 0));
+    this.tornBytes = Buffer.byteLength(torn);
   }
 
   readInto(lines: Line[]): void {

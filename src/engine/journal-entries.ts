@@ -3,6 +3,7 @@ import type { Digest } from '../model/digest.ts';
 import { HOLD_KINDS } from '../model/hold.ts';
 import { type ClusterName, isClusterName, isRunId, isStepId, type RunId, type StepId } from '../model/ids.ts';
 import type { JsonObject, JsonValue } from '../model/json.ts';
+import { isHotEntry } from './hot-entries.ts';
 
 const stepId = z.custom<StepId>((value) => typeof value === 'string' && isStepId(value), 'not a step id');
 const runId = z.custom<RunId>((value) => typeof value === 'string' && isRunId(value), 'not a run id');
@@ -74,7 +75,8 @@ const entries = [
   z.object({ type: z.literal('step-blocked'), ...step, reason: text, cause: stepId }),
   z.object({ type: z.literal('step-waiting'), ...step, reason: text, log: evidenceFile.exactOptional() }),
   z.object({ type: z.literal('unknown-answered'), ...step, what: text, answer: z.enum(['absent', 'stop']), by: text }),
-  z.object({ type: z.literal('effect-intent'), ...step, name: text, key: text, deadline: text }),
+  /** `undone`: it is on record as done, and this is what the world showed instead; so it is done again. */
+  z.object({ type: z.literal('effect-intent'), ...step, name: text, key: text, deadline: text, undone: object.exactOptional() }),
   z.object({ type: z.literal('effect-done'), ...step, name: text, key: text, result: json, found: z.boolean() }),
   z.object({ type: z.literal('effect-failed'), ...step, name: text, key: text, error: errorSchema }),
   /** The intent before it came to nothing: the effect was not begun. */
@@ -153,6 +155,7 @@ export type EvidenceFile = z.infer<typeof evidenceFile>;
 
 /** Reads one parsed line. Unknown fields are dropped: a newer tool may have written them, and the chain has vouched for the text as it stands. */
 export function parseEntry(value: unknown): { readonly ok: true; readonly entry: JournalEntry } | { readonly ok: false; readonly fault: string } {
+  if (isHotEntry(value)) return { ok: true, entry: value as JournalEntry };
   const place = placeSchema.safeParse(value);
   const body = bodySchema.safeParse(value);
   if (place.success && body.success) return { ok: true, entry: { ...place.data, ...body.data } };

@@ -50,6 +50,14 @@ export class Journal {
     await this.#writer.append(body, this.#yieldsTo);
   }
 
+  /**
+   * Appends a line that nobody waits for: what was only seen. Whatever is durable after it, it is too, and that it could not be written is told by `failed` and
+   * by every later append.
+   */
+  note(body: EntryBody): void {
+    void this.append(body).catch(() => undefined);
+  }
+
   /** Appends `alive` every 15 s until the signal aborts. Resolves then; also when an append fails, which `failed` tells. */
   async stayAlive(signal: AbortSignal): Promise<void> {
     const until = AbortSignal.any([signal, this.failed]);

@@ -37,6 +37,7 @@ export class Operator {
   readonly #pause = new AbortController();
   readonly #cancel = new AbortController();
   readonly #overrides = new Map<StepId, 'new' | 'standing'>();
+  readonly #spentFlags = new Set<StepId>();
   #wantsRound = false;
   #isClosed = false;
 
@@ -106,6 +107,15 @@ export class Operator {
     const wanted = this.#wantsRound;
     this.#wantsRound = false;
     return wanted;
+  }
+
+  /** Notes that the decision which this process was given by a flag for a step has decided. */
+  spendFlag(step: StepId): void {
+    this.#spentFlags.add(step);
+  }
+
+  isFlagSpent(step: StepId): boolean {
+    return this.#spentFlags.has(step);
   }
 
   close(): void {

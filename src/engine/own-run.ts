@@ -15,7 +15,7 @@ import { recordError } from './recorded-error.ts';
 import { nameSuccessor } from './replaced.ts';
 import type { FrozenRun } from './run-files.ts';
 import type { OwnerEnvironment, RunEnvironment } from './run-options.ts';
-import { type RunScope, stamping } from './run-scope.ts';
+import { joinedWith, type RunScope, stamping } from './run-scope.ts';
 import { type StandBack, standBack } from './take-over.ts';
 
 export interface OwnOptions<E extends OwnerEnvironment> {
@@ -45,6 +45,7 @@ export async function ownRun<P>(options: OwnOptions<RunEnvironment<P>>): Promise
     ancestors: ancestorsOf(frozen.graph.nodes),
     outputs: new Map(),
     emit,
+    stopping: joinedWith(journal.failed),
   };
 }
 

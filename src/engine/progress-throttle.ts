@@ -9,7 +9,8 @@ const PROGRESS_EVERY_MS: DurationMs = 1_000;
 export class ProgressThrottle {
   readonly #clock: Clock;
   readonly #emit: (progress: StepProgress) => void;
-  readonly #closed = new AbortController();
+  #isClosed = false;
+  #quietening: AbortController | undefined;
   #latest: StepProgress | undefined;
   #quiet = false;
 
@@ -19,7 +20,7 @@ export class ProgressThrottle {
   }
 
   report(progress: StepProgress): void {
-    if (this.#closed.signal.aborted) return;
+    if (this.#isClosed) return;
     this.#latest = progress;
     if (!this.#quiet) this.#flush();
   }
@@ -28,7 +29,8 @@ export class ProgressThrottle {
   close(): void {
     if (this.#latest !== undefined) this.#emit(this.#latest);
     this.#latest = undefined;
-    this.#closed.abort('closed');
+    this.#isClosed = true;
+    this.#quietening?.abort('closed');
   }
 
   #flush(): void {
@@ -40,8 +42,9 @@ export class ProgressThrottle {
   }
 
   async #quieten(): Promise<void> {
+    this.#quietening = new AbortController();
     try {
-      await this.#clock.sleep(PROGRESS_EVERY_MS, this.#closed.signal);
+      await this.#clock.sleep(PROGRESS_EVERY_MS, this.#quietening.signal);
     } catch {
       return;
     }

@@ -37,7 +37,7 @@ export async function releaseHolds(options: ReleaseOptions): Promise<HoldsReleas
   const wanted = chooseHolds(stored.state, options);
   if (wanted.length === 0) return { released: [], remaining: openHolds(stored.state) };
   const { frozen } = stored;
-  const taken = await takeCluster({ env: options, cluster: frozen.cluster, run: frozen.id });
+  const taken = await takeCluster({ env: options, cluster: frozen.cluster, run: frozen.id, known: stored });
   const journal = await ownJournal({ env: options, frozen, taken, frozenDigest: stored.digest }, 'release');
   const ended = new AbortController();
   const alive = journal.stayAlive(ended.signal);

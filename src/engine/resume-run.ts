@@ -25,7 +25,7 @@ export async function resumeRun<P>(options: ResumeRunOptions<P>): Promise<RunRes
   const change = await agreedChange(stored, options);
   const frozen = change?.frozen ?? stored.frozen;
   checkDecisions({ graph: frozen.graph, cluster: frozen.cluster, state }, options.decisions);
-  const taken = await takeCluster({ env: options, cluster: frozen.cluster, run: frozen.id });
+  const taken = await takeCluster({ env: options, cluster: frozen.cluster, run: frozen.id, known: stored });
   const scope = await ownRun({ env: options, frozen, taken, frozenDigest: stored.digest });
   await adoptChange(scope, { stored, change });
   return await executeRun(scope, true);

@@ -3,7 +3,7 @@ import { DrError } from '../errors/dr-error.ts';
 import { type Digest, digestOf } from '../model/digest.ts';
 import { type ClusterName, isClusterName, isRunId, type RunId } from '../model/ids.ts';
 import { canonicalJson, type JsonObject, type JsonValue } from '../model/json.ts';
-import type { RunStore } from '../ports/run-store.ts';
+import type { LogSegment, RunStore } from '../ports/run-store.ts';
 import { lastClaim } from './claim-file.ts';
 import type { StepGraph } from './graph-types.ts';
 import { type JournalText, readJournal } from './journal-chain.ts';
@@ -49,6 +49,8 @@ export interface StoredRun {
   readonly digest: Digest;
   /** Of the bytes of what the run goes by. */
   readonly current: Digest;
+  /** What the journal was read from. */
+  readonly segments: readonly LogSegment[];
   readonly journal: JournalText;
   readonly state: RunState;
 }
@@ -95,7 +97,8 @@ export async function freezeChange(store: RunStore, frozen: FrozenRun): Promise<
 export async function readRun(store: RunStore, run: RunId): Promise<StoredRun> {
   const content = await store.get(fileKey(run));
   if (content === undefined) throw notFound(store, `there is no run '${run}' in '${store.location}'`);
-  const journal = readJournal(run, await store.readLog(run));
+  const segments = await store.readLog(run);
+  const journal = readJournal(run, segments);
   const state = foldJournal(journal.entries);
   if (state.frozen !== undefined && state.frozen !== digestOf(content)) throw altered(store, fileKey(run));
   const change = state.changes.at(-1);
@@ -104,6 +107,7 @@ export async function readRun(store: RunStore, run: RunId): Promise<StoredRun> {
     frozen: parseFrozen(store, current, change === undefined ? fileKey(run) : fileKey(run, change.number)),
     digest: digestOf(content),
     current: digestOf(current),
+    segments,
     journal,
     state,
   };
@@ -176,6 +180,6 @@ function notFound(store: RunStore, message: string): DrError {
     code: 'RUN_NOT_FOUND',
     message,
     details: { store: store.location },
-    suggestions: ['lattice-dr status lists the runs in the state store of a plan'],
+    suggestions: ['to list the runs of another state store: lattice-dr status --plan FILE'],
   });
 }

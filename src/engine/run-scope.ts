@@ -31,6 +31,20 @@ export interface RunScope<P> {
   /** Outputs of the steps that have succeeded under this owner. */
   readonly outputs: Map<StepId, JsonObject>;
   readonly emit: (event: EventBody) => void;
+  /** Aborts with a signal, or when the journal fails. The same for the same signal: what stops all steps is not joined anew for each of them. */
+  readonly stopping: (signal: AbortSignal) => AbortSignal;
+}
+
+/** Makes `stopping` for a journal. */
+export function joinedWith(failed: AbortSignal): RunScope<unknown>['stopping'] {
+  const joined = new WeakMap<AbortSignal, AbortSignal>();
+  return (signal) => {
+    const known = joined.get(signal);
+    if (known !== undefined) return known;
+    const both = AbortSignal.any([failed, signal]);
+    joined.set(signal, both);
+    return both;
+  };
 }
 
 /** What the journal says of a step. */

@@ -124,7 +124,7 @@ class RunExecution<P> {
       return;
     }
     const watching = guards.filter((guard) => guard.guard?.protects.includes(node.id) === true);
-    const violated = AbortSignal.any(watching.flatMap((guard) => violations.get(guard.id)?.signal ?? []));
+    const violated = watching.length === 0 ? undefined : AbortSignal.any(watching.flatMap((guard) => violations.get(guard.id)?.signal ?? []));
     this.#steps.set(node.id, new StepRun({ scope, node, kind, violated }));
   }
 

@@ -63,5 +63,5 @@ export function stepContext<P>(parts: ContextParts<P>, write: WriteParts): StepC
       scope.emit({ type: 'hold', hold, state: 'released' });
     },
   };
-  return Object.defineProperties(methods, Object.getOwnPropertyDescriptors(readContext(parts))) as StepContext<unknown, P>;
+  return Object.assign(readContext(parts), methods);
 }

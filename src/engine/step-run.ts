@@ -1,5 +1,5 @@
 import { asDrError, DrError } from '../errors/dr-error.ts';
-import { askGate, gateWaiting, isPassed, viewOf } from './gates.ts';
+import { askGate, type GateView, gateWaiting, isCovered, isPassed, viewOf } from './gates.ts';
 import type { StepNode } from './graph-types.ts';
 import { type GatedNode, gatedNode } from './overrides.ts';
 import { type RunScope, recordOf } from './run-scope.ts';
@@ -15,8 +15,8 @@ export interface StepRunOptions<P> {
   readonly scope: RunScope<P>;
   readonly node: StepNode;
   readonly kind: AnyStepKind<P>;
-  /** Aborts, with the error as reason, when a guard of this step saw a violation. */
-  readonly violated: AbortSignal;
+  /** Aborts, with the error as reason, when a guard of this step saw a violation; absent for a step without a guard. */
+  readonly violated: AbortSignal | undefined;
 }
 
 /** One step under one owner: from its `if` to its outcome in the journal. */
@@ -24,8 +24,8 @@ export class StepRun<P> {
   readonly outcome: StepOutcome<P>;
   readonly #options: StepRunOptions<P>;
   #input: unknown;
-  /** The gate's decision was made for what the step would do now. */
-  #gateHolds = false;
+  /** What was shown when this step's gate was decided. */
+  #agreed: GateView | undefined;
 
   constructor(options: StepRunOptions<P>) {
     this.#options = options;
@@ -68,7 +68,8 @@ export class StepRun<P> {
   /** Runs a part of the step's life; whatever it throws becomes an end. */
   async #concluding(signal: AbortSignal, part: (all: AbortSignal) => Promise<WorkResult | undefined>): Promise<WorkResult | undefined> {
     const { scope, violated } = this.#options;
-    const all = AbortSignal.any([scope.journal.failed, violated, signal]);
+    const stopping = scope.stopping(signal);
+    const all = violated === undefined ? stopping : AbortSignal.any([stopping, violated]);
     try {
       all.throwIfAborted();
       const result = await part(all);
@@ -81,7 +82,7 @@ export class StepRun<P> {
   /** Records the end that a throw means. None when the schedule stopped a step that had not begun: it knows whether that is blocked or cancelled. */
   async #concludeThrown(thrown: unknown, signal: AbortSignal): Promise<WorkResult | undefined> {
     const { scope, violated } = this.#options;
-    const broken = scope.journal.failed.aborted ? scope.journal.failed.reason : violated.aborted ? violated.reason : undefined;
+    const broken = scope.journal.failed.aborted ? scope.journal.failed.reason : violated?.aborted === true ? violated.reason : undefined;
     const error = asDrError(broken ?? thrown);
     if (broken === undefined && signal.aborted) {
       return this.outcome.hasStarted ? await this.outcome.conclude({ state: 'cancelled', reason: error.message }) : undefined;
@@ -96,7 +97,7 @@ export class StepRun<P> {
     const parts = { scope, step: node.id, with: this.#input, signal };
     const write = stepContext(parts, { effects: kind.effects, spool: this.outcome.spool, progress: this.outcome.progress });
     const seen = await kind.observe(readContext(parts));
-    await scope.journal.append({ type: 'step-observed', step: node.id, state: seen.state, evidence: seen.evidence });
+    scope.journal.note({ type: 'step-observed', step: node.id, state: seen.state, evidence: seen.evidence });
     if (seen.state === 'present') {
       const outputs = parseOutputs(node.id, kind, seen.outputs);
       if (recordOf(scope, node.id).verified) return { outputs, evidence: seen.evidence, found: true };
@@ -129,11 +130,14 @@ export class StepRun<P> {
     if (!done) await this.#passGate(scope, gated, signal);
   }
 
-  /** Lets the step through its gate: decisions that were shown what the step would do now stand, otherwise somebody is asked. */
+  /**
+   * Lets the step through its gate: decisions that were shown what the step would do now stand, otherwise somebody is asked. Looked at before every try: it has
+   * waited for a slot since the gate was decided, or for its next try, and the world may be another one.
+   */
   async #passGate(scope: RunScope<P>, gated: GatedNode, signal: AbortSignal): Promise<void> {
-    if (this.#gateHolds) return;
     const view = viewOf(scope, gated, await this.#options.kind.plan(readContext({ scope, step: gated.id, with: this.#input, signal })));
+    if (this.#agreed !== undefined && isCovered(scope, gated, { now: view, agreed: this.#agreed })) return;
     if (!isPassed(scope, gated, view.shown) && (await askGate(scope, gated, { view, signal })) === 'waiting') throw gateWaiting(scope, gated);
-    this.#gateHolds = true;
+    this.#agreed = view;
   }
 }

@@ -1,7 +1,7 @@
 import { asDrError, DrError, isDrError } from '../errors/dr-error.ts';
 import { orAborted } from '../errors/or-aborted.ts';
 import { formatDuration } from '../model/duration.ts';
-import { isLeftBehind, type Pause, untilAborted, withTimeLimit } from './deadline.ts';
+import { isLeftBehind, type TimeLimit, untilAborted, withTimeLimit } from './deadline.ts';
 import type { StepNode } from './graph-types.ts';
 import { wrapped } from './prompter.ts';
 import { recordError } from './recorded-error.ts';
@@ -25,42 +25,51 @@ export async function tryInTime<P, T>(scope: RunScope<P>, node: StepNode, run: T
   const { clock } = scope.env;
   return await withTimeLimit({
     clock,
-    signal: run.signal,
     timeoutMs: node.timeoutMs,
     late: () =>
       new DrError({ code: 'STEP_TIMEOUT', message: `step '${node.id}' did not end within ${formatDuration(node.timeoutMs)}`, details: { step: node.id } }),
-    work: async (signal, pause) => await tryRepeatedly({ ...scope, prompter: wrapped(scope.prompter, pause) }, node, { ...run, signal, pause }),
+    work: async (limit) => await tryRepeatedly({ ...scope, prompter: wrapped(scope.prompter, limit.pause) }, node, { ...run, limit }),
   });
 }
 
 interface TimedTries<P, T> extends Tries<P, T> {
-  readonly pause: Pause;
+  readonly limit: TimeLimit;
 }
 
 async function tryRepeatedly<P, T>(scope: RunScope<P>, node: StepNode, run: TimedTries<P, T>): Promise<T> {
+  const { pause, up } = run.limit;
   for (let number = 1; ; ) {
     const { contact } = scope.journal;
     if (contact.lost.aborted) {
-      await run.pause(async () => await orAborted(contact.regained, run.signal));
+      await pause(async () => await orAborted(contact.regained, stopOf(run)));
       continue;
     }
-    const signal = AbortSignal.any([run.signal, contact.lost]);
+    const signal = AbortSignal.any([run.signal, up, contact.lost]);
     const bounded = { ...scope, journal: scope.journal.during(contact) };
     try {
       return await untilAborted({ clock: scope.env.clock, signal, work: async () => await run.attempt(bounded, signal, number) });
     } catch (thrown) {
       // What did not stop may still be at work, so nothing is begun beside it.
-      const mayGoOn = !run.signal.aborted && !isLeftBehind(thrown);
+      const mayGoOn = !isStopped(run) && !isLeftBehind(thrown);
       if (mayGoOn && contact.lost.aborted) continue;
       if (mayGoOn && isDrError(thrown, 'STORE_UNAVAILABLE')) {
         // What the step wanted to keep, the store did not take: a line gets through once it does.
-        await run.pause(async () => await orAborted(scope.journal.append({ type: 'alive' }), run.signal));
+        await pause(async () => await orAborted(scope.journal.append({ type: 'alive' }), stopOf(run)));
         continue;
       }
       await waitForNext(scope, node, { ...run, thrown, number });
       number += 1;
     }
   }
+}
+
+function isStopped<P, T>({ signal, limit }: TimedTries<P, T>): boolean {
+  return signal.aborted || limit.up.aborted;
+}
+
+/** Aborts when no other try may be made; only between tries is it needed, and most steps have one. */
+function stopOf<P, T>({ signal, limit }: TimedTries<P, T>): AbortSignal {
+  return AbortSignal.any([signal, limit.up]);
 }
 
 /** Waits until the next try, or throws what was thrown when there is none. */
@@ -70,9 +79,9 @@ async function waitForNext<P, T>(
   last: TimedTries<P, T> & { readonly thrown: unknown; readonly number: number },
 ): Promise<void> {
   const error = asDrError(last.thrown);
-  const delayMs = last.signal.aborted ? undefined : delayBeforeTry(last.number + 1, error, node.retry);
+  const delayMs = isStopped(last) ? undefined : delayBeforeTry(last.number + 1, error, node.retry);
   if (delayMs === undefined) throw last.thrown;
-  await last.pause(async () => await scope.journal.append({ type: 'step-retry', step: node.id, try: last.number, delayMs, error: recordError(error) }));
+  await last.limit.pause(async () => await scope.journal.append({ type: 'step-retry', step: node.id, try: last.number, delayMs, error: recordError(error) }));
   scope.emit({ type: 'step-retry', step: node.id, attempt: last.number, delayMs, error: { code: error.code, message: error.message } });
-  await scope.operator.waitForTry(node.id, last.signal, async (signal) => await scope.env.clock.sleep(delayMs, signal));
+  await scope.operator.waitForTry(node.id, stopOf(last), async (signal) => await scope.env.clock.sleep(delayMs, signal));
 }

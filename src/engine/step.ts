@@ -34,6 +34,16 @@ export const NO_RETRY: RetryPolicy = { attempts: 1, firstDelayMs: 0, maxDelayMs:
 /** Waits 1 s, 2 s, 4 s, 8 s: 15 s in all, longer than a webhook's or API server's restart. */
 export const DEFAULT_RETRY: RetryPolicy = { attempts: 5, firstDelayMs: 1_000, maxDelayMs: 8_000 };
 
+/** What an effect gave when it was done, under whichever owner. */
+export interface RecordedEffect<T extends JsonValue> {
+  readonly result: JsonSafe<T>;
+}
+
+/** What the world says of an effect. */
+export type EffectCheck<T extends JsonValue> =
+  | { readonly state: 'done'; readonly result: JsonSafe<T> }
+  | { readonly state: 'todo' | 'unknown'; readonly evidence: JsonObject };
+
 /** A sub-effect with its own intent and outcome in the journal. */
 export interface Effect<T extends JsonValue> {
   /** Declared in the step kind's `effects`. */
@@ -42,8 +52,12 @@ export interface Effect<T extends JsonValue> {
   readonly key: string;
   /** Longest time `run` may take; its deadline is in the intent. */
   readonly timeoutMs: DurationMs;
-  /** Asks the world whether it has happened. Called before `run` when an intent without outcome is found, and `unknown` stops the run. */
-  check(): Promise<{ readonly state: 'done'; readonly result: JsonSafe<T> } | { readonly state: 'todo' | 'unknown'; readonly evidence: JsonObject }>;
+  /**
+   * Asks the world whether it has happened, before `run`, when the journal says that it was begun or done before this try. With `recorded`, its outcome is in
+   * the journal and the question is whether the world still shows it. It is `done` from the moment at which the world has taken it up, not when it has settled: a
+   * deletion that waits for finalizers is. `unknown` stops the run. Where nobody can be asked at all, the record is what there is to go by.
+   */
+  check(recorded?: RecordedEffect<T>): Promise<EffectCheck<T>>;
   /** Makes it so. Where the API allows, with a precondition (uid and resourceVersion, DNS prerequisite, If-Match). */
   run(signal: AbortSignal): Promise<JsonSafe<T>>;
 }
@@ -107,7 +121,7 @@ export interface StepContext<W, P> extends ReadContext<W, P> {
   /** Keeps a file with the run, once: of a second content under one name nothing is written, and the digest given is that of the first. */
   keep(name: string, content: Uint8Array): Promise<Digest>;
   progress(progress: StepProgress): void;
-  /** Runs a journalled sub-effect at most once over all resumes of the run. */
+  /** Runs a journalled sub-effect once over all resumes of the run, and again only when the world shows that what it did is undone. */
   effect<T extends JsonValue>(effect: Effect<T>): Promise<JsonSafe<T>>;
   /** Journals a hold before the thing is put aside. Idempotent by `hold.id`. */
   hold(hold: Hold): Promise<void>;

@@ -55,9 +55,12 @@ function isHere({ owner: us }: OwnerEnvironment, owner: ProcessOwner): boolean {
 
 function whatToType(env: OwnerEnvironment, run: RunId, owner: ProcessOwner): readonly string[] {
   const takeOver = `to take the cluster from it although it may be at work: lattice-dr resume ${run} --take-over '<why>'; it is fenced, and then waited for`;
-  if (isHere(env, owner)) return [`lattice-dr status ${run}`, `let it end, or stop it with: kill -INT ${owner.pid}`, takeOver];
+  const look = [`to watch it: lattice-dr attach ${run}`, `to see how it stands: lattice-dr status ${run}`];
+  const end = `to have it end in good order: lattice-dr cancel ${run}`;
+  if (isHere(env, owner)) return [...look, end, `if it does not answer, stop it with: kill -INT ${owner.pid}`, takeOver];
   return [
-    `lattice-dr status ${run}`,
+    ...look,
+    end,
     `from here nobody can tell whether it still lives: it ran on host '${owner.host}' before a restart of that machine, or in another container or on another machine`,
     `when it is certainly gone, say how you know: lattice-dr resume ${run} --owner-gone '<how you know>'`,
     takeOver,

@@ -53,7 +53,7 @@ export async function askRun(ask: RunAsk, tools: AskTools): Promise<AcceptedRequ
   const { verb, reason } = ask;
   const step = ask.step === undefined ? {} : { step: stepOf(stored, ask.step) };
   const body = { verb, by: ask.sign?.as ?? tools.owner.user, ...step, ...(reason === undefined ? {} : { reason }) };
-  const { id, at } = await sendRequest(tools, stored, { body, instead: insteadOf(ask), ...signing(ask.sign, tools) });
+  const { id, at } = await sendRequest(tools, stored, { body, instead: insteadOf(ask, stored), ...signing(ask.sign, tools) });
   return { run: ask.run, verb, ...step, request: id, by: body.by, signed: ask.sign !== undefined, at };
 }
 
@@ -72,8 +72,16 @@ export function stepOf({ frozen }: StoredRun, step: string): StepId {
   });
 }
 
+/** What is left to do about a run that another one has followed, which nothing resumes; `undefined` for any other. */
+export function ifFollowed({ state }: StoredRun): string | undefined {
+  const by = state.supersededBy;
+  return by === undefined ? undefined : `run '${by}' has taken its place: lattice-dr status ${by}`;
+}
+
 /** The command that does the same to a run that nobody owns. */
-function insteadOf({ run, verb, step = '', reason = 'REASON' }: RunAsk): string {
+function insteadOf({ run, verb, step = '', reason = '<reason>' }: RunAsk, stored: StoredRun): string {
+  const followed = ifFollowed(stored);
+  if (followed !== undefined) return followed;
   if (verb === 'skip') return `lattice-dr resume ${run} --skip '${step}=${reason}'`;
   if (verb === 'retry') return `lattice-dr resume ${run}`;
   return `nothing is running; to go on: lattice-dr resume ${run}`;

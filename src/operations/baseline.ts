@@ -70,7 +70,7 @@ function unreachable(name: string, why: string): DrError {
   return new DrError({
     code: 'KUBE_UNAVAILABLE',
     message: `cluster '${name}' does not answer: ${why}`,
-    suggestions: ['name its kubeconfig with --kubeconfig FILE', 'lattice-dr status --cluster shows what its parent says of it'],
+    suggestions: ['name its kubeconfig with --kubeconfig FILE', 'to see what its parent says of it: lattice-dr status --cluster --plan FILE'],
   });
 }
 

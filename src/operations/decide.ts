@@ -6,7 +6,7 @@ import { newStep, type QuestionRecord } from '../engine/step-record.ts';
 import { DrError } from '../errors/dr-error.ts';
 import type { PlannedChange } from '../model/change.ts';
 import type { RunId, StepId } from '../model/ids.ts';
-import { type AcceptedRequest, type AskTools, type Signer, signing, stepOf } from './ask-run.ts';
+import { type AcceptedRequest, type AskTools, ifFollowed, type Signer, signing, stepOf } from './ask-run.ts';
 
 /** A question as it stands at a gate of a run that another process owns. */
 export interface StandingGate extends GateQuestion {
@@ -109,16 +109,20 @@ async function wordsOf(decision: GateDecision, gate: StandingGate): Promise<Deci
   return verb === 'decline' ? {} : complete(answer, gate);
 }
 
-function complete(words: DecisionWords, { gate, cluster, step }: StandingGate): DecisionWords {
+function complete(words: DecisionWords, { gate, run, cluster, step, shown }: StandingGate): DecisionWords {
   if (gate.confirm !== undefined && words.confirm !== cluster) {
     throw new DrError({
       code: 'CLUSTER_NAME_NOT_CONFIRMED',
       message: `step '${step}' asks for the name of the cluster, '${cluster}', and --confirm says '${words.confirm ?? ''}'`,
-      suggestions: [`--confirm ${cluster}`],
+      suggestions: [`lattice-dr approve ${run} '${step}' --shown ${shown} --confirm ${cluster}`],
     });
   }
   if (gate.attest === undefined || (words.attest ?? '').trim() !== '') return words;
-  throw new DrError({ code: 'USAGE', message: `step '${step}' asks for a statement: ${gate.attest}`, suggestions: ["--attest '<your statement>'"] });
+  throw new DrError({
+    code: 'USAGE',
+    message: `step '${step}' asks for a statement: ${gate.attest}`,
+    suggestions: [`lattice-dr approve ${run} '${step}' --shown ${shown} --attest '<your statement>'`],
+  });
 }
 
 function stale(shown: string, gate: StandingGate): DrError {
@@ -126,6 +130,7 @@ function stale(shown: string, gate: StandingGate): DrError {
     code: 'REQUEST_REJECTED',
     message: `what step '${gate.step}' asks about now is ${gate.shown}, not ${shown}: look again before you decide`,
     details: { step: gate.step, shown: gate.shown },
+    suggestions: [`to be shown it: lattice-dr approve ${gate.run} '${gate.step}'`],
   });
 }
 
@@ -146,7 +151,10 @@ interface Instead {
 }
 
 /** The command that does the same to a run that nobody owns. */
-function insteadOf({ frozen }: StoredRun, { step, gate, verb }: Instead): string {
+function insteadOf(stored: StoredRun, { step, gate, verb }: Instead): string {
+  const { frozen } = stored;
+  const followed = ifFollowed(stored);
+  if (followed !== undefined) return followed;
   if (verb === 'decline') return `nothing is running, so nothing has to be declined; to go on: lattice-dr resume ${frozen.id}`;
   if (gate?.confirm !== undefined) return `lattice-dr resume ${frozen.id} --confirm ${frozen.cluster}`;
   return `lattice-dr resume ${frozen.id} ${gate?.attest === undefined ? `--approve '${step}'` : `--attest '${step}=<your statement>'`}`;

@@ -81,7 +81,7 @@ const TELLERS: { readonly [T in EntryType]: Teller<T> } = {
   'step-blocked': (entry, told) => [{ ...ended(told, entry, 'blocked'), reason: entry.reason }],
   'step-waiting': (entry, told) => [{ ...ended(told, entry, 'waiting'), reason: entry.reason }],
   'unknown-answered': ({ what, answer, by }) => [{ type: 'journal', message: `${by} says of ${what}: ${answer}` }],
-  'effect-intent': ({ step, name, key }) => [{ type: 'effect', step, name, key, state: 'started' }],
+  'effect-intent': ({ step, name, key, undone }) => [{ type: 'effect', step, name, key, state: undone === undefined ? 'started' : 'found-undone' }],
   'effect-done': ({ step, name, key, found }) => [{ type: 'effect', step, name, key, state: found ? 'found-done' : 'done' }],
   'effect-failed': ({ step, name, key }) => [{ type: 'effect', step, name, key, state: 'failed' }],
   'effect-unstarted': () => [],

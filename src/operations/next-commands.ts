@@ -66,6 +66,11 @@ function approvals(stored: StoredRun): readonly NextCommand[] {
   });
 }
 
+/** The command that goes on with a run whose process has ended, with every decision that it waits for. Pure. */
+export function goOnCommand(stored: StoredRun): string {
+  return resumeCommand(stored).command;
+}
+
 /** Of a run that has ended: all decisions that it waits for go with the resume, unless they are not for one person to give. */
 function resumeCommand(stored: StoredRun): NextCommand {
   const { id, cluster, graph } = stored.frozen;

@@ -1,13 +1,15 @@
 import { releaseHolds } from '../engine/release-holds.ts';
 import { readRun, type StoredRun } from '../engine/run-files.ts';
 import type { OwnerEnvironment } from '../engine/run-options.ts';
+import { openHolds } from '../engine/run-state.ts';
 import { DrError } from '../errors/dr-error.ts';
 import type { Hold, HoldKind } from '../model/hold.ts';
 import type { ClusterName, RunId } from '../model/ids.ts';
-import type { Clusters } from '../ports/kube-cluster.ts';
-import type { HoldReleaser } from '../steps/release.ts';
+import type { Clusters, KubeCluster } from '../ports/kube-cluster.ts';
+import type { HoldReleaser, ReleaseCondition } from '../steps/release.ts';
 import { type Target, targetSchema } from '../steps/schemas.ts';
 import { openTarget } from '../steps/target.ts';
+import { ifFollowed } from './ask-run.ts';
 import { listHolds } from './holds.ts';
 
 export interface ReleaseRequest {
@@ -18,11 +20,13 @@ export interface ReleaseRequest {
   readonly confirm: (actions: readonly ReleaseAction[], cluster: ClusterName) => Promise<boolean>;
 }
 
-/** What releasing a hold would do, or that a person has to do it. */
+/** What releasing a hold would do; that a person has to do it; or what is missing before it may be done. */
 export interface ReleaseAction {
   readonly hold: Hold;
   readonly action: string;
   readonly byHand: boolean;
+  /** What is missing before it may be put back; absent: nothing. */
+  readonly missing?: string;
 }
 
 export interface ReleaseResult {
@@ -30,7 +34,7 @@ export interface ReleaseResult {
   readonly released: readonly Hold[];
   /** Still put aside, and why. */
   readonly open: readonly { readonly hold: Hold; readonly reason: string }[];
-  /** What stopped the release; the fixed order lets nothing after it be tried. */
+  /** What stopped the release, where the fixed order lets nothing after it be tried; else `RELEASE_REFUSED` when a condition is not met. */
   readonly error?: DrError;
 }
 
@@ -43,7 +47,8 @@ export interface ReleaseTools {
 
 /**
  * Puts back what a run has put aside, in the fixed order of `HOLD_KINDS`, and journals each release. Only after a run that ended verified: before that,
- * what is held may still hurt. Idempotent: what was put back but not journalled is put back again.
+ * what is held may still hurt. A kind may have a condition besides, which is asked of the rebuilt cluster: a hold whose condition is not met stays, the others go
+ * on in their order, and `RELEASE_REFUSED` in the result says what is missing. Idempotent: what was put back but not journalled is put back again.
  *
  * Throws `RELEASE_REFUSED`, `TARGET_CHANGED`, `USAGE` for an unknown hold, `GATE_DECLINED`, `RUN_LOCKED`.
  */
@@ -51,10 +56,13 @@ export async function release(request: ReleaseRequest, tools: ReleaseTools): Pro
   const stored = await readRun(tools.env.store, request.run);
   const holds = await chooseHolds(request, tools);
   assertVerified(stored);
-  const actions = holds.map((hold) => actionOf(hold, tools));
-  if (actions.length === 0) return { run: request.run, released: [], open: [] };
+  if (holds.length === 0) return { run: request.run, released: [], open: [] };
+  const target = await openTarget({ ports: tools, signal: tools.signal, with: { target: targetOf(stored) } });
+  const asked = { cluster: target, verifiedAt: verifiedAt(stored), signal: tools.signal };
+  const actions = await Promise.all(holds.map(async (hold) => await actionOf(hold, asked, tools)));
+  if (actions.every(({ missing }) => missing !== undefined)) return { run: request.run, released: [], ...leftAside(actions, openHolds(stored.state)) };
   if (!(await request.confirm(actions, stored.frozen.cluster))) throw new DrError({ code: 'GATE_DECLINED', message: 'nothing was released' });
-  return await releaseAll(stored, actions, tools);
+  return await releaseAll(stored, { actions, target }, tools);
 }
 
 async function chooseHolds({ run, holds }: ReleaseRequest, { env }: ReleaseTools): Promise<readonly Hold[]> {
@@ -68,35 +76,57 @@ async function chooseHolds({ run, holds }: ReleaseRequest, { env }: ReleaseTools
   });
 }
 
-function assertVerified({ frozen, state }: StoredRun): void {
+function assertVerified(stored: StoredRun): void {
+  const { frozen, state } = stored;
   if (state.status === 'ended' && state.end?.state === 'succeeded') return;
   throw new DrError({
     code: 'RELEASE_REFUSED',
     message: `run '${frozen.id}' has not ended verified (${state.end?.state ?? state.status}), so nothing it put aside may be put back`,
-    suggestions: [`lattice-dr resume ${frozen.id}`],
+    suggestions: [ifFollowed(stored) ?? `lattice-dr resume ${frozen.id}`],
   });
 }
 
-function actionOf(hold: Hold, { releasers }: ReleaseTools): ReleaseAction {
+async function actionOf(hold: Hold, asked: ReleaseCondition, { releasers }: ReleaseTools): Promise<ReleaseAction> {
   const releaser = releasers.get(hold.kind);
   if (releaser === undefined) return { hold, action: `${hold.subject}: by hand, when ${hold.releaseWhen}`, byHand: true };
+  const missing = await releaser.missing?.(hold, asked);
+  if (missing !== undefined) return { hold, action: missing, byHand: false, missing };
   return { hold, action: releaser.describe(hold), byHand: false };
 }
 
-async function releaseAll(stored: StoredRun, actions: readonly ReleaseAction[], tools: ReleaseTools): Promise<ReleaseResult> {
-  const { env, clusters, releasers, signal } = tools;
+interface AgreedRelease {
+  readonly actions: readonly ReleaseAction[];
+  readonly target: KubeCluster;
+}
+
+async function releaseAll(stored: StoredRun, { actions, target }: AgreedRelease, tools: ReleaseTools): Promise<ReleaseResult> {
+  const { env, releasers, signal } = tools;
   const { id: run } = stored.frozen;
-  const target = await openTarget({ ports: { clusters }, signal, with: { target: targetOf(stored) } });
-  const only = actions.filter(({ byHand }) => !byHand).map(({ hold }) => hold.id);
   const { released, remaining, error } = await releaseHolds({
     ...env,
     run,
-    only,
+    only: actions.filter(({ byHand, missing }) => !byHand && missing === undefined).map(({ hold }) => hold.id),
     signal,
     release: async (hold, limited) => await releasers.get(hold.kind)?.release(hold, target, limited),
   });
-  const open = remaining.map((hold) => ({ hold, reason: hold.releaseWhen }));
-  return { run, released, open, ...(error === undefined ? {} : { error }) };
+  return { run, released, ...leftAside(actions, remaining), ...(error === undefined ? {} : { error }) };
+}
+
+/** What stays put aside and why. A condition that is not met is an error once everything else has been tried: a program must not take it for done. */
+function leftAside(actions: readonly ReleaseAction[], remaining: readonly Hold[]): Pick<ReleaseResult, 'open' | 'error'> {
+  const waiting = actions.flatMap(({ hold, missing }) => (missing === undefined ? [] : [[hold.id, missing] as const]));
+  const reasons = new Map<string, string>(waiting);
+  const open = remaining.map((hold) => ({ hold, reason: reasons.get(hold.id) ?? hold.releaseWhen }));
+  const [first] = waiting;
+  if (first === undefined) return { open };
+  const message = `${waiting.length === 1 ? '1 hold stays' : `${waiting.length} holds stay`}, because what must be there first is not: ${first[0]}: ${first[1]}`;
+  return { open, error: new DrError({ code: 'RELEASE_REFUSED', message, details: { waiting: Object.fromEntries(waiting) } }) };
+}
+
+/** When the run ended verified. A release leaves another final line behind, of a later time. */
+function verifiedAt({ frozen, journal }: StoredRun): string {
+  const ended = journal.entries.find((entry) => entry.type === 'ended' && entry.state === 'succeeded');
+  return ended?.at ?? frozen.startedAt;
 }
 
 /** The rebuilt cluster, as the step that provisioned it gave it on. */
@@ -108,6 +138,6 @@ function targetOf({ frozen, state }: StoredRun): Target {
   throw new DrError({
     code: 'RELEASE_REFUSED',
     message: `run '${frozen.id}' has no step that gave the kubeconfig of a rebuilt cluster`,
-    suggestions: ['release by hand'],
+    suggestions: [`release by hand what it lists: lattice-dr holds ${frozen.id}`],
   });
 }

@@ -4,12 +4,14 @@ import { oneLine } from './text-table.ts';
 
 /** Commands that the last line of a run may name. */
 export interface ClosingCommands {
-  /** Goes on with this run. */
+  /** Goes on with this run, with every decision that it waits for. */
   readonly resume: string;
   /** Shows what happened. */
   readonly report: string;
   /** Frees what is put aside. */
   readonly release: string;
+  /** Shows how the run stands that has taken this one's place. */
+  readonly status: string;
 }
 
 /** The last three lines of every run: what became of it, where its state and what holds are, the exact command to go on. */
@@ -40,7 +42,9 @@ function holdsText(holds: readonly Hold[]): string {
   return `${holds.length} ${holds.length === 1 ? 'hold' : 'holds'}: ${holds.map((hold) => hold.id).join(', ')}`;
 }
 
-function nextLine({ state, holds }: RunResult, commands: ClosingCommands): string {
+function nextLine({ state, error, holds }: RunResult, commands: ClosingCommands): string {
+  // What somebody else has taken over is not for this person to resume.
+  if (error?.code === 'RUN_REPLACED') return `status: ${commands.status}`;
   if (state !== 'succeeded') return `resume: ${commands.resume}`;
   return holds.length === 0 ? `report: ${commands.report}` : `release: ${commands.release}`;
 }

@@ -69,7 +69,13 @@ export function retryText({ attempt, delayMs, error }: EventOf<'step-retry'>): s
 }
 
 function effectLine({ step, name, key, state }: EventOf<'effect'>): string {
-  const outcome = { started: 'begins', done: 'done', 'found-done': 'was done already', failed: 'failed' }[state];
+  const outcome = {
+    started: 'begins',
+    done: 'done',
+    'found-done': 'was done already',
+    'found-undone': 'was done before and is undone: begins again',
+    failed: 'failed',
+  }[state];
   return `${step}: ${name} ${key} ${outcome}`;
 }
 

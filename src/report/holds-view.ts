@@ -12,7 +12,9 @@ export function holdsView({ run, open, released }: HoldList): string {
 
 /** Writes what releasing would do, before a person agrees to it. */
 export function releaseQuestion(actions: readonly ReleaseAction[]): string {
-  return actions.map(({ hold, action, byHand }) => `  ${byHand ? 'by hand' : 'release'} ${hold.id}: ${action}\n`).join('');
+  return actions
+    .map(({ hold, action, byHand, missing }) => `  ${missing === undefined ? (byHand ? 'by hand' : 'release') : 'not yet'} ${hold.id}: ${action}\n`)
+    .join('');
 }
 
 /** Writes what was released and what is still put aside. */

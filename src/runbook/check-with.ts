@@ -3,14 +3,14 @@ import type { Template } from '../engine/expression.ts';
 import type { JsonObject, JsonValue } from '../model/json.ts';
 import type { CelCompiler } from './cel.ts';
 import { isExpression, resolveTemplate, toTemplate } from './expressions.ts';
-import { type DocPath, didYouMean, type Fault, renderPath } from './faults.ts';
+import { type DocPath, didYouMean, type Fault, nearest, renderPath } from './faults.ts';
 import { schemaAt } from './json-schema.ts';
 import type { KnownKind, KnownKinds } from './known-kinds.ts';
 import { earlyScope, isKnown, type KnownValues } from './known-values.ts';
 import type { StepView } from './step-view.ts';
 import { splitTemplate } from './template.ts';
 import type { YamlSource } from './yaml-source.ts';
-import { zodFaults } from './zod-faults.ts';
+import { MISSING_KEY, zodFaults } from './zod-faults.ts';
 
 export interface WithCheck {
   readonly source: YamlSource;
@@ -39,12 +39,13 @@ export function checkWith({ view, item }: Occurrence, check: WithCheck): readonl
   const filler = new Filler(check, { item, base });
   const data = filler.fill(toTemplate(view.with), []) as JsonObject;
   const broken = filler.faults.map(({ path, message }) => check.source.faultAt([...base, ...path], { message }));
-  return [
-    ...reserved,
-    ...broken,
-    ...unknownInputs(kind, data, { source: check.source, base }),
-    ...schemaFaults(kind, data, { source: check.source, base, filler }),
-  ];
+  const unknown = unknownInputs(kind, data, { source: check.source, base });
+  // A misspelt required input is one fault: what it is a misspelling of is not missing besides.
+  const meant = new Set(unknown.flatMap(({ meant: key }) => (key === undefined ? [] : [renderPath([...base, key])])));
+  const others = schemaFaults(kind, data, { source: check.source, base, filler }).filter(
+    ({ path, message }) => !(meant.has(path) && message.startsWith(MISSING_KEY)),
+  );
+  return [...reserved, ...broken, ...unknown.map(({ fault }) => fault), ...others];
 }
 
 /** The places of a `with` whose value is not known before the run, and the values of the others. */
@@ -69,7 +70,9 @@ class Filler {
     if (Array.isArray(template)) return template.map((entry: Template, index) => this.fill(entry, [...path, index]) ?? null);
     if (typeof template !== 'object' || template === null) return template;
     const entries = Object.entries(template as Readonly<Record<string, Template | undefined>>);
-    return Object.fromEntries(entries.flatMap(([key, entry]) => (entry === undefined ? [] : [[key, this.fill(entry, [...path, key])]])));
+    const filled = entries.map(([key, entry]) => [key, entry === undefined ? undefined : this.fill(entry, [...path, key])] as const);
+    // An optional expression without a value takes its key away, as deep as it stands.
+    return Object.fromEntries(filled.filter((entry): entry is [string, JsonValue] => entry[1] !== undefined));
   }
 
   #expression(text: string, path: DocPath): JsonValue | undefined {
@@ -101,15 +104,28 @@ interface Site {
   readonly base: DocPath;
 }
 
+/** A key that the kind does not know, and the one that is not there and was probably meant. */
+interface UnknownInput {
+  readonly fault: Fault;
+  readonly meant: string | undefined;
+}
+
 /** Keys that the kind does not know, for kinds whose schema would drop them in silence; schemas that refuse them report them by themselves. */
-function unknownInputs(kind: KnownKind, data: JsonObject, { source, base }: Site): readonly Fault[] {
+function unknownInputs(kind: KnownKind, data: JsonObject, { source, base }: Site): readonly UnknownInput[] {
   const spot = schemaAt(kind.with, []);
   if (spot.state === 'open') return [];
   const isLoose = spot.state === 'closed' && spot.schemas.every((schema) => schema['additionalProperties'] === undefined);
   if (!isLoose) return [];
   return Object.keys(data)
     .filter((key) => !spot.keys.includes(key))
-    .map((key) => source.faultAt([...base, key], { message: `unknown key "${key}"`, ...didYouMean(key, spot.keys), at: 'key' }));
+    .map((key) => {
+      const meant = nearest(
+        key,
+        spot.keys.filter((known) => !Object.hasOwn(data, known)),
+      );
+      const hint = meant === undefined ? didYouMean(key, spot.keys) : { suggestion: `did you mean "${meant}"?` };
+      return { meant, fault: source.faultAt([...base, key], { message: `unknown key "${key}"`, ...hint, at: 'key' }) };
+    });
 }
 
 function schemaFaults(kind: KnownKind, data: JsonObject, site: Site & { readonly filler: Filler }): readonly Fault[] {

@@ -6,6 +6,9 @@ import type { YamlSource } from './yaml-source.ts';
 
 type Issue = z.core.$ZodIssue;
 
+/** How the fault of a key begins that must be there and is not. */
+export const MISSING_KEY = 'required key is missing';
+
 /** What zod found in a part of a document. */
 export interface ZodFindings {
   readonly source: YamlSource;
@@ -59,7 +62,7 @@ function issueFault(findings: ZodFindings, issue: Issue): Fault {
   const value = valueAt(data, path);
   if (isMissing(issue, data)) {
     const expected = issue.code === 'invalid_type' ? ` (${article(issue.expected)})` : '';
-    return faultOf(findings, path, { message: `required key is missing${expected}` });
+    return faultOf(findings, path, { message: `${MISSING_KEY}${expected}` });
   }
   if (issue.code === 'invalid_type') {
     const isUnquoted = issue.expected === 'string' && (typeof value === 'number' || typeof value === 'boolean');
@@ -76,8 +79,17 @@ function issueFault(findings: ZodFindings, issue: Issue): Fault {
   if (issue.code === 'invalid_key') {
     return faultOf(findings, path, { message: `key ${describe(String(path.at(-1)))} ${lower(issue.issues[0]?.message ?? issue.message)}`, at: 'key' });
   }
-  const subject = value === undefined || typeof value === 'object' ? '' : `${describe(value)} `;
-  return faultOf(findings, path, { message: `${subject}${lower(issue.message)}` });
+  return faultOf(findings, path, { message: `${subjectOf(issue, value)}${lower(issue.message)}` });
+}
+
+/**
+ * The value, before what is wrong with it. Not where the message names it already, and not where a reference was asked for and something else is written: it may
+ * be the secret itself, which must not get from a file into a log.
+ */
+function subjectOf(issue: Issue, value: JsonValue | undefined): string {
+  const mayBeSecret = issue.code === 'invalid_union' || (issue.code === 'custom' && issue.params?.['secret'] === true);
+  if (value === undefined || typeof value === 'object' || mayBeSecret || issue.message.startsWith('"')) return '';
+  return `${describe(value)} `;
 }
 
 function faultOf(

@@ -1,14 +1,30 @@
-import { LOCATION_TYPE } from '../backup/location.ts';
+import { judgeFreshness, type ScheduledScope, scheduledScope } from '../backup/fresh-backup.ts';
+import { LOCATION_TYPE, VELERO_API, VELERO_NAMESPACE } from '../backup/location.ts';
 import { DrError } from '../errors/dr-error.ts';
 import type { Hold, HoldKind } from '../model/hold.ts';
 import type { KubeObject, ObjectRef } from '../model/kube-object.ts';
 import type { KubeCluster } from '../ports/kube-cluster.ts';
 import { FIELD_MANAGER } from './platform-names.ts';
 
+const BACKUP_TYPE = { apiVersion: VELERO_API, kind: 'Backup' } as const;
+
+/** What a condition is asked of. */
+export interface ReleaseCondition {
+  readonly cluster: KubeCluster;
+  /** When the run ended verified, ISO 8601. */
+  readonly verifiedAt: string;
+  readonly signal: AbortSignal;
+}
+
 /** What puts one kind of held thing back. Idempotent: a release that died is run again. */
 export interface HoldReleaser {
   /** What it will do, for people. */
   describe(hold: Hold): string;
+  /**
+   * Asks the world what is missing before it may be put back, and how to come by it; `undefined` when nothing is. Absent for kinds that need nothing but the run's
+   * verified end.
+   */
+  missing?(hold: Hold, asked: ReleaseCondition): Promise<string | undefined>;
   /** Puts it back on the rebuilt cluster. Throws what the server says. */
   release(hold: Hold, cluster: KubeCluster, signal: AbortSignal): Promise<void>;
 }
@@ -41,10 +57,30 @@ const applyHeld: HoldReleaser = {
   },
 };
 
+/** Backups are kept apart per schedule, but Velero keeps few of each: a schedule that starts on bad data drives the good ones out. */
+const startSchedule: HoldReleaser = {
+  describe: (hold) => applyHeld.describe(hold),
+  async missing({ prior }, { cluster, verifiedAt, signal }) {
+    const object = prior['object'] as KubeObject | undefined;
+    const scope = object === undefined ? {} : scheduledScope(object);
+    const backups = judgeFreshness((await cluster.list(BACKUP_TYPE, { namespace: VELERO_NAMESPACE, signal })) ?? [], { scope, since: verifiedAt });
+    if (backups.some(({ fault }) => fault === undefined)) return undefined;
+    const [newest] = backups;
+    const seen = newest === undefined ? 'there is none yet' : `the newest is ${newest.name}, and ${newest.fault ?? ''}`;
+    return `no backup of ${scopeText(scope)} that this cluster began after ${verifiedAt} is Completed: ${seen}; take one, and release again`;
+  },
+  release: (hold, cluster, signal) => applyHeld.release(hold, cluster, signal),
+};
+
+function scopeText({ location, namespaces }: ScheduledScope): string {
+  const what = namespaces === undefined ? 'all namespaces' : `namespaces ${namespaces.join(', ')}`;
+  return location === undefined ? what : `${what} in location ${location}`;
+}
+
 /** Releasers by kind of hold. A kind without one is released by a person, and `release` says so. */
 export const HOLD_RELEASERS: ReadonlyMap<HoldKind, HoldReleaser> = new Map([
   ['dns-provider', applyHeld],
   ['scheduled-job', applyHeld],
-  ['backup-schedule', applyHeld],
+  ['backup-schedule', startSchedule],
   ['backup-location', makeWritable],
 ]);

@@ -7,10 +7,12 @@ import { describeWrite, writesOf } from '../support/written.ts';
  * sees.
  */
 export const EFFECT_CALLS: Readonly<Record<string, RegExp | null>> = {
+  'cluster/provision create-latticecluster': /^parent: create latticeclusters \S+$/,
   'cluster/provision delete-own-failed-try': /^parent: delete latticeclusters \S+$/,
   'cluster/provision make-cluster': null,
   'cluster/retire delete-latticecluster': /^parent: delete latticeclusters \S+$/,
   'cluster/retire mark-unpivoted': /^parent: patch latticeclusters\/status \S+$/,
+  'cluster/retire restart-operator': /^parent: patch deployments lattice-system\/lattice-operator$/,
   'dns/cutover move-record': /^dns: deleting rrset at '\S+' (?:A|AAAA|CNAME)$/,
   'fence/command fence': null,
   'lock/release delete-lease': /^parent: delete leases lattice-system\/lattice-dr-\S+$/,
@@ -19,7 +21,6 @@ export const EFFECT_CALLS: Readonly<Record<string, RegExp | null>> = {
 
 /** Changes of what was there before that take nothing away, and why. Everything else that is changed or deleted must be an effect. */
 const CHANGES: readonly { readonly calls: RegExp; readonly why: string }[] = [
-  { calls: /^parent: patch deployments lattice-system\/lattice-operator$/, why: 'cluster/retire restarts the operator by an annotation' },
   { calls: /^parent: (?:update|patch) leases lattice-system\/lattice-dr-\S+$/, why: 'lock/parent takes over the lease of a run that is over' },
   { calls: /^child: patch (?:namespaces|secrets) \S+$/, why: 'secrets/restore and specs/apply bring what the plan and git say, and keep the rest' },
   { calls: /^child: patch backupstoragelocations velero\/\S+$/, why: 'backup/attach makes a location ReadOnly, as a hold that keeps the prior value' },

@@ -125,18 +125,40 @@ const moveRecord: EffectCase = {
   },
 };
 
-const ownFailedTry: EffectCase = {
-  effect: 'cluster/provision delete-own-failed-try',
+/** A new cluster through the parent, from a LatticeCluster of its own in git. */
+const provision: Pick<EffectCase, 'step' | 'steps' | 'plan'> = {
   step: 'provision',
   steps: () => [{ id: 'provision', uses: 'cluster/provision', with: { ...SPECS, timeout: '5m' } }],
   plan: ({ world, name }) => ({
     cluster: { name, parent: parentRef(world), kubeconfigOut: join(world.directory, `${name}.kubeconfig`) },
     specs: { git: { repository: join(world.directory, `${name}.git`), ref: 'main', paths: ['parent'] }, profile: 'lattice' },
   }),
+};
+
+async function commitCluster(stage: Stage): Promise<void> {
+  const { world, name } = stage;
+  const text = stringify(await namedCluster(stage));
+  await commitWorld({ name: world.name, cluster: name, files: [{ path: `parent/${name}.yaml`, text, objects: [] }] }, join(world.directory, `${name}.git`));
+}
+
+const createCluster: EffectCase = {
+  ...provision,
+  effect: 'cluster/provision create-latticecluster',
   prepare: async (stage) => {
-    const { world, name } = stage;
-    const text = stringify(await namedCluster(stage));
-    await commitWorld({ name: world.name, cluster: name, files: [{ path: `parent/${name}.yaml`, text, objects: [] }] }, join(world.directory, `${name}.git`));
+    await commitCluster(stage);
+    return 'rebuild';
+  },
+  times: async ({ world, name }) => await onParent(world, `create latticeclusters ${name}`),
+  // The case beside it makes the parent's platform fail.
+  oneAtATime: true,
+};
+
+const ownFailedTry: EffectCase = {
+  ...provision,
+  effect: 'cluster/provision delete-own-failed-try',
+  prepare: async (stage) => {
+    const { world } = stage;
+    await commitCluster(stage);
     await platformFault({ ...world.operation(world.lab.parent), fault: 'provisioning', body: { mode: 'fail' } });
     await stage.run('rebuild');
     return 'resume';
@@ -171,6 +193,22 @@ function retire(effect: string, call: string): EffectCase {
   };
 }
 
+const OPERATOR_RESTART = 'patch deployments lattice-system/lattice-operator';
+
+/** All clusters have one operator on their parent, so its restarts count from before the run of this side. */
+function restartOperator(): EffectCase {
+  const before = new Map<string, number>();
+  return {
+    ...retire('cluster/retire restart-operator', OPERATOR_RESTART),
+    prepare: async (stage) => {
+      before.set(stage.name, await onParent(stage.world, OPERATOR_RESTART));
+      return await plantDead(stage);
+    },
+    times: async ({ world, name }) => (await onParent(world, OPERATOR_RESTART)) - (before.get(name) ?? 0),
+    sidesApart: true,
+  };
+}
+
 /** One for each destructive effect of the catalogue. Those that restart the parent's operator are last: it forgets clusters that it is provisioning. */
 export const EFFECT_CASES: readonly EffectCase[] = [
   fence,
@@ -179,6 +217,8 @@ export const EFFECT_CASES: readonly EffectCase[] = [
   moveRecord,
   ownFailedTry,
   leftoverCase,
+  createCluster,
   retire('cluster/retire mark-unpivoted', 'patch latticeclusters/status'),
   retire('cluster/retire delete-latticecluster', 'delete latticeclusters'),
+  restartOperator(),
 ];

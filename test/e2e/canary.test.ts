@@ -7,6 +7,7 @@ import type { RunEvent } from '../../src/engine/events.ts';
 import type { RunReport } from '../../src/operations/run-report.ts';
 import { CanaryStage, keyBytes, PLANTED, planted, plantPlugin, plantSecrets, plantToken, STATE_BUCKET, writePlan } from '../support/canary-stage.ts';
 import type { CliEnd } from '../support/cli.ts';
+import { takeFreshBackup } from '../support/fresh-backup.ts';
 import { findNeedles, type Needle, needle } from '../support/needles.ts';
 import { RebuildWorld, type YamlDocument } from '../support/rebuild-world.ts';
 import { makeStateBucket } from '../support/state-bucket.ts';
@@ -94,6 +95,8 @@ async function playRecovery(stage: CanaryStage): Promise<void> {
   await resumeWatched(stage);
   await stage.must(0, ['holds']);
   await stage.must(0, ['attach']);
+  await stage.must(4, ['release', '--confirm', stage.world.cluster, '--json']);
+  await takeFreshBackup(stage.world);
   await stage.must(0, ['release', '--confirm', stage.world.cluster]);
   await stage.must(0, ['report', '--json']);
   await stage.must(0, ['report', '--html', join(stage.home, 'report.html'), '--output', join(stage.home, 'report.md')]);

@@ -7,6 +7,7 @@ import { compareTestimonies } from '../../src/lab/demo/compare.ts';
 import type { Testimony } from '../../src/lab/demo/witness.ts';
 import type { RunList } from '../../src/operations/list-runs.ts';
 import { type CliEnd, startCli } from '../support/cli.ts';
+import { takeFreshBackup } from '../support/fresh-backup.ts';
 import { RebuildWorld, type YamlDocument } from '../support/rebuild-world.ts';
 import { makeStateBucket } from '../support/state-bucket.ts';
 
@@ -69,7 +70,7 @@ describe('a run whose machine is gone', { shuffle: false }, () => {
     const stopped = resultOf(end, 10) as ReportedRun;
     run = stopped.run;
     expect(stopped.location).toBe('s3://dr-state/east');
-    expect(stopped.commands.resume).toMatch(new RegExp(` resume ${run} --plan ${join(machine, 'plan.yaml')}$`));
+    expect(stopped.commands.resume).toMatch(new RegExp(` resume ${run} --plan ${join(machine, 'plan.yaml')} --approve 'cutover'$`));
     expect(await readdir(join(machine, 'home'))).toEqual(['cache']);
     await rm(machine, { recursive: true });
   });
@@ -87,6 +88,9 @@ describe('a run whose machine is gone', { shuffle: false }, () => {
 
   it('prints commands that can be typed as they are, in any folder', async () => {
     const words = release.split(' ');
+    const early = resultOf(await typed(world.directory, ...words.slice(words.indexOf('release')), '--confirm', 'small'), 4);
+    expect(early).toMatchObject({ error: { code: 'RELEASE_REFUSED' } });
+    await takeFreshBackup(world);
     const released = resultOf(await typed(world.directory, ...words.slice(words.indexOf('release')), '--confirm', 'small'), 0);
     expect(released).toMatchObject({ open: [] });
   });

@@ -6,9 +6,11 @@ import { compareTestimonies } from '../../src/lab/demo/compare.ts';
 import type { Testimony } from '../../src/lab/demo/witness.ts';
 import type { KubeObject, ResourceType } from '../../src/model/kube-object.ts';
 import type { HoldList } from '../../src/operations/holds.ts';
+import type { ReleaseResult } from '../../src/operations/release.ts';
 import type { RunReport } from '../../src/operations/run-report.ts';
 import { type DnsEntry, readDnsUpdates } from '../integration/lab-logs.ts';
 import type { CliEnd } from '../support/cli.ts';
+import { takeFreshBackup } from '../support/fresh-backup.ts';
 import { RebuildWorld } from '../support/rebuild-world.ts';
 
 const HOST = 'shop.small.lab.test';
@@ -42,6 +44,8 @@ interface Story {
   readonly after: Testimony;
   readonly holds: HoldList;
   readonly report: RunReport;
+  readonly tooEarly: CliEnd;
+  readonly afterTooEarly: View;
   readonly released: CliEnd;
   readonly afterRelease: View;
 }
@@ -83,9 +87,28 @@ async function play(world: RebuildWorld): Promise<Story> {
   const after = await world.testify('after');
   const holds = JSON.parse((await world.cli('holds')).stdout) as HoldList;
   const report = JSON.parse((await world.cli('report')).stdout) as RunReport;
+  const tooEarly = await world.cli('release', '--confirm', world.cluster);
+  const afterTooEarly = await look(world);
+  await takeFreshBackup(world);
   const released = await world.cli('release', '--confirm', world.cluster);
   const afterRelease = await lookOnceExternalDnsRuns(world);
-  return { before, serialBefore, updatesBefore, waiting, atGate, resumed, afterCutover, updates, after, holds, report, released, afterRelease };
+  return {
+    before,
+    serialBefore,
+    updatesBefore,
+    waiting,
+    atGate,
+    resumed,
+    afterCutover,
+    updates,
+    after,
+    holds,
+    report,
+    tooEarly,
+    afterTooEarly,
+    released,
+    afterRelease,
+  };
 }
 
 describe('a destroyed cluster of six services and two volumes is rebuilt', () => {
@@ -147,7 +170,17 @@ describe('a destroyed cluster of six services and two volumes is rebuilt', () =>
     expect(story.resumed.stdout).toContain('backup-location/velero/lattice-small-backups');
   });
 
-  it('release puts everything back: the location is writable, the schedule runs, external-dns starts', () => {
+  it('release leaves the schedules held while this cluster has made no backup of its own, and puts the rest back', () => {
+    expect(story.tooEarly.code, story.tooEarly.stderr.slice(-2_000)).toBe(4);
+    const early = JSON.parse(story.tooEarly.stdout) as ReleaseResult & { readonly error: { readonly code: string; readonly message: string } };
+    expect(early.released.map(({ id }) => id)).toEqual(['dnsprovider/lattice-system/small-dns', 'backup-location/velero/lattice-small-backups']);
+    expect(early.open.map(({ hold }) => hold.kind)).toEqual(['backup-schedule', 'backup-schedule', 'backup-schedule']);
+    expect(early.error).toMatchObject({ code: 'RELEASE_REFUSED', message: expect.stringContaining('there is none yet') });
+    expect(story.afterTooEarly.locations.map(({ spec }) => spec?.['accessMode'])).toEqual(['ReadWrite']);
+    expect(story.afterTooEarly.schedules.map(({ spec }) => spec?.['paused'])).toEqual([true]);
+  });
+
+  it('release puts everything back once there is one: the location is writable, the schedule runs, external-dns starts', () => {
     expect(story.released.code, story.released.stderr.slice(-2_000)).toBe(0);
     expect(JSON.parse(story.released.stdout)).toMatchObject({ open: [] });
     const { locations, backups, schedules, dnsProviders, deployments } = story.afterRelease;

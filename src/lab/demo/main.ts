@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { shellLine } from '../../model/shell-line.ts';
 import { ensureDebianPackages } from '../debian-packages.ts';
 import { defaultLabDirectory } from '../layout.ts';
 import { seedPaths } from '../seed/seed.ts';
@@ -41,7 +42,7 @@ async function run(title: string, args: readonly string[]): Promise<void> {
 }
 
 async function command(title: string, ...args: readonly string[]): Promise<void> {
-  console.log(`\n$ lattice-dr ${args.join(' ')}`);
+  console.log(`\n$ npx lattice-dr ${shellLine(args)}`);
   await run(title, [cli, ...args]);
 }
 

@@ -63,6 +63,6 @@ function noProxy(cluster: LabCluster): DrError {
   return new DrError({
     code: 'LAB_NOT_RUNNING',
     message: `this lab was made without fault proxies, so that requests to ${cluster.name} cannot be touched`,
-    suggestions: ['make a new lab with lattice-dr lab up --fault-proxy'],
+    suggestions: ['make a new lab: lattice-dr lab up --fault-proxy'],
   });
 }

@@ -28,7 +28,7 @@ export async function openStandIn(user: 'operator' | 'node'): Promise<StandIn> {
     throw new DrError({
       code: 'USAGE',
       message: `${path ?? 'no file'} is not the config file of a stand-in`,
-      suggestions: ['start the lab with lattice-dr lab up'],
+      suggestions: ['start the lab: lattice-dr lab up'],
     });
   }
   const lab = await getLab(config.labDirectory);

@@ -47,6 +47,11 @@ export async function takeBackup(cluster: KubeCluster, scheduleName: string, sig
     const now = String([...objects.values()].find((object) => object.metadata.name === name)?.status?.['phase'] ?? 'New');
     return /^(Completed|PartiallyFailed|Failed|FailedValidation)$/.test(now) ? now : undefined;
   }, signal);
-  if (phase !== 'Completed') throw new DrError({ code: 'LAB_SERVER_FAILED', message: `backup '${name}' ended ${phase}`, suggestions: ['lattice-dr lab logs'] });
+  if (phase !== 'Completed')
+    throw new DrError({
+      code: 'LAB_SERVER_FAILED',
+      message: `backup '${name}' ended ${phase}`,
+      suggestions: ['to see what the servers say: lattice-dr lab logs'],
+    });
   return name;
 }

@@ -61,7 +61,9 @@ export function durationText(ms: number): string {
 
 /** Where a secret is found when it is needed: an environment variable or a file (`~/` is the home directory). Never the secret itself. */
 export const secretRef = z
-  .union([z.strictObject({ env: text }), z.strictObject({ file: text })], { error: 'must have exactly one of env (a variable) and file (a path)' })
+  .union([z.strictObject({ env: text }), z.strictObject({ file: text })], {
+    error: 'must have exactly one of env (a variable) and file (a path), never the secret itself',
+  })
   .meta({ description: 'Reference to a secret: { env: VARIABLE } or { file: PATH }' });
 
 /** Where a kubeconfig is found: a file, or an environment variable that holds the path of one. */

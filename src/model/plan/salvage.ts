@@ -6,7 +6,7 @@ const recipient = z
   .string()
   .superRefine((value, context) => {
     const message = ageRecipientFault(value);
-    if (message !== undefined) context.addIssue({ code: 'custom', message });
+    if (message !== undefined) context.addIssue({ code: 'custom', message, params: { secret: true } });
   })
   .meta({ examples: ['age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p'] });
 

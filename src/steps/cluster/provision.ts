@@ -1,6 +1,7 @@
 import { DEFAULT_RETRY } from '../../engine/step.ts';
 import type { PlanCluster } from '../../model/plan/cluster.ts';
 import { defineStep } from '../define-step.ts';
+import { assertStillFenced } from '../fence-expiry.ts';
 import { commandProvisioner } from './provisioners/command.ts';
 import { existingProvisioner } from './provisioners/existing.ts';
 import { latticeProvisioner } from './provisioners/lattice.ts';
@@ -32,12 +33,16 @@ export const clusterProvision = defineStep({
   retry: DEFAULT_RETRY,
   effects: [
     { name: 'delete-own-failed-try', destroys: 'a LatticeCluster that this run made and the platform marked Failed' },
+    { name: 'create-latticecluster', destroys: 'nothing; it makes the platform provision machines, so it is done once' },
     { name: 'make-cluster', destroys: 'nothing; it costs machines, so it is run once' },
   ],
   definedBy: ['specs', 'commit'],
   observe: (ctx) => PROVISIONERS[ctx.with.cluster.provisioner].observe(ctx),
   plan: (ctx) => PROVISIONERS[ctx.with.cluster.provisioner].plan(ctx),
-  execute: (ctx) => PROVISIONERS[ctx.with.cluster.provisioner].execute(ctx),
+  async execute(ctx) {
+    await assertStillFenced(ctx);
+    await PROVISIONERS[ctx.with.cluster.provisioner].execute(ctx);
+  },
   async verify(ctx) {
     const seen = await PROVISIONERS[ctx.with.cluster.provisioner].observe(ctx);
     if (seen.state === 'present') return { ok: true, outputs: seen.outputs, evidence: seen.evidence };

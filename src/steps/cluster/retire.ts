@@ -5,6 +5,7 @@ import type { KubeObject } from '../../model/kube-object.ts';
 import { planCluster } from '../../model/plan/cluster.ts';
 import type { KubeCluster } from '../../ports/kube-cluster.ts';
 import { defineStep } from '../define-step.ts';
+import { assertStillFenced, fencedSchema } from '../fence-expiry.ts';
 import { openParent } from '../parent.ts';
 import {
   CAPI_CLUSTER,
@@ -21,7 +22,7 @@ import type { StepPorts } from '../ports.ts';
 import { withLimit } from '../wait.ts';
 import { deploymentAvailable } from './deployment.ts';
 
-const withSchema = z.object({ cluster: planCluster });
+const withSchema = z.object({ cluster: planCluster, fenced: fencedSchema.exactOptional() });
 type Ctx = ReadContext<z.output<typeof withSchema>, StepPorts>;
 type WriteCtx = StepContext<z.output<typeof withSchema>, StepPorts>;
 
@@ -41,6 +42,12 @@ interface OnParent {
   readonly kubeconfigGone: boolean;
 }
 
+/** Run that the operator was last told to restart for. */
+function restartedFor(operator: KubeObject | undefined): string | undefined {
+  const template = operator?.spec?.['template'] as { metadata?: { annotations?: Record<string, string> } } | undefined;
+  return template?.metadata?.annotations?.[RESTARTED_FOR_ANNOTATION];
+}
+
 async function look(ctx: Ctx): Promise<OnParent> {
   const parent = await openParent(ctx);
   const [object, operator, kubeconfig] = await Promise.all([
@@ -49,8 +56,7 @@ async function look(ctx: Ctx): Promise<OnParent> {
     parent.get(directKubeconfigRef(ctx.run.cluster), ctx.signal),
   ]);
   const ours = object?.metadata.annotations?.[RUN_ANNOTATION] === ctx.run.id;
-  const template = operator?.spec?.['template'] as { metadata?: { annotations?: Record<string, string> } } | undefined;
-  const restarted = template?.metadata?.annotations?.[RESTARTED_FOR_ANNOTATION] === ctx.run.id;
+  const restarted = restartedFor(operator) === ctx.run.id;
   const available = operator !== undefined && deploymentAvailable(new Map([['operator', operator]]), OPERATOR.name) === true;
   return { parent, old: ours ? undefined : object, ours, restarted, available, kubeconfigGone: kubeconfig === undefined };
 }
@@ -97,7 +103,7 @@ async function markUnpivoted(parent: KubeCluster, old: KubeObject, ctx: WriteCtx
   });
 }
 
-/** The operator writes the object's status now and then: another try of the step looks at it as it is then, CAPI objects and all. */
+/** Controllers write the status of objects now and then: another try of the step looks at it as it is then, CAPI objects and all. */
 function toBeLookedAtAgain(error: unknown): never {
   if (!isDrError(error, 'KUBE_CONFLICT')) throw error;
   throw new DrError({ code: error.code, message: error.message, retry: 'retryable', details: error.details, cause: error });
@@ -151,11 +157,23 @@ async function waitUntilGone(parent: KubeCluster, ctx: WriteCtx): Promise<void> 
  * Restarts the parent's operator, once per run: it keeps bootstrap tokens and agents of the old cluster in memory, and would refuse the new nodes. Ends when no
  * pod of the old template is left, because that one would still act on what it remembers.
  */
-async function restartOperator({ parent, restarted }: OnParent, ctx: WriteCtx): Promise<void> {
+async function restartOperator({ parent }: OnParent, ctx: WriteCtx): Promise<void> {
   ctx.progress({ message: 'restarting the operator on the parent' });
-  const restartedAt = new Date(ctx.clock.now()).toISOString();
-  const annotations = { [RESTARTED_FOR_ANNOTATION]: ctx.run.id, 'kubectl.kubernetes.io/restartedAt': restartedAt };
-  if (!restarted) await parent.mergePatch(OPERATOR, { spec: { template: { metadata: { annotations } } } }, { fieldManager: FIELD_MANAGER, signal: ctx.signal });
+  await ctx.effect({
+    name: 'restart-operator',
+    key: OPERATOR.name,
+    timeoutMs: 60_000,
+    check: async () =>
+      restartedFor(await parent.get(OPERATOR, ctx.signal)) === ctx.run.id ? { state: 'done', result: true } : { state: 'todo', evidence: {} },
+    run: async (signal) => {
+      // The Deployment as it is read here: a newer one, or one that was made anew meanwhile, is a conflict, and the step looks again.
+      const { uid, resourceVersion } = (await parent.get(OPERATOR, signal))?.metadata ?? {};
+      const annotations = { [RESTARTED_FOR_ANNOTATION]: ctx.run.id, 'kubectl.kubernetes.io/restartedAt': new Date(ctx.clock.now()).toISOString() };
+      const patch = { metadata: { uid, resourceVersion }, spec: { template: { metadata: { annotations } } } };
+      await parent.mergePatch(OPERATOR, patch, { fieldManager: FIELD_MANAGER, signal }).catch(toBeLookedAtAgain);
+      return true;
+    },
+  });
   await using live = await parent.live({ apiVersion: OPERATOR.apiVersion, kind: OPERATOR.kind }, { namespace: OPERATOR.namespace ?? '' });
   await withLimit(ctx, OPERATOR_LIMIT_MS, {
     work: (signal) => live.until((objects) => deploymentAvailable(objects, OPERATOR.name), signal),
@@ -202,6 +220,7 @@ export const clusterRetire = defineStep({
   effects: [
     { name: 'mark-unpivoted', destroys: "the parent's belief that the dead cluster owns its machines" },
     { name: 'delete-latticecluster', destroys: 'the LatticeCluster object on the parent, with its status' },
+    { name: 'restart-operator', destroys: 'bootstrap tokens and agent connections that the operator on the parent keeps in memory' },
   ],
   observe: observeRetired,
   async plan(ctx) {
@@ -220,6 +239,7 @@ export const clusterRetire = defineStep({
     ];
   },
   async execute(ctx) {
+    await assertStillFenced(ctx);
     const found = await look(ctx);
     const { parent, old, ours } = found;
     if (ours) return;

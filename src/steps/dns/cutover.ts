@@ -8,12 +8,13 @@ import type { RecordSet } from '../../model/record-set.ts';
 import { normalName } from '../../model/record-spelling.ts';
 import type { DnsZone } from '../../ports/dns-zones.ts';
 import { defineStep } from '../define-step.ts';
+import { assertStillFenced, fencedSchema } from '../fence-expiry.ts';
 import type { StepPorts } from '../ports.ts';
 import { targetSchema } from '../schemas.ts';
 import { openTarget } from '../target.ts';
 import { ownRecords, targetAddresses, wantedRecordSet, zoneOf } from './targets.ts';
 
-const withSchema = z.object({ target: targetSchema, dns: planDns });
+const withSchema = z.object({ target: targetSchema, dns: planDns, fenced: fencedSchema.exactOptional() });
 type Ctx = ReadContext<z.output<typeof withSchema>, StepPorts>;
 
 interface Move {
@@ -119,6 +120,7 @@ export const dnsCutover = defineStep({
     ];
   },
   async execute(ctx) {
+    await assertStillFenced(ctx);
     const open = (await moves(ctx)).filter(({ from, to }) => !sameValues(from, to));
     for (const move of open) assertAsShown(ctx, move);
     for (const { record, zone, from, to } of open) {

@@ -4,6 +4,7 @@ import { DrError, isDrError } from '../../errors/dr-error.ts';
 import { digestOf } from '../../model/digest.ts';
 import { planFence } from '../../model/plan/fence.ts';
 import { defineStep } from '../define-step.ts';
+import { expiryOf, isExpired } from '../fence-expiry.ts';
 import { type PlanProgram, runPlanProgram } from '../plan-program.ts';
 import type { StepPorts } from '../ports.ts';
 
@@ -20,6 +21,8 @@ const NOT_FROM_OUTSIDE = 'not proven from outside: the plan has no fence.off';
 const outputs = z.object({
   /** When the proof was made, ISO 8601, UTC: a resume does not make an old one new. */
   provenAt: z.string(),
+  /** Until when it counts, ISO 8601, UTC. */
+  expiresAt: z.string(),
   /** Whether somebody other than the fence command said so. */
   checked: z.boolean(),
 });
@@ -50,15 +53,26 @@ async function isOff(ctx: Ctx, signal: AbortSignal): Promise<{ readonly off: boo
   }
 }
 
-/** Runs the fence command, once in a run, and gives what it said then. */
+/**
+ * Runs the fence command, and gives what it said last: once in a run, once more whenever what it proved has expired, and when the check says that the old cluster is
+ * on again.
+ */
 async function fence(ctx: WriteCtx): Promise<Said> {
+  let said = await fenceAs(ctx, ctx.run.cluster);
+  while (isExpired(expiryOf(said.at, ctx.with.fence.expires), ctx.clock.now())) said = await fenceAs(ctx, `${ctx.run.cluster} after ${said.at}`);
+  return said;
+}
+
+async function fenceAs(ctx: WriteCtx, key: string): Promise<Said> {
   const result = await ctx.effect({
     name: 'fence',
-    key: ctx.run.cluster,
+    key,
     timeoutMs: FENCE_LIMIT_MS,
-    check: async () => {
+    check: async (recorded) => {
       const answer = await isOff(ctx, ctx.signal);
-      if (answer?.off !== true) return { state: 'todo', evidence: {} };
+      // Nobody but the command can say, so what it said stands: asked again with every resume, a proof would never get old.
+      if (answer === undefined && recorded !== undefined) return { state: 'done', result: recorded.result };
+      if (answer?.off !== true) return { state: 'todo', evidence: answer === undefined ? {} : { check: answer.said } };
       return { state: 'done', result: { at: new Date(ctx.clock.now()).toISOString(), said: answer.said, digest: digestOf(answer.said) } };
     },
     run: (signal) => run(ctx, { path: 'fence.command', command: commandOf(ctx), signal }),
@@ -68,6 +82,12 @@ async function fence(ctx: WriteCtx): Promise<Said> {
   return said.success ? said.data : { at: ctx.run.startedAt, said: '', digest: digestOf(String(result)) };
 }
 
+/** Outputs of a check that has just said so. */
+function provenNow({ clock, with: { fence: plan } }: Ctx): z.output<typeof outputs> {
+  const now = clock.now();
+  return { provenAt: new Date(now).toISOString(), expiresAt: expiryOf(now, plan.expires), checked: true };
+}
+
 /**
  * Proves that the old cluster cannot act, by the plan's own commands: `command` switches it off, `off` asks whether it is off. Exit 0 is the proof;
  * unreachable alone never is. Without `off` nobody but the command itself has said so, which is shown, and the runbook asks a person besides. `command` must be
@@ -75,7 +95,7 @@ async function fence(ctx: WriteCtx): Promise<Said> {
  */
 export const fenceCommand = defineStep({
   kind: 'fence/command',
-  version: 1,
+  version: 2,
   summary: 'switches the old cluster off and proves that it cannot act',
   verifies: 'runs the check command of the plan (fence.off): exit 0 says that the old cluster is off',
   byHand: [
@@ -92,7 +112,7 @@ export const fenceCommand = defineStep({
   async observe(ctx) {
     const answer = await isOff(ctx, ctx.signal);
     if (answer?.off !== true) return { state: 'absent', evidence: { check: answer?.said ?? 'the plan has no fence.off' } };
-    return { state: 'present', outputs: { provenAt: new Date(ctx.clock.now()).toISOString(), checked: true }, evidence: { check: answer.said } };
+    return { state: 'present', outputs: provenNow(ctx), evidence: { check: answer.said } };
   },
   async plan(ctx) {
     const note = `switches cluster ${ctx.run.cluster} off${ctx.with.fence.off === undefined ? `; ${NOT_FROM_OUTSIDE}` : ''}`;
@@ -105,7 +125,11 @@ export const fenceCommand = defineStep({
     const answer = await isOff(ctx, ctx.signal);
     if (answer === undefined) {
       const { at, said } = await fence(ctx);
-      return { ok: true, outputs: { provenAt: at, checked: false }, evidence: { proof: `the fence command ended with exit 0; ${NOT_FROM_OUTSIDE}`, said } };
+      return {
+        ok: true,
+        outputs: { provenAt: at, expiresAt: expiryOf(at, ctx.with.fence.expires), checked: false },
+        evidence: { proof: `the fence command ended with exit 0; ${NOT_FROM_OUTSIDE}`, said },
+      };
     }
     if (!answer.off) {
       throw new DrError({
@@ -114,6 +138,6 @@ export const fenceCommand = defineStep({
         suggestions: ['switch the old machines off by hand, then resume'],
       });
     }
-    return { ok: true, outputs: { provenAt: new Date(ctx.clock.now()).toISOString(), checked: true }, evidence: { proof: answer.said } };
+    return { ok: true, outputs: provenNow(ctx), evidence: { proof: answer.said } };
   },
 });

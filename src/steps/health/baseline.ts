@@ -38,7 +38,8 @@ async function newestBaseline(ctx: Ctx): Promise<{ readonly name: string; readon
 export async function baselineEvidence(cluster: KubeCluster, probes: Promise<readonly ProbeResult[]>, ctx: Ctx): Promise<BaselineEvidence> {
   try {
     const found = await newestBaseline(ctx);
-    if (found === undefined) return { missing: 'no baseline of this cluster is in the state store: take one with lattice-dr baseline while it is well' };
+    if (found === undefined)
+      return { missing: 'no baseline of this cluster is in the state store: take one while it is well: lattice-dr baseline --plan FILE' };
     const late = (): DrError => new DrError({ code: 'STEP_TIMEOUT', message: `the comparison was given up after ${LIMIT_MS / 1_000} s` });
     return await withLimit(ctx, LIMIT_MS, {
       work: async (signal) => {

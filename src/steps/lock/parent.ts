@@ -65,7 +65,7 @@ function lockedBy(owner: Holder, ctx: Ctx): DrError {
       ...(owner.host === undefined ? {} : { host: owner.host }),
     },
     suggestions: [
-      `continue that run with the state store it was started with: lattice-dr resume ${owner.run}`,
+      `continue that run with the state store it was started with: lattice-dr resume ${owner.run} --state-dir DIRECTORY, or --plan FILE`,
       `if that run is certainly dead and its state is lost, delete Lease ${SYSTEM_NAMESPACE}/lattice-dr-${cluster} on the parent and start again`,
     ],
   });
@@ -180,7 +180,8 @@ export const lockRelease = defineStep({
       timeoutMs: 30_000,
       check: async () => {
         const now = await cluster.get(ref, ctx.signal);
-        return now?.metadata.uid === uid ? { state: 'todo', evidence: {} } : { state: 'done', result: true };
+        const done = now?.metadata.uid !== uid || now.metadata.deletionTimestamp !== undefined;
+        return done ? { state: 'done', result: true } : { state: 'todo', evidence: {} };
       },
       run: (signal) => cluster.delete(ref, { uid, signal }),
     });

@@ -45,7 +45,11 @@ async function openSource(from: PlanSecretSource, ctx: SourcesContext): Promise<
   const { repository, ref } = ctx.with.specs.git;
   const [file] = await ctx.ports.git.files({ repository, ref, paths: [from.sops], commit: ctx.with.commit }, ctx.signal);
   if (file !== undefined) return ctx.ports.secretFiles.decryptSops(file.content, from.identity, ctx.signal);
-  throw new DrError({ code: 'SECRET_SOURCE_MISSING', message: `${describeSource(from)} does not exist at commit ${ctx.with.commit}` });
+  throw new DrError({
+    code: 'SECRET_SOURCE_MISSING',
+    message: `${describeSource(from)} does not exist at commit ${ctx.with.commit}`,
+    suggestions: ['commit and push it, or correct spec.secrets of the plan'],
+  });
 }
 
 function isSecret(value: unknown): value is KubeObject {

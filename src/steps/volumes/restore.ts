@@ -72,6 +72,11 @@ async function latestTry(
   return { restore: ours.get(restoreName(ctx.run.id, point.name, attempts)), attempts };
 }
 
+/** Deleted: a volume stays to be seen until its finalizers are through (`kubernetes.io/pv-protection`). */
+function isGoing(volume: KubeObject | undefined, uid: string): boolean {
+  return volume?.metadata.uid !== uid || volume.metadata.deletionTimestamp !== undefined;
+}
+
 /**
  * Removes volumes that an earlier, failed try of this run left without a claim: Velero would wait for them for its terminating-resource timeout (10 min)
  * and then end PartiallyFailed (Velero 1.18.3, seen).
@@ -86,7 +91,7 @@ async function removeLeftovers(cluster: KubeCluster, failed: string, ctx: WriteC
       name: 'delete-leftover-volume',
       key: `${volume.metadata.name}/${uid}`,
       timeoutMs: 60_000,
-      check: async () => ((await cluster.get(ref, ctx.signal))?.metadata.uid === uid ? { state: 'todo', evidence: {} } : { state: 'done', result: true }),
+      check: async () => (isGoing(await cluster.get(ref, ctx.signal), uid) ? { state: 'done', result: true } : { state: 'todo', evidence: {} }),
       run: (signal) => cluster.delete(ref, { uid, signal }),
     });
   }

@@ -9,10 +9,10 @@ import { parseDecisions, parseInputs, parseWait } from '../../../src/cli/decisio
 import { exitCodeOf } from '../../../src/cli/exit-code.ts';
 import { programName } from '../../../src/cli/program-name.ts';
 import { signerOf } from '../../../src/cli/sender.ts';
-import { shellLine } from '../../../src/cli/shell-quote.ts';
 import { defaultStateFolder, gitCache, placeFlags, statePlace } from '../../../src/cli/state-store.ts';
 import { EXIT_CODES } from '../../../src/errors/codes.ts';
 import { DrError } from '../../../src/errors/dr-error.ts';
+import { shellLine } from '../../../src/model/shell-line.ts';
 import { loadPlan } from '../../../src/operations/prepare-run.ts';
 import { planFile } from '../operations/harness.ts';
 

@@ -46,21 +46,50 @@ describe('report verify', () => {
     ['a visible word', (page: string) => page.replace('<b>ann</b> approved', '<b>eve</b> approved')],
     ['the embedded report', (page: string) => page.replace('"resumes":2', '"resumes":0')],
     ['something behind the end', (page: string) => `${page}<p>more</p>`],
-  ])('finds %s that was changed', async (_what, change) => {
-    expect((await rejection(verifyReport(altered(change), '1.0.0'))).code).toBe('REPORT_ALTERED');
+  ])('finds %s that was changed, and says that the record holds', async (_what, change) => {
+    const error = await rejection(verifyReport(altered(change), '1.0.0'));
+    expect(error).toMatchObject({ code: 'REPORT_ALTERED', details: { altered: 'text' }, message: expect.stringContaining('the record holds') });
   });
 
   it.each([
-    ['a journal line that was changed', (page: string) => page.replaceAll(String.raw`\"user\":\"ann\"`, String.raw`\"user\":\"eve\"`), 'JOURNAL_BROKEN'],
-    ['a plan that was changed', (page: string) => page.replace(String.raw`\"rto\":\"10m\"`, String.raw`\"rto\":\"90m\"`), 'RUN_CHANGED'],
-    ['a record that is gone', (page: string) => page.replace('id="record-data"', 'id="other"'), 'INPUT_INVALID'],
-    ['a record that is cut', (page: string) => page.replace(/("segments":\[).*?(<\/script>)/s, '$1$2'), 'INPUT_INVALID'],
-  ])('refuses %s', async (_what, change, code) => {
-    expect((await rejection(verifyReport(altered(change), '1.0.0'))).code).toBe(code);
+    [
+      'a journal line',
+      (page: string) => page.replaceAll(String.raw`\"user\":\"ann\"`, String.raw`\"user\":\"eve\"`),
+      /journal of run '.*', segment \d+, line \d+: /,
+    ],
+    ['the plan', (page: string) => page.replace(String.raw`\"rto\":\"10m\"`, String.raw`\"rto\":\"90m\"`), /run\.json: plan, runbook, steps/],
+    ['the name of what was fixed', (page: string) => page.replace('/run.json":', '/run-9.json":'), /run\.json: plan, runbook, steps/],
+  ])('blames the page, not the state it came from, for %s that was changed in it', async (_what, change, words) => {
+    const error = await rejection(verifyReport(altered(change), '1.0.0'));
+    expect(error).toMatchObject({ code: 'REPORT_ALTERED', details: { altered: 'record' }, message: expect.stringMatching(words) });
+    const { location } = (await playStory()).bench.store;
+    expect(`${error.message}${error.suggestions.join('')}`).not.toContain(location);
+    expect(error.suggestions).toEqual([expect.stringContaining('lattice-dr report RUN --html FILE')]);
   });
 
-  it('says which file it could not read', async () => {
+  it('finds a journal whose last lines are gone, which its chain cannot show', async () => {
+    const cut = (page: string) =>
+      page.replace(/(?<=id="record-data">).*?(?=<\/script>)/s, (data) => {
+        const record = JSON.parse(data) as { archive: { segments: { text: string }[] } };
+        const last = record.archive.segments.at(-1);
+        if (last !== undefined) last.text = `${last.text.trimEnd().split('\n').slice(0, -1).join('\n')}\n`;
+        return JSON.stringify(record).replaceAll('<', String.raw`\u003c`);
+      });
+    const error = await rejection(verifyReport(altered(cut), '1.0.0'));
+    expect(error).toMatchObject({ code: 'REPORT_ALTERED', details: { altered: 'text or end of the record' } });
+  });
+
+  it.each([
+    ['a record that is gone', (page: string) => page.replace('id="record-data"', 'id="other"')],
+    ['a record that is cut', (page: string) => page.replace(/("segments":\[).*?(<\/script>)/s, '$1$2')],
+  ])('refuses %s', async (_what, change) => {
+    const error = await rejection(verifyReport(altered(change), '1.0.0'));
+    expect(error).toMatchObject({ code: 'INPUT_INVALID', suggestions: [expect.stringContaining('lattice-dr report RUN --html FILE')] });
+  });
+
+  it('says which file is not there, and how to come by one', async () => {
     const error = await rejection(verifyReport(join(folder, 'none.html'), '1.0.0'));
-    expect(error).toMatchObject({ code: 'INPUT_INVALID', message: expect.stringContaining('none.html') });
+    expect(error).toMatchObject({ code: 'INPUT_INVALID', message: expect.stringMatching(/none\.html' does not exist/) });
+    expect(error.suggestions).toEqual([expect.stringContaining('lattice-dr report RUN --html FILE')]);
   });
 });

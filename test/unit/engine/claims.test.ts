@@ -46,8 +46,10 @@ describe('the lock of a cluster', () => {
       kind: 'locked',
       message: `cluster 'east' is held by run '${run}': process ${holder.owner.pid} of ops on host 'here', last sign of life 12.0 s ago`,
       suggestions: [
-        `lattice-dr status ${run}`,
-        `let it end, or stop it with: kill -INT ${holder.owner.pid}`,
+        `to watch it: lattice-dr attach ${run}`,
+        `to see how it stands: lattice-dr status ${run}`,
+        `to have it end in good order: lattice-dr cancel ${run}`,
+        `if it does not answer, stop it with: kill -INT ${holder.owner.pid}`,
         expect.stringContaining(`lattice-dr resume ${run} --take-over`),
       ],
     });
@@ -84,8 +86,10 @@ describe('the lock of a cluster', () => {
     await expect(bench.resume(run, { owner })).rejects.toMatchObject({
       code: 'RUN_LOCKED',
       suggestions: [
-        expect.anything(),
-        expect.anything(),
+        expect.stringContaining(`lattice-dr attach ${run}`),
+        expect.stringContaining(`lattice-dr status ${run}`),
+        expect.stringContaining(`lattice-dr cancel ${run}`),
+        expect.stringContaining("it ran on host 'here'"),
         expect.stringContaining(`lattice-dr resume ${run} --owner-gone`),
         expect.stringContaining(`lattice-dr resume ${run} --take-over`),
       ],

@@ -33,15 +33,84 @@ function deleting(check: Check, runs: string[]): StepKind<{ thing: string }, { v
 const deletingGraph = graphOf([node('a', { uses: 'test/deleting' })]);
 
 describe('an effect', () => {
-  it('gives the recorded result of an effect without asking or doing, even when the world no longer shows it', async () => {
+  it('gives the recorded result of an effect that the world still shows, and does nothing', async () => {
     const bench = new Bench();
     const runs: string[] = [];
-    bench.add(deleting(async () => ({ state: 'todo', evidence: {} }), runs));
+    bench.add(deleting(async () => ({ state: 'done', result: 'gone, as it looks now' }), runs));
     const run = await crashBefore(bench, deletingGraph, 'step-succeeded a');
     bench.world.finished.clear();
     runs.length = 0;
     expect((await bench.resume(run)).state).toBe('succeeded');
     expect(runs).toEqual(['gone']);
+    expect((await bench.told(run)).filter((line) => line === 'effect-intent a')).toHaveLength(1);
+  });
+
+  it('is done again when the world shows that it was undone, and the journal says what it showed', async () => {
+    const bench = new Bench();
+    const runs: string[] = [];
+    bench.add(deleting(async () => ({ state: 'todo', evidence: { seen: 'it is back' } }), runs));
+    const run = await crashBefore(bench, deletingGraph, 'step-succeeded a');
+    bench.world.finished.clear();
+    runs.length = 0;
+    expect((await bench.resume(run)).state).toBe('succeeded');
+    expect(runs).toEqual(['run', 'gone']);
+    const { journal } = await bench.stored(run);
+    const intents = journal.entries.flatMap((entry) => (entry.type === 'effect-intent' ? [entry.undone] : []));
+    expect(intents).toEqual([undefined, { seen: 'it is back' }]);
+    expect(bench.events).toContainEqual(expect.objectContaining({ type: 'effect', state: 'found-undone' }));
+  });
+
+  it('is done once by a resume that was killed while it did again what was undone', async () => {
+    const bench = new Bench();
+    bench.add(deleting(async () => (bench.world.finished.has('again') ? { state: 'done', result: 'gone' } : { state: 'todo', evidence: {} }), []));
+    const run = await crashBefore(bench, deletingGraph, 'step-succeeded a');
+    bench.world.finished.clear();
+    bench.world.parts.clear();
+    bench.store.revive();
+    // The lines of the second owner up to its intent: owner, observed, started, intent.
+    bench.store.crashAt({ append: bench.store.appends + 5, side: 'before' });
+    await bench.resumeAsIs(run);
+    expect([bench.store.crashed, bench.world.parts.get('deleted')]).toEqual([true, 1]);
+    bench.world.finished.add('again');
+    expect((await bench.resume(run)).state).toBe('succeeded');
+    expect(bench.world.parts.get('deleted')).toBe(1);
+  });
+
+  it('stops when it was done before and the world does not tell any more', async () => {
+    const bench = new Bench();
+    bench.add(deleting(async (recorded) => ({ state: 'unknown', evidence: { recorded: recorded?.result ?? 'nothing' } }), []));
+    const run = await crashBefore(bench, deletingGraph, 'step-succeeded a');
+    bench.world.finished.clear();
+    expect(await bench.resume(run)).toMatchObject({
+      state: 'waiting',
+      error: { code: 'STEP_UNKNOWN', message: expect.stringContaining('which was done before,'), details: { evidence: { recorded: 'gone' } } },
+    });
+    expect(bench.world.parts.get('deleted')).toBe(1);
+  });
+
+  it('is asked of the world by each try, and within one it stands: what a try has done may still be settling', async () => {
+    const bench = new Bench();
+    const calls: string[] = [];
+    bench.add({
+      ...makeThing,
+      kind: 'test/tries',
+      observe: async () => ({ state: 'partial', evidence: {} }),
+      execute: async (ctx) => {
+        const effect: Effect<string> = {
+          name: 'make',
+          key: 'x',
+          timeoutMs: 1_000,
+          check: async (recorded) => (calls.push(`check ${recorded?.result ?? 'nothing'}`), { state: 'todo', evidence: {} }),
+          run: async () => (calls.push('run'), 'made'),
+        };
+        calls.push(await ctx.effect(effect), await ctx.effect(effect));
+        if (calls.length === 3) throw new DrError({ code: 'KUBE_UNAVAILABLE', message: 'gone for a moment', retry: 'retryable' });
+      },
+      verify: async () => ({ ok: true, outputs: { value: 'a' }, evidence: {} }),
+    });
+    const result = await bench.start(graphOf([node('a', { uses: 'test/tries', retry: { attempts: 2, firstDelayMs: 1, maxDelayMs: 1 } })]));
+    expect(result.error).toBeUndefined();
+    expect(calls).toEqual(['run', 'made', 'made', 'check made', 'run', 'made', 'made']);
   });
 
   it.each([

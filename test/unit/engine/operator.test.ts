@@ -163,7 +163,7 @@ describe('skip', () => {
   });
 
   it.each([
-    ['a safety step', 'safe', 'why', /is a safety step, which cannot be skipped.*--override-safety 'safe=REASON'/],
+    ['a safety step', 'safe', 'why', /is a safety step, which cannot be skipped.*--override-safety 'safe=<reason>'/],
     ['a guard', 'watch', 'why', /is a safety step/],
     ['a step that is done', 'done', 'why', /has succeeded already/],
     ['a step that runs', 'slow', 'why', /step 'slow' is running/],

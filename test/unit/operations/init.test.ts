@@ -156,7 +156,7 @@ describe('init', () => {
 
   it('tells a person what is left, each with the line to go to', async () => {
     const drafted = await draft();
-    const text = initView(drafted, 'plan.yaml');
+    const text = initView(drafted, { file: 'plan.yaml', next: 'lattice-dr validate --plan plan.yaml' });
     const rto = drafted.text.split('\n').findIndex((line) => line.includes('rto:')) + 1;
     expect(text).toContain(`plan.yaml:${rto}: how long may users wait`);
     expect(text).toMatch(/next: lattice-dr validate --plan plan.yaml\n$/);

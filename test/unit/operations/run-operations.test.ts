@@ -10,6 +10,8 @@ import { resume } from '../../../src/operations/resume.ts';
 import { reportRun } from '../../../src/operations/run-report.ts';
 import { runStatus } from '../../../src/operations/run-status.ts';
 import type { KubeCluster } from '../../../src/ports/kube-cluster.ts';
+import { releaseQuestion } from '../../../src/report/holds-view.ts';
+import type { HoldReleaser } from '../../../src/steps/release.ts';
 import { createFakeClusters } from '../../fakes/fake-clusters.ts';
 import { Bench, planFile, rejection, runbookFile } from './harness.ts';
 
@@ -167,6 +169,38 @@ describe('holds and release', () => {
     expect(open.map(({ hold }) => hold.id)).toEqual(['child-cluster/b']);
     expect(done.map(({ releasedBy }) => releasedBy)).toEqual(['ops', 'ops']);
     expect((await runStatus(run, bench.environment())).state).toBe('succeeded');
+  });
+
+  it('leave what a condition is not met for, say what is missing, and go on with the others', async () => {
+    const bench = new Bench();
+    const { run } = await held(bench);
+    const base = tools(bench);
+    const asked: string[] = [];
+    const conditional: HoldReleaser = {
+      describe: (hold) => `puts ${hold.id} back`,
+      release: async (hold) => void released.push(hold.id),
+      missing: async (hold, { verifiedAt, cluster }) => {
+        asked.push(
+          `${hold.id} ${verifiedAt} ${String((await cluster.get({ apiVersion: 'v1', kind: 'Namespace', name: 'kube-system' }, base.signal))?.metadata.uid)}`,
+        );
+        return asked.length < 3 ? 'a fresh backup' : undefined;
+      },
+    };
+    const shown: string[] = [];
+    const confirm: ReleaseRequest['confirm'] = async (actions) => shown.push(releaseQuestion(actions)) > 0;
+    const withCondition = { ...base, releasers: new Map([...base.releasers, ['dns-provider', conditional] as const]) };
+    const first = await release({ run, holds: [], confirm }, withCondition);
+    expect(shown[0]).toContain('  not yet dns-provider/c: a fresh backup\n  release backup-location/a');
+    expect(released).toEqual(['backup-location/a']);
+    expect(first.open).toContainEqual({ hold: HOLDS[2], reason: 'a fresh backup' });
+    expect(first.error).toMatchObject({ code: 'RELEASE_REFUSED', kind: 'precondition', details: { waiting: { 'dns-provider/c': 'a fresh backup' } } });
+    const second = await release({ run, holds: ['dns-provider/c'], confirm }, withCondition);
+    expect([shown.length, second.released.length, second.error?.code]).toEqual([1, 0, 'RELEASE_REFUSED']);
+    expect(asked[0]).toMatch(/^dns-provider\/c \d{4}-.*Z uid of east$/);
+    await bench.clock.advance(60_000);
+    const third = await release({ run, holds: ['dns-provider/c'], confirm }, withCondition);
+    expect([third.error, third.released.map(({ id }) => id)]).toEqual([undefined, ['dns-provider/c']]);
+    expect(new Set(asked.map((line) => line.split(' ')[1])).size).toBe(1);
   });
 
   it('stop at the first that fails, with the ones before it journalled', async () => {

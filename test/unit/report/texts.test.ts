@@ -69,7 +69,7 @@ describe('errors', () => {
 });
 
 describe('closingLines', () => {
-  const commands = { resume: 'lattice-dr resume R', report: 'lattice-dr report R', release: 'lattice-dr release R' };
+  const commands = { resume: 'lattice-dr resume R', report: 'lattice-dr report R', release: 'lattice-dr release R', status: 'lattice-dr status R2' };
   const step: StepResult = { id: id('data'), summary: '', phase: 'data', state: 'failed', reason: 'no volumes', found: false, attested: false, elapsedMs: 1 };
   const base: RunResult = {
     run: RUN,
@@ -96,6 +96,11 @@ describe('closingLines', () => {
     const [first, , last] = closingLines({ ...base, state: 'waiting', steps: [{ ...step, state: 'waiting', reason: 'traffic moves' }] }, commands);
     expect(first).toBe("waits for a person at step 'data': traffic moves");
     expect(last).toBe('resume: lattice-dr resume R');
+  });
+
+  it('lead away from a run that another one has taken over', () => {
+    const error = new DrError({ code: 'RUN_REPLACED', message: 'taken over' });
+    expect(closingLines({ ...base, state: 'failed', error }, commands)[2]).toBe('status: lattice-dr status R2');
   });
 
   it('lead to the release while something is held, else to the report', () => {

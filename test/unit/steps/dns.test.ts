@@ -121,23 +121,51 @@ describe('dns/cutover', () => {
     expect((await zone.query('shop.example.com', 'A', signal))?.values).toEqual(['192.0.2.99']);
   });
 
-  it('does not replace a value that nobody has agreed to replace, and asks again on a resume', async () => {
+  const gate = { approve: 1, reason: 'traffic moves' } as const;
+
+  it('asks again when somebody else has written the record since it was agreed to replace it', async () => {
     const { bench, input, zone } = withGateway();
-    const gate = { approve: 1, reason: 'traffic moves' } as const;
     const shown: unknown[] = [];
     const ask = async ({ changes }: GateQuestion) => {
       shown.push(changes[0]?.diffs);
       if (shown.length === 1) zone.set({ ...OLD, values: ['192.0.2.99'] });
       return { answer: 'approved', by: 'ops' } as const;
     };
-    const prompter = { ...NOBODY, ask };
-    const { error } = await bench.run('dns/cutover', input, { gate, prompter });
+    expect((await bench.run('dns/cutover', input, { gate, prompter: { ...NOBODY, ask } })).error).toBeUndefined();
+    const diff = (from: string) => [{ path: 'values', from: [from], to: ['198.51.100.7'] }];
+    expect(shown).toEqual([diff('192.0.2.1'), diff('192.0.2.99')]);
+    expect(zone.changes).toMatchObject([{ from: { values: ['192.0.2.99'] } }]);
+  });
+
+  it('does not replace a value that was written after the last look at what was agreed to', async () => {
+    const { bench, input, zone } = withGateway();
+    const query = zone.query.bind(zone);
+    let queries = 0;
+    zone.query = async (...given) => {
+      queries += 1;
+      // Asked by: the plan for the gate, the look at the world, the plan before it begins, and then by what is done.
+      if (queries === 4) zone.set({ ...OLD, values: ['192.0.2.99'] });
+      return await query(...given);
+    };
+    const { error } = await bench.run('dns/cutover', input, { gate, decisions: { approve: ['step'] } });
     expect(error).toMatchObject({ code: 'DNS_CONFLICT' });
     expect(error?.message).toContain("shown was '192.0.2.1 becomes 198.51.100.7', now it would be '192.0.2.99 becomes 198.51.100.7'");
     expect(zone.changes).toEqual([]);
-    expect((await bench.resume({ prompter })).error).toBeUndefined();
-    const diff = (from: string) => [{ path: 'values', from: [from], to: ['198.51.100.7'] }];
-    expect(shown).toEqual([diff('192.0.2.1'), diff('192.0.2.99')]);
+  });
+
+  it('moves a record again that somebody has moved back between a move and a resume', async () => {
+    const { bench, run, zone } = withGateway();
+    const rehearsal = withGateway();
+    await rehearsal.run();
+    const lines = (await rehearsal.bench.journal()).filter(({ type }) => type !== 'alive');
+    bench.store.crashAt({ append: lines.findIndex(({ type }) => type === 'step-succeeded') + 1, side: 'before' });
+    await run();
+    expect(zone.changes).toHaveLength(1);
+    zone.set({ ...OLD, values: ['192.0.2.1'] });
+    expect((await bench.resume()).error).toBeUndefined();
+    expect(zone.changes).toHaveLength(2);
+    expect((await zone.query(OLD.name, 'A', signal))?.values).toEqual(['198.51.100.7']);
+    expect((await bench.journal()).filter((entry) => entry.type === 'effect-intent' && entry.undone !== undefined)).toHaveLength(1);
   });
 
   it('lists the records of a person and of external-dns, and touches neither', async () => {

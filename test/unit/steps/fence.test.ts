@@ -28,7 +28,10 @@ describe('fence/command', () => {
   it('switches off and then asks whether it is off', async () => {
     const bench = new StepBench(machines());
     const result = await bench.run('fence/command', BOTH);
-    expect(stepOf(result)).toMatchObject({ state: 'succeeded', outputs: { provenAt: '2026-03-01T03:00:00.000Z', checked: true } });
+    expect(stepOf(result)).toMatchObject({
+      state: 'succeeded',
+      outputs: { provenAt: '2026-03-01T03:00:00.000Z', expiresAt: '2026-03-01T07:00:00.000Z', checked: true },
+    });
     expect(bench.processes.calls).toEqual(['is-off', 'fence workload', 'is-off']);
     expect(JSON.stringify(await bench.journal())).toContain('all off');
   });
@@ -66,6 +69,19 @@ describe('fence/command', () => {
     expect(bench.processes.calls).toEqual(['fence']);
   });
 
+  it('runs the command again, once, when what it proved has expired before a resume', async () => {
+    const bench = new StepBench({ programs: { fence: 'done' } });
+    const input = { fence: { command: ['fence'], expires: '30m' } };
+    await crashAfter(bench, 'effect-done', async (world) => await world.run('fence/command', input));
+    await bench.clock.advance(31 * 60_000);
+    const { provenAt, expiresAt } = stepOf(await bench.resume()).outputs as Readonly<Record<string, string>>;
+    expect(Date.parse(provenAt ?? '')).toBeGreaterThanOrEqual(Date.parse('2026-03-01T03:31:00Z'));
+    expect(Date.parse(expiresAt ?? '') - Date.parse(provenAt ?? '')).toBe(30 * 60_000);
+    expect(bench.processes.calls).toEqual(['fence', 'fence']);
+    const keys = (await bench.journal()).flatMap((entry) => (entry.type === 'effect-done' ? [entry.key] : []));
+    expect(keys).toEqual(['workload', 'workload after 2026-03-01T03:00:00.000Z']);
+  });
+
   it('asks the check again after a resume: machines are switched on again', async () => {
     let asked = 0;
     const programs: Readonly<Record<string, FakeProgram>> = { ...machines().programs, 'is-off': () => ((asked += 1), 'all off') };
@@ -76,6 +92,28 @@ describe('fence/command', () => {
     const before = asked;
     await bench.resume({ decisions: { approve: ['step'] } });
     expect(asked).toBeGreaterThan(before);
+  });
+
+  it('switches the old cluster off again that somebody has switched on between the fence and a resume', async () => {
+    const switches = { on: true };
+    const programs: Readonly<Record<string, FakeProgram>> = {
+      fence: () => ((switches.on = false), 'asked the provider'),
+      'is-off': () => {
+        if (switches.on) throw new DrError({ code: 'PROCESS_FAILED', message: 'is-off exited 1: one machine runs', details: NO });
+        return 'all off';
+      },
+    };
+    const bench = new StepBench({ programs });
+    const rehearsal = new StepBench(machines());
+    await rehearsal.run('fence/command', BOTH);
+    const lines = (await rehearsal.journal()).filter(({ type }) => type !== 'alive');
+    bench.store.crashAt({ append: lines.findIndex(({ type }) => type === 'step-succeeded') + 1, side: 'before' });
+    await bench.run('fence/command', BOTH);
+    switches.on = true;
+    expect((await bench.resume()).error).toBeUndefined();
+    expect(bench.processes.calls.filter((call) => call === 'fence workload')).toHaveLength(2);
+    const undone = (await bench.journal()).flatMap((entry) => (entry.type === 'effect-intent' && entry.undone !== undefined ? [entry.undone] : []));
+    expect(undone).toEqual([{ check: expect.stringContaining('two machines still run') }]);
   });
 
   it('keeps of what its programs print the last line and a digest, whether they fail or not', async () => {
@@ -123,6 +161,17 @@ describe('fence/command', () => {
   });
 });
 
+/** Kills a run right after the first line of a type, as a rehearsal finds it. */
+async function crashAfter(bench: StepBench, type: string, run: (world: StepBench) => Promise<unknown>): Promise<void> {
+  const rehearsal = new StepBench({ clusters: { 'parent.yaml': platformCluster() }, programs: { fence: 'done' } });
+  await run(rehearsal);
+  const lines = (await rehearsal.journal()).filter((entry) => entry.type !== 'alive');
+  const line = lines.findIndex((entry) => entry.type === type);
+  expect(line, lines.map((entry) => entry.type).join(' ')).toBeGreaterThan(0);
+  bench.store.crashAt({ append: line + 1, side: 'after' });
+  await run(bench);
+}
+
 describe('fence/attest', () => {
   const INPUT = { proves: 'the old cluster cannot write outside', cluster: PLAN_CLUSTER };
   const GATE = { reason: 'two clusters with one identity destroy data', attest: 'it cannot write' };
@@ -137,6 +186,34 @@ describe('fence/attest', () => {
   it('waits for a person when nobody has stated it', async () => {
     const result = await new StepBench({ clusters: { 'parent.yaml': platformCluster() } }).run('fence/attest', INPUT, { gate: GATE });
     expect(result).toMatchObject({ state: 'waiting', error: { code: 'GATE_WAITING' } });
+  });
+
+  it('takes a statement over a resume for as long as the plan says, from when it was made', async () => {
+    const bench = new StepBench({ clusters: { 'parent.yaml': platformCluster() } });
+    const said = (text: string) => ({ decisions: { attest: { step: text } } });
+    const input = { ...INPUT, fence: { expires: '2h' } };
+    await crashAfter(bench, 'step-succeeded', async (world) => await world.run('fence/attest', input, { gate: GATE, ...said('keys revoked') }));
+    await bench.clock.advance(3_600_000);
+    const [early] = (await bench.resume()).steps;
+    expect(early).toMatchObject({
+      state: 'succeeded',
+      outputs: { attestedAt: expect.stringContaining('T03:00'), expiresAt: expect.stringContaining('T05:00') },
+    });
+  });
+
+  it('asks again on a resume once it has expired, with the old statement in the question, and takes none of before for the answer', async () => {
+    const bench = new StepBench({ clusters: { 'parent.yaml': platformCluster() } });
+    const said = (text: string) => ({ decisions: { attest: { step: text } } });
+    await crashAfter(bench, 'step-succeeded', async (world) => await world.run('fence/attest', INPUT, { gate: GATE, ...said('keys revoked') }));
+    await bench.clock.advance(5 * 3_600_000);
+    const unanswered = await bench.resume();
+    expect(unanswered).toMatchObject({ state: 'waiting', error: { code: 'GATE_WAITING' } });
+    const asked = (await bench.journal()).findLast((entry) => entry.type === 'gate-asked');
+    expect(JSON.stringify(asked)).toContain('what ops stated at 2026-03-01T03:00:00.000Z expired at 2026-03-01T07:00:00.000Z');
+    const answered = await bench.resume(said('looked again: still revoked'));
+    expect(answered.state).toBe('succeeded');
+    const { attestedAt } = stepOf(answered).outputs as Readonly<Record<string, string>>;
+    expect(Date.parse(attestedAt ?? '')).toBeGreaterThanOrEqual(Date.parse('2026-03-01T08:00:00Z'));
   });
 
   it('is not proven in a runbook that forgot the gate', async () => {

@@ -85,6 +85,21 @@ describe('what puts held things back', () => {
     await expect(releaser?.release({ ...hold, prior: {} }, cluster, signal)).rejects.toMatchObject({ code: 'BUG' });
   });
 
+  it('does not let a schedule begin before this cluster has made a backup of its own since it was verified', async () => {
+    const cluster = platformCluster();
+    const at = '2026-03-01T05:00:00Z';
+    const missing = async (): Promise<string | undefined> =>
+      await HOLD_RELEASERS.get('backup-schedule')?.missing?.(schedule, { cluster, verifiedAt: '2026-03-01T04:00:00.000Z', signal });
+    const object = lattice('LatticeClusterBackup', 'lattice-system/daily', { spec: { schedule: '0 3 * * *', storeRef: 'main' } });
+    const schedule: Hold = { ...location, id: 'latticeclusterbackup/lattice-system/daily', kind: 'backup-schedule', prior: { object: object as never } };
+    expect(await missing()).toMatch(/no backup of all namespaces in location lattice-main .* is Completed: there is none yet/);
+    const made = velero('Backup', 'fresh', { spec: { storageLocation: 'lattice-main' }, status: { phase: 'InProgress', startTimestamp: at } });
+    cluster.put({ ...made, metadata: { ...made.metadata, creationTimestamp: at } });
+    expect(await missing()).toContain('the newest is fresh, and it is InProgress');
+    cluster.put({ ...made, metadata: { ...made.metadata, creationTimestamp: at }, status: { phase: 'Completed', startTimestamp: at } });
+    expect(await missing()).toBeUndefined();
+  });
+
   it('does not release what provisions machines: that is for a person', () => {
     expect(HOLD_RELEASERS.get('child-cluster')).toBeUndefined();
   });

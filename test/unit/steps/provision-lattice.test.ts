@@ -159,13 +159,31 @@ describe('cluster/provision by its parent', () => {
       expect(result.error, where).toBeUndefined();
       expect(writes(parent), where).toEqual(['delete', 'create']);
     };
-    await crashEverywhere(make, check, ['cluster/provision delete-own-failed-try']);
+    await crashEverywhere(make, check, ['cluster/provision create-latticecluster', 'cluster/provision delete-own-failed-try']);
   });
 
   it('makes one cluster, wherever it is killed', async () => {
-    await crashEverywhere(world, ({ parent }: World, result: RunResult, where: string) => {
+    const check = ({ parent }: World, result: RunResult, where: string): void => {
       expect(result.error, where).toBeUndefined();
       expect(writes(parent), where).toEqual(['create']);
-    });
+    };
+    await crashEverywhere(world, check, ['cluster/provision create-latticecluster']);
+  });
+
+  it('makes the next one by an effect of its own, when its own first try has failed and was removed', async () => {
+    const { bench, parent, run, resume } = world({ phases: ['Failed', 'Ready'] });
+    expect((await run()).error).toMatchObject({ code: 'PROVISION_FAILED' });
+    const failed = parent.peek(REF)?.metadata.uid;
+    expect((await resume()).error).toBeUndefined();
+    expect(writes(parent)).toEqual(['create', 'delete', 'create']);
+    const keys = (await bench.journal()).flatMap((entry) => (entry.type === 'effect-intent' && entry.name === 'create-latticecluster' ? [entry.key] : []));
+    expect(keys).toEqual(['workload', `workload after ${failed}`]);
+  });
+
+  it('does not take an object of another origin, that turns up between look and create, for its own', async () => {
+    const { parent, run } = world();
+    parent.inject({ verbs: ['create'], times: 1, fault: () => void parent.put(lattice('LatticeCluster', 'workload', { spec: { foreign: true } })) });
+    expect((await run()).error).toMatchObject({ code: 'KUBE_CONFLICT' });
+    expect(parent.peek(REF)?.spec).toEqual({ foreign: true });
   });
 });

@@ -113,6 +113,23 @@ describe('cluster/provision by a command', () => {
     expect(asked).toEqual(["step 'step'", "effect 'make-cluster workload' of step 'step'"]);
   });
 
+  it('asks a person about a cluster that it has made and that no longer answers, instead of making a second one', async () => {
+    const { bench, clusters } = commandBench('printed.yaml');
+    const rehearsal = commandBench('printed.yaml');
+    await rehearsal.bench.run('cluster/provision', COMMAND);
+    const done = (await rehearsal.bench.journal()).filter(({ type }) => type !== 'alive').findIndex(({ type }) => type === 'effect-done');
+    bench.store.crashAt({ append: done + 1, side: 'after' });
+    await bench.run('cluster/provision', COMMAND);
+    const { 'new.yaml': made } = clusters;
+    delete clusters['new.yaml'];
+    const result = await bench.resume();
+    expect(result).toMatchObject({ state: 'waiting', error: { code: 'STEP_UNKNOWN' } });
+    expect(JSON.stringify(result.error?.details)).toContain('the command has made the cluster');
+    if (made !== undefined) clusters['new.yaml'] = made;
+    expect((await bench.resume()).state).toBe('succeeded');
+    expect(bench.processes.calls).toHaveLength(1);
+  });
+
   it('refuses a cluster that the command made for another run', async () => {
     const { bench, cluster } = commandBench('printed.yaml');
     cluster.put({ ...KUBE_SYSTEM_OBJECT, metadata: { name: 'kube-system', annotations: { 'dr.lattice.dev/run': 'an earlier one' } } });

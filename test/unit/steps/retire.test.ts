@@ -183,6 +183,25 @@ describe('cluster/retire', () => {
     expect(writes(parent).filter((write) => write === 'patch Deployment')).toHaveLength(1);
   });
 
+  it('restarts only the operator that it has looked at: one that is written to meanwhile is looked at again', async () => {
+    const { parent, run, bench } = world();
+    parent.inject({
+      verbs: ['patch'],
+      match: ({ kind }) => kind === 'Deployment',
+      times: 1,
+      fault: () => void parent.put({ ...operator(), ...parent.peek(OPERATOR), metadata: { ...operator().metadata, labels: { rolled: 'out' } } }),
+    });
+    const result = await run();
+    expect(result.error).toBeUndefined();
+    expect(restartedBy(parent)).toBe(result.run);
+    expect(bench.events.flatMap((event) => (event.type === 'effect' && event.name === 'restart-operator' ? [event.state] : []))).toEqual([
+      'started',
+      'failed',
+      'started',
+      'done',
+    ]);
+  });
+
   it('comes to the same end after a kill anywhere, and deletes once', async () => {
     const check = ({ parent }: World, result: RunResult, where: string): void => {
       expect(result.error, where).toBeUndefined();
@@ -192,6 +211,6 @@ describe('cluster/retire', () => {
       expect(done.filter((write) => write === 'patch Deployment').length, where).toBe(1);
       expect(parent.peek(OLD), where).toBeUndefined();
     };
-    await crashEverywhere(world, check, ['cluster/retire delete-latticecluster', 'cluster/retire mark-unpivoted']);
+    await crashEverywhere(world, check, ['cluster/retire delete-latticecluster', 'cluster/retire mark-unpivoted', 'cluster/retire restart-operator']);
   });
 });

@@ -188,14 +188,18 @@ describe('volumes/restore', () => {
     expect(bench.events.filter((event) => event.type === 'effect' && event.state === 'done').length).toBe(1);
   });
 
-  it('removes each of them once, wherever it is killed', async () => {
+  it.each([
+    ['go at once', []],
+    ['are held by a finalizer', ['kubernetes.io/pv-protection']],
+  ] as const)('removes each of them once, wherever it is killed, also those that %s', async (_what, finalizers) => {
     const make = (): World => {
       const made = world({ ends: ['Failed', 'Completed'] });
       let left = false;
       made.cluster.react(RESTORE, (object) => {
         if (object.status?.['phase'] !== 'Failed' || left) return;
         left = true;
-        made.cluster.put(volume('left', object.metadata.name, { status: { phase: 'Available' } }));
+        const { metadata, ...rest } = volume('left', object.metadata.name, { status: { phase: 'Available' } });
+        made.cluster.put({ ...rest, metadata: { ...metadata, finalizers } });
       });
       return made;
     };

@@ -96,10 +96,12 @@ export const commandProvisioner: Provisioner = {
       name: 'make-cluster',
       key: ctx.run.cluster,
       timeoutMs: ctx.with.timeout,
-      check: async () => {
+      check: async (recorded) => {
         const found = await look(ctx);
         if (found.is === 'ours') return { state: 'done', result: ctx.with.cluster.kubeconfigOut };
-        return { state: 'unknown', evidence: { note: 'the command may have run in part', found: found.is } };
+        // One that was made and does not answer may be down for a minute or gone for good, and a second one costs machines.
+        const note = recorded === undefined ? 'the command may have run in part' : 'the command has made the cluster, and it is not the one that answers now';
+        return { state: 'unknown', evidence: { note, found: found.is } };
       },
       run: (signal) => make(ctx, signal),
     });
