@@ -8,6 +8,8 @@ import { guardStatus, installGuard, renderGuard, uninstallGuard } from '../../sr
 import type { LookTools } from '../../src/operations/look-tools.ts';
 import type { KubeCluster } from '../../src/ports/kube-cluster.ts';
 import { type LoadedPlan, loadRecoveryPlan } from '../../src/runbook/load-plan.ts';
+import { LATTICE_PROFILE } from '../../src/specs/profiles/lattice.ts';
+import { readinessOf } from '../../src/specs/readiness.ts';
 import type { StepPorts } from '../../src/steps/ports.ts';
 import { type Kubectl, type KubectlEnd, kubectlFor } from '../support/kubectl.ts';
 import { lattice, service } from '../unit/specs/objects.ts';
@@ -50,7 +52,11 @@ describe.skipIf(missing.length > 0)(`the guard on a real kube-apiserver${missing
     tools = { ports: { clusters } as unknown as StepPorts, clock: systemClock, tool: 'test', signal };
     const apply = async (object: KubeObject) => await cluster.apply(object, { fieldManager: 'test', force: true, signal });
     for (const kind of ['LatticeService', 'CedarPolicy']) await apply(currentCrds().get(kind) as KubeObject);
+    await using definitions = await cluster.live({ apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition' });
+    const isServed = (crd: KubeObject): boolean => readinessOf(crd, LATTICE_PROFILE).state === 'ready';
+    await definitions.until((objects) => ([...objects.values()].filter(isServed).length === 2 ? true : undefined), signal);
     for (const name of ['shop', 'lattice-system']) await apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
+    expect(await kubectl.apply([CART])).toMatchObject({ code: 0 });
   });
 
   afterAll(async () => {

@@ -55,9 +55,10 @@ function policyOf({ writers, platform, recovery, breakGlass }: PlanGuard): KubeO
         { name: 'broken', expression: `(${anyOf([breakGlass])}) && variables.reason != '' && variables.reason != variables.before` },
       ],
       validations: [{ expression: 'variables.broken', messageExpression: MESSAGE, message: 'specs are written from git only', reason: 'Forbidden' }],
+      // An empty text is left out of the log.
       auditAnnotations: [
-        { key: 'break-glass', valueExpression: "variables.broken ? request.operation + ' by ' + request.userInfo.username + ': ' + variables.reason : null" },
-        { key: 'not-from-git', valueExpression: "variables.broken ? null : request.operation + ' by ' + request.userInfo.username" },
+        { key: 'break-glass', valueExpression: "variables.broken ? request.operation + ' by ' + request.userInfo.username + ': ' + variables.reason : ''" },
+        { key: 'not-from-git', valueExpression: "variables.broken ? '' : request.operation + ' by ' + request.userInfo.username" },
       ],
     },
   };
