@@ -1,14 +1,14 @@
 /** Commands about runs: what leads to the state of runs belongs to each of them. */
 const RUN_VERBS = /^(approve|attach|cancel|decline|holds|pause|release|report|resume|retry|skip|status)$/;
 /** Commands that need no state of runs. */
-const OTHER_VERBS = /^(baseline|init|plan|rebuild|validate|report verify|runbook [a-z]+)$/;
+const OTHER_VERBS = /^(baseline|drift|init|plan|rebuild|validate|report verify|(?:backup|guard|runbook) [a-z]+)$/;
 
 /**
  * A command as errors and texts suggest it: they know neither how this program was started, nor where the state of runs or the lab is. Its verb, its run, and
  * whether flags behind it say themselves where the state is.
  */
 const COMMAND =
-  /\blattice-dr (?<verb>(?:lab|runbook) [a-z]+|report verify\b|[a-z]+)(?: (?<run>[a-z0-9-]+-\d{8}T\d{6}Z-[0-9a-f]{4})\b)?(?=[^\n;]*? (?<elsewhere>--(?:plan|state-dir)) |)/g;
+  /\blattice-dr (?<verb>(?:backup|guard|lab|runbook) [a-z]+|report verify\b|[a-z]+)(?: (?<run>[a-z0-9-]+-\d{8}T\d{6}Z-[0-9a-f]{4})\b)?(?=[^\n;]*? (?<elsewhere>--(?:plan|state-dir)) |)/g;
 
 interface Command {
   readonly verb: string;
