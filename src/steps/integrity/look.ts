@@ -37,8 +37,8 @@ export interface SpecsSeen {
 
 type Ctx = Pick<ReadContext<unknown, StepPorts>, 'ports' | 'clock' | 'signal'>;
 
-/** What does not answer by then is left out: a recovery waits for it. */
-const READ_LIMIT_MS = 60_000;
+/** What does not answer by then is left out: a recovery waits for it. A tarball of some gigabytes takes minutes to unpack. */
+const LIMITS = { backup: 5 * 60_000, cluster: 60_000, parent: 60_000 } as const;
 
 /**
  * Reads desired state, the backups and the living cluster, and compares them. A side that cannot be read is a finding and is left out; desired state has to be
@@ -50,9 +50,9 @@ export async function lookAtSpecs(input: LookInput, ctx: Ctx): Promise<SpecsSeen
   const types = typesOf(desired.manifests.map(({ object }) => object));
   const { backups, points, live, parent } = input;
   const [backup, living, above] = await Promise.all([
-    reader.read('the backup', async (signal) => await readBackups({ ports: ctx.ports, backups, points, types, signal })),
-    live === undefined ? undefined : reader.read('the cluster', async (signal) => await readLive(live, types, signal)),
-    parent === undefined ? undefined : reader.read('the parent', async (signal) => await readParent(parent, signal)),
+    reader.read('backup', async (signal) => await readBackups({ ports: ctx.ports, backups, points, types, signal })),
+    live === undefined ? undefined : reader.read('cluster', async (signal) => await readLive(live, types, signal)),
+    parent === undefined ? undefined : reader.read('parent', async (signal) => await readParent(parent, signal)),
   ]);
   const crdsInGit = desired.manifests.map(({ object }) => object).filter(({ kind }) => kind === CRD_TYPE.kind);
   const trusted = [...(above?.crds ?? []), ...(living?.crds ?? []), ...crdsInGit];
@@ -102,15 +102,15 @@ class SideReader {
     this.#ctx = ctx;
   }
 
-  async read<T>(what: string, work: (signal: AbortSignal) => Promise<T>): Promise<T | undefined> {
+  async read<T>(what: keyof typeof LIMITS, work: (signal: AbortSignal) => Promise<T>): Promise<T | undefined> {
     try {
-      return await withLimit(this.#ctx, READ_LIMIT_MS, {
+      return await withLimit(this.#ctx, LIMITS[what], {
         work,
-        late: () => new DrError({ code: 'STEP_TIMEOUT', message: `not read within ${READ_LIMIT_MS / 1_000} s` }),
+        late: () => new DrError({ code: 'STEP_TIMEOUT', message: `not read within ${LIMITS[what] / 1_000} s` }),
       });
     } catch (error) {
       if (this.#ctx.signal.aborted || (isDrError(error) && error.code === 'BUG')) throw error;
-      this.findings.push(`${what} could not be compared: ${error instanceof Error ? error.message : String(error)}`);
+      this.findings.push(`the ${what} could not be compared: ${error instanceof Error ? error.message : String(error)}`);
       return undefined;
     }
   }
