@@ -56,10 +56,18 @@ export function sealKey({ cluster, store, backup }: { readonly cluster: string; 
   return `${SEALS}/${cluster}/${store}/${backup}.json`;
 }
 
-/** Makes a seal; objects come in whatever order. */
-export function newSeal(parts: Omit<Seal, 'format'>): Seal {
+/** Makes a seal of objects as they were seen, in whatever order; all but blobs of a repository must have been read. */
+export function newSeal({ objects, ...parts }: Omit<Seal, 'format' | 'objects'> & { readonly objects: readonly SealedObject[] }): Seal {
   const order = ({ place, key }: SealedObject): string => `${place} ${key}`;
-  return { format: SEAL_FORMAT, ...parts, objects: parts.objects.toSorted((a, b) => (order(a) < order(b) ? -1 : 1)) };
+  const sealed = objects.map(({ place, key, sizeBytes, etag, versionId, sha256 }) => ({
+    place,
+    key,
+    sizeBytes,
+    etag,
+    ...(versionId === undefined ? {} : { versionId }),
+    ...(sha256 === undefined ? {} : { sha256 }),
+  }));
+  return { format: SEAL_FORMAT, ...parts, objects: sealed.toSorted((a, b) => (order(a) < order(b) ? -1 : 1)) };
 }
 
 /** The text that a signature of a seal is over. */

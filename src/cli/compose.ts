@@ -2,7 +2,10 @@ import { systemClock } from '../adapters/clock/system-clock.ts';
 import { systemRandom } from '../adapters/clock/system-random.ts';
 import { createDnsZones } from '../adapters/dns/dns-zones.ts';
 import { createNameResolver } from '../adapters/dns/name-resolver.ts';
+import { createEtcds } from '../adapters/etcd/etcds.ts';
+import { createScratchEtcds } from '../adapters/etcd/scratch-etcd.ts';
 import { openFolderRunStore } from '../adapters/fs/folder-run-store.ts';
+import { createLocalFiles } from '../adapters/fs/local-files.ts';
 import { createGit } from '../adapters/git/user-git.ts';
 import { createHttpProbe } from '../adapters/http/http-probe.ts';
 import { createClusters } from '../adapters/kube/kube-clusters.ts';
@@ -14,6 +17,8 @@ import { createSecretFiles } from '../adapters/secrets/secret-files.ts';
 import { createCertificates } from '../adapters/tls/server-certificates.ts';
 import { createManifestParser } from '../adapters/yaml/manifest-parser.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { Etcds, ScratchEtcds } from '../ports/etcd.ts';
+import type { LocalFiles } from '../ports/local-files.ts';
 import type { Random } from '../ports/random.ts';
 import type { RunStore, RunStorePlace } from '../ports/run-store.ts';
 import type { Signatures } from '../ports/signatures.ts';
@@ -27,6 +32,9 @@ export interface Composition extends AsyncDisposable {
   readonly clock: Clock;
   readonly random: Random;
   readonly signatures: Signatures;
+  readonly localFiles: LocalFiles;
+  readonly etcds: Etcds;
+  readonly scratchEtcds: ScratchEtcds;
   /** Opens run state; makes a folder when needed, never a bucket. Throws `STORE_FAILED`, `SECRET_SOURCE_MISSING`. */
   openStore(place: RunStorePlace): Promise<RunStore>;
 }
@@ -57,6 +65,9 @@ export function compose(env: Environment): Composition {
     clock: systemClock,
     random: systemRandom,
     signatures: createSshSignatures({ processes, purpose: 'approval' }),
+    localFiles: createLocalFiles(),
+    etcds: createEtcds(),
+    scratchEtcds: createScratchEtcds({ processes, clock: systemClock, random: systemRandom }),
     async openStore(place) {
       if ('folder' in place) return await openFolderRunStore(place.folder);
       return buckets.use(await openS3RunStore(place.s3, { secrets, clock: systemClock }));

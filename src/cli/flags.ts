@@ -18,6 +18,14 @@ export const runbookFlag = Flags.string({
   default: 'rebuild',
 });
 
+export const acceptUnanchoredFlag = Flags.string({
+  summary:
+    'Restores from this backup though nothing outside of its bucket vouches for it; with @CONTENTS, as verify gives them, only as it is now. Kept with the run.',
+  helpValue: 'NAME[@CONTENTS]',
+  multiple: true,
+  multipleNonGreedy: true,
+});
+
 /** What a resume takes over. The runbook has no environment variable and no default here: nothing is taken over that was not typed. */
 export const changeFlags = {
   plan: Flags.string({
@@ -28,6 +36,7 @@ export const changeFlags = {
   }),
   runbook: Flags.string({ summary: 'Takes over a changed runbook: the name of a shipped one, or a file.', helpValue: 'NAME|FILE' }),
   resolution: Flags.string({ summary: 'Takes over a Resolution file: whose value is applied where git, a backup and the cluster differ.', helpValue: 'FILE' }),
+  'accept-unanchored': acceptUnanchoredFlag,
   commit: Flags.string({ summary: 'Takes over another commit of the specs: its id, or a branch or tag, which is resolved once.', helpValue: 'COMMIT' }),
 };
 
@@ -143,4 +152,11 @@ export const backupStoreFlag = Flags.string({
   summary: "Store that the backup lies in, by its name in the plan; by default the plan's only one.",
   helpValue: 'NAME',
   env: 'LATTICE_DR_STORE',
+});
+
+/** Where etcd's own programs are. */
+export const etcdBinariesFlag = Flags.string({
+  summary: 'Folder of etcd and etcdutl, of the minor version that the cluster runs; by default those in PATH.',
+  helpValue: 'DIRECTORY',
+  env: 'LATTICE_DR_BINARIES',
 });

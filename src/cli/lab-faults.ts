@@ -4,7 +4,8 @@ import { alterVolume } from '../lab/faults/alter-volume.ts';
 import { apiFaults, clearApiFaults, cutWatches, killApiServer, refuseRequests, setLatency, slowRequests } from '../lab/faults/api-faults.ts';
 import { platformFault } from '../lab/faults/platform-fault.ts';
 import { killS3 } from '../lab/faults/s3-down.ts';
-import { killVelero } from '../lab/faults/velero-kill.ts';
+import { clearS3Faults, cutS3, makeS3ReadOnly, refuseS3, s3Faults, slowS3 } from '../lab/faults/s3-faults.ts';
+import { killNodeAgent, killVelero } from '../lab/faults/velero-kill.ts';
 import { parseDuration } from '../model/duration.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { FaultName } from './fault-names.ts';
@@ -19,6 +20,9 @@ export interface FaultFlags {
   readonly volume?: string | undefined;
   readonly object?: string | undefined;
   readonly mode: string;
+  readonly rate: number;
+  readonly after?: number | undefined;
+  readonly account?: string | undefined;
 }
 
 type Inject = (operation: ClusterOperation, flags: FaultFlags) => Promise<JsonObject | void>;
@@ -37,8 +41,15 @@ const FAULTS: Readonly<Record<FaultName, Inject>> = {
   'api-clear': async (operation) => await clearApiFaults(operation),
   'api-show': async (operation) => await apiFaults(operation),
   'alter-volume': async (operation, flags) => ({ ...(await alterVolume({ ...operation, ...splitName('--volume', flags.volume) })) }),
+  's3-refuse': async (operation, flags) => await refuseS3({ ...operation, ...aimed(flags), status: 503, every: flags.every, count: flags.count }),
+  's3-slow': async (operation, flags) => await slowS3({ ...operation, ...aimed(flags), bytesPerSecond: flags.rate }),
+  's3-cut': async (operation, flags) => await cutS3({ ...operation, ...aimed(flags), afterBytes: flags.after ?? 0, count: flags.count }),
+  's3-read-only': async (operation, flags) => await makeS3ReadOnly({ ...operation, ...aimed(flags) }),
+  's3-clear': async (operation) => await clearS3Faults(operation),
+  's3-show': async (operation) => await s3Faults(operation),
   's3-down': async (operation, flags) => await killS3({ ...operation, forMs: durationOf('--for', flags.for) }),
-  'velero-kill': async (operation) => await killVelero(operation),
+  'velero-kill': async (operation, { after }) => await killVelero({ ...operation, ...(after === undefined ? {} : { afterVolumes: after }) }),
+  'node-agent-kill': async (operation) => await killNodeAgent(operation),
   'webhook-down': async (operation, flags) => await platformFault({ ...operation, fault: 'webhook-down', body: { forMs: durationOf('--for', flags.for) } }),
   'webhook-slow': async (operation, flags) =>
     await platformFault({ ...operation, fault: 'webhook-slow', body: { delayMs: durationOf('--delay', flags.delay), forMs: durationOf('--for', flags.for) } }),
@@ -51,6 +62,11 @@ const FAULTS: Readonly<Record<FaultName, Inject>> = {
 /** Injects a fault into a lab. Gives what the part that has it answers; an empty object when it says nothing. */
 export async function injectFault(name: FaultName, operation: ClusterOperation, flags: FaultFlags): Promise<JsonObject> {
   return (await FAULTS[name](operation, flags)) ?? {};
+}
+
+/** How long a fault of S3 lasts, and whom it strikes. */
+function aimed({ for: duration, account }: FaultFlags): { readonly forMs: number; readonly account?: string } {
+  return { forMs: durationOf('--for', duration), ...(account === undefined ? {} : { account }) };
 }
 
 function durationOf(flag: string, text: string): number {

@@ -17,6 +17,7 @@ import type { RunStatus } from '../operations/run-status.ts';
 import type { ShownRunbook } from '../operations/show-runbook.ts';
 import type { ValidResult } from '../operations/validate.ts';
 import type { ValidRunbook } from '../operations/validate-runbook.ts';
+import type { VerifiedSnapshot } from '../operations/verify-snapshot.ts';
 import type { WrittenPlan } from '../report/init-view.ts';
 
 /** Results of operations as text for people. Renderers are loaded when they are used, so that help stays fast. */
@@ -55,6 +56,9 @@ export const resultText = {
   },
   async sealed(sealed: SealedBackup): Promise<string> {
     return (await import('../report/backup-view.ts')).backupSealView(sealed);
+  },
+  async snapshot(verified: VerifiedSnapshot & { readonly findings?: readonly string[] }): Promise<string> {
+    return (await import('../report/snapshot-view.ts')).snapshotView(verified);
   },
   async clusterStatus(status: ClusterStatus): Promise<string> {
     return (await import('../report/cluster-status-view.ts')).clusterStatusView(status);

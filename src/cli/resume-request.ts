@@ -10,6 +10,7 @@ export interface ResumeFlags {
   readonly runbook?: string | undefined;
   readonly commit?: string | undefined;
   readonly resolution?: string | undefined;
+  readonly 'accept-unanchored'?: readonly string[] | undefined;
 }
 
 export interface ResumeWords {
@@ -25,7 +26,7 @@ export interface ResumeWords {
 
 /** Reads the files that a resume names. Throws `INPUT_INVALID`. */
 export async function resumeRequest({ run, flags, isPlanTyped, root, command }: ResumeWords): Promise<ResumeRequest> {
-  const { plan, runbook, commit, resolution } = flags;
+  const { plan, runbook, commit, resolution, 'accept-unanchored': acceptUnanchored } = flags;
   return {
     run,
     readFile: findInputFile,
@@ -35,6 +36,7 @@ export async function resumeRequest({ run, flags, isPlanTyped, root, command }: 
     ...(runbook === undefined ? {} : { runbook: await readRunbook(runbook, root) }),
     ...(commit === undefined ? {} : { commit }),
     ...(resolution === undefined ? {} : { resolution: loadResolution(await readInputFile(resolution, 'resolution')) }),
+    ...(acceptUnanchored === undefined ? {} : { acceptUnanchored }),
   };
 }
 

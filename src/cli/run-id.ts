@@ -1,4 +1,5 @@
-import { latestRun, listRuns } from '../engine/run-files.ts';
+import { latestRun } from '../engine/run-files.ts';
+import { begunRuns } from '../engine/run-list.ts';
 import { DrError } from '../errors/dr-error.ts';
 import { type ClusterName, isRunId, type RunId } from '../model/ids.ts';
 import type { RunStore } from '../ports/run-store.ts';
@@ -21,19 +22,13 @@ export async function chooseRun(store: RunStore, options: { readonly named: stri
     });
   }
   if (cluster !== undefined) return await latestRun(store, cluster);
-  const runs = await listRuns(store);
+  const runs = await begunRuns(store);
   const [only] = runs;
   if (only === undefined) throw new DrError({ code: 'RUN_NOT_FOUND', message: `there are no runs in '${store.location}'`, suggestions: [ELSEWHERE] });
-  if (runs.length === 1) return only.id;
+  if (runs.length === 1) return only;
   throw new DrError({
     code: 'USAGE',
     message: `there are ${runs.length} runs in '${store.location}': name one, or a plan`,
-    suggestions: [
-      `name one as the first argument: ${runs
-        .slice(-5)
-        .map((run) => run.id)
-        .join(', ')}`,
-      'to see how they stand: lattice-dr status',
-    ],
+    suggestions: [`name one as the first argument: ${runs.slice(-5).join(', ')}`, 'to see how they stand: lattice-dr status'],
   });
 }

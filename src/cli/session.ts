@@ -6,7 +6,7 @@ import type { BackupTools } from '../operations/backup-tools.ts';
 import type { LookTools } from '../operations/look-tools.ts';
 import type { NextCommand } from '../operations/next-commands.ts';
 import type { PlanTools } from '../operations/plan-run.ts';
-import { clusterOf, loadPlan, RESOLUTION_INPUT, type RunRequest, resolutionInput } from '../operations/prepare-run.ts';
+import { ACCEPT_INPUT, clusterOf, loadPlan, RESOLUTION_INPUT, type RunRequest, resolutionInput } from '../operations/prepare-run.ts';
 import type { ReleaseTools } from '../operations/release.ts';
 import type { ResumeRequest } from '../operations/resume.ts';
 import type { ShowRequest } from '../operations/show-runbook.ts';
@@ -44,6 +44,7 @@ export interface RequestFlags {
   readonly input?: readonly string[] | undefined;
   readonly mode?: RunRequest['mode'];
   readonly resolution?: string | undefined;
+  readonly 'accept-unanchored'?: readonly string[] | undefined;
 }
 
 /** The result of a run, with the commands that follow it. */
@@ -63,8 +64,13 @@ export class Session implements AsyncDisposable {
   /** What a person asks for, with its files read. */
   async request(flags: RequestFlags): Promise<RunRequest> {
     const [plan, runbook] = await Promise.all([readInputFile(flags.plan, 'plan'), readRunbook(flags.runbook, this.#context.root)]);
-    const resolution = flags.resolution === undefined ? {} : { [RESOLUTION_INPUT]: resolutionInput(await this.loadResolution(flags.resolution)) };
-    return { plan, runbook, inputs: { ...parseInputs(flags.input), ...resolution }, mode: flags.mode ?? 'recovery' };
+    const accepted = flags['accept-unanchored'];
+    const inputs = {
+      ...parseInputs(flags.input),
+      ...(accepted === undefined ? {} : { [ACCEPT_INPUT]: accepted }),
+      ...(flags.resolution === undefined ? {} : { [RESOLUTION_INPUT]: resolutionInput(await this.loadResolution(flags.resolution)) }),
+    };
+    return { plan, runbook, inputs, mode: flags.mode ?? 'recovery' };
   }
 
   /** A Resolution file. Throws `INPUT_INVALID` with all faults. */
@@ -152,9 +158,10 @@ export class Session implements AsyncDisposable {
   }
 
   /** What a dry run needs. */
-  planTools(): PlanTools {
+  planTools(flags: StoreFlags): PlanTools {
     const { ports, clock, random } = this.composition;
-    return { catalogue, ports, evaluator: createExpressionEvaluator(), clock, random, signal: this.signal };
+    const openStore = async (): Promise<RunStore> => (await this.openStore(flags)).store;
+    return { catalogue, ports, evaluator: createExpressionEvaluator(), clock, random, openStore, signal: this.signal };
   }
 
   /** What asking something of a run that another process owns needs. */
@@ -170,6 +177,7 @@ export class Session implements AsyncDisposable {
     return {
       env: { ...(await this.owner(store, flags)), events: onEvent },
       clusters: this.composition.ports.clusters,
+      objectStores: this.composition.ports.objectStores,
       releasers: HOLD_RELEASERS,
       signal: this.signal,
     };
@@ -184,6 +192,11 @@ export class Session implements AsyncDisposable {
   /** Fixes what is said to the person who ends a command that has nothing to finish. */
   onInterrupt(words: string): void {
     this.#context.interrupts.words = words;
+  }
+
+  /** Version of the tool, for the record. */
+  get tool(): string {
+    return this.#context.tool;
   }
 
   /** Aborts when a signal asks for an end. */

@@ -8,7 +8,7 @@ import type { ReleaseResult } from '../operations/release.ts';
 export default class Release extends BaseCommand {
   static override readonly summary = 'Put back what a verified run has put aside.';
   static override readonly description =
-    `Releases holds in a fixed order, what cannot hurt first, and journals each. Only after a run that ended verified. A schedule of backups waits besides for a fresh backup that this cluster has made and that is Completed: while there is none, it stays held, the others go on, and the command ends with exit 4. Asks before it does anything; without a terminal --confirm carries the name of the cluster.
+    `Releases holds in a fixed order, what cannot hurt first, and journals each. Only after a run that ended verified. A schedule of backups waits besides for a fresh backup that this cluster has made and that is Completed: while there is none, it stays held, the others go on, and the command ends with exit 4. GitOps goes on last, and only when nothing else that git holds is put aside. Asks before it does anything; without a terminal --confirm carries the name of the cluster. A location that becomes writable lets Velero delete the backups in it that have expired: they are listed, and agreed to by the typed name on a terminal, by --expired without one.
 
 Without RUN: the last run of the plan's cluster, or the only run in the state folder.`;
   static override readonly examples = [
@@ -26,6 +26,12 @@ Without RUN: the last run of the plan's cluster, or the only run in the state fo
       multipleNonGreedy: true,
     }),
     confirm: Flags.string({ summary: 'Name of the cluster, typed: releases without asking.', helpValue: 'CLUSTER' }),
+    expired: Flags.integer({
+      summary: 'How many expired backups Velero may delete, typed: it does so as soon as a location is writable.',
+      helpValue: 'COUNT',
+      min: 1,
+      dependsOn: ['confirm'],
+    }),
     'owner-gone': ownerGoneFlag,
     'take-over': takeOverFlag,
   };
@@ -39,7 +45,7 @@ Without RUN: the last run of the plan's cluster, or the only run in the state fo
     ]);
     await using session = await this.openSession();
     const { store, run } = await session.openRun(args.run, flags);
-    const confirm = createReleaseConfirm({ typed: flags.confirm, json: this.jsonEnabled(), run, signal: session.signal });
+    const confirm = createReleaseConfirm({ typed: flags.confirm, expired: flags.expired, json: this.jsonEnabled(), run, signal: session.signal });
     const result = await release({ run, holds: flags.hold ?? [], confirm }, await session.releaseTools(store, flags));
     this.print(await resultText.released(result));
     // Under --json what was released before the error is part of the answer.

@@ -6,7 +6,7 @@ import { assertAllowed, assertContracts, changeLines, contractsOf, judgeChange, 
 import { type FrozenRun, freezeChange, type StoredRun } from './run-files.ts';
 import type { ResumeRunOptions } from './run-options.ts';
 import { type RunScope, stamping } from './run-scope.ts';
-import type { RunState } from './run-state.ts';
+import { openHolds, type RunState } from './run-state.ts';
 import { assertSameDefinitions } from './same-definition.ts';
 
 /** A change that is allowed and agreed to, not yet written down. */
@@ -85,7 +85,8 @@ export async function adoptChange<P>(
     if (change !== undefined) await writeChange(scope, stored, change);
   } catch (thrown) {
     const error = asDrError(thrown);
-    if (!journal.failed.aborted) await journal.append({ type: 'ended', state: 'failed', error: recordError(error) }).catch(() => undefined);
+    const held = openHolds(journal.state).length;
+    if (!journal.failed.aborted) await journal.append({ type: 'ended', state: 'failed', error: recordError(error), held }).catch(() => undefined);
     await journal.close().catch(() => undefined);
     throw error;
   }

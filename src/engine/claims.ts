@@ -7,7 +7,7 @@ import { Journal } from './journal.ts';
 import type { JournalText } from './journal-chain.ts';
 import type { OwnerTag } from './owner-tag.ts';
 import type { OwnerEnvironment } from './run-options.ts';
-import type { RunState } from './run-state.ts';
+import { openHolds, type RunState } from './run-state.ts';
 import { judgeHolder, type Passage, type StandBack, standBack, standBackFrom } from './take-over.ts';
 
 /** Races are lost only to somebody who won, so a few rounds end in a lock or in a victory. */
@@ -125,7 +125,8 @@ async function supersede(options: TakeOptions, claim: Claim, held: HeldRun): Pro
   const wait = await standBackFrom(env, before, passage);
   const journal = Journal.open({ log, clock: env.clock, end: before.journal.end, state: before.state, cancel: env.signal });
   try {
-    await journal.append({ type: 'superseded', by: run, owner: env.owner, ...said(passage), ...(wait?.record === undefined ? {} : { takeOver: wait.record }) });
+    const takeOver = wait?.record === undefined ? {} : { takeOver: wait.record };
+    await journal.append({ type: 'superseded', by: run, owner: env.owner, ...said(passage), ...takeOver, held: openHolds(journal.state).length });
   } finally {
     await journal.close();
   }

@@ -27,6 +27,9 @@ const takeOverSchema = z.object({ reason: text, from: ownerSchema, until: z.iso.
 /** How a person knows that the owner before was gone. */
 const ownerGone = text.exactOptional();
 
+/** Holds that are open at the end, so that a list of runs has to read no more than this line. Lines from before 2026-11-29 do not say. */
+const held = count.exactOptional();
+
 const holdSchema = z.object({ id: text, kind: z.enum(HOLD_KINDS), subject: text, prior: object, releaseWhen: text });
 const errorSchema = z.object({ code: text, message: text, details: object, suggestions: z.array(text) });
 const gateSchema = z.object({ reason: text, confirm: z.literal('cluster').exactOptional(), approve: count.exactOptional(), attest: text.exactOptional() });
@@ -121,8 +124,8 @@ const entries = [
   }),
   z.object({ type: z.literal('held'), ...step, hold: holdSchema }),
   z.object({ type: z.literal('released'), hold: text, by: text }),
-  z.object({ type: z.literal('ended'), state: z.enum(['succeeded', 'failed', 'cancelled', 'waiting']), error: errorSchema.exactOptional() }),
-  z.object({ type: z.literal('superseded'), by: runId, owner: ownerSchema, ownerGone, takeOver: takeOverSchema.exactOptional() }),
+  z.object({ type: z.literal('ended'), state: z.enum(['succeeded', 'failed', 'cancelled', 'waiting']), error: errorSchema.exactOptional(), held }),
+  z.object({ type: z.literal('superseded'), by: runId, owner: ownerSchema, ownerGone, takeOver: takeOverSchema.exactOptional(), held }),
 ] as const;
 
 const bodySchema = z.discriminatedUnion('type', entries);

@@ -16,6 +16,7 @@ import { nameSuccessor } from './replaced.ts';
 import type { FrozenRun } from './run-files.ts';
 import type { OwnerEnvironment, RunEnvironment } from './run-options.ts';
 import { joinedWith, type RunScope, stamping } from './run-scope.ts';
+import { openHolds } from './run-state.ts';
 import { type StandBack, standBack } from './take-over.ts';
 
 export interface OwnOptions<E extends OwnerEnvironment> {
@@ -98,7 +99,8 @@ async function standBackAlive(env: OwnerEnvironment, journal: Journal, wait: Sta
 /** Gives a run that was cancelled during that wait its final line. */
 async function endCancelled(journal: Journal, error: unknown): Promise<void> {
   if (!isDrError(error, 'CANCELLED') || journal.failed.aborted) return;
-  await journal.append({ type: 'ended', state: 'cancelled', error: recordError(error) }).catch(() => undefined);
+  const held = openHolds(journal.state).length;
+  await journal.append({ type: 'ended', state: 'cancelled', error: recordError(error), held }).catch(() => undefined);
 }
 
 /** What an operator should know about a journal that was taken over. */

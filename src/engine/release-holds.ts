@@ -73,7 +73,7 @@ async function releaseEach(options: ReleaseOptions, journal: Journal, wanted: re
 async function writeEnd(journal: Journal, before: RunState['end']): Promise<DrError | undefined> {
   const error = before?.error === undefined ? {} : { error: before.error };
   try {
-    await journal.append({ type: 'ended', state: before?.state ?? 'cancelled', ...error });
+    await journal.append({ type: 'ended', state: before?.state ?? 'cancelled', ...error, held: openHolds(journal.state).length });
     return undefined;
   } catch (failure) {
     return asDrError(failure);

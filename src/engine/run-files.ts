@@ -55,17 +55,6 @@ export interface StoredRun {
   readonly state: RunState;
 }
 
-/** One line of a list of runs. */
-export interface RunSummary {
-  readonly id: RunId;
-  readonly cluster: ClusterName;
-  readonly startedAt: string;
-  readonly runbook: string;
-  /** `running` also when its process is gone. */
-  readonly status: RunState['status'];
-  readonly end?: NonNullable<RunState['end']>['state'];
-}
-
 /** Writes `run.json` once; a run's id is new, so an existing one is a bug. Gives the digest that the journal's first line vouches for. */
 export async function freezeRun(store: RunStore, frozen: FrozenRun): Promise<Digest> {
   const content = bytesOf(frozen);
@@ -119,18 +108,10 @@ async function readVouched(store: RunStore, { key, digest }: { readonly key: str
   return content;
 }
 
-/** All runs that ever got a journal, oldest first, optionally of one cluster. */
-export async function listRuns(store: RunStore, cluster?: ClusterName): Promise<readonly RunSummary[]> {
-  return (await readRuns(store, cluster)).map(({ frozen, state }) => summarise(frozen, state));
-}
-
-/** As `listRuns`, whole. */
-export async function readRuns(store: RunStore, cluster?: ClusterName): Promise<readonly StoredRun[]> {
-  const ids = (await store.list('runs/')).flatMap((key) => /^runs\/([^/]+)\/run\.json$/.exec(key)?.[1] ?? []).filter(isRunId);
-  const runs = await Promise.all(ids.map((id) => readRun(store, id)));
-  return runs
-    .filter(({ frozen, state }) => state.status !== 'new' && (cluster === undefined || frozen.cluster === cluster))
-    .sort((a, b) => (a.frozen.startedAt < b.frozen.startedAt ? -1 : a.frozen.startedAt > b.frozen.startedAt ? 1 : 0));
+/** What a run was started with, taken as it is: no journal is asked for its digest. `undefined` when there is none. Throws `RUN_CHANGED` for what is no run file. */
+export async function readFrozen(store: RunStore, run: RunId): Promise<FrozenRun | undefined> {
+  const content = await store.get(fileKey(run));
+  return content === undefined ? undefined : parseFrozen(store, content, fileKey(run));
 }
 
 /** The run that claimed a cluster last. Throws `RUN_NOT_FOUND`. */
@@ -138,12 +119,6 @@ export async function latestRun(store: RunStore, cluster: ClusterName): Promise<
   const claim = await lastClaim(store, cluster);
   if (claim === undefined) throw notFound(store, `there is no run of cluster '${cluster}' in '${store.location}'`);
   return claim.run;
-}
-
-/** What a list says of a run. */
-export function summarise(frozen: FrozenRun, state: RunState): RunSummary {
-  const { id, cluster, startedAt, graph } = frozen;
-  return { id, cluster, startedAt, runbook: graph.name, status: state.status, ...(state.end === undefined ? {} : { end: state.end.state }) };
 }
 
 function fileKey(run: RunId, number = 1): string {

@@ -190,7 +190,8 @@ class RunExecution<P> {
     const ending = this.#ending();
     if (journal.failed.aborted) return await this.#unrecorded(journal.failed.reason);
     try {
-      await journal.append({ type: 'ended', state: ending.state, ...(ending.error === undefined ? {} : { error: recordError(ending.error) }) });
+      const error = ending.error === undefined ? {} : { error: recordError(ending.error) };
+      await journal.append({ type: 'ended', state: ending.state, ...error, held: openHolds(journal.state).length });
       return ending;
     } catch (error) {
       return await this.#unrecorded(error);

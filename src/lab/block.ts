@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { link, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -42,10 +43,18 @@ export async function claimBlock(labDirectory: string, env: NodeJS.ProcessEnv): 
   });
 }
 
+export interface SharedPorts {
+  readonly s3: number;
+  readonly dns: number;
+  readonly dnsStatistics: number;
+  readonly s3Proxy: number;
+  readonly s3ProxyControl: number;
+}
+
 /** Ports of the servers that a lab's clusters share. */
-export function sharedPorts(block: number): { readonly s3: number; readonly dns: number; readonly dnsStatistics: number } {
+export function sharedPorts(block: number): SharedPorts {
   const base = FIRST_PORT + block * PORTS_PER_BLOCK;
-  return { s3: base, dns: base + 1, dnsStatistics: base + 2 };
+  return { s3: base, dns: base + 1, dnsStatistics: base + 2, s3Proxy: base + 3, s3ProxyControl: base + 4 };
 }
 
 /** Ports of the cluster in a slot. */
@@ -115,7 +124,7 @@ async function labExists(directory: string): Promise<boolean> {
 
 /** Linking a finished file is atomic, so that nobody reads a claim without its owner. */
 async function claim(path: string, owner: string): Promise<boolean> {
-  const draft = `${path}.${process.pid}.tmp`;
+  const draft = `${path}.${randomUUID()}.tmp`;
   await writeFile(draft, owner, { mode: 0o600 });
   try {
     await link(draft, path);

@@ -6,16 +6,13 @@ import { controllerManagerSpec } from './servers/controller-manager.ts';
 import { etcdSpec } from './servers/etcd.ts';
 import { faultProxySpec } from './servers/fault-proxy.ts';
 import { type StandInName, standInSpec } from './servers/stand-in.ts';
-import { veleroSpec } from './servers/velero.ts';
 import { getCluster, getLab } from './state.ts';
 import { listRecords } from './supervise/record.ts';
 import { startServer } from './supervise/start-server.ts';
 import { together } from './together.ts';
 
-/** What may run on a cluster once its control plane does. */
-export type ClusterService = StandInName | 'velero';
-
-const SERVICES: readonly ClusterService[] = ['node', 'platform', 'velero'];
+/** What may run on a cluster once its control plane does; what its pods run is the node's affair. */
+const SERVICES: readonly StandInName[] = ['node', 'platform'];
 
 export interface ClusterOperation extends LabOperation {
   /** Name (then the living instance is meant) or id. */
@@ -50,11 +47,6 @@ export async function startNode(operation: ClusterOperation): Promise<void> {
   await startService('node', operation);
 }
 
-/** Starts the Velero server of a cluster, or adopts the one that runs; see `veleroSpec` for what the cluster must hold first. */
-export async function startVelero(operation: ClusterOperation): Promise<void> {
-  await startService('velero', operation);
-}
-
 /** Starts again the services that are wanted on a cluster and have died. */
 export async function restartServices(cluster: LabCluster, operation: LabOperation): Promise<void> {
   const wanted = new Set((await listRecords(operation.directory)).map((record) => record.id));
@@ -65,9 +57,8 @@ export async function restartServices(cluster: LabCluster, operation: LabOperati
   );
 }
 
-async function startService(service: ClusterService, operation: ClusterOperation): Promise<void> {
+async function startService(service: StandInName, operation: ClusterOperation): Promise<void> {
   const lab = await getLab(operation.directory);
   const cluster = await getCluster(operation.directory, operation.cluster);
-  const spec = service === 'velero' ? await veleroSpec(lab, cluster, operation.signal) : await standInSpec(lab, cluster, service);
-  await startServer(spec, operation);
+  await startServer(await standInSpec(lab, cluster, service), operation);
 }

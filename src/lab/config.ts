@@ -24,9 +24,12 @@ export interface LabConfig {
 }
 
 export interface LabS3 {
-  /** `http://127.0.0.1:<port>`. */
+  /** `http://127.0.0.1:<port>`, or the fault proxy if there is one: what everybody is told. */
   readonly endpoint: string;
+  /** Of the server itself. */
   readonly port: number;
+  /** Ports of the fault proxy before it, in a lab with fault proxies. */
+  readonly proxy?: { readonly port: number; readonly control: number };
   readonly region: string;
   /** AWS shared-credentials file (profile `default`) of the account `lattice-dr`, for the tool under test. May do anything. */
   readonly credentialsPath: string;
@@ -62,7 +65,7 @@ export interface LabBehaviour {
   readonly schema: 'current' | 'seed';
   /** Wait of the operator after a failed reconcile, in milliseconds. */
   readonly retryIntervalMs: number;
-  /** Puts a fault proxy before each API server; the kubeconfigs that the platform publishes then lead through it. */
+  /** Puts a fault proxy before each API server and the S3 server; the kubeconfigs and endpoints that are published then lead through it. */
   readonly faultProxy: boolean;
 }
 
@@ -133,8 +136,6 @@ export interface ClusterKubeconfigs {
   readonly operator: string;
   /** User `lab-node`, direct: the node stand-in. */
   readonly node: string;
-  /** User `velero`, direct. */
-  readonly velero: string;
   /** User `system:kube-controller-manager`, direct. */
   readonly controllers: string;
 }

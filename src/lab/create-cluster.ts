@@ -92,7 +92,6 @@ function clusterOf(lab: LabConfig, identity: Pick<LabCluster, 'id' | 'name' | 'r
       latency: kubeconfig('latency'),
       operator: kubeconfig('operator'),
       node: kubeconfig('node'),
-      velero: kubeconfig('velero'),
       controllers: kubeconfig('controllers'),
     },
     pki: { caCert: ca.cert, caKey: ca.key },

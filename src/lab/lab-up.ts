@@ -13,6 +13,7 @@ import { layoutOf } from './layout.ts';
 import { releaseLostSlots } from './lost-slots.ts';
 import type { LabOperation } from './progress.ts';
 import { describeDns, dnsSpec, prepareDns } from './servers/dns.ts';
+import { s3ProxySpec } from './servers/fault-proxy.ts';
 import { describeS3, ensureBuckets, prepareS3, s3Spec } from './servers/s3.ts';
 import { findCluster, findLab, listClusters } from './state.ts';
 import { startServer } from './supervise/start-server.ts';
@@ -81,15 +82,16 @@ function refuseOtherSystems(): void {
 async function createLab({ directory, behaviour }: LabUpOptions): Promise<LabConfig> {
   const block = await claimBlock(directory, process.env);
   const ports = sharedPorts(block);
+  const whole = { ...DEFAULT_BEHAVIOUR, ...behaviour };
   const lab: LabConfig = {
     formatVersion: 1,
     name: basename(directory),
     directory,
     block,
     parent: PARENT_NAME,
-    s3: describeS3(directory, ports.s3),
+    s3: describeS3(directory, ports, whole.faultProxy),
     dns: describeDns(directory, ports),
-    behaviour: { ...DEFAULT_BEHAVIOUR, ...behaviour },
+    behaviour: whole,
   };
   await writeJsonFile(layoutOf(directory).config, lab);
   return lab;
@@ -100,7 +102,7 @@ async function provideBinaries(only: readonly LabPart[], { signal, onProgress }:
   const names: LabBinaryName[] = [];
   if (only.includes('s3')) names.push('versitygw');
   if (only.includes('parent') || only.includes('workloads')) names.push('etcd', 'kube-apiserver', 'kube-controller-manager');
-  if (only.includes('platform') || only.includes('workloads')) names.push('velero', 'velero-plugin-for-aws', 'volume-snapshotter');
+  if (only.includes('platform') || only.includes('workloads')) names.push('velero', 'velero-restore-helper', 'velero-plugin-for-aws', 'volume-snapshotter');
   await ensureBinaries({
     names,
     signal,
@@ -112,6 +114,7 @@ async function startS3(lab: LabConfig, operation: LabOperation): Promise<void> {
   const { versitygw } = await ensureBinaries({ names: ['versitygw'], signal: operation.signal });
   await prepareS3(lab.directory);
   await startServer(await s3Spec(lab, versitygw), operation);
+  if (lab.s3.proxy !== undefined) await startServer(s3ProxySpec(lab, lab.s3.proxy.control), operation);
   await ensureBuckets(lab, operation.signal);
 }
 

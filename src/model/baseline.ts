@@ -36,6 +36,22 @@ const answer = z.object({
   failure: z.string().exactOptional(),
 });
 
+/** A bound volume as it was: what it takes to claim the same disk on another cluster. */
+export const volumeFact = z.object({
+  /** `namespace/name` of the claim. */
+  claim: z.string(),
+  /** Name of the PersistentVolume. */
+  volume: z.string(),
+  /** Who made it. */
+  provisioner: z.string().exactOptional(),
+  /** Labels of the claim. */
+  labels: z.record(z.string(), z.string()),
+  /** Of the claim's spec: access modes, size, class. */
+  claimSpec: z.record(z.string(), z.json()),
+  /** The PersistentVolume's spec without its claim. Credentials in it are references. */
+  spec: z.record(z.string(), z.json()),
+});
+
 /** What of a cluster is read from its API server. */
 export const clusterFacts = z.object({
   nodes: z.array(node),
@@ -50,6 +66,8 @@ export const clusterFacts = z.object({
   charts: z.array(z.object({ name: z.string(), version: z.string() })),
   stores: z.array(z.object({ name: z.string(), bucket: z.string(), prefix: z.string() })),
   counts: z.record(z.string(), z.number()),
+  /** Absent in baselines of earlier versions. */
+  volumes: z.array(volumeFact).exactOptional(),
 });
 export type ClusterFacts = z.output<typeof clusterFacts>;
 

@@ -18,17 +18,19 @@ export interface Hold {
 }
 
 /**
- * Release order: what cannot hurt first. Names go to the new cluster before its jobs act on the outside, and before anything may write to the old one's backups, and what provisions machines
- * or touches other clusters comes last.
+ * Release order: what cannot hurt first. Names go to the new cluster before its jobs act on the outside, and before anything may write to the old one's backups.
+ * A location is writable before its schedules run, so that a fresh backup lies between. What provisions machines or touches other clusters comes late, and
+ * GitOps last: it applies all that git says, held or not. Before it, fields change their owner.
  */
 export const HOLD_KINDS = [
   'admission',
-  'gitops',
   'dns-provider',
   'scheduled-job',
   'reclaim-policy',
-  'backup-schedule',
   'backup-location',
+  'backup-schedule',
   'child-cluster',
+  'field-owner',
+  'gitops',
 ] as const;
 export type HoldKind = (typeof HOLD_KINDS)[number];

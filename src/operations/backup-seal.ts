@@ -52,14 +52,7 @@ export async function sealBackup({ name, store, sign }: SealRequest, tools: Back
     completedAt: judged.quick.usable ? judged.quick.point.completedAt : '',
     sealedAt: new Date(clock.now()).toISOString(),
     tool,
-    objects: judged.objects.map(({ place: where, key: of, sizeBytes, etag, versionId, sha256 }) => ({
-      place: where,
-      key: of,
-      sizeBytes,
-      etag,
-      ...(versionId === undefined ? {} : { versionId }),
-      ...(sha256 === undefined ? {} : { sha256 }),
-    })),
+    objects: judged.objects,
   });
   const file: SealFile = { seal, ...(await signatureOf(seal, sign, tools)) };
   if (await tools.store.putIfAbsent(key, Buffer.from(`${JSON.stringify(file, null, 2)}\n`))) return { ...place, seal, ...signedBy(file), wasSealed: false };

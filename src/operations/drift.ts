@@ -112,7 +112,7 @@ async function choosePoints({ plan, backup, without }: DriftRequest, { ports, cl
   const judged = await Promise.all(
     backups.map(async (section) => {
       try {
-        const verdicts = await recoveryPoints(ports, section, { before: now, now, signal });
+        const verdicts = await recoveryPoints(ports, section, { cluster: plan.plan.spec.cluster.name, before: now, now, signal });
         const usable = verdicts.flatMap((verdict) => (verdict.usable ? [verdict.point] : []));
         const found = usable.find(({ name }) => backup === undefined || name === backup);
         if (found === undefined) return { finding: `store '${section.store}' has no usable backup${backup === undefined ? '' : ` '${backup}'`}` };

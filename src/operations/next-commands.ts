@@ -31,7 +31,12 @@ export function nextCommands(at: RunAtHand): readonly NextCommand[] {
   if (life === 'silent') return [{ why: 'when its process is certainly gone', command: `lattice-dr resume ${id} --owner-gone '<how you know>'` }];
   if (end?.state !== 'succeeded') return [resumeCommand(stored)];
   if (openHolds(stored.state).length > 0) return [{ why: heldText(openHolds(stored.state).length), command: `lattice-dr release ${id}` }];
-  return [{ why: 'what happened', command: `lattice-dr report ${id}` }];
+  return [overCommand(id)];
+}
+
+/** Of a run that nobody has to do anything about. */
+export function overCommand(run: string, followedBy?: string): NextCommand {
+  return { why: followedBy === undefined ? 'what happened' : `followed by ${followedBy}`, command: `lattice-dr report ${run}` };
 }
 
 /** Whether a person has to do something about a run, or could still change its course. Pure. */
@@ -45,7 +50,7 @@ export function isActive(at: RunAtHand): boolean {
 function followed({ stored, followedBy }: RunAtHand): readonly NextCommand[] {
   const { id } = stored.frozen;
   const by = followedBy ?? stored.state.supersededBy ?? 'another one';
-  if (openHolds(stored.state).length === 0) return [{ why: `followed by ${by}`, command: `lattice-dr report ${id}` }];
+  if (openHolds(stored.state).length === 0) return [overCommand(id, by)];
   return [{ why: `followed by ${by}, so what it holds is put back by hand`, command: `lattice-dr holds ${id}` }];
 }
 

@@ -64,6 +64,9 @@ export function resolutionInput(resolution: Resolution): JsonObject {
   return JSON.parse(JSON.stringify(resolution)) as JsonObject;
 }
 
+/** The runbook input that lists backups which a person accepts without anything that vouches for them. */
+export const ACCEPT_INPUT = 'acceptUnanchored';
+
 /** Reads plan and runbook. Throws one `INPUT_INVALID` with the faults of both. */
 export function loadRequest(request: Pick<RunRequest, 'plan' | 'runbook'>, catalogue: StepCatalogue<StepPorts>): LoadedRequest {
   const { plan, faults: planFaults } = readRecoveryPlan(request.plan);

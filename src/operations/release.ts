@@ -1,3 +1,5 @@
+import { z } from 'zod';
+import type { ExpiredBackup } from '../backup/expired-backup.ts';
 import { releaseHolds } from '../engine/release-holds.ts';
 import { readRun, type StoredRun } from '../engine/run-files.ts';
 import type { OwnerEnvironment } from '../engine/run-options.ts';
@@ -5,12 +7,16 @@ import { openHolds } from '../engine/run-state.ts';
 import { DrError } from '../errors/dr-error.ts';
 import type { Hold, HoldKind } from '../model/hold.ts';
 import type { ClusterName, RunId } from '../model/ids.ts';
+import { planBackup } from '../model/plan/backups.ts';
 import type { Clusters, KubeCluster } from '../ports/kube-cluster.ts';
+import type { ObjectStores } from '../ports/object-store.ts';
 import type { HoldReleaser, ReleaseCondition } from '../steps/release.ts';
 import { type Target, targetSchema } from '../steps/schemas.ts';
 import { openTarget } from '../steps/target.ts';
 import { ifFollowed } from './ask-run.ts';
 import { listHolds } from './holds.ts';
+
+const planBackups = z.array(planBackup);
 
 export interface ReleaseRequest {
   readonly run: RunId;
@@ -27,11 +33,15 @@ export interface ReleaseAction {
   readonly byHand: boolean;
   /** What is missing before it may be put back; absent: nothing. */
   readonly missing?: string;
+  /** Backups that Velero deletes once it is put back. */
+  readonly expires?: readonly ExpiredBackup[];
 }
 
 export interface ReleaseResult {
   readonly run: RunId;
   readonly released: readonly Hold[];
+  /** Backups whose deletion was agreed to, by the hold that kept them. */
+  readonly expired: readonly (ExpiredBackup & { readonly hold: string })[];
   /** Still put aside, and why. */
   readonly open: readonly { readonly hold: Hold; readonly reason: string }[];
   /** What stopped the release, where the fixed order lets nothing after it be tried; else `RELEASE_REFUSED` when a condition is not met. */
@@ -41,6 +51,7 @@ export interface ReleaseResult {
 export interface ReleaseTools {
   readonly env: OwnerEnvironment;
   readonly clusters: Clusters;
+  readonly objectStores: ObjectStores;
   readonly releasers: ReadonlyMap<HoldKind, HoldReleaser>;
   readonly signal: AbortSignal;
 }
@@ -56,11 +67,11 @@ export async function release(request: ReleaseRequest, tools: ReleaseTools): Pro
   const stored = await readRun(tools.env.store, request.run);
   const holds = await chooseHolds(request, tools);
   assertVerified(stored);
-  if (holds.length === 0) return { run: request.run, released: [], open: [] };
+  if (holds.length === 0) return { run: request.run, released: [], expired: [], open: [] };
   const target = await openTarget({ ports: tools, signal: tools.signal, with: { target: targetOf(stored) } });
-  const asked = { cluster: target, verifiedAt: verifiedAt(stored), signal: tools.signal };
-  const actions = await Promise.all(holds.map(async (hold) => await actionOf(hold, asked, tools)));
-  if (actions.every(({ missing }) => missing !== undefined)) return { run: request.run, released: [], ...leftAside(actions, openHolds(stored.state)) };
+  const actions = await actionsOn(target, { stored, holds }, tools);
+  if (actions.every(({ missing }) => missing !== undefined))
+    return { run: request.run, released: [], expired: [], ...leftAside(actions, openHolds(stored.state)) };
   if (!(await request.confirm(actions, stored.frozen.cluster))) throw new DrError({ code: 'GATE_DECLINED', message: 'nothing was released' });
   return await releaseAll(stored, { actions, target }, tools);
 }
@@ -86,12 +97,33 @@ function assertVerified(stored: StoredRun): void {
   });
 }
 
+interface Chosen {
+  readonly stored: StoredRun;
+  /** In the order of release. */
+  readonly holds: readonly Hold[];
+}
+
+/** Asks about each hold in its turn, so that what comes before it counts as put back. */
+async function actionsOn(cluster: KubeCluster, { stored, holds }: Chosen, tools: ReleaseTools): Promise<readonly ReleaseAction[]> {
+  const { signal, env, objectStores } = tools;
+  const backups = planBackups.catch([]).parse(stored.frozen.graph.plan['backups']);
+  const common = { cluster, ports: { objectStores }, backups, verifiedAt: verifiedAt(stored), now: env.clock.now(), signal };
+  const notChosen = openHolds(stored.state).filter(({ id }) => !holds.some((hold) => hold.id === id));
+  const actions: ReleaseAction[] = [];
+  for (const hold of holds) {
+    const kept = actions.filter(({ byHand, missing }) => byHand || missing !== undefined).map((action) => action.hold);
+    actions.push(await actionOf(hold, { ...common, staying: [...notChosen, ...kept] }, tools));
+  }
+  return actions;
+}
+
 async function actionOf(hold: Hold, asked: ReleaseCondition, { releasers }: ReleaseTools): Promise<ReleaseAction> {
   const releaser = releasers.get(hold.kind);
   if (releaser === undefined) return { hold, action: `${hold.subject}: by hand, when ${hold.releaseWhen}`, byHand: true };
   const missing = await releaser.missing?.(hold, asked);
   if (missing !== undefined) return { hold, action: missing, byHand: false, missing };
-  return { hold, action: releaser.describe(hold), byHand: false };
+  const expires = (await releaser.expires?.(hold, asked)) ?? [];
+  return { hold, action: releaser.describe(hold), byHand: false, ...(expires.length === 0 ? {} : { expires }) };
 }
 
 interface AgreedRelease {
@@ -109,7 +141,10 @@ async function releaseAll(stored: StoredRun, { actions, target }: AgreedRelease,
     signal,
     release: async (hold, limited) => await releasers.get(hold.kind)?.release(hold, target, limited),
   });
-  return { run, released, ...leftAside(actions, remaining), ...(error === undefined ? {} : { error }) };
+  const expired = actions
+    .filter(({ hold }) => released.some(({ id }) => id === hold.id))
+    .flatMap(({ hold, expires = [] }) => expires.map((one) => ({ ...one, hold: hold.id })));
+  return { run, released, expired, ...leftAside(actions, remaining), ...(error === undefined ? {} : { error }) };
 }
 
 /** What stays put aside and why. A condition that is not met is an error once everything else has been tried: a program must not take it for done. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { readRuns } from '../engine/run-files.ts';
+import { readRun } from '../engine/run-files.ts';
+import { glanceAtRuns } from '../engine/run-list.ts';
 import { isClusterName } from '../model/ids.ts';
 import type { RunStore } from '../ports/run-store.ts';
 import { recoveryPointSchema } from '../steps/backup/recovery-point-schema.ts';
@@ -13,7 +14,8 @@ const RESTORES = 'volumes/restore';
 export async function restoredBackups(store: RunStore, cluster: string): Promise<ReadonlyMap<string, { readonly at: string; readonly run: string }>> {
   const found = new Map<string, { readonly at: string; readonly run: string }>();
   if (!isClusterName(cluster)) return found;
-  for (const { frozen, state } of await readRuns(store, cluster)) {
+  for (const glance of await glanceAtRuns(store, cluster)) {
+    const { frozen, state } = await readRun(store, glance.frozen.id);
     const steps = [...state.steps.values()];
     const restored = frozen.graph.nodes.filter(({ uses }) => uses === RESTORES).map(({ id }) => state.steps.get(id));
     const at = restored.find((step) => step?.state === 'succeeded' && step.verified)?.endedAt;

@@ -52,6 +52,14 @@ class ArchiveStore implements RunStore {
     return run === this.#archive.run ? this.#archive.segments : [];
   }
 
+  async listRuns(): Promise<readonly string[]> {
+    return [this.#archive.run];
+  }
+
+  async readLogEnd(): Promise<undefined> {
+    return undefined;
+  }
+
   async putIfAbsent(): Promise<never> {
     throw readOnly();
   }

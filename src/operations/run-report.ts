@@ -10,7 +10,7 @@ import type { RunId, StepId } from '../model/ids.ts';
 import type { JsonObject } from '../model/json.ts';
 import { duration } from '../model/plan/fields.ts';
 import type { RunStore } from '../ports/run-store.ts';
-import { recoveryPointSchema } from '../steps/backup/recovery-point-schema.ts';
+import { chosenSources, sourceText, type VolumeSource } from '../steps/volumes/source-schema.ts';
 import { type CriticalStep, criticalPath, type TimedStep } from './critical-path.ts';
 import { type Interval, unionMs } from './intervals.ts';
 import { type DecisionItem, decisionsIn, endIn, gapsBetween, type JournalFacts, journalFacts, type OwnerItem, ownersIn } from './report-evidence.ts';
@@ -87,12 +87,10 @@ export interface PersonItem {
 export interface LostItem {
   readonly what: string;
   readonly why: string;
-  /** Age of the recovery point when the run began: at most this much is lost. */
+  /** Age of the bytes when the run began: at most this much is lost. */
   readonly minutes?: number;
 }
 
-const recoveryPoints = z.object({ recoveryPoints: z.array(recoveryPointSchema) });
-const lostVolumes = z.object({ lost: z.array(z.object({ claim: z.string(), reason: z.string() })) });
 const planParts = z.object({
   objectives: z.object({ rto: duration }),
   dns: z.object({ records: z.array(z.object({ name: z.string(), type: z.string(), owner: z.string() })) }).optional(),
@@ -217,20 +215,21 @@ function peopleOf(stored: StoredRun, steps: readonly ReportedStep[]): readonly P
   ];
 }
 
-/** What did not come back: volumes that no recovery point has data of, and what was written after each recovery point. */
+/** What did not come back: volumes without a source, and what was written to the others after their bytes were saved. */
 function lostOf({ frozen, state }: StoredRun): readonly LostItem[] {
-  const outputs = [...state.steps.values()].map((step) => step.outputs);
-  const points = outputs.flatMap((value) => recoveryPoints.safeParse(value).data?.recoveryPoints ?? []);
-  const volumes = outputs.flatMap((value) => lostVolumes.safeParse(value).data?.lost ?? []);
-  const without = new Map([...points.flatMap((point) => point.withoutData), ...volumes].map(({ claim, reason }) => [claim, reason]));
-  return [
-    ...[...without].map(([claim, reason]): LostItem => ({ what: `volume ${claim}`, why: `the recovery point holds no data of it: ${reason}` })),
-    ...points.map(
-      (point): LostItem => ({
-        what: `writes to ${point.volumes.length} volumes of store ${point.store}`,
-        why: `made after recovery point ${point.name} of ${point.completedAt}`,
-        minutes: Math.max(0, Math.round((Date.parse(frozen.startedAt) - Date.parse(point.completedAt)) / 60_000)),
-      }),
-    ),
-  ];
+  const nodes = frozen.graph.nodes.filter(({ uses }) => uses === 'volumes/sources');
+  const chosen = nodes.flatMap(({ id }) => chosenSources.safeParse(state.steps.get(id)?.outputs).data ?? []);
+  return chosen.flatMap(({ sources, lost }) => [
+    ...lost.map(({ claim, reason }): LostItem => ({ what: `volume ${claim}`, why: reason })),
+    ...[...Map.groupBy(sources, lostWrites)].flatMap(([why, alike]): readonly LostItem[] => {
+      const minutes = alike[0]?.minutesLost ?? 0;
+      return minutes === 0 ? [] : [{ what: `writes to ${alike.map(({ claim }) => claim).join(', ')}`, why, minutes }];
+    }),
+  ]);
+}
+
+/** The same for volumes that lose the same. */
+function lostWrites(source: VolumeSource): string {
+  const { minutesLost, objectiveMinutes } = source;
+  return `made after ${sourceText(source)}${minutesLost > objectiveMinutes ? `, more than the objective of ${objectiveMinutes} min` : ''}`;
 }

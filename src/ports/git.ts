@@ -20,7 +20,18 @@ export interface Git {
     source: GitSource & { readonly commit: string },
     signal: AbortSignal,
   ): Promise<{ readonly committedAt: string; readonly subject: string; readonly tree: Digest }>;
+  /**
+   * Who has signed the commit with an SSH key that the allowed signers file gives to them at the commit's time. What is not so comes as a reason, never as
+   * an error; so does a file that cannot be read.
+   */
+  signatureOf(
+    source: GitSource & { readonly commit: string },
+    options: { readonly allowedSigners: string; readonly signal: AbortSignal },
+  ): Promise<CommitSignature>;
 }
+
+/** What a commit's signature came to. `signer` is the principal in the allowed signers file, `key` the fingerprint (`SHA256:…`) of the key. */
+export type CommitSignature = { readonly ok: true; readonly signer: string; readonly key: string } | { readonly ok: false; readonly reason: string };
 
 export interface GitFile {
   /** Path from the repository's root. */

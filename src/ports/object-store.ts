@@ -1,4 +1,4 @@
-import type { SecretRef } from '../model/secret.ts';
+import type { Secret, SecretRef } from '../model/secret.ts';
 
 /** How to reach a bucket. Without `credentials` the SDK's own chain is used (`profile`, environment, instance identity). */
 export interface ObjectStoreRef {
@@ -13,6 +13,42 @@ export interface ObjectStoreRef {
 
 export interface ObjectStores extends AsyncDisposable {
   open(ref: ObjectStoreRef): Promise<ObjectStore>;
+  /**
+   * What another credential may do to what is under a prefix. Nothing is written and nothing that exists is touched: it asks for acts on an object that does
+   * not exist, which a server refuses by its rules or for that.
+   */
+  rights(ref: ObjectStoreRef, other: OtherCredential, signal: AbortSignal): Promise<StoreRights>;
+  /**
+   * Whether somebody else's credentials may write to the bucket: the server's words when it refuses, `undefined` when it does not. Nothing is stored. Throws
+   * `S3_UNAVAILABLE`, and `SECRET_SOURCE_MISSING` for credentials of another form.
+   */
+  refusedToWrite(ref: Pick<ObjectStoreRef, 'bucket' | 'region' | 'endpoint'>, probe: WriteProbe): Promise<string | undefined>;
+}
+
+/** A credential that is not the one of a reference. */
+export interface OtherCredential {
+  /** An AWS shared-credentials file, as Velero's secrets hold it, its section `default`. */
+  readonly content: Secret;
+  /** Folder in the bucket, with a slash at its end, that its rights are asked about. */
+  readonly prefix: string;
+}
+
+/** What a credential may do. Not known where the answer allows both. */
+export interface StoreRights {
+  /** It is the very credential of the reference. */
+  readonly isSame: Known<boolean>;
+  /** Delete a version of an object for good. */
+  readonly canDelete: Known<boolean>;
+  /** Shorten or take away a lock that can be bypassed. */
+  readonly canShortenLock: Known<boolean>;
+}
+
+export interface WriteProbe {
+  /** An AWS shared-credentials file, its section `default`. */
+  readonly credentials: Secret;
+  /** Key that a write is begun at and given up. */
+  readonly key: string;
+  readonly signal: AbortSignal;
 }
 
 /** One bucket. Errors: `S3_UNAVAILABLE` after retries, `S3_FAILED` with the server's code otherwise. */

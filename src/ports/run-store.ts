@@ -29,6 +29,13 @@ export interface RunStore {
   openLog(run: string, owner: string, after: number): Promise<RunLog | undefined>;
   /** Reads all segments of a run's log in order of ownership; a torn last line is given as it is. */
   readLog(run: string): Promise<readonly LogSegment[]>;
+  /** Runs of which anything is stored, sorted: a name after `runs/` that has something below it. */
+  listRuns(): Promise<readonly string[]>;
+  /**
+   * The last line of a run's log, without the lines before it: `undefined` when the last owner has written no whole line, or its text ends in an unfinished one;
+   * also when the line is too long to be found cheaply. Whoever gets none reads the log.
+   */
+  readLogEnd(run: string): Promise<string | undefined>;
   /** Writes bulk evidence beside the run (replaced as a whole); not part of the authority. */
   putEvidence(run: string, name: string, chunks: AsyncIterable<Uint8Array>): Promise<void>;
 }

@@ -14,6 +14,7 @@ import { planSalvage } from '../model/plan/salvage.ts';
 import { planSecrets } from '../model/plan/secrets.ts';
 import { planSpecs } from '../model/plan/specs.ts';
 import { planState, stateApart } from '../model/plan/state.ts';
+import { planVolumes } from '../model/plan/volumes.ts';
 
 /** `apiVersion` of both kinds of file. */
 export const API_VERSION = 'dr.lattice.dev/v1alpha1';
@@ -23,6 +24,7 @@ const spec = z.strictObject({
   specs: planSpecs,
   secrets: z.array(planSecrets).default([]).describe('Where original secrets come from'),
   backups: z.array(planBackup).superRefine(distinct('store'), besideList).default([]).describe('Where recovery points are'),
+  volumes: planVolumes.exactOptional().describe('How volumes come back'),
   controlPlane: planControlPlane.exactOptional(),
   dns: planDns.exactOptional(),
   objectives: planObjectives,

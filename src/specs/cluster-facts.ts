@@ -5,6 +5,7 @@ import { agreementsOf } from './agreements.ts';
 import { asList, asText, fieldAt, objectEntries } from './fields.ts';
 import { INSTALL_KINDS } from './installs.ts';
 import { isNodeReady } from './node-ready.ts';
+import { volumeFacts } from './volume-facts.ts';
 
 /** Objects of a live cluster by what a baseline asks of them. */
 export interface LiveObjects {
@@ -16,6 +17,8 @@ export interface LiveObjects {
   readonly workloads: readonly KubeObject[];
   readonly pods: readonly KubeObject[];
   readonly locations: readonly KubeObject[];
+  readonly claims: readonly KubeObject[];
+  readonly volumes: readonly KubeObject[];
   /** Other objects, only counted, by kind. */
   readonly counted: Readonly<Record<string, number>>;
 }
@@ -40,6 +43,7 @@ export function clusterFactsOf(live: LiveObjects): ClusterFacts {
     charts: live.platform.flatMap(chartOf).sort(byName),
     stores: live.locations.map(storeFact).sort(byName),
     counts: countsOf(live),
+    volumes: [...volumeFacts(live.claims, live.volumes)],
   };
 }
 

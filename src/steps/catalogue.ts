@@ -1,5 +1,6 @@
 import type { AnyStepKind, StepCatalogue } from '../engine/step.ts';
 import { backupAttach } from './backup/attach.ts';
+import { backupKey } from './backup/key.ts';
 import { clusterProvision } from './cluster/provision.ts';
 import { clusterReady } from './cluster/ready.ts';
 import { clusterRetire } from './cluster/retire.ts';
@@ -7,6 +8,7 @@ import { dnsCutover } from './dns/cutover.ts';
 import { fenceAttest } from './fence/attest.ts';
 import { fenceCommand } from './fence/command.ts';
 import { gateConfirm } from './gate/confirm.ts';
+import { gitopsSuspend } from './gitops/suspend.ts';
 import { healthVerify } from './health/verify.ts';
 import { integrityAccept } from './integrity/accept.ts';
 import { integrityCompare } from './integrity/compare.ts';
@@ -18,9 +20,11 @@ import { secretsRestore } from './secrets/restore.ts';
 import { specsApply } from './specs/apply.ts';
 import { specsConvert } from './specs/convert.ts';
 import { volumesRestore } from './volumes/restore.ts';
+import { volumesSources } from './volumes/sources.ts';
 
 const KINDS: readonly AnyStepKind<StepPorts>[] = [
   backupAttach,
+  backupKey,
   clusterProvision,
   clusterReady,
   clusterRetire,
@@ -29,6 +33,7 @@ const KINDS: readonly AnyStepKind<StepPorts>[] = [
   fenceAttest,
   fenceCommand,
   gateConfirm,
+  gitopsSuspend,
   healthVerify,
   integrityAccept,
   integrityCompare,
@@ -39,6 +44,7 @@ const KINDS: readonly AnyStepKind<StepPorts>[] = [
   specsApply,
   specsConvert,
   volumesRestore,
+  volumesSources,
 ];
 
 /** The step catalogue: the one list of what runbooks may use. */

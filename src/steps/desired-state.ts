@@ -57,6 +57,26 @@ function refuseFaults(faults: readonly Finding[], commit: string): void {
   });
 }
 
+/**
+ * Asks git whether somebody whom the plan allows has signed the commit; `undefined` when the plan asks for no signature. Throws `COMMIT_NOT_TRUSTED`. It is
+ * asked by whatever reads the specs, so that no runbook can leave it out.
+ */
+export async function commitSigner(git: Git, { specs, commit }: Pick<DesiredSource, 'specs' | 'commit'>, signal: AbortSignal): Promise<string | undefined> {
+  const { repository, ref, paths, verify } = specs.git;
+  if (verify === undefined) return undefined;
+  const signature = await git.signatureOf({ repository, ref, paths, commit }, { allowedSigners: verify.allowedSigners.file, signal });
+  if (signature.ok) return `${signature.signer} (${signature.key})`;
+  throw new DrError({
+    code: 'COMMIT_NOT_TRUSTED',
+    message: `commit ${commit} of the specs is not trusted (specs.git.verify): ${signature.reason}`,
+    details: { commit, reason: signature.reason },
+    suggestions: [
+      'name a commit that somebody in the allowed signers file has signed: resume with --commit COMMIT, or mend specs.git.ref',
+      'or add the signer to the file, when you know that the commit is theirs',
+    ],
+  });
+}
+
 /** Paths to read: those of the plan, and the cluster's own manifest when it is kept beside them. */
 function pathsOf({ specs, cluster }: DesiredSource): readonly string[] {
   const { paths } = specs.git;
@@ -68,6 +88,7 @@ export function createDesiredStates(git: Git, parser: ManifestParser): DesiredSt
   const states = new Map<string, Promise<DesiredState>>();
   const read = async (source: DesiredSource, signal: AbortSignal): Promise<DesiredState> => {
     const { repository, ref } = source.specs.git;
+    await commitSigner(git, source, signal);
     const files = await git.files({ repository, ref, paths: pathsOf(source), commit: source.commit }, signal);
     const yaml = files.filter((file) => /\.(ya?ml|json)$/.test(file.path));
     const profile = PROFILES[source.specs.profile];

@@ -75,6 +75,9 @@ function expired({ clock, run, step }: FencedCtx, part: keyof typeof expiries, e
   return new DrError({
     code: 'FENCE_NOT_PROVEN',
     message: `the proof that ${PARTS[part]} expired at ${expiresAt}, ${ago} ago, and step '${step}' relies on it: machines are switched on again`,
-    suggestions: [`to make it again, or be asked for it: lattice-dr resume ${run.id}`, 'how long a proof counts is fence.expires of the plan'],
+    suggestions: [
+      `to make it again, or be asked for it: lattice-dr resume ${run.id}`,
+      'how long a proof counts is fence.expires of the plan; a run keeps it once its fence is proven',
+    ],
   });
 }

@@ -1,19 +1,27 @@
+import type { ExpiredBackup } from '../backup/expired-backup.ts';
 import { judgeFreshness, type ScheduledScope, scheduledScope } from '../backup/fresh-backup.ts';
 import { LOCATION_TYPE, VELERO_API, VELERO_NAMESPACE } from '../backup/location.ts';
 import { DrError } from '../errors/dr-error.ts';
 import type { Hold, HoldKind } from '../model/hold.ts';
+import { isObject } from '../model/json.ts';
 import type { KubeObject, ObjectRef } from '../model/kube-object.ts';
 import type { KubeCluster } from '../ports/kube-cluster.ts';
+import { type ExpiredIn, expiredBackups } from './expired-backups.ts';
+import { handOverFields, resumeGitOps } from './gitops-holds.ts';
+import { handOverObject } from './hand-over.ts';
 import { FIELD_MANAGER } from './platform-names.ts';
 
 const BACKUP_TYPE = { apiVersion: VELERO_API, kind: 'Backup' } as const;
 
-/** What a condition is asked of. */
-export interface ReleaseCondition {
-  readonly cluster: KubeCluster;
+/** Field manager of the platform's own controller, which makes a location of each BackupStore (backup_store_controller.rs): what it leaves out later must go. */
+const STORE_CONTROLLER = 'lattice-backup-store-controller';
+
+/** What a condition is asked of: the rebuilt cluster, and the stores of the plan. */
+export interface ReleaseCondition extends ExpiredIn {
   /** When the run ended verified, ISO 8601. */
   readonly verifiedAt: string;
-  readonly signal: AbortSignal;
+  /** Holds that will still be open when it is this one's turn. */
+  readonly staying: readonly Hold[];
 }
 
 /** What puts one kind of held thing back. Idempotent: a release that died is run again. */
@@ -25,6 +33,8 @@ export interface HoldReleaser {
    * verified end.
    */
   missing?(hold: Hold, asked: ReleaseCondition): Promise<string | undefined>;
+  /** Backups that are lost by it, sooner or later; absent for kinds that lose none. */
+  expires?(hold: Hold, asked: ReleaseCondition): Promise<readonly ExpiredBackup[]>;
   /** Puts it back on the rebuilt cluster. Throws what the server says. */
   release(hold: Hold, cluster: KubeCluster, signal: AbortSignal): Promise<void>;
 }
@@ -43,8 +53,11 @@ function heldMode({ prior }: Hold): string {
 
 const makeWritable: HoldReleaser = {
   describe: (hold) => `${hold.subject}: becomes ${heldMode(hold)} again; the cluster may then write, and expire, backups there`,
+  expires: async (hold, asked) => (heldMode(hold) === 'ReadOnly' ? [] : await expiredBackups(heldLocation(hold).name, asked)),
   async release(hold, cluster, signal) {
-    await cluster.mergePatch(heldLocation(hold), { spec: { accessMode: heldMode(hold) } }, { fieldManager: FIELD_MANAGER, signal });
+    const location = await cluster.mergePatch(heldLocation(hold), { spec: { accessMode: heldMode(hold) } }, { fieldManager: FIELD_MANAGER, signal });
+    const isOfPlatform = (location.metadata.managedFields ?? []).some((entry) => isObject(entry) && entry['manager'] === STORE_CONTROLLER);
+    if (isOfPlatform) await handOverObject(cluster, location, { manager: STORE_CONTROLLER, signal });
   },
 };
 
@@ -56,6 +69,26 @@ const applyHeld: HoldReleaser = {
     await cluster.apply(object as unknown as KubeObject, { fieldManager: FIELD_MANAGER, signal });
   },
 };
+
+const restoreReclaimPolicy: HoldReleaser = {
+  describe: ({ subject, prior }) => `${subject}; becomes ${String(prior['policy'])} again`,
+  async missing(hold, { cluster, signal }) {
+    const volume = await cluster.get(heldVolume(hold), signal);
+    // With Delete, a volume whose claim is gone loses its disk at once.
+    if (volume === undefined || volume.status?.['phase'] === 'Bound' || hold.prior['policy'] !== 'Delete') return undefined;
+    return `PersistentVolume ${volume.metadata.name} has no claim any more, and with reclaim policy Delete its bytes would go now; delete it by hand if nobody needs it`;
+  },
+  async release(hold, cluster, signal) {
+    const volume = await cluster.get(heldVolume(hold), signal);
+    if (volume === undefined) return;
+    const patch = { metadata: { uid: volume.metadata.uid ?? '' }, spec: { persistentVolumeReclaimPolicy: String(hold.prior['policy']) } };
+    await cluster.mergePatch(heldVolume(hold), patch, { fieldManager: FIELD_MANAGER, signal });
+  },
+};
+
+function heldVolume({ prior }: Hold): ObjectRef {
+  return { apiVersion: 'v1', kind: 'PersistentVolume', name: String(prior['volume']) };
+}
 
 /** Backups are kept apart per schedule, but Velero keeps few of each: a schedule that starts on bad data drives the good ones out. */
 const startSchedule: HoldReleaser = {
@@ -81,6 +114,9 @@ function scopeText({ location, namespaces }: ScheduledScope): string {
 export const HOLD_RELEASERS: ReadonlyMap<HoldKind, HoldReleaser> = new Map([
   ['dns-provider', applyHeld],
   ['scheduled-job', applyHeld],
+  ['reclaim-policy', restoreReclaimPolicy],
   ['backup-schedule', startSchedule],
   ['backup-location', makeWritable],
+  ['field-owner', handOverFields],
+  ['gitops', resumeGitOps],
 ]);

@@ -174,6 +174,36 @@ export function describeRunStore(name: string, openSubject: () => Promise<RunSto
       await successor[Symbol.asyncDispose]();
     });
 
+    it('tells the last line of a log by itself, and only a whole one of the last owner', async () => {
+      const store = await open();
+      expect(await store.readLogEnd(RUN)).toBeUndefined();
+      const first = await openFree(store, 'first', 0);
+      expect(await store.readLogEnd(RUN)).toBeUndefined();
+      await first.append(['one', 'grüße']);
+      expect(await store.readLogEnd(RUN)).toBe('grüße');
+      const long = 'x'.repeat(100_000);
+      await first.append([long]);
+      expect([long, undefined]).toContain(await store.readLogEnd(RUN));
+      await first.append(['short again']);
+      expect(await store.readLogEnd(RUN)).toBe('short again');
+      const second = await openFree(store, 'second', 1);
+      expect(await store.readLogEnd(RUN)).toBeUndefined();
+      await second.append(['mine']);
+      expect(await store.readLogEnd(RUN)).toBe('mine');
+      for (const log of [first, second]) await log[Symbol.asyncDispose]();
+    });
+
+    it('lists the runs of which anything is stored', async () => {
+      const store = await open();
+      expect(await store.listRuns()).toEqual([]);
+      await store.putIfAbsent('runs/west-1/run.json', bytes('x'));
+      await store.putIfAbsent('runs/east-1/files/step/x', bytes('x'));
+      await store.putIfAbsent('clusters/east/claims/000001', bytes('x'));
+      const log = await openFree(store, 'me', 0);
+      expect(await store.listRuns()).toEqual(['east-1', RUN, 'west-1'].sort());
+      await log[Symbol.asyncDispose]();
+    });
+
     it('keeps runs apart', async () => {
       const store = await open();
       const mine = await openFree(store, 'me', 0);

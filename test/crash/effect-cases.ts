@@ -11,7 +11,8 @@ import { readDnsUpdates } from '../integration/lab-logs.ts';
 import type { RebuildWorld } from '../support/rebuild-world.ts';
 import { describeWrite, writesOf } from '../support/written.ts';
 import { type EffectCase, existingCluster, type Stage } from './effect-case.ts';
-import { leftoverCase } from './leftover-case.ts';
+import { keyCase } from './key-case.ts';
+import { carrierCase, incompleteCase, leftoverCase } from './leftover-case.ts';
 
 const CLUSTER = '${{ plan.cluster }}';
 const SPECS = { cluster: CLUSTER, specs: '${{ plan.specs }}', commit: '${{ inputs.commit }}' };
@@ -217,6 +218,9 @@ export const EFFECT_CASES: readonly EffectCase[] = [
   moveRecord,
   ownFailedTry,
   leftoverCase,
+  incompleteCase,
+  carrierCase,
+  keyCase,
   createCluster,
   retire('cluster/retire mark-unpivoted', 'patch latticeclusters/status'),
   retire('cluster/retire delete-latticecluster', 'delete latticeclusters'),

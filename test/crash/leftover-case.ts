@@ -4,14 +4,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parse } from 'yaml';
 import { isRunId } from '../../src/model/ids.ts';
 import type { JsonObject } from '../../src/model/json.ts';
-import type { KubeObject } from '../../src/model/kube-object.ts';
+import type { KubeObject, ObjectRef } from '../../src/model/kube-object.ts';
 import type { KubeCluster } from '../../src/ports/kube-cluster.ts';
+import { carrierRef, MOVER_TYPE, POD_TYPE } from '../../src/steps/volumes/carrier.ts';
 import { restoreName } from '../../src/steps/volumes/velero-restore.ts';
 import type { RebuildWorld } from '../support/rebuild-world.ts';
 import { describeWrite, writesOf } from '../support/written.ts';
 import { type EffectCase, existingCluster, type Stage } from './effect-case.ts';
 
 const VELERO = 'velero.io/v1';
+/** Claims of the small world's databases. */
+const CLAIMS = { orders: 'shop/vol-orders-data', stock: 'shop/stock-db-data' } as const;
 const CLAIM = { apiVersion: 'v1', kind: 'PersistentVolumeClaim' } as const;
 const options = () => ({ fieldManager: 'test', signal: AbortSignal.timeout(60_000) });
 
@@ -36,13 +39,17 @@ async function loseVolume(kube: KubeCluster, database: string): Promise<string> 
   await kube.delete({ apiVersion: 'lattice.dev/v1alpha1', kind: 'LatticeService', namespace, name: `${database}-db` }, options());
   await kube.delete({ ...CLAIM, namespace, name }, options());
   for (const until = performance.now() + 60_000; performance.now() < until; await sleep(200)) {
-    if ((await claimOf(kube, database)) === undefined) return `${namespace}/${name}`;
+    if ((await claimOf(kube, database)) !== undefined) continue;
+    // One that a run has restored outlives its claim.
+    await kube.delete({ apiVersion: 'v1', kind: 'PersistentVolume', name: String(claim.spec?.['volumeName']) }, options());
+    return `${namespace}/${name}`;
   }
   throw new Error(`claim ${namespace}/${name} is still there after a minute`);
 }
 
-/** What a failed try of this run would have left: a Restore that Velero refuses, and a volume with its label that nobody has claimed. */
-async function plantFailedTry(kube: KubeCluster, { name, world }: Stage): Promise<void> {
+/** What a failed try of this run would have left: a Restore that Velero refuses, and what `leave` makes with its label. */
+async function plantFailedTry({ name, world }: Stage, leave: (kube: KubeCluster, labels: Readonly<Record<string, string>>) => Promise<unknown>): Promise<void> {
+  await using kube = await world.open();
   const runs = (await readdir(join(world.paths.runs, 'runs'))).filter((id) => id.startsWith(`${name}-`));
   const [run] = runs;
   if (run === undefined || !isRunId(run)) throw new Error(`there is no run of ${name}`);
@@ -58,21 +65,7 @@ async function plantFailedTry(kube: KubeCluster, { name, world }: Stage): Promis
     },
     options(),
   );
-  await kube.create(
-    {
-      apiVersion: 'v1',
-      kind: 'PersistentVolume',
-      metadata: { name: `left-${name}`, labels: { 'velero.io/restore-name': failed } },
-      spec: {
-        capacity: { storage: '1Mi' },
-        accessModes: ['ReadWriteOnce'],
-        persistentVolumeReclaimPolicy: 'Retain',
-        storageClassName: 'left',
-        hostPath: { path: join(world.directory, `left-${name}`) },
-      },
-    },
-    options(),
-  );
+  await leave(kube, { 'velero.io/restore-name': failed });
   await using restores = await kube.live({ apiVersion: VELERO, kind: 'Restore' });
   await restores.until(
     (found) => ([...found.values()].some(({ metadata, status }) => metadata.name === failed && status?.['phase'] === 'FailedValidation') ? true : undefined),
@@ -91,40 +84,106 @@ async function backupsOf(world: RebuildWorld): Promise<readonly JsonObject[]> {
   return spec.backups;
 }
 
-/** The volume object that a failed restore left is removed before the next try. The run is killed before it has tried, so that a failed try can be put there. */
-export const leftoverCase: EffectCase = {
-  effect: 'volumes/restore delete-leftover-volume',
-  // A restore brings back every volume of the backup that is missing, also the other side's.
-  sidesApart: true,
-  step: 'volumes',
-  steps: async (stage) => {
-    await using kube = await stage.world.open();
-    const volume = await loseVolume(kube, databaseOf(stage));
-    const [backup] = await backupsOf(stage.world);
-    const point = {
-      store: backup?.['store'] ?? '',
-      name: await backupName(kube),
-      completedAt: new Date().toISOString(),
-      volumes: [volume],
-      withoutData: [],
-      snapshotLocations: [],
+/** A run that has one lost volume to bring back. It is killed before it has tried, so that a failed try can be put there. */
+function restoreCase(
+  effect: string,
+  rest: Pick<EffectCase, 'oneAtATime' | 'times'> & {
+    readonly leave: (stage: Stage, ...planted: Parameters<Parameters<typeof plantFailedTry>[1]>) => Promise<unknown>;
+    readonly from?: JsonObject;
+  },
+): EffectCase {
+  const { leave, from, ...other } = rest;
+  return {
+    ...other,
+    effect: `volumes/restore ${effect}`,
+    // A restore brings back every volume of the backup that is missing, also the other side's.
+    sidesApart: true,
+    step: 'volumes',
+    steps: async (stage) => await restoreSteps(stage, from),
+    plan: async (stage) => ({ cluster: await existingCluster(stage), backups: await backupsOf(stage.world) }),
+    prepare: async (stage) => {
+      await stage.killAt('rebuild', 'after|step-started|volumes');
+      await plantFailedTry(stage, async (...planted) => await leave(stage, ...planted));
+      return 'resume';
+    },
+  };
+}
+
+async function restoreSteps(stage: Stage, from: JsonObject = { from: 'snapshot' }): Promise<readonly JsonObject[]> {
+  await using kube = await stage.world.open();
+  const claim = await loseVolume(kube, databaseOf(stage));
+  const [section] = await backupsOf(stage.world);
+  const backup = { store: section?.['store'] ?? '', backup: await backupName(kube), takenAt: new Date().toISOString() };
+  const source = { claim, ...from, ...backup, minutesLost: 0, objectiveMinutes: 60 };
+  const specs = { cluster: '${{ plan.cluster }}', specs: '${{ plan.specs }}', commit: '${{ inputs.commit }}' };
+  const target = '${{ steps.provision.outputs }}';
+  return [
+    { id: 'provision', uses: 'cluster/provision', with: specs },
+    { id: 'volumes', uses: 'volumes/restore', needs: ['provision'], with: { target, backups: '${{ plan.backups }}', sources: [source] } },
+  ];
+}
+
+async function deletesOf({ world }: Stage, subject: string): Promise<number> {
+  const writes = await writesOf((await world.instance()).auditLogPath);
+  return writes.filter((write) => describeWrite(write) === `delete ${subject}`).length;
+}
+
+/** The volume object that a failed restore left is removed before the next try. */
+export const leftoverCase = restoreCase('delete-leftover-volume', {
+  leave: async ({ name, world }, kube, labels) => {
+    const spec = { capacity: { storage: '1Mi' }, accessModes: ['ReadWriteOnce'], persistentVolumeReclaimPolicy: 'Retain', storageClassName: 'left' };
+    const hostPath = { path: join(world.directory, `left-${name}`) };
+    await kube.create({ apiVersion: 'v1', kind: 'PersistentVolume', metadata: { name: `left-${name}`, labels }, spec: { ...spec, hostPath } }, options());
+  },
+  times: async (stage) => await deletesOf(stage, `persistentvolumes left-${stage.name}`),
+});
+
+/** The claim that a failed restore made and did not fill is removed before the next try: Velero would leave it as it is. */
+export const incompleteCase = restoreCase('delete-incomplete-claim', {
+  oneAtATime: true,
+  leave: async (stage, kube, labels) => {
+    const [namespace = '', name = ''] = CLAIMS[databaseOf(stage)].split('/');
+    const spec = { accessModes: ['ReadWriteOnce'], storageClassName: '', volumeName: `missing-${stage.name}`, resources: { requests: { storage: '1Mi' } } };
+    await kube.create({ ...CLAIM, metadata: { namespace, name, labels }, spec }, options());
+  },
+  times: async (stage) => await deletesOf(stage, `persistentvolumeclaims ${CLAIMS[databaseOf(stage)]}`),
+});
+
+/** The pod that held a claim while its files came back is removed once they have: all of that is planted, with the carrier as it was left. */
+export const carrierCase = restoreCase('delete-carrier-pod', {
+  oneAtATime: true,
+  from: { from: 'fs-backup', files: { snapshot: 'planted', uploader: 'kopia', volume: 'data' } },
+  leave: async (stage, kube, labels) => {
+    const place = CLAIMS[databaseOf(stage)];
+    const [namespace = '', name = ''] = place.split('/');
+    const run = (await kube.list({ apiVersion: VELERO, kind: 'Restore' }, options()))?.find(
+      ({ metadata }) => metadata.name === labels['velero.io/restore-name'],
+    );
+    const runLabel = { 'dr.lattice.dev/run': run?.metadata.labels?.['dr.lattice.dev/run'] ?? '' };
+    const spec = { accessModes: ['ReadWriteOnce'], storageClassName: 'lab-local', resources: { requests: { storage: '1Mi' } } };
+    const claim = await kube.create({ ...CLAIM, metadata: { namespace, name, labels }, spec }, options());
+    const containers = [{ name: 'carrier', image: 'carrier' }];
+    const volumes = [{ name: 'data', persistentVolumeClaim: { claimName: name } }];
+    await kube.create({ ...POD_TYPE, metadata: { ...metadataOf(carrierRef(place)), labels: runLabel }, spec: { containers, volumes } }, options());
+    const ref = { ...MOVER_TYPE, namespace: 'velero', name: `planted-${stage.name}` };
+    const moverLabels = { ...runLabel, 'velero.io/pvc-uid': claim.metadata.uid ?? '' };
+    const pod = { kind: 'Pod', namespace, name: carrierRef(place).name };
+    const mover = {
+      pod,
+      volume: 'data',
+      snapshotID: 'planted',
+      uploaderType: 'kopia',
+      backupStorageLocation: 'none',
+      repoIdentifier: '',
+      sourceNamespace: namespace,
     };
-    const specs = { cluster: '${{ plan.cluster }}', specs: '${{ plan.specs }}', commit: '${{ inputs.commit }}' };
-    const target = '${{ steps.provision.outputs }}';
-    return [
-      { id: 'provision', uses: 'cluster/provision', with: specs },
-      { id: 'volumes', uses: 'volumes/restore', needs: ['provision'], with: { target, backups: '${{ plan.backups }}', recoveryPoints: [point] } },
-    ];
+    // Its status is part of it: the type has no subresource (Velero 1.18 config/crd).
+    await kube.create({ ...MOVER_TYPE, metadata: { ...metadataOf(ref), labels: moverLabels }, spec: mover, status: { phase: 'Completed' } }, options());
   },
-  plan: async (stage) => ({ cluster: await existingCluster(stage), backups: await backupsOf(stage.world) }),
-  prepare: async (stage) => {
-    await stage.killAt('rebuild', 'after|step-started|volumes');
-    await using kube = await stage.world.open();
-    await plantFailedTry(kube, stage);
-    return 'resume';
-  },
-  times: async ({ world, name }) => {
-    const writes = await writesOf((await world.instance()).auditLogPath);
-    return writes.filter((write) => describeWrite(write) === `delete persistentvolumes left-${name}`).length;
-  },
-};
+  times: async (stage) =>
+    await deletesOf(stage, `pods ${metadataOf(carrierRef(CLAIMS[databaseOf(stage)])).namespace}/${carrierRef(CLAIMS[databaseOf(stage)]).name}`),
+});
+
+function metadataOf({ namespace = '', name }: ObjectRef): { readonly namespace: string; readonly name: string } {
+  return { namespace, name };
+}

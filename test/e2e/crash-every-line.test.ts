@@ -37,10 +37,12 @@ describe('a rebuild is killed at every line of its journal, one after the other'
     expect(recovery.stateAfter).toEqual(recovery.stateBefore);
     expect(recovery.holds).toEqual([
       'dnsprovider/lattice-system/small-dns',
+      'reclaim-policy/shop/stock-db-data',
+      'reclaim-policy/shop/vol-orders-data',
+      'backup-location/velero/lattice-small-backups',
       'latticeclusterbackup/lattice-system/small-data',
       'latticeservice/shop/orders-db',
       'latticeservice/shop/stock-db',
-      'backup-location/velero/lattice-small-backups',
     ]);
   });
 

@@ -80,10 +80,12 @@ describe(`a rebuild is killed ${STOPS} times and interrupted ${STOPS} times (CRA
     expect(broken).toEqual([]);
     expect(holds).toEqual([
       'dnsprovider/lattice-system/small-dns',
+      'reclaim-policy/shop/stock-db-data',
+      'reclaim-policy/shop/vol-orders-data',
+      'backup-location/velero/lattice-small-backups',
       'latticeclusterbackup/lattice-system/small-data',
       'latticeservice/shop/orders-db',
       'latticeservice/shop/stock-db',
-      'backup-location/velero/lattice-small-backups',
     ]);
     expect(stateAfter).toEqual(stateBefore);
   });

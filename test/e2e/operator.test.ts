@@ -189,10 +189,10 @@ describe('a run that persons steer from other terminals', { shuffle: false }, ()
     'cannot skip a safety step; overriding it puts a new gate on what destroys, which names it and can be declined from elsewhere',
     async () => {
       const short = await world.copyRunbook((_step, spec) => {
-        const wanted = ['lock', 'preflight', 'confirm', 'fence-writes', 'retire'];
+        const wanted = ['lock', 'preflight', 'sources', 'confirm', 'fence-writes', 'retire'];
         spec.steps = spec.steps.filter((one: { id: string }) => wanted.includes(one.id));
         for (const one of spec.steps) one.needs = (one.needs ?? []).filter((need: string) => wanted.includes(need));
-        spec.steps.find((one: { id: string }) => one.id === 'confirm').needs = ['preflight'];
+        spec.steps.find((one: { id: string }) => one.id === 'confirm').needs = ['sources'];
         delete spec.steps.find((one: { id: string }) => one.id === 'confirm').gate;
       });
       const start = ['rebuild', '--runbook', short];

@@ -158,10 +158,12 @@ describe('a destroyed cluster of six services and two volumes is rebuilt', () =>
   it('lists what it has put aside, and until it is released nothing writes backups', () => {
     expect(story.holds.open.map(({ hold }) => hold.id)).toEqual([
       'dnsprovider/lattice-system/small-dns',
+      'reclaim-policy/shop/stock-db-data',
+      'reclaim-policy/shop/vol-orders-data',
+      'backup-location/velero/lattice-small-backups',
       'latticeclusterbackup/lattice-system/small-data',
       'latticeservice/shop/orders-db',
       'latticeservice/shop/stock-db',
-      'backup-location/velero/lattice-small-backups',
     ]);
     expect(story.afterCutover.locations.map(({ spec }) => spec?.['accessMode'])).toEqual(['ReadOnly']);
     expect(story.afterCutover.backups.map(({ spec }) => spec?.['paused'])).toEqual([true]);

@@ -55,6 +55,14 @@ export class AwayRunStore implements RunStore {
     return await this.#here().readLog(run);
   }
 
+  async listRuns(): Promise<readonly string[]> {
+    return await this.#here().listRuns();
+  }
+
+  async readLogEnd(run: string): Promise<string | undefined> {
+    return await this.#here().readLogEnd(run);
+  }
+
   async putEvidence(run: string, name: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
     await this.#here().putEvidence(run, name, chunks);
   }

@@ -1,7 +1,7 @@
 import { abortError } from '../../src/errors/abort-error.ts';
 import { DrError } from '../../src/errors/dr-error.ts';
 import { digestOfJson } from '../../src/model/digest.ts';
-import type { Git, GitFile, GitSource } from '../../src/ports/git.ts';
+import type { CommitSignature, Git, GitFile, GitSource } from '../../src/ports/git.ts';
 
 type Tree = Readonly<Record<string, string>>;
 
@@ -10,6 +10,8 @@ export class MemoryGit implements Git {
   /** Thrown by every request while set. */
   fault: DrError | undefined;
   readonly #commits = new Map<string, { readonly subject: string; readonly tree: Tree }>();
+  /** Who has signed a commit, by its id; the others are not signed. */
+  readonly signers = new Map<string, string>();
   readonly #refs = new Map<string, string>();
 
   /** Commits a whole tree and moves a branch to it. */
@@ -34,6 +36,12 @@ export class MemoryGit implements Git {
   async describe(source: GitSource & { readonly commit: string }, signal: AbortSignal) {
     const tree = digestOfJson(this.#select(source, signal));
     return { committedAt: '2026-03-01T03:00:00.000Z', subject: this.#commits.get(source.commit)?.subject ?? '', tree };
+  }
+
+  async signatureOf({ commit }: GitSource & { readonly commit: string }, { signal }: { readonly signal: AbortSignal }): Promise<CommitSignature> {
+    this.#check(signal);
+    const signer = this.signers.get(commit);
+    return signer === undefined ? { ok: false, reason: 'it is not signed' } : { ok: true, signer, key: 'SHA256:fake' };
   }
 
   #select({ commit, paths }: GitSource & { readonly commit: string }, signal: AbortSignal): readonly (readonly [string, string])[] {

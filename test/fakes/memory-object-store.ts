@@ -1,7 +1,17 @@
 import { createHash } from 'node:crypto';
 import { abortError } from '../../src/errors/abort-error.ts';
 import { DrError } from '../../src/errors/dr-error.ts';
-import type { Known, ObjectHead, ObjectListing, ObjectLock, ObjectPin, ObjectStore, ObjectStores, ObjectVersion } from '../../src/ports/object-store.ts';
+import type {
+  Known,
+  ObjectHead,
+  ObjectListing,
+  ObjectLock,
+  ObjectPin,
+  ObjectStore,
+  ObjectStores,
+  ObjectVersion,
+  StoreRights,
+} from '../../src/ports/object-store.ts';
 
 interface Stored {
   readonly content: Uint8Array;
@@ -25,6 +35,8 @@ export class MemoryObjectStore implements ObjectStore {
   readonly locks = new Map<string, ObjectLock>();
   /** Bytes after which a stream or read of the key breaks off, as a lost connection does. */
   readonly cutAfter = new Map<string, number>();
+  /** Credentials that may only read. */
+  readonly readers = new Set<string>();
   /** Keys whose content was read, in order. */
   readonly reads: string[] = [];
   /** Versions of each key, newest first. */
@@ -139,13 +151,21 @@ function headOf(key: string, { content, lastModified, versionId, isDeletion }: S
 }
 
 /** Opens buckets by name; throws `S3_FAILED` for one it was not given. */
-export function createMemoryObjectStores(stores: readonly ObjectStore[]): ObjectStores {
+export function createMemoryObjectStores(stores: readonly ObjectStore[], rights?: StoreRights): ObjectStores {
+  const unknown = { known: false, reason: 'nobody told the fake' } as const;
   return {
+    rights: async () => rights ?? { isSame: unknown, canDelete: unknown, canShortenLock: unknown },
     async open(ref) {
       const store = stores.find(({ bucket }) => bucket === ref.bucket);
       if (store === undefined)
         throw new DrError({ code: 'S3_FAILED', message: `there is no bucket ${ref.bucket}`, details: { code: 'NoSuchBucket', status: 404 } });
       return store;
+    },
+    async refusedToWrite({ bucket }, { credentials, key, signal }) {
+      if (signal.aborted) throw abortError(signal, `write ${key}`, 'S3_UNAVAILABLE');
+      const found = stores.find((store) => store.bucket === bucket);
+      if (found instanceof MemoryObjectStore && found.readers.has(credentials.reveal())) return `AccessDenied: may not write ${key}`;
+      return found === undefined ? `NoSuchBucket: ${bucket}` : undefined;
     },
     [Symbol.asyncDispose]: async () => undefined,
   };

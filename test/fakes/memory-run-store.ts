@@ -86,6 +86,18 @@ export class MemoryRunStore implements RunStore {
     return (this.#logs.get(run) ?? []).map(({ owner, lines }) => ({ owner, text: lines.join('') }));
   }
 
+  async listRuns(): Promise<readonly string[]> {
+    this.#live();
+    const named = [...this.#values.keys()].flatMap((key) => /^runs\/([^/]+)\//.exec(key)?.[1] ?? []);
+    const evident = [...this.evidence.keys()].map((key) => key.slice(0, key.indexOf('/')));
+    return [...new Set([...named, ...this.#logs.keys(), ...evident])].sort();
+  }
+
+  async readLogEnd(run: string): Promise<string | undefined> {
+    const text = (await this.readLog(run)).at(-1)?.text ?? '';
+    return text.endsWith('\n') ? text.slice(text.lastIndexOf('\n', text.length - 2) + 1, -1) : undefined;
+  }
+
   async putEvidence(run: string, name: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
     this.#live();
     const parts: Uint8Array[] = [];

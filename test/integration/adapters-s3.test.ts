@@ -1,10 +1,11 @@
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DeleteObjectCommand, PutObjectRetentionCommand } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createProcesses } from '../../src/adapters/process/host-processes.ts';
 import { createObjectStores } from '../../src/adapters/s3/s3-object-stores.ts';
 import { createSecretFiles } from '../../src/adapters/secrets/secret-files.ts';
+import { Secret } from '../../src/model/secret.ts';
 import type { ObjectStoreRef } from '../../src/ports/object-store.ts';
 import { describeObjectStore, describeVersionedStore, type VersionedStoreSubject } from '../contract/object-store.ts';
 import { type S3Server, startVersitygw } from './s3-servers.ts';
@@ -82,6 +83,21 @@ describe.skipIf(missing.length > 0)(`S3 adapter on a real server${missing.length
       await expect(refused).rejects.not.toThrow('not-the-secret');
       await writeFile(wrong, '[other]\naws_access_key_id = a\n');
       await expect(opened.open({ ...refOf(server), credentials: { file: wrong }, profile: 'other' })).rejects.toMatchObject({ code: 'SECRET_SOURCE_MISSING' });
+    });
+
+    it('tells credentials that may write from those that may only read, and leaves nothing behind', async () => {
+      await using opened = stores();
+      const probe = async (credentials: string, bucket = server.bucket) =>
+        await opened.refusedToWrite(
+          { bucket, endpoint: server.endpoint },
+          { credentials: new Secret(credentials), key: 'restores/x/may-write', signal: signal() },
+        );
+      expect(await probe(await readFile(server.credentialsFile, 'utf8'))).toBeUndefined();
+      expect(await probe(server.readerCredentials)).toMatch(/restores\/x\/may-write: AccessDenied/);
+      expect(await probe(server.readerCredentials.replace('contract-secret', 'not-the-secret'))).toMatch(/SignatureDoesNotMatch/);
+      expect(await probe(await readFile(server.credentialsFile, 'utf8'), 'absent')).toMatch(/NoSuchBucket/);
+      await expect(probe('[other]\n')).rejects.toMatchObject({ code: 'SECRET_SOURCE_MISSING' });
+      expect(await (await opened.open(refOf(server))).list({ prefix: 'restores/', signal: signal() })).toEqual({ objects: [], prefixes: [] });
     });
 
     it('reads more than a page of keys', async () => {

@@ -2,33 +2,32 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { systemClock } from '../../src/adapters/clock/system-clock.ts';
-import { openCluster } from '../../src/adapters/kube/kube-clusters.ts';
-import { startVelero } from '../../src/lab/cluster-servers.ts';
-import type { LabCluster, LabConfig } from '../../src/lab/config.ts';
-import { createCluster } from '../../src/lab/create-cluster.ts';
+import { httpGet } from '../../src/lab/apps/mesh-client.ts';
+import type { LabConfig } from '../../src/lab/config.ts';
 import { destroyCluster } from '../../src/lab/destroy-cluster.ts';
-import { killVelero } from '../../src/lab/faults/velero-kill.ts';
+import { killNodeAgent, killVelero } from '../../src/lab/faults/velero-kill.ts';
 import { labStatus } from '../../src/lab/lab-status.ts';
 import { labUp } from '../../src/lab/lab-up.ts';
-import { SNAPSHOT_PROVIDER, snapshotLocationConfig, veleroCrds } from '../../src/lab/servers/velero.ts';
-import type { JsonObject } from '../../src/model/json.ts';
+import { listenAddress, listenPort } from '../../src/lab/node/addresses.ts';
+import { directoryOfVolume } from '../../src/lab/node/containers/pod-volumes.ts';
+import { namespaced, TYPES } from '../../src/lab/reconcile/types.ts';
 import type { KubeObject } from '../../src/model/kube-object.ts';
 import type { KubeCluster } from '../../src/ports/kube-cluster.ts';
 import { readS3Access } from './lab-logs.ts';
 import { createTestLab, listeningAddresses, type TestLab } from './lab-world.ts';
+import { createWithVelero, introduceBackup, object, untilPhase, untilSeen } from './velero-world.ts';
 
-const VELERO = 'velero.io/v1';
-const object = (type: string, metadata: KubeObject['metadata'], spec: JsonObject = {}): KubeObject => {
-  const at = type.lastIndexOf('/');
-  return { apiVersion: type.slice(0, at), kind: type.slice(at + 1), metadata, spec };
-};
+const isReady = ({ status }: KubeObject): boolean =>
+  ((status?.['conditions'] ?? []) as readonly { readonly type: string; readonly status: string }[]).some(
+    ({ type, status: holds }) => type === 'Ready' && holds === 'True',
+  );
 
 describe('Velero in a lab', { timeout: 180_000 }, () => {
   let world: TestLab;
   let lab: LabConfig;
   const signal = AbortSignal.timeout(170_000);
-  const write = { fieldManager: 'test', signal };
+  const write = { fieldManager: 'test', force: true, signal };
+  const operation = (): TestLab['operation'] => ({ ...world.operation, signal });
 
   beforeAll(async () => {
     world = await createTestLab();
@@ -39,123 +38,119 @@ describe('Velero in a lab', { timeout: 180_000 }, () => {
     await world[Symbol.asyncDispose]();
   });
 
-  const open = async (cluster: LabCluster): Promise<KubeCluster> =>
-    await openCluster({ kubeconfigPath: cluster.kubeconfigs.admin }, { clock: systemClock, env: {} });
-
-  /** Velero ends at once when a type of its own is not served yet. */
-  const installCrds = async (kube: KubeCluster): Promise<void> => {
-    const crds = await veleroCrds(signal);
-    for (const crd of crds) await kube.apply(crd, { ...write, fieldValidation: 'Ignore' });
-    await using live = await kube.live({ apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition' });
-    const isServed = ({ status }: KubeObject): boolean => {
-      const conditions = (status?.['conditions'] ?? []) as readonly { readonly type: string; readonly status: string }[];
-      return conditions.some((condition) => condition.type === 'Established' && condition.status === 'True');
+  /** A pod with a volume in the file system backup and one that the snapshot plugin has to save. */
+  const applyDatabase = async (kube: KubeCluster): Promise<void> => {
+    const size = { requests: { storage: '64Mi' } };
+    await kube.apply({ ...TYPES.Namespace, metadata: { name: 'shop' } }, write);
+    for (const name of ['data', 'index']) {
+      const spec = { storageClassName: 'lab-local', accessModes: ['ReadWriteOnce'], resources: size };
+      await kube.apply(object('v1/PersistentVolumeClaim', { name, namespace: 'shop' }, spec), write);
+    }
+    const container = {
+      name: 'main',
+      image: 'registry.lab.test/db:1',
+      env: [
+        { name: 'LAB_ROLE', value: 'database' },
+        { name: 'LAB_RECOVERY', value: 'manual' },
+      ],
+      volumeMounts: ['data', 'index'].map((name) => ({ name, mountPath: `/${name}` })),
     };
-    await live.until((all) => [...all.values()].filter(isServed).length === crds.length || undefined, signal);
+    const volumes = ['data', 'index'].map((name) => ({ name, persistentVolumeClaim: { claimName: name } }));
+    const metadata = { name: 'db', namespace: 'shop', annotations: { 'backup.velero.io/backup-volumes': 'data' } };
+    await kube.apply(object('v1/Pod', metadata, { terminationGracePeriodSeconds: 0, containers: [container], volumes }), write);
+    await untilSeen({ kube, signal }, TYPES.Pod, (pod) => pod.metadata.name === 'db' && isReady(pod));
   };
 
-  const createWithVelero = async (
-    name: string,
-    accessMode: 'ReadWrite' | 'ReadOnly',
-  ): Promise<{ readonly cluster: LabCluster; readonly kube: KubeCluster }> => {
-    const cluster = await createCluster({ ...world.operation, name, role: 'workload' });
-    const kube = await open(cluster);
-    await installCrds(kube);
-    await kube.apply(object('v1/Namespace', { name: 'velero' }), write);
-    const labels = { app: 'velero' };
-    const template = { metadata: { labels }, spec: { containers: [{ name: 'velero', image: 'velero' }] } };
-    await kube.apply(object('apps/v1/Deployment', { name: 'velero', namespace: 'velero' }, { selector: { matchLabels: labels }, template }), write);
-    await startVelero({ ...world.operation, cluster: name });
-    const config = { region: lab.s3.region, s3Url: lab.s3.endpoint, s3ForcePathStyle: 'true' };
-    const objectStorage = { bucket: lab.s3.bucket, prefix: 'lattice-main' };
-    await kube.apply(
-      object('velero.io/v1/BackupStorageLocation', { name: 'lattice-main', namespace: 'velero' }, { provider: 'aws', accessMode, config, objectStorage }),
-      write,
-    );
-    await kube.apply(
-      object(
-        'velero.io/v1/VolumeSnapshotLocation',
-        { name: 'disks', namespace: 'velero' },
-        { provider: SNAPSHOT_PROVIDER, config: snapshotLocationConfig(lab) },
-      ),
-      write,
-    );
-    return { cluster, kube };
+  /** What the database says of its records. */
+  const recordsOf = async (kube: KubeCluster): Promise<unknown> => {
+    const pod = await kube.get(namespaced(TYPES.Pod, 'shop', 'db'), signal);
+    const endpoint = { address: listenAddress(String(pod?.status?.['podIP'])), port: listenPort(8_080) };
+    const reply = await httpGet({ endpoint, path: '/records/data', headers: {} });
+    return reply === 'unreachable' ? reply : JSON.parse(reply.body.toString());
   };
 
-  const untilPhase = async (kube: KubeCluster, kind: string, { name, phase }: { readonly name: string; readonly phase: string }): Promise<KubeObject> => {
-    await using live = await kube.live({ apiVersion: VELERO, kind }, { namespace: 'velero' });
-    return await live.until((all) => [...all.values()].find((one) => one.metadata.name === name && one.status?.['phase'] === phase), signal);
+  const recoveryPod = (): KubeObject =>
+    object(
+      'v1/Pod',
+      { name: 'recovery', namespace: 'shop' },
+      {
+        restartPolicy: 'Never',
+        containers: [
+          { name: 'recover', image: 'registry.lab.test/db:1', command: ['lab-app', 'recover'], volumeMounts: [{ name: 'data', mountPath: '/data' }] },
+        ],
+        volumes: [{ name: 'data', persistentVolumeClaim: { claimName: 'data' } }],
+      },
+    );
+
+  const directoryOf = async (kube: KubeCluster, claim: string): Promise<string> => {
+    const bound = await kube.get(namespaced(TYPES.PersistentVolumeClaim, 'shop', claim), signal);
+    return directoryOfVolume(await kube.get({ ...TYPES.PersistentVolume, name: String(bound?.spec?.['volumeName']) }, signal)) ?? '';
   };
 
-  it('brings a volume saved in one cluster back in another, byte for byte, on that cluster’s disks; listens on loopback only; starts again when killed', async () => {
-    const old = await createWithVelero('old', 'ReadWrite');
-    const path = join(old.cluster.disksPath, 'pv-db');
-    const bytes = randomBytes(300_000);
-    await mkdir(join(path, 'base'), { recursive: true });
-    await writeFile(join(path, 'base', 'table'), bytes);
-    const shared = { storageClassName: '', accessModes: ['ReadWriteOnce'] };
-    const capacity = { storage: '1Gi' };
-    const claimRef = { namespace: 'default', name: 'db' };
-    await old.kube.apply(
-      object('v1/PersistentVolume', { name: 'pv-db' }, { ...shared, capacity, claimRef, persistentVolumeReclaimPolicy: 'Retain', hostPath: { path } }),
-      write,
-    );
-    await old.kube.apply(
-      object('v1/PersistentVolumeClaim', { name: 'db', namespace: 'default' }, { ...shared, volumeName: 'pv-db', resources: { requests: capacity } }),
-      write,
-    );
-    await untilPhase(old.kube, 'BackupStorageLocation', { name: 'lattice-main', phase: 'Available' });
-    await old.kube.create(
-      object('velero.io/v1/Backup', { name: 'one', namespace: 'velero' }, { storageLocation: 'lattice-main', includedNamespaces: ['default'] }),
-      write,
-    );
-    const backup = await untilPhase(old.kube, 'Backup', { name: 'one', phase: 'Completed' });
+  const startsOf = async (clusterId: string): Promise<readonly string[]> => {
+    const log = await readFile(join(world.directory, 'logs', `${clusterId}.node.log`), 'utf8');
+    return log.split('\n').flatMap((line) => /^\S+ start (\S+) as (\S+) of /.exec(line)?.slice(1, 3).join(' ') ?? []);
+  };
+
+  it('brings volumes saved in one cluster back in another, byte for byte, by Kopia and by snapshot; the app starts last; killed servers start again', async () => {
+    const old = await createWithVelero(operation(), lab, { name: 'old', accessMode: 'ReadWrite' });
+    const secret = await old.kube.get(namespaced(TYPES.Secret, 'velero', 'velero-repo-credentials'), signal);
+    // Nobody has made it, so Velero has, with the password that everybody knows (Velero 1.18 pkg/repository/keys).
+    expect(Buffer.from(String((secret?.['data'] as Record<string, string> | undefined)?.['repository-password']), 'base64').toString()).toBe('static-passw0rd');
+    await applyDatabase(old.kube);
+    const bytes = { data: randomBytes(300_000), index: randomBytes(200_000) };
+    for (const [claim, content] of Object.entries(bytes)) {
+      const folder = join(await directoryOf(old.kube, claim), 'base');
+      await mkdir(folder, { recursive: true });
+      await writeFile(join(folder, 'table'), content);
+    }
+    const written = await recordsOf(old.kube);
+    expect(written).toMatchObject({ count: 8, checksums: expect.arrayContaining([expect.stringMatching(/^sha256:[0-9a-f]{64}$/)]) });
+    const spec = { storageLocation: 'lattice-main', includedNamespaces: ['shop'] };
+    await old.kube.create(object('velero.io/v1/Backup', { name: 'one', namespace: 'velero' }, spec), write);
+    const backup = await untilPhase({ kube: old.kube, signal }, 'Backup', { name: 'one', phase: 'Completed' });
     expect(backup.status).toMatchObject({ volumeSnapshotsAttempted: 1, volumeSnapshotsCompleted: 1 });
+
+    const fresh = await createWithVelero(operation(), lab, { name: 'fresh', accessMode: 'ReadOnly' });
+    await introduceBackup(backup, { kube: old.kube, signal }, { kube: fresh.kube, signal });
     await old.kube[Symbol.asyncDispose]();
     await destroyCluster({ ...world.operation, cluster: 'old' });
+    const restore = { backupName: 'one', includedResources: ['pods', 'persistentvolumeclaims', 'persistentvolumes'], restorePVs: true };
+    await fresh.kube.create(object('velero.io/v1/Restore', { name: 'one', namespace: 'velero' }, restore), write);
+    await untilPhase({ kube: fresh.kube, signal }, 'Restore', { name: 'one', phase: 'Completed' });
+    // A copy of a database that ran is not in order yet, and this one does not put itself in order.
+    await untilSeen({ kube: fresh.kube, signal }, TYPES.Pod, (pod) => pod.metadata.name === 'db' && pod.status?.['phase'] === 'Running');
+    expect(await recordsOf(fresh.kube)).toEqual({ error: expect.stringMatching(/^data file at record 5 of 8, .*run lab-app recover/) });
+    await fresh.kube.create(recoveryPod(), write);
+    await untilSeen({ kube: fresh.kube, signal }, TYPES.Pod, (pod) => pod.metadata.name === 'recovery' && pod.status?.['phase'] === 'Succeeded');
+    await untilSeen({ kube: fresh.kube, signal }, TYPES.Pod, (pod) => pod.metadata.name === 'db' && isReady(pod));
+    expect(await recordsOf(fresh.kube)).toEqual(written);
+    for (const [claim, content] of Object.entries(bytes)) {
+      const restored = await directoryOf(fresh.kube, claim);
+      expect(dirname(restored)).toBe(fresh.cluster.disksPath);
+      expect(content.equals(await readFile(join(restored, 'base', 'table'))), claim).toBe(true);
+    }
+    const starts = await startsOf(fresh.cluster.id);
+    const mover = starts.findIndex((line) => /^velero\/one-\S+ programs$/.test(line));
+    expect([starts.indexOf('shop/db/restore-wait programs') >= 0, mover >= 0, starts.indexOf('shop/db/main app') > mover]).toEqual([true, true, true]);
+    const puts = (await readS3Access(lab.s3.accessLogPath)).filter((entry) => entry.operation === 's3_PutObject');
+    expect([...new Set(puts.map((entry) => entry.requester))]).toEqual(['velero']);
 
-    const fresh = await createWithVelero('fresh', 'ReadOnly');
-    await untilPhase(fresh.kube, 'BackupStorageLocation', { name: 'lattice-main', phase: 'Available' });
-    // Velero looks for foreign backups once a minute, whatever its flags say (Velero 1.18 backup_sync_controller.go, `backupSyncReconcilePeriod`). Here
-    // is what it would make of what it found.
-    const stored = backup.spec ?? {};
-    await fresh.kube.create(
-      {
-        ...object('velero.io/v1/Backup', { name: 'one', namespace: 'velero', labels: { 'velero.io/storage-location': 'lattice-main' } }, stored),
-        status: backup.status ?? {},
-      },
-      write,
-    );
-    await fresh.kube.create(
-      object(
-        'velero.io/v1/Restore',
-        { name: 'one', namespace: 'velero' },
-        { backupName: 'one', includedResources: ['persistentvolumeclaims', 'persistentvolumes'], restorePVs: true },
-      ),
-      write,
-    );
-    await untilPhase(fresh.kube, 'Restore', { name: 'one', phase: 'Completed' });
-    const volume = await fresh.kube.get({ apiVersion: 'v1', kind: 'PersistentVolume', name: 'pv-db' }, signal);
-    expect(volume?.metadata.labels).toMatchObject({ 'velero.io/restore-name': 'one' });
-    const restored = (volume?.spec as { readonly hostPath: { readonly path: string } } | undefined)?.hostPath.path ?? '';
-    expect(dirname(restored)).toBe(fresh.cluster.disksPath);
-    expect(bytes.equals(await readFile(join(restored, 'base', 'table')))).toBe(true);
-    const requesters = new Set(
-      (await readS3Access(lab.s3.accessLogPath)).filter((entry) => entry.operation === 's3_PutObject').map((entry) => entry.requester),
-    );
-    expect([...requesters]).toEqual(['velero']);
-    await fresh.kube[Symbol.asyncDispose]();
-
-    const { servers, clusters } = await labStatus(world.operation);
-    const cluster = clusters.at(-1);
-    const { veleroMetrics, veleroProfiler } = cluster?.ports ?? { veleroMetrics: 0, veleroProfiler: 0 };
+    const { servers } = await labStatus(world.operation);
+    const { veleroMetrics, veleroProfiler } = fresh.cluster.ports;
     expect(await listeningAddresses([veleroMetrics, veleroProfiler])).toHaveLength(2);
-    expect((await listeningAddresses([veleroMetrics, veleroProfiler, 8080])).filter((address) => !address.startsWith('0100007F:'))).toEqual([]);
-    await killVelero({ ...world.operation, cluster: 'fresh' });
+    expect((await listeningAddresses([veleroMetrics, veleroProfiler, 8080, 8085])).filter((address) => !address.startsWith('0100007F:'))).toEqual([]);
+    const options = { ...operation(), cluster: 'fresh' };
+    await Promise.all([killVelero(options), killNodeAgent(options)]);
     const after = await labStatus(world.operation);
-    const pidOf = (status: typeof after): number | undefined => status.servers.find(({ id }) => id === `${cluster?.id}.velero`)?.pid;
-    expect(pidOf(after)).toEqual(expect.any(Number));
-    expect(pidOf(after)).not.toBe(pidOf({ ...after, servers }));
+    for (const workload of ['velero', 'node-agent']) {
+      const pidIn = (list: typeof servers): number | undefined => list.find(({ id }) => id.startsWith(`${fresh.cluster.id}.${workload}-`))?.pid;
+      expect(pidIn(after.servers)).toEqual(expect.any(Number));
+      expect(pidIn(after.servers)).not.toBe(pidIn(servers));
+    }
+    const restarts = ({ status }: KubeObject): unknown =>
+      (status?.['containerStatuses'] as readonly { readonly restartCount: number }[] | undefined)?.[0]?.restartCount;
+    await untilSeen({ kube: fresh.kube, signal }, TYPES.Pod, (pod) => pod.metadata.labels?.['name'] === 'velero' && restarts(pod) === 1 && isReady(pod));
+    await fresh.kube[Symbol.asyncDispose]();
   });
 });

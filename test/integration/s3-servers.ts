@@ -9,6 +9,8 @@ export interface S3Server extends AsyncDisposable {
   readonly bucket: string;
   /** AWS shared-credentials file. */
   readonly credentialsFile: string;
+  /** The same of an account that may list and read the bucket and nothing else; versitygw only. */
+  readonly readerCredentials: string;
   /** Stores an object. */
   put(key: string, content: Uint8Array): Promise<void>;
   /** Asks the server for anything else, as the owner of the bucket. */
@@ -22,16 +24,34 @@ export interface BucketOptions {
 
 const ACCESS = 'contract-access';
 const SECRET = 'contract-secret';
+/** May list and read the bucket, or what its policy says since. */
+export const READER = 'contract-reader';
+const READER_POLICY = {
+  Version: '2012-10-17',
+  Statement: [
+    {
+      Effect: 'Allow',
+      Principal: { AWS: [READER] },
+      Action: ['s3:GetObject', 's3:ListBucket'],
+      Resource: ['arn:aws:s3:::contract', 'arn:aws:s3:::contract/*'],
+    },
+  ],
+};
 
 /** Starts versitygw on a free port. */
 export async function startVersitygw(folder: string, { versioned = false }: BucketOptions = {}): Promise<S3Server> {
-  const versions = join(folder, 'versitygw-versions');
+  const [versions, iam] = [join(folder, 'versitygw-versions'), join(folder, 'versitygw-iam')];
   await mkdir(versions);
+  await mkdir(iam);
+  // The layout is that of versitygw 1.8 auth/iam_internal.go.
+  const reader = { access: READER, secret: SECRET, role: 'user', userID: 0, groupID: 0, projectID: 0 };
+  await writeFile(join(iam, 'users.json'), JSON.stringify({ accessAccounts: { [READER]: reader } }), { mode: 0o600 });
   return await startS3({
     folder,
     versioned,
     name: 'versitygw',
-    args: (address, data) => ['--port', address, 'posix', ...(versioned ? ['--versioning-dir', versions] : []), data],
+    policy: JSON.stringify(READER_POLICY),
+    args: (address, data) => ['--port', address, '--iam-dir', iam, 'posix', ...(versioned ? ['--versioning-dir', versions] : []), data],
     env: { ROOT_ACCESS_KEY: ACCESS, ROOT_SECRET_KEY: SECRET },
   });
 }
@@ -53,9 +73,11 @@ interface S3ServerOptions {
   readonly name: string;
   readonly args: (address: string, data: string) => readonly string[];
   readonly env: Readonly<Record<string, string>>;
+  /** Policy of the bucket. */
+  readonly policy?: string;
 }
 
-async function startS3({ folder, versioned, name, args, env }: S3ServerOptions): Promise<S3Server> {
+async function startS3({ folder, versioned, name, args, env, policy }: S3ServerOptions): Promise<S3Server> {
   const address = `127.0.0.1:${await freePort()}`;
   const endpoint = `http://${address}`;
   const [data, credentialsFile] = [join(folder, `${name}-data`), join(folder, `${name}-credentials`)];
@@ -74,11 +96,13 @@ async function startS3({ folder, versioned, name, args, env }: S3ServerOptions):
       return true;
     },
   });
+  if (policy !== undefined) await client.setPolicy('contract', policy);
   return {
     endpoint,
     bucket: 'contract',
     credentialsFile,
     client: client.client,
+    readerCredentials: `[default]\naws_access_key_id=${READER}\naws_secret_access_key=${SECRET}\n`,
     put: async (key, content) => client.put('contract', { key, content }),
     [Symbol.asyncDispose]: async () => {
       client.close();
@@ -88,12 +112,13 @@ async function startS3({ folder, versioned, name, args, env }: S3ServerOptions):
 }
 
 async function s3Client(endpoint: string) {
-  const { S3Client, CreateBucketCommand, PutObjectCommand } = await import('@aws-sdk/client-s3');
+  const { S3Client, CreateBucketCommand, PutBucketPolicyCommand, PutObjectCommand } = await import('@aws-sdk/client-s3');
   const client = new S3Client({ endpoint, region: 'us-east-1', forcePathStyle: true, credentials: { accessKeyId: ACCESS, secretAccessKey: SECRET } });
   return {
     client,
     createBucket: async (bucket: string, versioned: boolean) =>
       void (await client.send(new CreateBucketCommand({ Bucket: bucket, ObjectLockEnabledForBucket: versioned }))),
+    setPolicy: async (bucket: string, policy: string) => void (await client.send(new PutBucketPolicyCommand({ Bucket: bucket, Policy: policy }))),
     put: async (bucket: string, { key, content }: { readonly key: string; readonly content: Uint8Array }) =>
       void (await client.send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: content }))),
     close: () => client.destroy(),

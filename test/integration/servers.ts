@@ -88,6 +88,8 @@ async function stopChild(child: ChildProcess, signal: NodeJS.Signals): Promise<v
 export interface KubeServers extends AsyncDisposable {
   readonly folder: string;
   readonly url: string;
+  /** Client URL of its etcd, which asks for no certificate. */
+  readonly etcdUrl: string;
   readonly kubeconfigPath: string;
   /** Audit log, one JSON event a line, at metadata level. */
   readonly auditLog: string;
@@ -116,6 +118,7 @@ export async function startKube(folder: string, extraFlags: readonly string[] = 
   return {
     folder,
     url,
+    etcdUrl: `http://127.0.0.1:${client}`,
     kubeconfigPath,
     auditLog,
     tokenFile,

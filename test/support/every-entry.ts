@@ -36,6 +36,8 @@ export function stepEntries(step: StepId): readonly EntryBody[] {
     { type: 'effect-failed', step, name: 'make', key: 'part-2', error },
     { type: 'effect-intent', step, name: 'make', key: 'part-3', deadline: AT },
     { type: 'effect-unstarted', step, name: 'make', key: 'part-3' },
+    { type: 'effect-done', step, name: 'make', key: 'part-4', result: null, found: true },
+    { type: 'effect-intent', step, name: 'make', key: 'part-4', deadline: AT, undone: { seen: 'it is back' } },
     { type: 'step-waiting', step, reason: 'a person is needed', log },
     { type: 'step-waiting', step, reason: 'a person is needed' },
     { type: 'unknown-answered', step, what: `step '${step}'`, answer: 'absent', by: 'ann' },
@@ -74,12 +76,12 @@ export function runEntries(step: StepId): readonly EntryBody[] {
     { type: 'released', hold: 'dns-provider/main', by: 'ann' },
     { type: 'request', request: 'req-2', outcome: 'rejected', reason: 'no such step', verb: 'retry', step, by: 'ann' },
     { type: 'request', request: 'req-3', outcome: 'accepted' },
-    { type: 'ended', state: 'failed', error },
+    { type: 'ended', state: 'failed', error, held: 1 },
     { type: 'owner', nonce: 'n2', owner: other, tool: '0.1.0', claim: 1, purpose: 'run', ownerGone: 'it was switched off', takeOver },
     { type: 'changed', number: 2, before: digest('1'), frozen: digest('5'), by: 'ops', changes: ['plan: dns: 1 -> 2'], touched: [step] },
     { type: 'ended', state: 'succeeded' },
     { type: 'owner', nonce: 'n3', owner, tool: '0.1.0', claim: 2, purpose: 'release' },
-    { type: 'superseded', by: 'east-20260301T040000Z-0002' as RunId, owner: other, ownerGone: 'it was switched off', takeOver },
+    { type: 'superseded', by: 'east-20260301T040000Z-0002' as RunId, owner: other, ownerGone: 'it was switched off', takeOver, held: 0 },
   ];
 }
 

@@ -3,9 +3,9 @@ import type { AddressInfo } from 'node:net';
 
 /**
  * What the proxy does with a request instead of passing it on: `cut` ends the connection, so nobody is asked; `drop-reply` passes it on and ends the
- * connection instead of answering, so it has happened and nobody is told; `hang` never answers; a status is answered as it is.
+ * connection instead of answering, so it has happened and nobody is told; `hang` never answers; a status is answered as it is; `delayMs` passes it on later.
  */
-export type S3Intervention = 'cut' | 'drop-reply' | 'hang' | { readonly status: number } | undefined;
+export type S3Intervention = 'cut' | 'drop-reply' | 'hang' | { readonly status: number } | { readonly delayMs: number } | undefined;
 
 export interface S3ProxyRequest {
   readonly method: string;
@@ -22,10 +22,10 @@ export interface S3Proxy extends AsyncDisposable {
   readonly seen: readonly string[];
 }
 
-/** Starts a proxy on a free loopback port. The signature of a request covers its Host, which is passed on as it is. */
-export async function startS3Proxy(target: string): Promise<S3Proxy> {
+/** Starts a proxy on a loopback port, a free one without `port`. The signature of a request covers its Host, which is passed on as it is. */
+export async function startS3Proxy(target: string, port = 0): Promise<S3Proxy> {
   const proxy = new Proxy(target);
-  await proxy.listen();
+  await proxy.listen(port);
   return proxy;
 }
 
@@ -45,8 +45,8 @@ class Proxy implements S3Proxy {
     this.#decide = decide;
   }
 
-  async listen(): Promise<void> {
-    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
+  async listen(port: number): Promise<void> {
+    await new Promise<void>((resolve) => this.#server.listen(port, '127.0.0.1', resolve));
     this.endpoint = `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
@@ -62,7 +62,9 @@ class Proxy implements S3Proxy {
     const intervention = this.#decide({ method, path });
     if (intervention === 'cut') incoming.socket.destroy();
     else if (intervention === 'hang') incoming.resume();
-    else if (typeof intervention === 'object') {
+    else if (typeof intervention === 'object' && 'delayMs' in intervention) {
+      setTimeout(() => this.#pass(incoming, { outgoing, answer: true }), intervention.delayMs);
+    } else if (typeof intervention === 'object') {
       incoming.resume();
       outgoing.writeHead(intervention.status).end();
     } else this.#pass(incoming, { outgoing, answer: intervention === undefined });

@@ -36,6 +36,8 @@ export class StepBench implements AsyncDisposable {
   readonly #folder: string;
   readonly #composition: Composition;
   readonly #startedAt = new Date();
+  /** Files that steps have kept, by step and name. */
+  readonly #kept = new Map<string, Uint8Array>();
 
   private constructor(folder: string, composition: Composition) {
     this.#folder = folder;
@@ -98,12 +100,16 @@ export class StepBench implements AsyncDisposable {
       clock: systemClock,
       signal,
       attestations: [],
-      files: NO_FILES,
+      files: { ...NO_FILES, read: async (name) => this.#kept.get(`${kind.kind} ${name}`) },
     };
     return {
       ...read,
       evidence: { append: (line) => void log.evidence.push(line) },
-      keep: async (_name, content) => digestOf(content),
+      keep: async (name, content) => {
+        const key = `${kind.kind} ${name}`;
+        if (!this.#kept.has(key)) this.#kept.set(key, content);
+        return digestOf(this.#kept.get(key) ?? content);
+      },
       progress: () => undefined,
       async effect(effect) {
         log.effects.push(effect.name);

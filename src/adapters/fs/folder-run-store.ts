@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto';
+import type { Dirent } from 'node:fs';
 import { link, readdir, readFile, stat, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { DrError } from '../../errors/dr-error.ts';
 import type { LogSegment, RunLog, RunStore } from '../../ports/run-store.ts';
 import { isMissing, makeFolder, storeFailure, syncFolder, writeSynced } from './durable-files.ts';
 import { openFolderLog } from './folder-run-log.ts';
+import { readLastLine } from './last-line.ts';
 
 const KEY = /^[A-Za-z0-9_[\]-][A-Za-z0-9._[\]-]*(?:\/[A-Za-z0-9_[\]-][A-Za-z0-9._[\]-]*)*$/;
 /** Files that are not values: logs end so, and evidence has a folder of its own. */
@@ -96,6 +98,28 @@ class FolderRunStore implements RunStore {
     }
   }
 
+  async listRuns(): Promise<readonly string[]> {
+    const found = await this.#entriesOf(join(this.location, 'runs'));
+    return found
+      .filter((entry) => entry.isDirectory())
+      .map(({ name }) => name)
+      .sort();
+  }
+
+  async readLogEnd(run: string): Promise<string | undefined> {
+    const names = new Set((await this.#entriesOf(dirname(this.#path(segmentKey(run, 1))))).map(({ name }) => name));
+    let last = 0;
+    while (names.has(nameOf(last + 1))) last += 1;
+    return last === 0 ? undefined : await readLastLine(`${this.#path(segmentKey(run, last))}${LOG_SUFFIX}`);
+  }
+
+  async #entriesOf(folder: string): Promise<readonly Dirent[]> {
+    return await readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
+      if (isMissing(error)) return [];
+      throw storeFailure('list', folder, error);
+    });
+  }
+
   async putEvidence(run: string, name: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
     const path = this.#path(`runs/${run}${EVIDENCE}${name}`);
     try {
@@ -113,7 +137,11 @@ class FolderRunStore implements RunStore {
 }
 
 function segmentKey(run: string, number: number): string {
-  return `runs/${run}/journal/${String(number).padStart(4, '0')}`;
+  return `runs/${run}/journal/${nameOf(number)}`;
+}
+
+function nameOf(segment: number): string {
+  return String(segment).padStart(4, '0');
 }
 
 async function readIfPresent(path: string): Promise<Uint8Array | undefined> {

@@ -2,6 +2,7 @@ import { DrError } from '../../errors/dr-error.ts';
 import { digestOf } from '../../model/digest.ts';
 import type { Git, GitSource } from '../../ports/git.ts';
 import { CommitCache } from './commit-cache.ts';
+import { commitSignature } from './commit-signature.ts';
 import { gitRunner, type RunGit, withoutCredentials } from './git-command.ts';
 import { type CommitPlace, filesOf, treeListing } from './git-tree.ts';
 
@@ -33,6 +34,7 @@ export function createGit({ cacheDir, env }: UserGitOptions): Git {
       const [committedAt = '', subject = ''] = shown.split('\0');
       return { committedAt: new Date(committedAt).toISOString(), subject, tree: digestOf(await treeListing(git, at, source.paths)) };
     },
+    signatureOf: async (source, { allowedSigners, signal }) => commitSignature(git, await place(source, signal), allowedSigners),
   };
 }
 

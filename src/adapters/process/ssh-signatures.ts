@@ -47,7 +47,10 @@ async function sign(options: SshSignaturesOptions, { text, keyFile, signal }: Si
     throw new DrError({
       code: 'PROCESS_FAILED',
       message: `ssh-keygen could not sign with '${keyFile}': ${lastLine(error)}`,
-      suggestions: ['a key with a passphrase signs through the agent: ssh-add KEY, then name the public key file, KEY.pub'],
+      suggestions: [
+        `see that the key file '${keyFile}' is there and that only you can read it`,
+        'a key with a passphrase signs through the agent: ssh-add KEY, then name the public key file, KEY.pub',
+      ],
       cause: error,
     });
   }
@@ -60,7 +63,8 @@ interface Verifying {
 }
 
 async function verify({ processes, purpose }: SshSignaturesOptions, { signed, file, signal }: Verifying): Promise<SignatureCheck> {
-  if (!(await isReadable(file))) return { ok: false, reason: `the allowed signers file '${file}' cannot be read` };
+  if (!(await isReadable(file)))
+    return { ok: false, reason: `the allowed signers file '${file}' cannot be read: put it there, or correct approvals.allowedSigners of the plan` };
   let folder: string | undefined;
   try {
     folder = await mkdtemp(join(tmpdir(), 'lattice-dr-signature-'));

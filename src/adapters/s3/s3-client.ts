@@ -1,4 +1,5 @@
 import type * as Sdk from '@aws-sdk/client-s3';
+import type { Secret } from '../../model/secret.ts';
 import type { ObjectStoreRef } from '../../ports/object-store.ts';
 import type { SecretFiles } from '../../ports/secret-files.ts';
 import { parseSharedCredentials } from './shared-credentials.ts';
@@ -10,6 +11,8 @@ export interface S3ClientOptions {
   readonly secrets: SecretFiles;
   /** Tries of one request by the SDK itself, the first included. */
   readonly maxAttempts: number;
+  /** Credentials at hand, used in place of those that the reference names. */
+  readonly given?: Secret;
 }
 
 /** A client of the SDK, and the SDK that made it. */
@@ -19,32 +22,29 @@ export interface OpenS3Client {
 }
 
 /** Makes a client for a bucket; asks nobody yet. Throws `SECRET_SOURCE_MISSING` for credentials that cannot be read. The caller destroys it. */
-export async function openS3Client(ref: ObjectStoreRef, { secrets, maxAttempts }: S3ClientOptions): Promise<OpenS3Client> {
+export async function openS3Client(ref: ObjectStoreRef, options: S3ClientOptions): Promise<OpenS3Client> {
   // The SDK is slow to load and most commands never ask S3.
   const sdk = await import('@aws-sdk/client-s3');
-  return { client: new sdk.S3Client({ maxAttempts, ...(await clientConfig(ref, secrets)) }), sdk };
+  return { client: new sdk.S3Client({ maxAttempts: options.maxAttempts, ...(await clientConfig(ref, options)) }), sdk };
 }
 
-async function clientConfig(ref: ObjectStoreRef, secrets: SecretFiles): Promise<Sdk.S3ClientConfig> {
-  const { endpoint, profile, credentials } = ref;
+async function clientConfig(ref: ObjectStoreRef, options: S3ClientOptions): Promise<Sdk.S3ClientConfig> {
+  const { endpoint } = ref;
   const region = ref.region ?? (endpoint === undefined ? undefined : REGION_OF_OTHERS);
   return {
     ...(region === undefined ? {} : { region }),
-    // With credentials of its own, `profile` is the section in that file.
-    ...(credentials === undefined
-      ? profile === undefined
-        ? {}
-        : { profile }
-      : {
-          credentials: parseSharedCredentials(
-            await secrets.read(credentials),
-            profile ?? 'default',
-            'env' in credentials ? `$${credentials.env}` : credentials.file,
-          ),
-        }),
+    ...(await identityConfig(ref, options)),
     // Checksums that the SDK adds since 3.729 broke several servers (aws-sdk-js-v3#6810); most have no wildcard DNS either.
     ...(endpoint === undefined
       ? {}
       : { endpoint, forcePathStyle: true, requestChecksumCalculation: 'WHEN_REQUIRED' as const, responseChecksumValidation: 'WHEN_REQUIRED' as const }),
   };
+}
+
+/** Whose name requests are signed with. With credentials of its own, `profile` is the section in that file. */
+async function identityConfig({ profile, credentials }: ObjectStoreRef, { secrets, given }: S3ClientOptions): Promise<Sdk.S3ClientConfig> {
+  if (given !== undefined) return { credentials: parseSharedCredentials(given, 'default', 'the Secret') };
+  if (credentials === undefined) return profile === undefined ? {} : { profile };
+  const origin = 'env' in credentials ? `$${credentials.env}` : credentials.file;
+  return { credentials: parseSharedCredentials(await secrets.read(credentials), profile ?? 'default', origin) };
 }

@@ -29,6 +29,21 @@ export class S3Journal {
     return segmentsOf(this.#options.run, await this.#readNew());
   }
 
+  /** The last whole line, when the last object has one; reads no object before that. */
+  async readEnd(): Promise<string | undefined> {
+    const known = this.#objects.length;
+    let number = await this.#lastListed();
+    let last = number === known ? this.#objects.at(-1) : await this.#read(number);
+    if (last === undefined && number > 0) throw brokenJournal(`'${journalKey(this.#options.run, number)}' is missing`);
+    // The list may be late, as for `readNew`.
+    for (let next = await this.#read(number + 1); next !== undefined; next = await this.#read(number + 1)) {
+      last = next;
+      number += 1;
+    }
+    if (last?.kind !== 'lines' || !last.text.endsWith('\n')) return undefined;
+    return last.text.slice(last.text.lastIndexOf('\n', last.text.length - 2) + 1, -1);
+  }
+
   /**
    * Writes the opener of a new owner's segment under the next free number. `undefined` when there are not `after` segments any more. The old owner, if it
    * lives, may take the number first; its lines are then read and the next number is tried. Against one that writes without any pause that may take seconds:
@@ -58,11 +73,9 @@ export class S3Journal {
    * consistent. So a number that the list left out is asked for, and the journal ends at the first number that is not there.
    */
   async #readNew(): Promise<readonly JournalObject[]> {
-    const { bucket, run } = this.#options;
+    const { run } = this.#options;
     const known = this.#objects;
-    const after = known.length === 0 ? {} : { after: journalKey(run, known.length) };
-    const { keys } = await this.#patient(async () => await bucket.list(journalPrefix(run), after));
-    const last = keys.reduce((highest, key) => Math.max(highest, numberOf(run, key)), known.length);
+    const last = await this.#lastListed();
     const listed = Array.from({ length: last - known.length }, (_, index) => known.length + 1 + index);
     const read = await Promise.all(listed.map(async (number) => await this.#read(number)));
     const gap = read.indexOf(undefined);
@@ -71,6 +84,15 @@ export class S3Journal {
     for (let next = await this.#read(last + 1); next !== undefined; next = await this.#read(objects.length + 1)) objects.push(next);
     if (objects.length > this.#objects.length) this.#objects = objects;
     return objects;
+  }
+
+  /** The highest number that a list knows; 0 for an empty journal. */
+  async #lastListed(): Promise<number> {
+    const { bucket, run } = this.#options;
+    const known = this.#objects.length;
+    const after = known === 0 ? {} : { after: journalKey(run, known) };
+    const { keys } = await this.#patient(async () => await bucket.list(journalPrefix(run), after));
+    return keys.reduce((highest, key) => Math.max(highest, numberOf(run, key)), known);
   }
 
   async #read(number: number): Promise<JournalObject | undefined> {

@@ -14,6 +14,7 @@ import { SdkRunBucket } from './sdk-run-bucket.ts';
 /** How long a store that does not answer is asked again by everything but `append`, which never gives up. */
 const PATIENCE_MS = 20_000;
 const KEY = /^[A-Za-z0-9_[\]-][A-Za-z0-9._[\]-]*(?:\/[A-Za-z0-9_[\]-][A-Za-z0-9._[\]-]*)*$/;
+const RUNS = 'runs/';
 /** Folders whose objects are not values. */
 const NO_VALUES = /^runs\/[^/]+\/(?:journal|evidence)\/$/;
 
@@ -73,6 +74,15 @@ export class S3RunStore implements RunStore, AsyncDisposable {
 
   async readLog(run: string): Promise<readonly LogSegment[]> {
     return await this.#journal(run).read();
+  }
+
+  async listRuns(): Promise<readonly string[]> {
+    const { folders } = await this.#patient(async () => await this.#bucket.list(RUNS, { byFolder: true }));
+    return folders.map((folder) => folder.slice(RUNS.length, -1)).sort();
+  }
+
+  async readLogEnd(run: string): Promise<string | undefined> {
+    return await this.#journal(run).readEnd();
   }
 
   async putEvidence(run: string, name: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {

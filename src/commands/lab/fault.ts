@@ -24,6 +24,9 @@ export default class LabFault extends BaseCommand {
     count: Flags.integer({ summary: 'So many requests in all.', default: 100, min: 1 }),
     volume: Flags.string({ summary: 'Claim whose data is meant.', helpValue: 'NAMESPACE/NAME' }),
     object: Flags.string({ summary: 'Object that is meant.', helpValue: 'KIND/[NAMESPACE/]NAME' }),
+    rate: Flags.integer({ summary: 'Bytes a second.', default: 65_536, min: 1 }),
+    after: Flags.integer({ summary: 'Bytes (s3-cut) or volumes (velero-kill) that pass first.', min: 0 }),
+    account: Flags.string({ summary: 'Account whose S3 requests are meant; all without it.', options: ['velero', 'lattice-dr'] }),
     mode: Flags.string({ summary: 'How provisioning ends.', options: ['fail', 'stuck', 'ok'], default: 'fail' }),
   };
 

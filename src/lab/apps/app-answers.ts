@@ -3,8 +3,9 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join, normalize } from 'node:path';
 import type { JsonObject } from '../../model/json.ts';
 import { canonicalJson } from '../../model/json.ts';
+import { Database } from './database.ts';
 import { callWorkload } from './mesh-client.ts';
-import type { AppSpec, Mesh } from './protocol.ts';
+import type { AppSpec, AppVolume, Mesh } from './protocol.ts';
 import { digestVolume, writeDurably } from './volume-data.ts';
 
 /** A status and a body. */
@@ -20,7 +21,34 @@ export interface Answer {
 export async function selfFacts(app: AppSpec): Promise<JsonObject> {
   const volumes: Record<string, JsonObject> = {};
   for (const volume of app.volumes) volumes[volume.name] = { ...(await digestVolume(volume)) };
-  return { workload: app.workload, role: app.env['LAB_ROLE'] ?? 'service', env: app.env, secrets: app.secrets, volumes };
+  const role = app.env['LAB_ROLE'] ?? 'service';
+  const databases = databaseVolumes(app);
+  const records: Record<string, JsonObject> = {};
+  for (const volume of databases) records[volume.name] = { ...(await new Database(volume, app).facts()) };
+  return { workload: app.workload, role, env: app.env, secrets: app.secrets, volumes, ...(databases.length === 0 ? {} : { records }) };
+}
+
+/** Volumes of an app that hold a database: the first of those that a database owns. */
+export function databaseVolumes(app: Pick<AppSpec, 'env' | 'volumes'>): readonly AppVolume[] {
+  return app.env['LAB_ROLE'] === 'database' ? app.volumes.slice(0, 1) : [];
+}
+
+/** Why an app does not serve: one of its databases is a copy that has not been recovered. */
+export async function recoveryFault(app: AppSpec): Promise<string | undefined> {
+  for (const volume of databaseVolumes(app)) {
+    const facts = await new Database(volume, app).facts();
+    if (typeof facts['needsRecovery'] === 'string') return facts['needsRecovery'];
+  }
+  return undefined;
+}
+
+/** `/records/<volume>`: count and checksum of each record of a database, or one more record (POST). */
+export async function databaseRecords(app: AppSpec, path: string, record: Buffer | undefined): Promise<Answer> {
+  const volume = databaseVolumes(app).find(({ name }) => path === `/records/${name}`);
+  if (volume === undefined) return { status: 404, body: canonicalJson({ error: `no database ${path}` }) };
+  const database = new Database(volume, app);
+  if (record !== undefined) await database.append(record);
+  return { status: record === undefined ? 200 : 201, body: canonicalJson(await database.facts()) };
 }
 
 /** The app's own facts and, for each workload in LAB_PEERS, whether it could be called and the digest of what it says of itself. */

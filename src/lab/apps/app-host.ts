@@ -1,4 +1,5 @@
 import { AppServer, type Surroundings } from './app-server.ts';
+import { Database } from './database.ts';
 import { EdgeServer } from './edge-server.ts';
 import type { AppSpec, EdgeListener, HostCommand, HostReport, Mesh } from './protocol.ts';
 
@@ -42,6 +43,7 @@ export class AppHost {
 
   async #start(app: AppSpec): Promise<void> {
     if (this.#apps.has(app.id)) return this.#report({ type: 'started', id: app.id });
+    if (app.task === 'recover') return this.#recover(app);
     const server = new AppServer(app, this.#surroundings());
     this.#apps.set(app.id, server);
     try {
@@ -53,6 +55,16 @@ export class AppHost {
     }
     this.#report({ type: 'started', id: app.id });
     if (app.once) setTimeout(() => void this.#finish(app.id), JOB_RUNS_MS);
+  }
+
+  /** The whole of `lab-app recover`: replays the log of each database among its volumes, and ends. */
+  async #recover(app: AppSpec): Promise<void> {
+    try {
+      for (const volume of app.volumes) await new Database(volume, app).recover();
+      this.#report({ type: 'finished', id: app.id });
+    } catch (error) {
+      this.#report({ type: 'failed', id: app.id, message: error instanceof Error ? error.message : String(error) });
+    }
   }
 
   async #finish(id: string): Promise<void> {

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { canonicalJson } from '../../model/json.ts';
-import { type Answer, dataFile, everythingReachable, selfFacts, viaPeer, withPeers } from './app-answers.ts';
+import { type Answer, databaseRecords, databaseVolumes, dataFile, everythingReachable, recoveryFault, selfFacts, viaPeer, withPeers } from './app-answers.ts';
+import { Database } from './database.ts';
 import { admits } from './mesh-client.ts';
 import type { AppSpec, Mesh } from './protocol.ts';
 import { initialiseIfEmpty } from './volume-data.ts';
@@ -28,6 +29,7 @@ export class AppServer {
   /** Fills empty volumes, then listens. Rejects when a port of its address is taken. */
   async start(): Promise<void> {
     for (const volume of this.app.volumes) await initialiseIfEmpty(volume);
+    for (const volume of databaseVolumes(this.app)) await new Database(volume, this.app).open();
     for (const port of this.app.ports) await this.#listen(port);
   }
 
@@ -56,11 +58,14 @@ export class AppServer {
   async #answer(incoming: IncomingMessage): Promise<Answer> {
     const { app } = this;
     const path = new URL(incoming.url ?? '/', 'http://app').pathname;
+    const fault = await recoveryFault(app);
+    if (fault !== undefined) return { status: 503, body: canonicalJson({ error: fault }) };
     if (path === '/healthz') return this.#around.isUnready(app.workload) ? { status: 503, body: 'not ready' } : { status: 200, body: 'ok' };
     const caller = this.#around.callerAt(incoming.socket.remoteAddress ?? '');
     const mesh = this.#around.mesh();
     if (!admits(mesh, app.workload, caller)) return { status: 403, body: canonicalJson({ denied: caller ?? '' }) };
     if (path.startsWith('/via/')) return viaPeer(app, mesh, path);
+    if (path.startsWith('/records/')) return databaseRecords(app, path, incoming.method === 'POST' ? await bodyOf(incoming) : undefined);
     if (path.startsWith('/data/')) return dataFile(app, path, incoming.method === 'PUT' ? await bodyOf(incoming) : undefined);
     if (path === '/') return json(await withPeers(app, mesh));
     if (path === '/self') return json(await selfFacts(app));

@@ -24,7 +24,10 @@ export async function initialiseIfEmpty(volume: AppVolume): Promise<void> {
   }
 }
 
-/** Digest over the paths and bytes of all files of a volume; no times, so a faithful copy has the same. */
+/**
+ * Digest over the paths and bytes of all files of a volume; no times, so a faithful copy has the same. What begins with a dot at the top is left out: a
+ * database's own book-keeping, which a recovery changes.
+ */
 export async function digestVolume(volume: AppVolume): Promise<VolumeDigest> {
   const hash = createHash('sha256');
   let bytes = 0;
@@ -53,5 +56,6 @@ async function filesOf(directory: string): Promise<readonly string[]> {
   return entries
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
+    .filter((path) => !relative(directory, path).startsWith('.'))
     .sort();
 }

@@ -76,6 +76,7 @@ export const LAB_BINARIES = {
     versionArguments: ['--version'],
   },
   velero: { version: '1.18.3', module: 'velero', package: './velero', demo: true },
+  'velero-restore-helper': { version: '1.18.3', module: 'velero', package: 'github.com/vmware-tanzu/velero/cmd/velero-restore-helper', demo: true },
   'volume-snapshotter': { version: '1', module: 'velero', package: './volume-snapshotter', demo: true },
   'velero-plugin-for-aws': { version: '1.14.3', module: 'velero', package: 'github.com/vmware-tanzu/velero-plugin-for-aws/velero-plugin-for-aws', demo: true },
   versitygw: { version: '1.8.0', module: 'versitygw', package: 'github.com/versity/versitygw/cmd/versitygw', demo: true },

@@ -3,8 +3,8 @@ import { join, relative, sep } from 'node:path';
 import { systemClock } from '../../adapters/clock/system-clock.ts';
 import { openCluster } from '../../adapters/kube/kube-clusters.ts';
 import { DrError } from '../../errors/dr-error.ts';
-import type { KubeObject } from '../../model/kube-object.ts';
 import type { ClusterOperation } from '../cluster-servers.ts';
+import { directoryOfVolume } from '../node/containers/pod-volumes.ts';
 import { getCluster } from '../state.ts';
 
 /** A byte that was changed: offset 0 of this file. */
@@ -25,7 +25,8 @@ export async function alterVolume(options: ClusterOperation & { readonly namespa
     throw new DrError({ code: 'INPUT_INVALID', message: `volume ${name} is at ${path}, which is no part of the lab in ${options.directory}: not touched` });
   }
   const files = (await readdir(path, { recursive: true, withFileTypes: true }))
-    .filter((entry) => entry.isFile())
+    // What begins with a dot is a database's own book-keeping and no data.
+    .filter((entry) => entry.isFile() && !entry.name.startsWith('.'))
     .map((entry) => join(entry.parentPath, entry.name));
   for (const file of files.sort()) if (await flipFirstByte(file)) return { volume: name, file };
   throw new DrError({ code: 'LAB_NOT_RUNNING', message: `volume ${name} at ${path} holds no bytes to change` });
@@ -40,14 +41,9 @@ async function findDirectory(
   const name = found?.spec?.['volumeName'];
   if (typeof name !== 'string') throw notFound(`claim ${namespace}/${claim}`, found === undefined ? 'does not exist' : 'is not bound to a volume');
   const volume = await kube.get({ apiVersion: 'v1', kind: 'PersistentVolume', name }, signal);
-  const path = pathOf(volume);
+  const path = directoryOfVolume(volume);
   if (path === undefined) throw notFound(`volume ${name}`, volume === undefined ? 'does not exist' : 'is not a directory of this machine');
   return { name, path };
-}
-
-function pathOf(volume: KubeObject | undefined): string | undefined {
-  const spec = volume?.spec as { readonly hostPath?: { readonly path: string }; readonly local?: { readonly path: string } } | undefined;
-  return spec?.hostPath?.path ?? spec?.local?.path;
 }
 
 function notFound(what: string, why: string): DrError {

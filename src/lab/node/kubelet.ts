@@ -5,17 +5,29 @@ import { type Controller, objectKey, ownKey, type Requeue, splitKey } from '../r
 import { writeStatus } from '../reconcile/status.ts';
 import { namespaced, TYPES } from '../reconcile/types.ts';
 import { freePodAddress, listenAddress, listenPort } from './addresses.ts';
+import { type ContainerView, startLine } from './containers/container-runs.ts';
+import { imageOf } from './containers/images.ts';
+import { preparePodVolumes, removePodFolder } from './containers/pod-volumes.ts';
+import type { ContainerOfPod } from './containers/program.ts';
 import { NODE_MANAGER, type NodeContext } from './node-context.ts';
-import { appOfPod, declaredPorts } from './pod-app.ts';
+import { appOfPod, declaredPorts, isNotYet, taskOf } from './pod-app.ts';
 import { hasEnded, isSystemPod, podSpec, podStatus } from './pod-spec.ts';
-import { runningStatus, succeededStatus, waitingStatus } from './pod-status.ts';
+import { type PodFacts, programStatus, runningStatus, succeededStatus, waitingStatus } from './pod-status.ts';
 
 /** Wait before a pod that does not pass its readiness probe yet is probed again. */
 const PROBE_UNREADY_MS = 250;
+/** How often the containers of a pod are looked at that are processes of their own. */
+const POLL_MS = 250;
 /** Probe period of a ready pod (Kubernetes default 10 s, shortened). */
 const PROBE_READY_MS = 5_000;
 /** Wait before a pod that waits for a claim, a secret or a port is looked at again, besides the events that wake it. */
 const RETRY_START_MS = 2_000;
+
+type AddressedPod = PodFacts & { readonly address: string };
+
+interface AppParts extends Pick<ContainerOfPod, 'container' | 'volumes'> {
+  readonly facts: AddressedPod;
+}
 
 /**
  * The kubelet of all nodes of a cluster: starts, probes and ends the apps of bound pods and reports their status. Addresses live in the pods' own
@@ -36,7 +48,7 @@ export class Kubelet {
     const podsOfNamespace = (object: KubeObject): readonly string[] =>
       this.#context.caches
         .list(TYPES.Pod, object.metadata.namespace)
-        .filter((pod) => podStatus(pod).phase !== 'Running')
+        .filter((pod) => !['Running', 'Succeeded', 'Failed'].includes(podStatus(pod).phase ?? ''))
         .map(objectKey);
     return {
       name: 'kubelet',
@@ -46,6 +58,7 @@ export class Kubelet {
         { type: TYPES.Secret, keys: podsOfNamespace },
         { type: TYPES.ConfigMap, keys: podsOfNamespace },
         { type: TYPES.PersistentVolume, keys: () => [] },
+        { type: TYPES.ServiceAccount, keys: () => [] },
       ],
       reconcile: (key, signal) => this.#reconcile(key, signal),
     };
@@ -54,34 +67,76 @@ export class Kubelet {
   async #reconcile(key: string, signal: AbortSignal): Promise<Requeue> {
     const { namespace, name } = splitKey(key);
     const pod = this.#context.caches.get(namespaced(TYPES.Pod, namespace, name));
-    this.#endPredecessor(key, pod);
-    if (pod === undefined || isSystemPod(pod) || podSpec(pod).nodeName === undefined || hasEnded(pod)) return undefined;
+    await this.#endPredecessor(key, pod);
+    if (pod === undefined || podSpec(pod).nodeName === undefined) return undefined;
     const id = pod.metadata.uid ?? '';
+    this.#started.set(key, id);
+    // Of pods that are run by nobody here, too: Velero's node agent wants to see a folder of every pod of its node (F57).
+    const volumes = await preparePodVolumes(pod, this.#context.cluster, this.#context.caches);
+    if (isSystemPod(pod) || hasEnded(pod)) return undefined;
     if (pod.metadata.deletionTimestamp !== undefined) {
-      this.#end(key, id);
+      await this.#end(key, id, pod.metadata['deletionGracePeriodSeconds'] === 0);
       await this.#finalise(pod, signal);
       return undefined;
     }
-    return this.#run(key, pod, signal);
+    if (isNotYet(volumes)) return this.#wait(pod, volumes, signal);
+    const init = await this.#initialise(pod, volumes);
+    const facts = { pod, address: this.#addressOf(pod), now: this.#now(), init };
+    if (!init.every(({ state }) => state.terminated?.exitCode === 0)) {
+      await writeStatus(pod, programStatus(facts, { main: [], ready: false }), this.#write(signal));
+      return POLL_MS;
+    }
+    const [container] = podSpec(pod).containers;
+    if (container === undefined || imageOf(container.image).kind !== 'app' || taskOf(container) !== 'serve') return this.#runPrograms(facts, volumes, signal);
+    return this.#run(key, { facts, container, volumes }, signal);
   }
 
-  async #run(key: string, pod: KubeObject, signal: AbortSignal): Promise<Requeue> {
+  /** Runs the init containers one after the other, each once; gives those that have been started (F59, F61). */
+  async #initialise(pod: KubeObject, volumes: ReadonlyMap<string, string>): Promise<readonly ContainerView[]> {
+    const views: ContainerView[] = [];
+    for (const container of podSpec(pod).initContainers ?? []) {
+      const before = podStatus(pod).initContainerStatuses?.find(({ name, state }) => name === container.name && state?.terminated?.exitCode === 0);
+      const restart = podSpec(pod).restartPolicy === 'Never' ? 'never' : 'on-failure';
+      const view: ContainerView =
+        before?.state === undefined
+          ? await this.#context.containers.advance({ pod, container, volumes }, restart)
+          : { name: container.name, image: container.image ?? '', state: before.state, restartCount: before.restartCount };
+      views.push(view);
+      if (view.state.terminated?.exitCode !== 0) break;
+    }
+    return views;
+  }
+
+  /** Runs the containers of a pod that are more than an app that serves. */
+  async #runPrograms(facts: AddressedPod, volumes: ReadonlyMap<string, string>, signal: AbortSignal): Promise<Requeue> {
+    const { pod, address } = facts;
+    const { restartPolicy = 'Always' } = podSpec(pod);
+    const restart = restartPolicy === 'Never' ? 'never' : restartPolicy === 'OnFailure' ? 'on-failure' : 'always';
+    const main: ContainerView[] = [];
+    for (const container of podSpec(pod).containers) main.push(await this.#context.containers.advance({ pod, container, volumes }, restart));
+    const runs = main.every(({ state }) => state.running !== undefined);
+    const ready = runs && (podSpec(pod).containers[0]?.readinessProbe === undefined || (await probe(pod, address)));
+    await writeStatus(pod, programStatus(facts, { main, ready }), this.#write(signal));
+    return main.every(({ state }) => state.terminated !== undefined) ? undefined : POLL_MS;
+  }
+
+  async #run(key: string, app: AppParts, signal: AbortSignal): Promise<Requeue> {
     const { runs, caches } = this.#context;
+    const { facts, container, volumes } = app;
+    const { pod, address } = facts;
     const id = pod.metadata.uid ?? '';
-    const address = this.#addressOf(pod);
     const run = runs.get(id);
     if (run === undefined || run.state === 'failed') {
-      const app = appOfPod(pod, address, caches);
-      if ('reason' in app) return this.#wait(pod, app, signal);
-      this.#started.set(key, id);
-      runs.start(app);
+      const spec = appOfPod({ pod, container, volumes, address, caches });
+      if (isNotYet(spec)) return this.#wait(pod, spec, signal);
+      runs.start(spec);
+      this.#context.log(startLine({ pod, container }, 'app'));
       return run === undefined ? PROBE_UNREADY_MS : this.#wait(pod, { reason: 'CrashLoopBackOff', message: run.message }, signal);
     }
     if (run.state === 'starting') return PROBE_UNREADY_MS;
-    const facts = { pod, address, now: this.#now() };
     if (run.state === 'finished') {
       await writeStatus(pod, succeededStatus(facts), this.#write(signal));
-      this.#end(key, id);
+      await this.#end(key, id, true);
       return undefined;
     }
     const ready = await probe(pod, address);
@@ -95,13 +150,15 @@ export class Kubelet {
   }
 
   /** Ends what ran under this key before, if the pod is gone or is another one now. */
-  #endPredecessor(key: string, pod: KubeObject | undefined): void {
+  async #endPredecessor(key: string, pod: KubeObject | undefined): Promise<void> {
     const before = this.#started.get(key);
-    if (before !== undefined && before !== pod?.metadata.uid) this.#end(key, before);
+    if (before !== undefined && before !== pod?.metadata.uid) await this.#end(key, before, true);
   }
 
-  #end(key: string, id: string): void {
+  async #end(key: string, id: string, force: boolean): Promise<void> {
     this.#context.runs.stop(id);
+    await this.#context.containers.stop(id, force);
+    await removePodFolder(this.#context.cluster, id);
     this.#reserved.delete(id);
     if (this.#started.get(key) === id) this.#started.delete(key);
   }
@@ -148,6 +205,7 @@ async function probe(pod: KubeObject, address: string): Promise<boolean> {
   const get = container.readinessProbe?.httpGet;
   const named = container.ports?.find((port) => port.name === get?.port)?.containerPort;
   const port = typeof get?.port === 'number' ? get.port : (named ?? declaredPorts(container)[0] ?? 0);
-  const reply = await httpGet({ endpoint: { address, port: listenPort(port) }, path: '/healthz', headers: {} });
+  const endpoint = get?.host === undefined ? { address, port: listenPort(port) } : { address: get.host, port };
+  const reply = await httpGet({ endpoint, path: get?.host === undefined ? '/healthz' : (get.path ?? '/'), headers: {} });
   return reply !== 'unreachable' && reply.status === 200;
 }

@@ -4,6 +4,9 @@ import { type ControlAnswer, type ControlRequest, startControlServer } from '../
 import { type ControllerRuntime, runController } from '../reconcile/controller.ts';
 import { untilServed } from '../reconcile/served.ts';
 import { openStandIn, runStandIn } from '../reconcile/stand-in.ts';
+import { ContainerRuns } from './containers/container-runs.ts';
+import { namespaceFault } from './containers/namespaces.ts';
+import { sweepPods } from './containers/sweep-pods.ts';
 import { Kubelet } from './kubelet.ts';
 import { readMachineData } from './machine-data.ts';
 import { meshController } from './mesh-controller.ts';
@@ -22,11 +25,15 @@ const RETRY_MS = 1_000;
  * directories, so it may be killed at any time.
  */
 async function main(): Promise<void> {
-  const { config, cluster, kube, signal, log } = await openStandIn('node');
+  const { config, lab, cluster, kube, signal, log } = await openStandIn('node');
   const unready = await UnreadyFault.load(config.stateDirectory);
   await using caches = new Caches(kube);
   const runs = new PodRuns({ onLaunch: (launched) => launched.send({ type: 'unready', workloads: unready.workloads }), log });
-  const context: NodeContext = { cluster, machines: await readMachineData(cluster), kube, caches, clock: systemClock, runs, log };
+  const fault = await namespaceFault(config.stateDirectory);
+  if (fault !== undefined) log(fault);
+  const machines = await readMachineData(cluster);
+  const base = { lab, cluster, machines, kube, caches, clock: systemClock, runs, namespaceFault: fault, log };
+  const context: NodeContext = { ...base, containers: new ContainerRuns(base) };
   await using _control = await startControlServer({
     port: config.controlPort,
     isReady: () => true,
@@ -34,6 +41,7 @@ async function main(): Promise<void> {
   });
   const runtime = { caches, clock: systemClock, retryMs: RETRY_MS, log, signal };
   const controllers = [schedulerController(context), new Kubelet(context).controller(), provisionController(context), reclaimController(context)];
+  await sweepPods(context);
   log(`node of ${cluster.id} runs`);
   await Promise.all([...controllers.map((controller) => runController(controller, runtime)), keepMesh(context, runtime), keepNodes(context, signal)]);
   await runs.close();

@@ -5,6 +5,8 @@ import { NODE_MANAGER, type NodeContext } from './node-context.ts';
 /** Heartbeat of a node's status (kubelet `nodeStatusReportFrequency` is 5 minutes, its lease 10 s; one of 10 s stands for both). */
 const HEARTBEAT_MS = 10_000;
 
+const CONTROL_PLANE = 'node-role.kubernetes.io/control-plane';
+
 /** Registers the cluster's nodes and keeps their Ready condition fresh until the signal aborts. */
 export async function keepNodes(context: NodeContext, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
@@ -20,7 +22,10 @@ export async function keepNodes(context: NodeContext, signal: AbortSignal): Prom
 async function report(context: NodeContext, node: MachineNode, signal: AbortSignal): Promise<void> {
   // As a cloud's: of the machine and not of its name, so that a rebuilt cluster has others.
   const providerID = `lab:///${context.cluster.id}/${node.name}`;
-  const object = { apiVersion: 'v1', kind: 'Node', metadata: { name: node.name, labels: labelsOf(node) }, spec: { providerID } };
+  // As kubeadm leaves it, so that a DaemonSet without a toleration has no pod there.
+  const isReserved = node.role === 'control-plane' && context.machines.nodes.some(({ role }) => role === 'worker');
+  const taints = isReserved ? [{ key: CONTROL_PLANE, effect: 'NoSchedule' }] : [];
+  const object = { apiVersion: 'v1', kind: 'Node', metadata: { name: node.name, labels: labelsOf(node) }, spec: { providerID, taints } };
   const options = { fieldManager: NODE_MANAGER, signal };
   await context.kube.apply(object, { ...options, force: true });
   const status = statusOf(context, node);
@@ -28,7 +33,7 @@ async function report(context: NodeContext, node: MachineNode, signal: AbortSign
 }
 
 function labelsOf(node: MachineNode): Readonly<Record<string, string>> {
-  const role = node.role === 'control-plane' ? { 'node-role.kubernetes.io/control-plane': '' } : {};
+  const role = node.role === 'control-plane' ? { [CONTROL_PLANE]: '' } : {};
   const pool = node.pool === undefined ? {} : { 'lattice.dev/pool': node.pool };
   return { 'kubernetes.io/hostname': node.name, 'kubernetes.io/os': 'linux', ...role, ...pool, ...node.labels };
 }

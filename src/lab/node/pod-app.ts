@@ -9,21 +9,34 @@ import { type ContainerSpec, OWNED_CLAIMS_ANNOTATION, podSpec, workloadOf } from
 
 /** Why a pod cannot start yet, as a kubelet reports it in the container's waiting state. */
 export interface NotYet {
-  readonly reason: 'CreateContainerConfigError' | 'ContainerCreating';
+  readonly reason: 'CreateContainerConfigError' | 'CreateContainerError' | 'ContainerCreating';
   readonly message: string;
+}
+
+/** What an app is made from. */
+export interface AppInPod {
+  readonly pod: KubeObject;
+  readonly container: ContainerSpec;
+  /** Folder of each volume of the pod. */
+  readonly volumes: ReadonlyMap<string, string>;
+  /** Loopback address it is to listen on. */
+  readonly address: string;
+  readonly caches: Caches;
+}
+
+/** Tells why something cannot start from what could. */
+export function isNotYet(value: object): value is NotYet {
+  return 'reason' in value;
 }
 
 /**
  * The app that a pod's first container is, with everything its spec refers to read from the cluster. Containers are not run: `lab-app` stands in for every
- * image, and what a command or argument says beyond `--once` is not obeyed.
+ * image, and what a command or argument says beyond `--once` and
+ * `lab-app recover` is not obeyed.
  */
-export function appOfPod(pod: KubeObject, address: string, caches: Caches): AppSpec | NotYet {
-  const [container] = podSpec(pod).containers;
-  if (container === undefined) return { reason: 'ContainerCreating', message: 'the pod has no container' };
+export function appOfPod({ pod, container, volumes: folders, address, caches }: AppInPod): AppSpec | NotYet {
   const environment = environmentOf(pod, container, caches);
   if ('reason' in environment) return environment;
-  const volumes = volumesOf(pod, container, caches);
-  if ('reason' in volumes) return volumes;
   return {
     id: pod.metadata.uid ?? '',
     workload: workloadOf(pod),
@@ -31,7 +44,8 @@ export function appOfPod(pod: KubeObject, address: string, caches: Caches): AppS
     ports: declaredPorts(container).map(listenPort),
     env: environment.env,
     secrets: environment.secrets,
-    volumes,
+    volumes: volumesOf(pod, container, folders),
+    task: taskOf(container),
     once: (container.args ?? []).includes('--once') || podSpec(pod).restartPolicy === 'Never',
   };
 }
@@ -47,12 +61,13 @@ interface Environment {
   readonly secrets: Readonly<Record<string, string>>;
 }
 
-function environmentOf(pod: KubeObject, container: ContainerSpec, caches: Caches): Environment | NotYet {
+/** Variables of a container: plain ones, and digests of those from Secrets. */
+export function environmentOf(pod: KubeObject, container: ContainerSpec, caches: Caches): Environment | NotYet {
   const env: Record<string, string> = {};
   const secrets: Record<string, string> = {};
   const namespace = pod.metadata.namespace ?? '';
   for (const entry of container.env ?? []) {
-    const { secretKeyRef, configMapKeyRef } = entry.valueFrom ?? {};
+    const { secretKeyRef, configMapKeyRef, fieldRef } = entry.valueFrom ?? {};
     if (secretKeyRef !== undefined) {
       const value = dataOf(caches.get(namespaced(TYPES.Secret, namespace, secretKeyRef.name)))[secretKeyRef.key];
       if (value === undefined && secretKeyRef.optional !== true) return missing('secret', secretKeyRef);
@@ -62,7 +77,7 @@ function environmentOf(pod: KubeObject, container: ContainerSpec, caches: Caches
       if (value === undefined && configMapKeyRef.optional !== true) return missing('configmap', configMapKeyRef);
       if (value !== undefined) env[entry.name] = value;
     } else {
-      env[entry.name] = entry.value ?? '';
+      env[entry.name] = fieldRef === undefined ? (entry.value ?? '') : fieldOf(pod, fieldRef.fieldPath);
     }
   }
   return { env, secrets };
@@ -72,33 +87,37 @@ function missing(kind: string, reference: { readonly name: string; readonly key:
   return { reason: 'CreateContainerConfigError', message: `${kind} "${reference.name}" or its key "${reference.key}" not found` };
 }
 
-function volumesOf(pod: KubeObject, container: ContainerSpec, caches: Caches): readonly AppVolume[] | NotYet {
+/** A field of the pod itself, '' for one that the lab does not know. */
+function fieldOf(pod: KubeObject, path: string): string {
+  const fields: Readonly<Record<string, string | undefined>> = {
+    'metadata.name': pod.metadata.name,
+    'metadata.namespace': pod.metadata.namespace,
+    'metadata.uid': pod.metadata.uid,
+    'spec.nodeName': podSpec(pod).nodeName,
+    'spec.serviceAccountName': podSpec(pod).serviceAccountName,
+  };
+  return fields[path] ?? '';
+}
+
+/** What an app is to do, by its command: everything but `lab-app recover` serves. */
+export function taskOf({ command = [], args = [] }: ContainerSpec): AppSpec['task'] {
+  const [program, verb] = [...command, ...args];
+  return program === 'lab-app' && verb === 'recover' ? 'recover' : 'serve';
+}
+
+/** Claims that the container mounts, with who may fill them. */
+function volumesOf(pod: KubeObject, container: ContainerSpec, folders: ReadonlyMap<string, string>): readonly AppVolume[] {
   const declared = pod.metadata.annotations?.[OWNED_CLAIMS_ANNOTATION]?.split(',');
   // A pod that the platform did not make says by its role whether its volumes are its own.
   const isDatabase = container.env?.some((entry) => entry.name === 'LAB_ROLE' && entry.value === 'database') === true;
   const isOwned = (claim: string): boolean => declared?.includes(claim) ?? isDatabase;
-  const volumes: AppVolume[] = [];
-  for (const volume of podSpec(pod).volumes ?? []) {
+  return (podSpec(pod).volumes ?? []).flatMap((volume) => {
     const claimName = volume.persistentVolumeClaim?.claimName;
-    if (claimName === undefined) continue;
-    const path = directoryOfClaim(pod.metadata.namespace ?? '', claimName, caches);
-    if (typeof path !== 'string') return path;
+    const path = folders.get(volume.name);
+    if (claimName === undefined || path === undefined) return [];
     const subPath = container.volumeMounts?.find((mount) => mount.name === volume.name)?.subPath;
-    volumes.push({ name: volume.name, path: subPath === undefined ? path : join(path, subPath), owned: isOwned(claimName) && subPath === undefined });
-  }
-  return volumes;
-}
-
-function directoryOfClaim(namespace: string, name: string, caches: Caches): string | NotYet {
-  const claim = caches.get(namespaced(TYPES.PersistentVolumeClaim, namespace, name));
-  if (claim === undefined) return { reason: 'ContainerCreating', message: `persistentvolumeclaim "${name}" not found` };
-  const volumeName = claim.spec?.['volumeName'];
-  if (claim.status?.['phase'] !== 'Bound' || typeof volumeName !== 'string') {
-    return { reason: 'ContainerCreating', message: `persistentvolumeclaim "${name}" is not bound` };
-  }
-  const spec = caches.get({ ...TYPES.PersistentVolume, name: volumeName })?.spec as { hostPath?: { path: string }; local?: { path: string } } | undefined;
-  const path = spec?.hostPath?.path ?? spec?.local?.path;
-  return path ?? { reason: 'ContainerCreating', message: `persistentvolume "${volumeName}" has no directory` };
+    return [{ name: volume.name, path: subPath === undefined ? path : join(path, subPath), owned: isOwned(claimName) && subPath === undefined }];
+  });
 }
 
 /** Digest with a fixed prefix, so that it is not the plain digest of a password that somebody may have in a table. */
@@ -106,6 +125,7 @@ function digestOfSecret(value: Buffer): string {
   return `sha256:${createHash('sha256').update('lab-app\0').update(value).digest('hex')}`;
 }
 
-function dataOf(object: KubeObject | undefined): Readonly<Record<string, string>> {
+/** `data` of a Secret or ConfigMap. */
+export function dataOf(object: KubeObject | undefined): Readonly<Record<string, string>> {
   return (object?.['data'] ?? {}) as Readonly<Record<string, string>>;
 }

@@ -10,8 +10,21 @@ export interface PodSpec {
   readonly nodeName?: string;
   readonly nodeSelector?: Readonly<Record<string, string>>;
   readonly restartPolicy?: 'Always' | 'OnFailure' | 'Never';
+  readonly serviceAccountName?: string;
+  readonly automountServiceAccountToken?: boolean;
+  readonly affinity?: Affinity;
+  readonly initContainers?: readonly ContainerSpec[];
   readonly containers: readonly ContainerSpec[];
   readonly volumes?: readonly PodVolume[];
+}
+
+/** The part of an affinity that binds the pods of a DaemonSet to their nodes. */
+interface Affinity {
+  readonly nodeAffinity?: {
+    readonly requiredDuringSchedulingIgnoredDuringExecution?: {
+      readonly nodeSelectorTerms: readonly { readonly matchFields?: readonly { readonly key: string; readonly values?: readonly string[] }[] }[];
+    };
+  };
 }
 
 export interface ContainerSpec {
@@ -22,7 +35,7 @@ export interface ContainerSpec {
   readonly env?: readonly EnvEntry[];
   readonly ports?: readonly { readonly name?: string; readonly containerPort: number }[];
   readonly volumeMounts?: readonly { readonly name: string; readonly mountPath: string; readonly subPath?: string }[];
-  readonly readinessProbe?: { readonly httpGet?: { readonly path?: string; readonly port: number | string } };
+  readonly readinessProbe?: { readonly httpGet?: { readonly path?: string; readonly port: number | string; readonly host?: string } };
 }
 
 export interface EnvEntry {
@@ -31,12 +44,16 @@ export interface EnvEntry {
   readonly valueFrom?: {
     readonly secretKeyRef?: { readonly name: string; readonly key: string; readonly optional?: boolean };
     readonly configMapKeyRef?: { readonly name: string; readonly key: string; readonly optional?: boolean };
+    readonly fieldRef?: { readonly fieldPath: string };
   };
 }
 
 export interface PodVolume {
   readonly name: string;
   readonly persistentVolumeClaim?: { readonly claimName: string };
+  readonly emptyDir?: object;
+  readonly hostPath?: { readonly path: string };
+  readonly secret?: { readonly secretName: string; readonly optional?: boolean };
 }
 
 export interface PodStatus {
@@ -44,7 +61,30 @@ export interface PodStatus {
   readonly podIP?: string;
   readonly startTime?: string;
   readonly conditions?: readonly { readonly type: string; readonly status: string; readonly lastTransitionTime?: string }[];
-  readonly containerStatuses?: readonly { readonly name: string; readonly restartCount: number; readonly ready: boolean }[];
+  readonly initContainerStatuses?: readonly ContainerStatus[];
+  readonly containerStatuses?: readonly ContainerStatus[];
+}
+
+export interface ContainerStatus {
+  readonly name: string;
+  readonly restartCount: number;
+  readonly ready: boolean;
+  readonly state?: ContainerState;
+}
+
+/** One of the three, as in the API. Times are ISO 8601. */
+export interface ContainerState {
+  readonly waiting?: { readonly reason: string; readonly message: string };
+  readonly running?: { readonly startedAt: string };
+  readonly terminated?: Terminated;
+}
+
+export interface Terminated {
+  readonly exitCode: number;
+  readonly reason: string;
+  readonly message?: string;
+  readonly startedAt: string;
+  readonly finishedAt: string;
 }
 
 export function podSpec(pod: KubeObject): PodSpec {

@@ -4,6 +4,7 @@ import { isDrError } from '../../errors/dr-error.ts';
 import { type KubeObject, refOf } from '../../model/kube-object.ts';
 import { type Controller, ownKey, type Requeue, splitKey } from '../reconcile/controller.ts';
 import { namespaced, TYPES } from '../reconcile/types.ts';
+import { directoryOfVolume, LAB_CSI_DRIVER } from './containers/pod-volumes.ts';
 import { NODE_MANAGER, type NodeContext } from './node-context.ts';
 
 /** The lab's storage class: each volume is a directory in the cluster's `disks` folder. */
@@ -45,7 +46,7 @@ export function reclaimController(context: NodeContext): Controller {
     async reconcile(key, signal): Promise<Requeue> {
       const volume = context.caches.get({ ...TYPES.PersistentVolume, name: key });
       if (volume === undefined || !isReleasedByUs(volume)) return undefined;
-      const path = (volume.spec as { readonly hostPath?: { readonly path: string } } | undefined)?.hostPath?.path;
+      const path = directoryOfVolume(volume);
       if (path !== undefined && isBeneath(path, context.cluster.disksPath)) await rm(path, { recursive: true, force: true });
       const { uid } = volume.metadata;
       await context.kube.delete(refOf(volume), { signal, ...(uid === undefined ? {} : { uid }) });
@@ -71,7 +72,8 @@ function volumeFor(claim: KubeObject, name: string, path: string): KubeObject {
       accessModes: spec.accessModes ?? ['ReadWriteOnce'],
       persistentVolumeReclaimPolicy: 'Delete',
       storageClassName: LAB_STORAGE_CLASS,
-      hostPath: { path },
+      // Velero's file system backup takes no hostPath (Velero 1.18 podvolume/backupper.go); the platform's own classes are CSI.
+      csi: { driver: LAB_CSI_DRIVER, volumeHandle: path },
       claimRef: {
         apiVersion: 'v1',
         kind: 'PersistentVolumeClaim',

@@ -32,6 +32,10 @@ export function schedulerController(context: NodeContext): Controller {
 
 /** The node a pod goes to, `undefined` when no node matches its selector. */
 export function chooseNode(pod: KubeObject, nodes: readonly MachineNode[]): MachineNode | undefined {
+  const terms = podSpec(pod).affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? [];
+  const [named] = terms.flatMap((term) => term.matchFields ?? []).filter((field) => field.key === 'metadata.name');
+  // A pod of a DaemonSet: its controller has chosen.
+  if (named !== undefined) return nodes.find((node) => named.values?.includes(node.name));
   const workers = nodes.filter((node) => node.role === 'worker');
   const candidates = (workers.length === 0 ? nodes : workers).filter((node) => matches(podSpec(pod).nodeSelector ?? {}, node.labels));
   let sum = 0;

@@ -54,7 +54,6 @@ async function writeKubeconfigs(cluster: LabCluster, authority: CertificateAutho
     { path: kubeconfigs.latency, user: 'lattice-admin', server: `https://127.0.0.1:${cluster.ports.latencyProxy}` },
     { path: kubeconfigs.operator, user: 'lattice-operator', server: cluster.server },
     { path: kubeconfigs.node, user: 'lab-node', server: cluster.server },
-    { path: kubeconfigs.velero, user: 'velero', server: cluster.server },
     { path: kubeconfigs.controllers, user: 'system:kube-controller-manager', server: cluster.server },
   ];
   for (const { path, user, server } of users) {

@@ -30,6 +30,8 @@ export const TYPES = {
   Pod: core('Pod'),
   Secret: core('Secret'),
   Service: core('Service'),
+  ServiceAccount: core('ServiceAccount'),
+  ClusterRoleBinding: { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRoleBinding' },
   Deployment: { apiVersion: 'apps/v1', kind: 'Deployment' },
   DaemonSet: { apiVersion: 'apps/v1', kind: 'DaemonSet' },
   EndpointSlice: { apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice' },

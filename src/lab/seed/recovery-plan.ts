@@ -146,6 +146,7 @@ async function planDocument(input: PlanInput, signal: AbortSignal): Promise<Json
       secrets: [secretsSection(input)],
       backups: [backupSection(input)],
       dns: dnsSection(lab, hosts),
+      volumes: { survivors: { check: [process.execPath, labProgram('disk'), lab.directory] } },
       objectives: { rto: '40m', rpo: '1h' },
       health: await healthProbes(lab, hosts, signal),
       fence: { command: fenceCommand(input), off: fenceCommand(input, '--check') },

@@ -7,6 +7,9 @@ import { FAULT_PROXY_NAME, pairPaths } from '../pki/cluster-pki.ts';
 import { answersOk } from '../supervise/probe.ts';
 import type { ServerSpec } from '../supervise/server-spec.ts';
 
+/** User name of Velero, server and node agents, by the service account of its chart. */
+const VELERO_USER = 'system:serviceaccount:velero:velero-server';
+
 /**
  * Who did what, one line per answered request, without bodies, so that no secret gets into it. Reads of the lab's own parts and of the control plane are
  * left out: they are many and nobody counts them.
@@ -16,7 +19,11 @@ const AUDIT_POLICY = {
   kind: 'Policy',
   omitStages: ['RequestReceived', 'ResponseStarted'],
   rules: [
-    { level: 'None', users: ['system:apiserver', 'system:kube-controller-manager', 'lab-node', 'lattice-operator', 'velero'], verbs: ['get', 'list', 'watch'] },
+    {
+      level: 'None',
+      users: ['system:apiserver', 'system:kube-controller-manager', 'lab-node', 'lattice-operator', VELERO_USER],
+      verbs: ['get', 'list', 'watch'],
+    },
     // The lock of a recovery run is a Lease; the others only say again and again that somebody is still there.
     { level: 'Metadata', users: ['lattice-admin'], resources: [{ group: 'coordination.k8s.io', resources: ['leases'] }] },
     {
@@ -30,6 +37,9 @@ const AUDIT_POLICY = {
     { level: 'Metadata' },
   ],
 };
+
+/** Who issues the tokens of service accounts, and whom they are for. */
+export const SERVICE_ACCOUNT_ISSUER = 'https://kubernetes.default.svc';
 
 /** Services get cluster addresses only on paper: nothing in the lab routes them. */
 const SERVICE_RANGE = '10.96.0.0/16';
@@ -76,7 +86,7 @@ function authentication(cluster: LabCluster): readonly string[] {
   const accounts = pairPaths(cluster, 'service-account');
   return [
     `--client-ca-file=${cluster.pki.caCert}`,
-    '--service-account-issuer=https://kubernetes.default.svc',
+    `--service-account-issuer=${SERVICE_ACCOUNT_ISSUER}`,
     `--service-account-key-file=${accounts.cert}`,
     `--service-account-signing-key-file=${accounts.key}`,
     '--authorization-mode=RBAC',

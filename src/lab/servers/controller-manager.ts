@@ -11,6 +11,7 @@ const CONTROLLERS = [
   'persistentvolumeclaim-protection-controller',
   'deployment-controller',
   'replicaset-controller',
+  'daemonset-controller',
   'statefulset-controller',
   'endpointslice-controller',
   'namespace-controller',

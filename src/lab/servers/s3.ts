@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Secret } from '../../model/secret.ts';
+import type { SharedPorts } from '../block.ts';
 import type { LabConfig, LabS3 } from '../config.ts';
 import { readJsonFile, replaceFile, writeJsonFile } from '../json-file.ts';
 import { layoutOf } from '../layout.ts';
@@ -13,11 +14,12 @@ const ROOT_ACCOUNT = 'lab-root';
 const ACCOUNTS = ['velero', 'lattice-dr'] as const;
 
 /** The S3 server of a lab, before it has been started. */
-export function describeS3(directory: string, port: number): LabS3 {
+export function describeS3(directory: string, ports: SharedPorts, faultProxy: boolean): LabS3 {
   const folder = layoutOf(directory).s3;
   return {
-    endpoint: `http://127.0.0.1:${port}`,
-    port,
+    endpoint: `http://127.0.0.1:${faultProxy ? ports.s3Proxy : ports.s3}`,
+    port: ports.s3,
+    ...(faultProxy ? { proxy: { port: ports.s3Proxy, control: ports.s3ProxyControl } } : {}),
     region: 'us-east-1',
     credentialsPath: join(folder, 'lattice-dr.credentials'),
     veleroCredentialsPath: join(folder, 'velero.credentials'),
@@ -66,7 +68,7 @@ export async function s3Spec(lab: LabConfig, file: string): Promise<ServerSpec> 
     workDirectory: folder,
     logPath: join(layoutOf(lab.directory).logs, 's3.log'),
     readyTimeoutMs: 20_000,
-    isReady: async (signal) => await answersOk(`${lab.s3.endpoint}/healthz`, signal),
+    isReady: async (signal) => await answersOk(`http://127.0.0.1:${lab.s3.port}/healthz`, signal),
   };
 }
 
@@ -76,7 +78,8 @@ export async function ensureBuckets(lab: LabConfig, signal: AbortSignal): Promis
   const { CreateBucketCommand, HeadBucketCommand, S3Client } = await import('@aws-sdk/client-s3');
   const secretAccessKey = (await readSecret(lab.directory, ROOT_ACCOUNT)).reveal();
   const client = new S3Client({
-    endpoint: lab.s3.endpoint,
+    // The server itself: no fault may keep a lab from coming up.
+    endpoint: `http://127.0.0.1:${lab.s3.port}`,
     region: lab.s3.region,
     forcePathStyle: true,
     credentials: { accessKeyId: ROOT_ACCOUNT, secretAccessKey },

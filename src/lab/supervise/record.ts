@@ -9,6 +9,8 @@ import { bootId, findProcess, type ProcessFacts } from './proc.ts';
 export interface ServerRecord {
   readonly id: string;
   readonly cluster?: string;
+  /** Uid of the pod it is a container of: the node stand-in starts it, and no command does. */
+  readonly pod?: string;
   readonly pid: number;
   /** See `ProcessFacts.startTime`. */
   readonly startTime: string;

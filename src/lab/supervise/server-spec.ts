@@ -6,7 +6,9 @@ export interface ServerSpec {
   readonly id: string;
   /** Id of the cluster it belongs to; decides what dies with a cluster. */
   readonly cluster?: string;
-  /** Absolute path. */
+  /** See `ServerRecord.pod`. */
+  readonly pod?: string;
+  /** Absolute path, or a name to look up in PATH. */
   readonly file: string;
   /** Never a secret: other users of the machine can read them. */
   readonly args: readonly string[];

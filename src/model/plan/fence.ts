@@ -13,6 +13,7 @@ export const planFence = z.strictObject({
   command: command.exactOptional().describe('Makes the old cluster unable to act; exit status 0 says that it is'),
   off: command.exactOptional().describe('Changes nothing and asks whether the old machines are off; exit status 0 says yes'),
   expires: duration
+    .refine((ms) => ms > 0, { error: 'must be longer than nothing: a proof that counts for no time proves nothing', params: { of: 'value' } })
     .default(FENCE_EXPIRES_MS)
     .describe('How long a proof or statement counts; an expired one is asked for again before anything that relies on it is destroyed; 4h by default'),
   attest: text.exactOptional().describe('What a person must state about the old cluster, in addition to the standard text'),

@@ -80,6 +80,9 @@ export const KUBERNETES_KINDS: readonly KindRule[] = [
   ),
   row('Kustomization', 165, { ready: CONDITIONS, group: 'kustomize.toolkit.fluxcd.io', disposition: gitopsDisposition }),
   row('HelmRelease', 165, { ready: CONDITIONS, group: 'helm.toolkit.fluxcd.io', disposition: gitopsDisposition }),
+  row('ImageUpdateAutomation', 165, { ready: CONDITIONS, group: 'image.toolkit.fluxcd.io', disposition: gitopsDisposition }),
+  row('FluxInstance', 165, { ready: CONDITIONS, group: 'fluxcd.controlplane.io', disposition: gitopsDisposition }),
+  row('ResourceSet', 165, { ready: CONDITIONS, group: 'fluxcd.controlplane.io', disposition: gitopsDisposition }),
   row('Application', 165, { ready: CONDITIONS, group: 'argoproj.io', disposition: gitopsDisposition }),
   row('ApplicationSet', 165, { ready: CONDITIONS, group: 'argoproj.io', disposition: gitopsDisposition }),
 ];

@@ -2,10 +2,11 @@ import type { JsonObject } from '../../model/json.ts';
 import { groupOf, type KubeObject } from '../../model/kube-object.ts';
 import type { Disposition } from '../disposition.ts';
 import { asText, fieldAt, specOf } from '../fields.ts';
+import { gitopsSystemOf } from '../gitops.ts';
 import { INSTALL_KINDS } from '../installs.ts';
 import type { DispositionContext } from '../profile.ts';
 import { decideSecret } from '../secrets-policy.ts';
-import { controlledDisposition, isCapi, scheduledJobDisposition } from './kubernetes-dispositions.ts';
+import { controlledDisposition, gitopsDisposition, isCapi, scheduledJobDisposition } from './kubernetes-dispositions.ts';
 import { INHERITED_LABEL, LATTICE_GROUP, SYSTEM_NAMESPACES } from './lattice-names.ts';
 
 /** Its own LatticeCluster provisions the cluster and is not applied to it; any other is a child that lives on. */
@@ -50,6 +51,11 @@ export function serviceDisposition(object: KubeObject): Disposition | undefined 
 export function jobDisposition(object: KubeObject): Disposition | undefined {
   if (asText(specOf(object)['schedule']) !== undefined) return scheduledJobDisposition(object);
   return { action: 'skip', reason: 'a job that runs once would run again' };
+}
+
+/** A package whose chart brings a GitOps system would start it in the middle of the recovery. */
+export function packageDisposition(object: KubeObject): Disposition | undefined {
+  return gitopsSystemOf(object) === undefined ? undefined : gitopsDisposition();
 }
 
 /** For kinds that are never restored. */

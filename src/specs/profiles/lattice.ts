@@ -10,6 +10,7 @@ import {
   latticeDisposition,
   latticeSecretDisposition,
   never,
+  packageDisposition,
   refusedNamespace,
   serviceDisposition,
 } from './lattice-dispositions.ts';
@@ -60,7 +61,7 @@ const LATTICE_KINDS: readonly KindRule[] = [
   row('OIDCProvider', 62, { ready: phase(['Ready'], { observed: 'if-present' }), references: oidcReferences }),
   row('LatticeQuota', 70, { ready: phase(['Active', 'Exceeded'], { failed: ['Invalid'], heals: false }) }),
   row('BackupStore', 80, { ready: phase(['Ready']), references: backupStoreReferences, provides: providedStore }),
-  row('LatticePackage', 100, { ready: phase(['Ready']), references: packageReferences, provides: packageNamespace }),
+  row('LatticePackage', 100, { ready: phase(['Ready']), references: packageReferences, provides: packageNamespace, disposition: packageDisposition }),
   row('LatticeMeshMember', 101, { ready: phase(['Ready']), references: meshMemberReferences }),
   row('LatticeService', 110, { ready: phase(['Ready']), references: workloadReferences, provides: ownedVolumes, disposition: serviceDisposition }),
   row('LatticeModel', 120, { ready: phase(['Serving']), references: workloadReferences, provides: ownedVolumes }),

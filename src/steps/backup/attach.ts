@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { credentialSecretOf, introducedBackup, LOCATION_TYPE, readOnlyLocation, VELERO_API, VELERO_NAMESPACE } from '../../backup/location.ts';
+import { credentialSecretOf, introducedBackup, LOCATION_TYPE, VELERO_API, VELERO_NAMESPACE } from '../../backup/location.ts';
 import { locationName } from '../../backup/velero-layout.ts';
 import { DEFAULT_RETRY, type Observation, type ReadContext, type StepContext } from '../../engine/step.ts';
 import { DrError, isDrError } from '../../errors/dr-error.ts';
@@ -13,11 +13,13 @@ import { defineStep } from '../define-step.ts';
 import { loadDesired } from '../desired-state.ts';
 import { FIELD_MANAGER } from '../platform-names.ts';
 import type { StepPorts } from '../ports.ts';
+import { assertUnchanged } from '../recovery/contents.ts';
 import { readBackupMetadata } from '../recovery-points.ts';
 import { targetSchema } from '../schemas.ts';
 import { openTarget } from '../target.ts';
 import { withLimit } from '../wait.ts';
-import { desiredStores, locationRef, modeBefore } from './backup-stores.ts';
+import { desiredStores, locationRef } from './backup-stores.ts';
+import { holdLocations, isReadOnly, writableLocations } from './hold-locations.ts';
 import { type ChosenRecoveryPoint, recoveryPointSchema } from './recovery-point-schema.ts';
 
 const withSchema = z.object({
@@ -42,26 +44,8 @@ function backupRef(name: string): ObjectRef {
   return { apiVersion: VELERO_API, kind: 'Backup', namespace: VELERO_NAMESPACE, name };
 }
 
-function isReadOnly(location: KubeObject | undefined): boolean {
-  return location?.spec?.['accessMode'] === 'ReadOnly';
-}
-
 function isUsable(location: KubeObject | undefined): boolean {
   return isReadOnly(location) && location?.status?.['phase'] === 'Available';
-}
-
-/** Stores that desired state names; none on a cluster that has no Velero to make locations of them. */
-async function storesOn(cluster: KubeCluster, ctx: Ctx): Promise<readonly KubeObject[]> {
-  const stores = desiredStores(await loadDesired(ctx));
-  const isServed = stores.length > 0 && (await cluster.resource(LOCATION_TYPE, ctx.signal)) !== undefined;
-  return isServed || ctx.with.recoveryPoints.length > 0 ? stores : [];
-}
-
-/** Stores of desired state whose location is not ReadOnly. */
-async function writableStores(cluster: KubeCluster, ctx: Ctx): Promise<readonly string[]> {
-  const stores = await storesOn(cluster, ctx);
-  const locations = await Promise.all(stores.map(async ({ metadata: { name } }) => ({ name, location: await cluster.get(locationRef(name), ctx.signal) })));
-  return locations.filter(({ location }) => !isReadOnly(location)).map(({ name }) => name);
 }
 
 /** Snapshot locations that the backup's volumes are in and the cluster does not have. */
@@ -89,7 +73,7 @@ async function observeAttached(ctx: Ctx): Promise<Observation<Record<string, nev
       };
     }),
   );
-  const writable = await writableStores(cluster, ctx);
+  const writable = await writableLocations(cluster, ctx);
   const evidence = { locations: seen, notReadOnly: [...writable] };
   if (writable.length === 0 && seen.every(({ available, synced, missingSnapshotLocations: missing }) => available && synced && missing.length === 0))
     return { state: 'present', outputs: {}, evidence };
@@ -118,25 +102,14 @@ async function requireCredentials(cluster: KubeCluster, store: KubeObject, signa
   });
 }
 
-/** Makes the location ReadOnly from its first instant: the platform's own controller would make it writable, and new schedules would expire old backups. */
-async function attach(cluster: KubeCluster, store: KubeObject, ctx: WriteCtx): Promise<void> {
-  const location = readOnlyLocation(store);
-  const ref = locationRef(store.metadata.name);
-  const existing = await cluster.get(ref, ctx.signal);
-  const accessMode = modeBefore(store.metadata.name, existing, await loadDesired(ctx));
-  // One that nobody wants writable is not put aside. After a kill the hold is on record, and what is found is our own doing.
-  if (accessMode !== 'ReadOnly') {
-    await ctx.hold({
-      id: `backup-location/${VELERO_NAMESPACE}/${location.metadata.name}`,
-      kind: 'backup-location',
-      subject: `BackupStorageLocation ${VELERO_NAMESPACE}/${location.metadata.name} is ReadOnly`,
-      prior: { accessMode },
-      releaseWhen: 'the rebuilt cluster is verified and may write and expire backups',
-    });
-  }
-  const options = { fieldManager: FIELD_MANAGER, signal: ctx.signal };
-  if (existing === undefined) await cluster.apply(location, options);
-  else await cluster.mergePatch(ref, { spec: { accessMode: 'ReadOnly' } }, options);
+/** Between preflight and here, whoever can write the bucket could; Velero would restore what it finds. */
+async function assertAllUnchanged(ctx: Ctx): Promise<void> {
+  await Promise.all(
+    ctx.with.recoveryPoints.map(async (point) => {
+      const section = ctx.with.backups.find(({ store }) => store === point.store);
+      if (section !== undefined) await assertUnchanged(ctx.ports, section, { point, signal: ctx.signal });
+    }),
+  );
 }
 
 /** Velero resolves a snapshot location by name on the cluster it restores to; without it PVCs are created and stay Pending (Velero 1.18.3, seen). */
@@ -225,8 +198,9 @@ export const backupAttach = defineStep({
   },
   async execute(ctx) {
     const cluster = await openTarget(ctx);
+    await assertAllUnchanged(ctx);
     for (const point of ctx.with.recoveryPoints) await requireCredentials(cluster, await storeObject(ctx, point.store), ctx.signal);
-    for (const store of await storesOn(cluster, ctx)) await attach(cluster, store, ctx);
+    await holdLocations(cluster, ctx);
     await attachSnapshotLocations(cluster, ctx);
     await waitUntilSynced(cluster, ctx);
   },

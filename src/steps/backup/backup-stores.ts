@@ -17,9 +17,7 @@ export function desiredStores({ manifests }: DesiredState): readonly KubeObject[
   return manifests.map(({ object }) => object).filter((object) => object.kind === 'BackupStore' && object.apiVersion === LATTICE_API);
 }
 
-/** The access mode that a store's location would have without us: what git says of the location itself, else what it has, else Velero's default. */
-export function modeBefore(store: string, existing: KubeObject | undefined, { manifests }: DesiredState): string {
-  const { name, namespace } = locationRef(store);
-  const written = manifests.find(({ object: { kind, metadata } }) => kind === LOCATION_TYPE.kind && metadata.name === name && metadata.namespace === namespace);
-  return String(written?.object.spec?.['accessMode'] ?? existing?.spec?.['accessMode'] ?? 'ReadWrite');
+/** What git itself says of a location, when it has one beside the stores. */
+export function writtenLocation({ namespace, name }: Pick<ObjectRef, 'namespace' | 'name'>, { manifests }: DesiredState): KubeObject | undefined {
+  return manifests.find(({ object: { kind, metadata } }) => kind === LOCATION_TYPE.kind && metadata.name === name && metadata.namespace === namespace)?.object;
 }

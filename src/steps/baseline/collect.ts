@@ -17,12 +17,9 @@ const POD: ResourceType = { apiVersion: 'v1', kind: 'Pod' };
 const DEPLOYMENT: ResourceType = { apiVersion: 'apps/v1', kind: 'Deployment' };
 const STATEFUL_SET: ResourceType = { apiVersion: 'apps/v1', kind: 'StatefulSet' };
 const LOCATION: ResourceType = { apiVersion: 'velero.io/v1', kind: 'BackupStorageLocation' };
-/** Counted besides the platform's own kinds. Secrets are not: counting them would mean reading them. */
-const COUNTED: readonly ResourceType[] = [
-  { apiVersion: 'v1', kind: 'Namespace' },
-  { apiVersion: 'v1', kind: 'PersistentVolume' },
-  { apiVersion: 'v1', kind: 'PersistentVolumeClaim' },
-];
+const NAMESPACE: ResourceType = { apiVersion: 'v1', kind: 'Namespace' };
+const VOLUME: ResourceType = { apiVersion: 'v1', kind: 'PersistentVolume' };
+const CLAIM: ResourceType = { apiVersion: 'v1', kind: 'PersistentVolumeClaim' };
 const TLS_TIMEOUT_MS = 5_000;
 
 type Ctx = Pick<ReadContext<unknown, StepPorts>, 'ports' | 'signal'>;
@@ -31,18 +28,21 @@ type Ctx = Pick<ReadContext<unknown, StepPorts>, 'ports' | 'signal'>;
 export async function collectFacts(cluster: KubeCluster, signal: AbortSignal): Promise<{ readonly facts: ClusterFacts; readonly findings: readonly string[] }> {
   const lister = new ObjectLister(cluster, { signal });
   const list = async (type: ResourceType) => await lister.type(type);
-  const [platform, nodes, services, pods, deployments, sets, locations, ...counts] = await Promise.all([
-    lister.group('lattice.dev'),
-    ...[NODE, SERVICE, POD, DEPLOYMENT, STATEFUL_SET, LOCATION].map(list),
-    ...COUNTED.map(list),
-  ]);
-  const workloads = [...(deployments ?? []), ...(sets ?? [])];
-  const found = { Pod: pods ?? [], Service: services ?? [], Deployment: deployments ?? [], StatefulSet: sets ?? [] };
-  const counted = Object.fromEntries([
-    ...Object.entries(found).map(([kind, objects]) => [kind, objects.length] as const),
-    ...COUNTED.map(({ kind }, index) => [kind, counts[index]?.length ?? 0] as const),
-  ]);
-  const live = { platform: platform ?? [], nodes: nodes ?? [], services: services ?? [], pods: pods ?? [], workloads, locations: locations ?? [], counted };
+  const [platform, nodes = [], services = [], pods = [], deployments = [], sets = [], locations = [], namespaces = [], volumes = [], claims = []] =
+    await Promise.all([lister.group('lattice.dev'), ...[NODE, SERVICE, POD, DEPLOYMENT, STATEFUL_SET, LOCATION, NAMESPACE, VOLUME, CLAIM].map(list)]);
+  const workloads = [...deployments, ...sets];
+  // Besides the platform's own kinds. Secrets are not counted: that would mean reading them.
+  const found = {
+    Pod: pods,
+    Service: services,
+    Deployment: deployments,
+    StatefulSet: sets,
+    Namespace: namespaces,
+    PersistentVolume: volumes,
+    PersistentVolumeClaim: claims,
+  };
+  const counted = Object.fromEntries(Object.entries(found).map(([kind, objects]) => [kind, objects.length] as const));
+  const live = { platform, nodes, services, pods, workloads, locations, claims, volumes, counted };
   return { facts: clusterFactsOf(live), findings: lister.findings };
 }
 

@@ -58,26 +58,26 @@ async function isOff(ctx: Ctx, signal: AbortSignal): Promise<{ readonly off: boo
  * on again.
  */
 async function fence(ctx: WriteCtx): Promise<Said> {
-  let said = await fenceAs(ctx, ctx.run.cluster);
-  while (isExpired(expiryOf(said.at, ctx.with.fence.expires), ctx.clock.now())) said = await fenceAs(ctx, `${ctx.run.cluster} after ${said.at}`);
-  return said;
-}
-
-async function fenceAs(ctx: WriteCtx, key: string): Promise<Said> {
   const result = await ctx.effect({
     name: 'fence',
-    key,
+    key: ctx.run.cluster,
     timeoutMs: FENCE_LIMIT_MS,
     check: async (recorded) => {
       const answer = await isOff(ctx, ctx.signal);
-      // Nobody but the command can say, so what it said stands: asked again with every resume, a proof would never get old.
-      if (answer === undefined && recorded !== undefined) return { state: 'done', result: recorded.result };
-      if (answer?.off !== true) return { state: 'todo', evidence: answer === undefined ? {} : { check: answer.said } };
-      return { state: 'done', result: { at: new Date(ctx.clock.now()).toISOString(), said: answer.said, digest: digestOf(answer.said) } };
+      if (answer?.off === true)
+        return { state: 'done', result: { at: new Date(ctx.clock.now()).toISOString(), said: answer.said, digest: digestOf(answer.said) } };
+      if (answer !== undefined || recorded === undefined) return { state: 'todo', evidence: answer === undefined ? {} : { check: answer.said } };
+      // Nobody but the command can say, so what it said stands for as long as the plan says: asked again with every resume, a proof would never get old.
+      const expiresAt = expiryOf(saidOf(ctx, recorded.result).at, ctx.with.fence.expires);
+      return isExpired(expiresAt, ctx.clock.now()) ? { state: 'todo', evidence: { expiredAt: expiresAt } } : { state: 'done', result: recorded.result };
     },
     run: (signal) => run(ctx, { path: 'fence.command', command: commandOf(ctx), signal }),
   });
-  // Runs of earlier versions recorded what the command printed and no time: it cannot have been before the run began.
+  return saidOf(ctx, result);
+}
+
+/** Runs of earlier versions recorded what the command printed and no time: it cannot have been before the run began. */
+function saidOf(ctx: Ctx, result: unknown): Said {
   const said = saidSchema.safeParse(result);
   return said.success ? said.data : { at: ctx.run.startedAt, said: '', digest: digestOf(String(result)) };
 }

@@ -2,24 +2,35 @@ import { z } from 'zod';
 import { NO_RETRY, type ReadContext } from '../../engine/step.ts';
 import type { PlannedChange } from '../../model/change.ts';
 import { planCluster } from '../../model/plan/cluster.ts';
-import { recoveryPointSchema } from '../backup/recovery-point-schema.ts';
 import { defineStep } from '../define-step.ts';
 import type { StepPorts } from '../ports.ts';
+import { lossText, lostVolume, sourceText, volumeSource } from '../volumes/source-schema.ts';
 
-const withSchema = z.object({ cluster: planCluster, commit: z.string(), recoveryPoints: z.array(recoveryPointSchema) });
+const withSchema = z.object({ cluster: planCluster, commit: z.string(), sources: z.array(volumeSource), lost: z.array(lostVolume) });
+type Sources = z.output<typeof withSchema>['sources'];
 
 /** What a person agrees to by typing the name: the whole recovery in a few lines, with what it will not bring back. */
 function summary(ctx: ReadContext<z.output<typeof withSchema>, StepPorts>): readonly PlannedChange[] {
-  const { cluster, commit, recoveryPoints } = ctx.with;
+  const { cluster, commit, sources, lost } = ctx.with;
   return [
     { verb: 'delete', subject: `what is left of cluster ${cluster.name}`, note: 'it is fenced, and its LatticeCluster on the parent is retired' },
     { verb: 'create', subject: `cluster ${cluster.name} again`, note: `by provisioner ${cluster.provisioner}, from commit ${commit.slice(0, 12)}` },
-    ...recoveryPoints.map((point) => ({
+    ...[...Map.groupBy(sources, sourceText)].map(([text, volumes]) => ({
       verb: 'create' as const,
-      subject: `${point.volumes.length} ${point.volumes.length === 1 ? 'volume' : 'volumes'} of ${point.name}`,
-      note: `as of ${point.completedAt}: later writes are lost${point.withoutData.length === 0 ? '' : `; no data for ${point.withoutData.map(({ claim }) => claim).join(', ')}`}`,
+      subject: `${volumes.length} ${volumes.length === 1 ? 'volume' : 'volumes'} from ${text}`,
+      note: groupNote(volumes),
     })),
+    ...lost.map(({ claim, reason }) => ({ verb: 'delete' as const, subject: `all data of volume ${claim}`, note: reason })),
   ];
+}
+
+/** What is lost with the volumes of one source, and which of them lose more than their objective. */
+function groupNote(volumes: Sources): string {
+  const [worst] = volumes.toSorted((a, b) => b.minutesLost - a.minutesLost);
+  const late = volumes.filter(({ minutesLost, objectiveMinutes }) => minutesLost > objectiveMinutes).map(({ claim }) => claim);
+  if (worst === undefined || worst.minutesLost === 0) return 'nothing is lost';
+  if (volumes.length === 1) return lossText(worst);
+  return `up to ${worst.minutesLost} min of writes are lost${late.length === 0 ? '' : `, more than the objective of ${late.join(', ')}`}`;
 }
 
 /** Stands before the first act that cannot be undone, whatever the provisioner: its gate takes the typed cluster name for all that follows. */

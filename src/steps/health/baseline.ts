@@ -1,10 +1,11 @@
 import type { ReadContext } from '../../engine/step.ts';
 import { asDrError, DrError, isDrError } from '../../errors/dr-error.ts';
-import { BASELINE_FORMAT, BASELINE_SERIES, type Baseline, type BaselineAnswer, baselineSchema } from '../../model/baseline.ts';
+import type { Baseline, BaselineAnswer } from '../../model/baseline.ts';
 import type { JsonObject } from '../../model/json.ts';
 import type { KubeCluster } from '../../ports/kube-cluster.ts';
 import { type BaselineComparison, compareBaseline } from '../../specs/compare-baseline.ts';
 import { collectCertificates, collectFacts } from '../baseline/collect.ts';
+import { newestBaseline } from '../baseline/newest.ts';
 import { kubeSystemOf } from '../kube-system.ts';
 import type { StepPorts } from '../ports.ts';
 import { withLimit } from '../wait.ts';
@@ -19,17 +20,6 @@ type Ctx = Pick<ReadContext<unknown, StepPorts>, 'ports' | 'clock' | 'signal' | 
 
 /** What `verify-health` says about the cluster's baseline: the comparison, or why there is none. */
 export type BaselineEvidence = JsonObject;
-
-/** Reads the newest baseline of before the run; `undefined` when there is none. Throws `INPUT_INVALID` for one that this version cannot read. */
-async function newestBaseline(ctx: Ctx): Promise<{ readonly name: string; readonly baseline: Baseline } | undefined> {
-  const file = await ctx.files.latest(BASELINE_SERIES);
-  if (file === undefined) return undefined;
-  try {
-    return { name: file.name, baseline: baselineSchema.parse(JSON.parse(Buffer.from(file.content).toString())) };
-  } catch (cause) {
-    throw new DrError({ code: 'INPUT_INVALID', message: `baseline ${file.name} is not of format ${BASELINE_FORMAT}, the one this version reads`, cause });
-  }
-}
 
 /**
  * Compares the recovered cluster with its newest baseline. Says what differs and never fails a run: a baseline may be older than the commit that was

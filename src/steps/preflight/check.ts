@@ -6,14 +6,16 @@ import { recoveryPointSchema } from '../backup/recovery-point-schema.ts';
 import { defineStep } from '../define-step.ts';
 import { loadDesired } from '../desired-state.ts';
 import type { CheckResult, PreflightCtx } from './checks.ts';
-import { chooseRecoveryPoints, inputChecks } from './input-checks.ts';
+import { inputChecks } from './input-checks.ts';
 import { localChecks } from './local-checks.ts';
 import { parentChecks } from './parent-checks.ts';
+import { chooseRecoveryPoints } from './recovery-point-checks.ts';
 import { preflightWith } from './schema.ts';
+import { storeChecks } from './store-checks.ts';
 
 async function look(ctx: PreflightCtx): Promise<{ readonly checks: readonly CheckResult[]; readonly points: z.output<typeof recoveryPointSchema>[] }> {
   const [checks, chosen] = await Promise.all([Promise.all([...parentChecks(ctx), ...inputChecks(ctx), ...localChecks(ctx)]), chooseRecoveryPoints(ctx)]);
-  return { checks: [...checks, ...chosen.checks], points: [...chosen.points] };
+  return { checks: [...checks, ...chosen.checks, ...(await storeChecks(chosen.points, ctx))], points: [...chosen.points] };
 }
 
 /** How many objects are still written in the platform's older schema. */
@@ -21,13 +23,17 @@ async function conversions(ctx: PreflightCtx): Promise<number> {
   return (await loadDesired(ctx)).converted.length;
 }
 
-/** All that is wrong, in one error whose code is that of the first check about the recovery's own inputs, so that the exit code is 4. */
+/** All that is wrong, in one error whose code is that of the first check about the recovery's own inputs, so that the exit code is 4; 3 when only the plan is wrong. */
 function failure(failed: readonly CheckResult[]): DrError {
-  const code =
-    failed.map((result) => result.failed?.code ?? 'STEP_FAILED').find((candidate) => ERROR_CODES[candidate].kind === 'precondition') ?? 'PREFLIGHT_FAILED';
+  const codes = failed.map((result) => result.failed?.code ?? 'STEP_FAILED');
+  const precondition = codes.find((code) => ERROR_CODES[code].kind === 'precondition');
+  // Names that collide are a fault of the plan: nothing outside has to change for it.
+  const code = precondition ?? (codes.every((one) => one === 'BACKUP_NAME_TWICE') ? 'BACKUP_NAME_TWICE' : 'PREFLIGHT_FAILED');
+  // One cause may fail several checks: it is told once.
+  const answers = [...Map.groupBy(failed, ({ detail }) => detail)].map(([detail, same]) => `${same.map(({ name }) => name).join(', ')}: ${detail}`);
   return new DrError({
     code,
-    message: `preflight says no, nothing was changed:\n${failed.map(({ name, detail }) => `  ${name}: ${detail}`).join('\n')}`,
+    message: `preflight says no, nothing was changed:\n${answers.map((line) => `  ${line}`).join('\n')}`,
     details: { failed: failed.map(({ name }) => name) },
     suggestions: [...new Set(failed.flatMap((result) => result.failed?.suggestions ?? []))],
   });
@@ -44,7 +50,7 @@ function evidenceOf(checks: readonly CheckResult[]): { readonly checks: readonly
  */
 export const preflightCheck = defineStep({
   kind: 'preflight/check',
-  version: 1,
+  version: 2,
   summary: 'looks whether everything a rebuild needs is there, before anything is touched',
   verifies: 'repeats every check and lists each with what it found',
   byHand: [
@@ -52,6 +58,7 @@ export const preflightCheck = defineStep({
     '`git ls-remote REPOSITORY REF`: then read the LatticeCluster at that commit',
     'open each source of secrets and find every original that the specs name',
     '`aws s3 ls s3://BUCKET/PREFIX/backups/`: newest backup: phase Completed and not expired in velero-backup.json, its tar.gz not empty',
+    '`aws s3 cp s3://BUCKET/KEY - | sha256sum`: each object of it, and of its snapshots, against seals/CLUSTER/STORE/BACKUP.json in the run state',
     '`dig +norecurse @SERVER NAME TYPE`: note the old value and TTL of every record',
   ],
   with: preflightWith,

@@ -4,15 +4,17 @@ import { type Immutability, immutabilityOf } from '../../backup/immutability.ts'
 import { overwriteFindings } from '../../backup/overwritten.ts';
 import { type QuickVerdict, quickVerdict } from '../../backup/quick-verdict.ts';
 import type { Seal } from '../../backup/seal.ts';
-import { readTarball, type TarballFacts } from '../../backup/tarball.ts';
+import type { TarballFacts } from '../../backup/tarball.ts';
 import type { TarballItem } from '../../backup/tarball-paths.ts';
 import { fileFindings, type TargetFacts, tarballFindings, targetFindings, type VeleroFiles } from '../../backup/velero-checks.ts';
 import { type BackupFinding, type BackupVerdict, type GitComparison, type SealComparison, verdictOf } from '../../backup/verdict.ts';
-import { type Digest, digestOfJson } from '../../model/digest.ts';
+import type { Digest } from '../../model/digest.ts';
 import type { PlanBackup } from '../../model/plan/backups.ts';
 import type { StepPorts } from '../ports.ts';
-import { type BackupObject, type PlacedObjects, pinOf } from './backup-objects.ts';
+import type { BackupObject, PlacedObjects } from './backup-objects.ts';
 import { BackupPlaces } from './backup-places.ts';
+import { contentsOf } from './contents.ts';
+import { readPinnedTarball } from './pinned-tarball.ts';
 import { veleroFiles } from './read-files.ts';
 import type { FoundSeal, Seals } from './seals.ts';
 
@@ -46,7 +48,7 @@ export interface JudgedBackup {
   readonly findings: readonly BackupFinding[];
   /** Every object that was looked at, with the version that was read. */
   readonly objects: readonly BackupObject[];
-  /** Digest over names, sizes, ETags and versions of all objects: equal as long as nothing of the backup changes. */
+  /** Digest over names, sizes, ETags and versions of all objects but repositories, which later backups add to: equal as long as nothing of the backup changes. */
   readonly contents: Digest;
   /** Absent when it was not asked. */
   readonly immutability?: Immutability;
@@ -143,11 +145,9 @@ class Judge {
   async #tarball(listed: readonly BackupObject[], comparer: ObjectComparer | undefined): Promise<TarballFacts | undefined> {
     const object = listed.find((candidate) => this.#isTarball(candidate));
     if (object === undefined) return undefined;
-    const { store, root } = this.#places.backup;
-    const { signal } = this.#options;
-    const bytes = await store.stream(`${root}${object.key}`, signal, pinOf(object));
+    const { signal, read } = this.#options;
     const hook = comparer === undefined ? {} : { onObject: (item: TarballItem, content: Uint8Array) => comparer.take(item, content) };
-    return await readTarball(bytes, { sizeBytes: object.sizeBytes, signal, ...hook });
+    return await readPinnedTarball(this.#places.backup, object, { signal, again: read === 'bytes', ...hook });
   }
 
   #isTarball({ place, key }: BackupObject): boolean {
@@ -194,15 +194,4 @@ function isUnchanged(seal: Seal, listed: readonly BackupObject[]): boolean {
 
 function isEqual(seal: SealComparison | undefined): boolean {
   return seal !== undefined && seal.refused === undefined && seal.differences.length === 0 && seal.unread.length === 0;
-}
-
-function contentsOf(objects: readonly BackupObject[]): Digest {
-  const named = objects.map(({ place, key, sizeBytes, etag, versionId }) => ({
-    place,
-    key,
-    sizeBytes,
-    etag,
-    ...(versionId === undefined ? {} : { versionId }),
-  }));
-  return digestOfJson(named.toSorted((a, b) => (`${a.place} ${a.key}` < `${b.place} ${b.key}` ? -1 : 1)));
 }

@@ -11,7 +11,7 @@ import { readGzipJson, readJson } from './read-json.ts';
 
 /** What a file of a backup must look like to be believed; anything else counts as unreadable, and the verdict names the file. */
 export const OBJECT = z.record(z.string(), z.unknown());
-const OBJECTS = z.array(OBJECT).nullable();
+export const OBJECTS = z.array(OBJECT).nullable();
 const NAMES_BY_TYPE = z.record(z.string(), z.array(z.string()).nullable());
 
 export interface ReadBackup {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { REPOSITORY_SECRET_NAME } from '../../backup/repository-key.ts';
 import { DEFAULT_RETRY, type Observation, type ReadContext } from '../../engine/step.ts';
 import { DrError } from '../../errors/dr-error.ts';
 import type { KubeObject } from '../../model/kube-object.ts';
@@ -77,7 +78,12 @@ function holds(live: KubeObject | undefined, secret: KubeObject): boolean {
 
 async function openSecrets(cluster: KubeCluster, restore: readonly KubeObject[], signal: AbortSignal): Promise<readonly KubeObject[]> {
   const seen = await Promise.all(restore.map(async (secret) => ({ secret, live: await cluster.get(refOf(secret), signal) })));
-  return seen.filter(({ secret, live }) => !holds(live, secret)).map(({ secret }) => secret);
+  return seen.filter(({ secret, live }) => !holds(live, secret) && !isLeft(live, secret)).map(({ secret }) => secret);
+}
+
+/** A repository password that is there already was made up by a Velero that was faster, and Velero goes on with it until it restarts: `backup/key` mends both. */
+function isLeft(live: KubeObject | undefined, secret: KubeObject): boolean {
+  return live !== undefined && nameOf(secret) === REPOSITORY_SECRET_NAME;
 }
 
 async function observeSecrets(ctx: Ctx): Promise<Observation<{ restored: string[] }>> {

@@ -1,12 +1,16 @@
 import { z } from 'zod';
 import { DEFAULT_RETRY, type Observation, type ReadContext, type StepContext } from '../../engine/step.ts';
 import { DrError } from '../../errors/dr-error.ts';
+import type { KubeObject } from '../../model/kube-object.ts';
 import { planCluster } from '../../model/plan/cluster.ts';
 import { duration } from '../../model/plan/fields.ts';
 import { planSpecs } from '../../model/plan/specs.ts';
 import { specEdits } from '../../model/resolution.ts';
+import { managerOf } from '../../specs/gitops.ts';
+import { typesOf } from '../../specs/manifest.ts';
 import { defineStep } from '../define-step.ts';
 import { type DesiredState, loadDesired } from '../desired-state.ts';
+import { fieldOwnerHold } from '../gitops-holds.ts';
 import type { StepPorts } from '../ports.ts';
 import { targetSchema } from '../schemas.ts';
 import { openTarget } from '../target.ts';
@@ -25,6 +29,9 @@ const withSchema = z.object({
 });
 type W = z.output<typeof withSchema>;
 type Ctx = ReadContext<W, StepPorts>;
+
+/** Kinds that other steps have applied before, whatever git has. */
+const RESTORED_BEFORE: readonly KubeObject[] = ['Namespace', 'Secret'].map((kind) => ({ apiVersion: 'v1', kind, metadata: { name: '' } }));
 
 const outputs = z.object({ applied: z.number(), held: z.array(z.string()), skipped: z.array(z.string()), dangling: z.array(z.string()) });
 type Outputs = z.output<typeof outputs>;
@@ -61,6 +68,10 @@ async function observeApplied(ctx: Ctx): Promise<Observation<Outputs>> {
 async function recordHolds(desired: DesiredState, heldBack: DesiredState['classification']['held'], ctx: StepContext<W, StepPorts>): Promise<void> {
   for (const { hold } of [...desired.classification.held, ...heldBack]) await ctx.hold(hold);
   for (const { hold } of desired.classification.apply) if (hold !== undefined) await ctx.hold(hold);
+  const manager = ctx.with.specs.manager ?? managerOf(ctx.holds());
+  if (manager === undefined) return;
+  const objects = [...desired.classification.apply, ...desired.classification.held].map(({ object }) => object);
+  await ctx.hold(fieldOwnerHold({ manager, types: typesOf([...objects, ...RESTORED_BEFORE]) }));
 }
 
 function failure(report: ApplyReport): DrError {

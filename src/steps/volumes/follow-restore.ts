@@ -1,16 +1,23 @@
-import { VELERO_NAMESPACE } from '../../backup/location.ts';
+import { VELERO_API, VELERO_NAMESPACE } from '../../backup/location.ts';
 import type { StepContext } from '../../engine/step.ts';
 import { DrError } from '../../errors/dr-error.ts';
-import type { KubeObject } from '../../model/kube-object.ts';
-import type { KubeCluster } from '../../ports/kube-cluster.ts';
+import type { KubeObject, ResourceType } from '../../model/kube-object.ts';
+import type { KubeCluster, LiveSet } from '../../ports/kube-cluster.ts';
 import { withLimit } from '../wait.ts';
-import { isTerminal, RESTORE_TYPE, restorePhase } from './velero-restore.ts';
+import { Rate } from './rate.ts';
+import { isTerminal, RESTORE_NAME_LABEL, RESTORE_TYPE, restorePhase } from './velero-restore.ts';
 
 /**
  * Velero takes a Restore up within seconds of its creation, unless another one is under way; its pod may be starting anew meanwhile. A Restore that nobody
  * has looked at for this long is looked at by nobody.
  */
 const TAKE_UP_LIMIT_MS = 5 * 60_000;
+
+/** What copies bytes for a Restore, and counts them (`status.progress`, Velero 1.18 pkg/apis/velero). */
+const MOVERS: readonly ResourceType[] = [
+  { apiVersion: VELERO_API, kind: 'PodVolumeRestore' },
+  { apiVersion: 'velero.io/v2alpha1', kind: 'DataDownload' },
+];
 
 type Ctx = Pick<StepContext<unknown, unknown>, 'clock' | 'signal' | 'progress'>;
 
@@ -26,13 +33,47 @@ export async function followRestore(cluster: KubeCluster, name: string, ctx: Ctx
       }, signal),
     late: () => notTakenUp(name),
   });
+  const ended = new AbortController();
+  const bytes = reportBytes(cluster, name, { ...ctx, signal: AbortSignal.any([ctx.signal, ended.signal]) });
+  try {
+    return await untilEnded(live, find, ctx);
+  } finally {
+    ended.abort();
+    await bytes;
+  }
+}
+
+async function untilEnded(live: LiveSet, find: ReturnType<typeof finder>, ctx: Ctx): Promise<KubeObject> {
+  const rate = new Rate(() => ctx.clock.monotonic());
   return await live.until((objects) => {
     const restore = find(objects);
     if (restore === undefined) return undefined;
-    const progress = (restore.status?.['progress'] ?? {}) as { itemsRestored?: number; totalItems?: number };
-    ctx.progress({ message: `Velero restore ${name}: ${restorePhase(restore)}`, done: progress.itemsRestored ?? 0, total: progress.totalItems ?? 0 });
+    const { itemsRestored: done = 0, totalItems: total = 0 } = (restore.status?.['progress'] ?? {}) as { itemsRestored?: number; totalItems?: number };
+    ctx.progress({ message: `Velero restore ${restore.metadata.name}: ${restorePhase(restore)}${rate.left(done, total)}`, done, total });
     return isTerminal(restore) ? restore : undefined;
   }, ctx.signal);
+}
+
+/** Reports bytes as long as the Restore goes on; items say nothing of a volume of a terabyte. What cannot be read is not reported. */
+async function reportBytes(cluster: KubeCluster, name: string, ctx: Ctx): Promise<void> {
+  const rate = new Rate(() => ctx.clock.monotonic());
+  await Promise.allSettled(
+    MOVERS.map(async (type) => {
+      if ((await cluster.resource(type, ctx.signal)) === undefined) return;
+      await using live = await cluster.live(type, { namespace: VELERO_NAMESPACE, labelSelector: `${RESTORE_NAME_LABEL}=${name}` });
+      await live.until((objects) => {
+        const { done, total } = bytesOf([...objects.values()]);
+        if (total > 0) ctx.progress({ message: `Velero restore ${name}: copying${rate.left(done, total)}`, done, total, unit: 'bytes' });
+        return undefined;
+      }, ctx.signal);
+    }),
+  );
+}
+
+/** Bytes that movers have copied and have to copy, as far as they know. */
+export function bytesOf(movers: readonly KubeObject[]): { readonly done: number; readonly total: number } {
+  const progress = movers.map(({ status }) => (status?.['progress'] ?? {}) as { readonly bytesDone?: number; readonly totalBytes?: number });
+  return { done: progress.reduce((sum, { bytesDone = 0 }) => sum + bytesDone, 0), total: progress.reduce((sum, { totalBytes = 0 }) => sum + totalBytes, 0) };
 }
 
 /** Finds the Restore; `undefined` before it shows, and an error once it has shown and is gone. */

@@ -19,10 +19,10 @@ async function read(bytes: Uint8Array, sizeBytes = bytes.length): Promise<Tarbal
   return await readTarball(inChunks(bytes), { sizeBytes, signal });
 }
 
-const packed = await tarOf(FILES);
-const plain = await packTar(FILES);
-const noObject = await tarOf({ 'resources/pods/namespaces/shop/x.json': '[]' });
-const largeObject = await tarOf({ 'resources/pods/namespaces/shop/x.json': ' '.repeat(17 * 1024 * 1024) });
+const packed = tarOf(FILES);
+const plain = packTar(FILES);
+const noObject = tarOf({ 'resources/pods/namespaces/shop/x.json': '[]' });
+const largeObject = tarOf({ 'resources/pods/namespaces/shop/x.json': ' '.repeat(17 * 1024 * 1024) });
 
 describe('a tarball', () => {
   it('is read to its end: every object once, the volumes whole, digest and sizes of all bytes', async () => {
@@ -71,7 +71,7 @@ describe('a tarball', () => {
   it('that unpacks to more than its size can explain is given up early', async () => {
     // One entry of zeros. Members of a gzip follow one another (RFC 1952): here 80 of 16 MiB, of 16 kB each.
     const member = gzipSync(Buffer.alloc(16 * 1024 * 1024));
-    const header = gzipSync(await headerOf('zeros', 80 * 16 * 1024 * 1024));
+    const header = gzipSync(headerOf('zeros', 80 * 16 * 1024 * 1024));
     const { fault, unpackedBytes } = await read(Buffer.concat([header, ...Array.from({ length: 80 }, () => member)]), 10);
     expect(fault).toMatch(/unpacks to more than 1073743824 bytes/);
     expect(unpackedBytes).toBeLessThan(1_080_000_000);

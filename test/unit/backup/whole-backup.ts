@@ -29,14 +29,14 @@ function claimJson(claim: string): string {
 }
 
 /** All files of a backup, as Velero 1.18 leaves them, by the end of their name. */
-async function filesOf({ name, claims = ['shop/data'], status = {} }: WholeBackup): Promise<Readonly<Record<string, Uint8Array>>> {
+function filesOf({ name, claims = ['shop/data'], status = {} }: WholeBackup): Readonly<Record<string, Uint8Array>> {
   const counts = { volumeSnapshotsAttempted: claims.length, volumeSnapshotsCompleted: claims.length };
   const metadata = {
     metadata: { name, namespace: 'velero' },
     spec: {},
     status: { phase: 'Completed', completionTimestamp: timeIn(name), expiration: '2026-12-31T00:00:00Z', ...counts, ...status },
   };
-  const tarball = await tarOf({
+  const tarball = tarOf({
     'metadata/version': '1.1.0\n',
     'resources/namespaces/cluster/shop.json': JSON.stringify({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } }),
     ...Object.fromEntries(claims.map((claim) => [`resources/persistentvolumeclaims/namespaces/${claim}.json`, claimJson(claim)])),
@@ -61,11 +61,10 @@ async function filesOf({ name, claims = ['shop/data'], status = {} }: WholeBacku
 }
 
 /** Puts whole backups into a bucket, under the prefix that the platform uses for store `main`, and their snapshots under `volumes/`. */
-export async function putWhole(bucket: MemoryObjectStore, ...backups: readonly WholeBackup[]): Promise<void> {
+export function putWhole(bucket: MemoryObjectStore, ...backups: readonly WholeBackup[]): void {
   for (const backup of backups) {
     const { name, claims = ['shop/data'], files = {}, at = timeIn(name) } = backup;
-    for (const [suffix, content] of Object.entries({ ...(await filesOf(backup)), ...files }))
-      if (content !== null) bucket.put(keyOf(name, suffix), content, at);
+    for (const [suffix, content] of Object.entries({ ...filesOf(backup), ...files })) if (content !== null) bucket.put(keyOf(name, suffix), content, at);
     for (const claim of claims) {
       bucket.put(`volumes/${snapshotOf(claim)}/volume.tar.gz`, `bytes of ${claim} in ${name}`, at);
       bucket.put(`volumes/${snapshotOf(claim)}/manifest.json`, '{}', at);

@@ -177,6 +177,8 @@ function interleaved(store: RunStore, scheduler: fc.Scheduler): RunStore {
     list: (prefix) => turn(`list ${prefix}`, () => store.list(prefix)),
     readLog: (run) => turn(`read ${run}`, () => store.readLog(run)),
     putEvidence: (run, name, chunks) => store.putEvidence(run, name, chunks),
+    listRuns: () => store.listRuns(),
+    readLogEnd: (run) => store.readLogEnd(run),
     openLog: async (run, owner, after) => {
       const log = await turn(`open ${run}`, () => store.openLog(run, owner, after));
       if (log === undefined) return undefined;

@@ -15,10 +15,12 @@ interface Kept {
   readonly summary: JsonObject;
 }
 
+/** Of the tool, now. */
+const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '..', '..', '..', 'package.json'), 'utf8')) as { version: string };
 /** Runs that were written by this version and by those before it; test/fixtures/journals/generate.ts writes them. */
 const KEPT = readdirSync(ROOT)
   .filter((name) => /^v\d/.test(name))
-  .flatMap((version) => readdirSync(join(ROOT, version)).map((file) => `${version}/${file}`))
+  .flatMap((folder) => readdirSync(join(ROOT, folder)).map((file) => `${folder}/${file}`))
   .map((file) => [file, JSON.parse(readFileSync(join(ROOT, file), 'utf8')) as Kept] as const);
 
 function typesIn({ run, segments }: RunArchive): readonly string[] {
@@ -27,7 +29,6 @@ function typesIn({ run, segments }: RunArchive): readonly string[] {
 
 describe('a run that an earlier version wrote', () => {
   it('is kept for each version, this one included', () => {
-    const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '..', '..', '..', 'package.json'), 'utf8')) as { version: string };
     expect(KEPT.map(([file]) => file)).toEqual(expect.arrayContaining([`v${version}/every-entry.json`, `v${version}/troubled-run.json`]));
   });
 
@@ -39,9 +40,14 @@ describe('a run that an earlier version wrote', () => {
   });
 
   it('of this version holds an entry of every type', () => {
-    const newest = KEPT.at(-1)?.[0].split('/')[0] ?? '';
-    const found = new Set(KEPT.filter(([file]) => file.startsWith(newest)).flatMap(([, { archive }]) => typesIn(archive)));
+    const found = new Set(KEPT.filter(([file]) => file.startsWith(`v${version}/`)).flatMap(([, { archive }]) => typesIn(archive)));
     expect([...found].sort()).toEqual(Object.keys(ENTRY_TYPES).sort());
+  });
+
+  it('of this version says at its end what was held, and those before it did not', () => {
+    const says = (file: string): boolean =>
+      KEPT.some(([name, { archive }]) => name.startsWith(file) && archive.segments.some(({ text }) => text.includes('"held":')));
+    expect([says(`v${version}/`), says('v0.1.0-before-held/')]).toEqual([true, false]);
   });
 
   it('was in the trouble that it is kept for', () => {

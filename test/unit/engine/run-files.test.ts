@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { type ReleaseOptions, releaseHolds } from '../../../src/engine/release-holds.ts';
 import { recordedResult } from '../../../src/engine/resume-run.ts';
-import { type FrozenRun, freezeRun, latestRun, listRuns, readRun } from '../../../src/engine/run-files.ts';
+import { type FrozenRun, freezeRun, latestRun, readRun } from '../../../src/engine/run-files.ts';
+import { begunRuns, glanceAtRuns } from '../../../src/engine/run-list.ts';
 import type { Hold, HoldKind } from '../../../src/model/hold.ts';
 import { Bench, CLUSTER, graphOf, makeThing, node } from './run-harness.ts';
 
@@ -15,12 +16,14 @@ describe('stored runs', () => {
     const west = await bench.start(graphOf([node('b')]), { cluster: 'west' as typeof CLUSTER });
     await bench.clock.advance(1_000);
     const last = await bench.start(graphOf([node('c')]));
-    expect(await listRuns(bench.store)).toEqual([
-      expect.objectContaining({ id: first.run, status: 'ended', end: 'failed', runbook: 'test', startedAt: '2026-03-01T03:00:00.000Z' }),
-      expect.objectContaining({ id: west.run, cluster: 'west', end: 'succeeded' }),
-      expect.objectContaining({ id: last.run }),
+    const at = '2026-03-01T03:00:00.000Z';
+    expect(await glanceAtRuns(bench.store)).toMatchObject([
+      { frozen: { id: first.run, startedAt: at }, ending: { status: 'ended', end: 'failed', at, held: 0 } },
+      { frozen: { id: west.run, cluster: 'west' }, ending: { end: 'succeeded' } },
+      { frozen: { id: last.run } },
     ]);
-    expect((await listRuns(bench.store, CLUSTER)).map((run) => run.id)).toEqual([first.run, last.run]);
+    expect((await glanceAtRuns(bench.store, CLUSTER)).map(({ frozen }) => frozen.id)).toEqual([first.run, last.run]);
+    expect(await begunRuns(bench.store)).toEqual([first.run, west.run, last.run]);
     expect(await latestRun(bench.store, CLUSTER)).toBe(last.run);
   });
 
@@ -29,7 +32,7 @@ describe('stored runs', () => {
     bench.store.crashAt({ append: 1, side: 'before' });
     await expect(bench.start(failing)).rejects.toMatchObject({ code: 'STORE_FAILED' });
     bench.store.revive();
-    expect(await listRuns(bench.store)).toEqual([]);
+    expect(await begunRuns(bench.store)).toEqual([]);
   });
 
   it('are not found where there are none', async () => {

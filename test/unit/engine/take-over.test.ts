@@ -389,6 +389,14 @@ abstract class Around implements RunStore {
     return await this.store.readLog(run);
   }
 
+  async listRuns(): Promise<readonly string[]> {
+    return await this.store.listRuns();
+  }
+
+  async readLogEnd(run: string): Promise<string | undefined> {
+    return await this.store.readLogEnd(run);
+  }
+
   async putEvidence(run: string, name: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
     await this.store.putEvidence(run, name, chunks);
   }

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { labProgram } from '../../../src/lab/servers/stand-in.ts';
 
 describe('programs of the lab that plans and servers name', () => {
-  it.each(['fence', 'platform/main', 'node/main'])('%s is there under the name that this build gives it', async (name) => {
+  it.each(['fence', 'disk', 'platform/main', 'node/main'])('%s is there under the name that this build gives it', async (name) => {
     await expect(access(labProgram(name))).resolves.toBeUndefined();
   });
 

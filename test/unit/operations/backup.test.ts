@@ -38,7 +38,7 @@ function toolsFor(extra = ''): BackupTools {
   return { ports, clock: bench.clock, tool: '1.0.0', signal: new AbortController().signal, store: bench.store, plan };
 }
 
-beforeEach(async () => {
+beforeEach(() => {
   bucket = new MemoryObjectStore('backups');
   bucket.versioned = true;
   bench = new StepBench({ buckets: [bucket] });
@@ -47,7 +47,7 @@ beforeEach(async () => {
 
 describe('backup verify', () => {
   it('finds nothing against a whole backup, and says that nothing vouches for it', async () => {
-    await putWhole(bucket, { name: NAME });
+    putWhole(bucket, { name: NAME });
     const details = await verifyBackup({ name: NAME }, tools);
     expect(details.verdict).toEqual({ state: 'unanchored', reasons: [expect.stringContaining('never sealed')], warnings: [] });
     expect(details.error).toMatchObject({ code: 'BACKUP_UNANCHORED', kind: 'precondition' });
@@ -62,7 +62,7 @@ describe('backup verify', () => {
   });
 
   it('of a sealed one that is what it was reads nothing that is large', async () => {
-    await putWhole(bucket, { name: NAME });
+    putWhole(bucket, { name: NAME });
     await sealBackup({ name: NAME }, tools);
     bucket.reads.length = 0;
     const details = await verifyBackup({ name: NAME }, tools);
@@ -72,21 +72,21 @@ describe('backup verify', () => {
   });
 
   it('reads every byte when it is asked to, and where the bucket keeps no versions that would prove anything', async () => {
-    await putWhole(bucket, { name: NAME });
+    putWhole(bucket, { name: NAME });
     await sealBackup({ name: NAME }, tools);
     bucket.reads.length = 0;
     expect((await verifyBackup({ name: NAME, bytes: true }, tools)).verdict.state).toBe('sealed-equal');
     expect(bucket.reads.filter((key) => key.endsWith('.tar.gz'))).toHaveLength(2);
 
     const plain = new MemoryObjectStore('backups');
-    await putWhole(plain, { name: NAME });
+    putWhole(plain, { name: NAME });
     const elsewhere = { ...tools, ports: { ...tools.ports, objectStores: new StepBench({ buckets: [plain] }).ports.objectStores } };
     expect((await verifyBackup({ name: NAME }, elsewhere)).verdict.state).toBe('sealed-equal');
     expect(plain.reads.filter((key) => key.endsWith('.tar.gz'))).toHaveLength(2);
   });
 
   it('says that locks and versions cannot be told, never that there are none', async () => {
-    await putWhole(bucket, { name: NAME });
+    putWhole(bucket, { name: NAME });
     bucket.untold = 'AccessDenied';
     const { verdict, immutability } = await verifyBackup({ name: NAME }, tools);
     expect(immutability).toEqual({ state: 'unknown', reason: 'AccessDenied' });
@@ -94,7 +94,7 @@ describe('backup verify', () => {
   });
 
   it('gives the shortest lock of all objects', async () => {
-    await putWhole(bucket, { name: NAME });
+    putWhole(bucket, { name: NAME });
     const { objects } = await verifyBackup({ name: NAME }, tools);
     const keys = objects.map(({ place, key }) => (place === 'volumes' ? `volumes/${key}` : `lattice-main/backups/${NAME}/${key}`));
     for (const key of keys) bucket.locks.set(key, { mode: 'COMPLIANCE', until: '2026-05-01T00:00:00.000Z', legalHold: false });
@@ -103,7 +103,7 @@ describe('backup verify', () => {
   });
 
   it('throws what kept it from reading, which is no verdict', async () => {
-    await putWhole(bucket, { name: NAME });
+    putWhole(bucket, { name: NAME });
     bucket.cutAfter.set(keyOf(NAME, '.tar.gz'), 10);
     await expect(verifyBackup({ name: NAME }, tools)).rejects.toMatchObject({ code: 'S3_UNAVAILABLE' });
   });
@@ -119,7 +119,7 @@ describe('backup verify', () => {
 
 describe('backup seal', () => {
   it('keeps digest, size and version of every object outside of the bucket, once', async () => {
-    await putWhole(bucket, { name: NAME });
+    putWhole(bucket, { name: NAME });
     const { seal, key, wasSealed } = await sealBackup({ name: NAME }, tools);
     expect(key).toBe(`seals/workload/main/${NAME}.json`);
     expect(wasSealed).toBe(false);
@@ -133,9 +133,9 @@ describe('backup seal', () => {
   });
 
   it('seals nothing that is bad, and does not seal over what has changed', async () => {
-    await putWhole(bucket, { name: NAME, status: { phase: 'PartiallyFailed' } });
+    putWhole(bucket, { name: NAME, status: { phase: 'PartiallyFailed' } });
     await expect(sealBackup({ name: NAME }, tools)).rejects.toMatchObject({ code: 'BACKUP_BAD', message: expect.stringContaining('phase is PartiallyFailed') });
-    await putWhole(bucket, { name: NAME });
+    putWhole(bucket, { name: NAME });
     await sealBackup({ name: NAME }, tools);
     bucket.put(keyOf(NAME, '-logs.gz'), 'altered', '2026-03-01T02:00:00Z');
     await expect(sealBackup({ name: NAME }, tools)).rejects.toMatchObject({ code: 'BACKUP_BAD', message: expect.stringContaining(`${NAME}-logs.gz`) });
@@ -143,12 +143,12 @@ describe('backup seal', () => {
 
   it('of a signed seal counts only with a signature that the plan allows', async () => {
     const approvals = '  approvals: { allowedSigners: { file: /signers }, required: true }\n';
-    await putWhole(bucket, { name: NAME });
+    putWhole(bucket, { name: NAME });
     await sealBackup({ name: NAME, sign: { keyFile: 'key-ann', as: 'ann' } }, toolsFor(approvals));
     expect((await verifyBackup({ name: NAME }, toolsFor(approvals))).verdict.state).toBe('sealed-equal');
 
     const other = 'lattice-daily-20260301010000';
-    await putWhole(bucket, { name: other });
+    putWhole(bucket, { name: other });
     await sealBackup({ name: other }, tools);
     expect((await verifyBackup({ name: other }, toolsFor(approvals))).verdict).toMatchObject({
       state: 'unanchored',
@@ -156,7 +156,7 @@ describe('backup seal', () => {
     });
 
     const third = 'lattice-daily-20260301013000';
-    await putWhole(bucket, { name: third });
+    putWhole(bucket, { name: third });
     await sealBackup({ name: third, sign: { keyFile: 'key-eve', as: 'ann' } }, tools);
     expect((await verifyBackup({ name: third }, toolsFor(approvals))).verdict).toMatchObject({
       state: 'unanchored',
@@ -167,7 +167,7 @@ describe('backup seal', () => {
 
 describe('backup list', () => {
   it('lists what took each, newest first, with age, cover, lock and verdict', async () => {
-    await putWhole(
+    putWhole(
       bucket,
       { name: NAME, claims: ['shop/data', 'shop/more'] },
       { name: 'lattice-daily-20260301010000', status: { phase: 'Failed' } },
@@ -190,7 +190,7 @@ describe('backup list', () => {
   });
 
   it('takes the newest of each schedule, and other sources besides; what cannot be read is a finding', async () => {
-    await putWhole(bucket, { name: NAME }, { name: 'lattice-daily-20260301010000' }, { name: 'by-hand' });
+    putWhole(bucket, { name: NAME }, { name: 'lattice-daily-20260301010000' }, { name: 'by-hand' });
     const verdict = { state: 'not-verified', reasons: [], warnings: [] } as const;
     const sources = [
       { name: 'etcd', list: async () => [{ kind: 'etcd', name: 'snap.db', store: 'etcd', sizeBytes: 1, covers: 'etcd', verdict } as const] },
@@ -209,7 +209,7 @@ describe('backup list', () => {
 
 describe('backup show', () => {
   it('reads no tarball', async () => {
-    await putWhole(bucket, { name: NAME });
+    putWhole(bucket, { name: NAME });
     const details = await showBackup({ name: NAME }, tools);
     expect(details.tarball).toBeUndefined();
     expect(details.error).toBeUndefined();

@@ -185,6 +185,8 @@ describe('following a run', () => {
       get: async (key) => await bench.store.get(key),
       list: async (prefix) => await bench.store.list(prefix),
       readLog: async () => looks.shift() ?? [replaced, second],
+      listRuns: forbidden,
+      readLogEnd: forbidden,
       putIfAbsent: forbidden,
       openLog: forbidden,
       putEvidence: forbidden,

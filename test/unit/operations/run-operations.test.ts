@@ -13,6 +13,7 @@ import type { KubeCluster } from '../../../src/ports/kube-cluster.ts';
 import { releaseQuestion } from '../../../src/report/holds-view.ts';
 import type { HoldReleaser } from '../../../src/steps/release.ts';
 import { createFakeClusters } from '../../fakes/fake-clusters.ts';
+import { createMemoryObjectStores } from '../../fakes/memory-object-store.ts';
 import { Bench, planFile, rejection, runbookFile } from './harness.ts';
 
 const STEPS = `    - { id: provision, uses: test/make, phase: cluster, with: { name: east, ms: 60000 } }
@@ -144,7 +145,7 @@ describe('holds and release', () => {
     };
     const clusters = createFakeClusters({ 'east.kubeconfig': { get: async () => ({ metadata: { uid } }) } as unknown as KubeCluster });
     const releasers = new Map([['backup-location', releaser] as const, ['dns-provider', releaser] as const]);
-    return { env: bench.environment(), clusters, releasers, signal: new AbortController().signal };
+    return { env: bench.environment(), clusters, objectStores: createMemoryObjectStores([]), releasers, signal: new AbortController().signal };
   }
 
   const yes: ReleaseRequest['confirm'] = async () => true;
@@ -201,6 +202,30 @@ describe('holds and release', () => {
     const third = await release({ run, holds: ['dns-provider/c'], confirm }, withCondition);
     expect([third.error, third.released.map(({ id }) => id)]).toEqual([undefined, ['dns-provider/c']]);
     expect(new Set(asked.map((line) => line.split(' ')[1])).size).toBe(1);
+  });
+
+  it('tell what will still be held when it is a hold’s turn, and what is lost by it', async () => {
+    const bench = new Bench();
+    const { run } = await held(bench);
+    const base = tools(bench);
+    const staying: Record<string, readonly string[]> = {};
+    const watching: HoldReleaser = {
+      describe: (hold) => `puts ${hold.id} back`,
+      missing: async (hold, asked) => {
+        staying[hold.id] = asked.staying.map(({ id }) => id);
+        return undefined;
+      },
+      expires: async () => [{ backup: 'old', expiredAt: '2026-01-01T00:00:00Z' }],
+      release: async (hold) => void released.push(hold.id),
+    };
+    const shown: string[] = [];
+    const confirm: ReleaseRequest['confirm'] = async (actions) => shown.push(releaseQuestion(actions)) > 0;
+    const all = { ...base, releasers: new Map([...base.releasers, ['backup-location', watching] as const, ['child-cluster', watching] as const]) };
+    const result = await release({ run, holds: ['backup-location/a', 'child-cluster/b'], confirm }, all);
+    // What comes before it counts as put back; what nobody chose does not.
+    expect(staying).toEqual({ 'backup-location/a': ['dns-provider/c'], 'child-cluster/b': ['dns-provider/c'] });
+    expect(shown[0]).toContain('  release backup-location/a: puts backup-location/a back\n    Velero deletes old, which expired at 2026-01-01T00:00:00Z\n');
+    expect(result.expired).toEqual(['backup-location/a', 'child-cluster/b'].map((hold) => ({ backup: 'old', expiredAt: '2026-01-01T00:00:00Z', hold })));
   });
 
   it('stop at the first that fails, with the ones before it journalled', async () => {

@@ -45,6 +45,8 @@ const LIVE: LiveObjects = {
   workloads: [object('apps/v1 Deployment', 'shop/web', { spec: { template: { spec: { containers: [{ name: 'main', image: IMAGE }] } } } })],
   pods: [object('v1 Pod', 'shop/web-1', { status: { containerStatuses: [{ name: 'main', image: IMAGE, imageID: `shop/web@${DIGEST}` }] } })],
   locations: [object('velero.io/v1 BackupStorageLocation', 'velero/lattice-main', { spec: { objectStorage: { bucket: 'backups', prefix: 'lattice-main' } } })],
+  claims: [],
+  volumes: [],
   counted: { Pod: 1, Namespace: 5 },
 };
 

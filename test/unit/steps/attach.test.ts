@@ -8,6 +8,8 @@ import { bucketWith } from './velero-bucket.ts';
 
 const NAME = 'lattice-daily-20260301020000';
 const LOCATION = { apiVersion: 'velero.io/v1', kind: 'BackupStorageLocation', namespace: 'velero', name: 'lattice-main' };
+const LOCATION_TYPE = { apiVersion: LOCATION.apiVersion, kind: LOCATION.kind };
+const PLATFORM = { fieldManager: 'lattice-backup-store-controller', signal: new AbortController().signal };
 const BACKUP = { apiVersion: 'velero.io/v1', kind: 'Backup', namespace: 'velero', name: NAME };
 const SNAPSHOTS = { apiVersion: 'velero.io/v1', kind: 'VolumeSnapshotLocation', namespace: 'velero', name: 'main' };
 const POINT = { store: 'main', name: NAME, completedAt: '2026-03-01T02:00:00Z', volumes: ['shop/data'], withoutData: [], snapshotLocations: ['main'] };
@@ -162,7 +164,7 @@ describe('backup/attach', () => {
   it('has nothing to attach without stores', async () => {
     const { run, cluster } = world({ stores: yaml(core('Namespace', 'shop')) });
     expect(stepOf(await run({ recoveryPoints: [] }))).toMatchObject({ state: 'succeeded', found: true });
-    expect(cluster.requests).toEqual([]);
+    expect(cluster.requests.every(({ verb }) => verb === 'list')).toBe(true);
   });
 
   it('is not done while a location of desired state is writable', async () => {
@@ -172,7 +174,39 @@ describe('backup/attach', () => {
     });
     const { error } = await run({ recoveryPoints: [] });
     expect(error).toMatchObject({ code: 'VERIFY_FAILED' });
-    expect(JSON.stringify(error?.details)).toContain('"notReadOnly":["main"]');
+    expect(JSON.stringify(error?.details)).toContain('"notReadOnly":["lattice-main"]');
+  });
+
+  it('takes writing away from locations that no store is behind: of a chart, and written in git', async () => {
+    const chart = velero('BackupStorageLocation', 'default', { spec: { provider: 'aws', accessMode: 'ReadWrite' } });
+    const written = velero('BackupStorageLocation', 'ours', { spec: { provider: 'aws' } });
+    const { run, cluster } = world({ stores: yaml(STORE, written) });
+    for (const location of [chart, written]) cluster.put(location);
+    const result = await run();
+    expect(result.error).toBeUndefined();
+    expect(result.holds.map(({ id, prior }) => [id, prior['accessMode']])).toEqual([
+      ['backup-location/velero/lattice-main', 'ReadWrite'],
+      ['backup-location/velero/default', 'ReadWrite'],
+      // Applying the specs holds it by this id, and so not a second time.
+      ['backupstoragelocation/velero/ours', 'ReadWrite'],
+    ]);
+    for (const name of ['lattice-main', 'default', 'ours']) expect(cluster.peek({ ...LOCATION, name })?.spec?.['accessMode'], name).toBe('ReadOnly');
+  });
+
+  it('stays ReadOnly when the platform applies its store over it, and is not made writable by a resume after that', async () => {
+    const { run, cluster, bench } = world();
+    let applied = false;
+    cluster.react(LOCATION, (object) => {
+      if (applied || object.status?.['phase'] !== 'Available') return;
+      applied = true;
+      // What the platform sends, forced, leaves accessMode out (backup_store_controller.rs).
+      const { accessMode: _ours, ...spec } = object.spec ?? {};
+      void cluster.apply({ ...LOCATION_TYPE, metadata: { name: LOCATION.name, namespace: LOCATION.namespace }, spec }, { ...PLATFORM, force: true });
+    });
+    expect((await run()).error).toBeUndefined();
+    expect(applied).toBe(true);
+    expect(cluster.peek(LOCATION)?.spec?.['accessMode']).toBe('ReadOnly');
+    expect((await bench.resume()).holds).toHaveLength(1);
   });
 
   const NEVER_WRITABLE = velero('BackupStorageLocation', 'lattice-main', { spec: { provider: 'aws', accessMode: 'ReadOnly' } });

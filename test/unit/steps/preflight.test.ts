@@ -9,7 +9,7 @@ import type { FakeProgram } from '../../fakes/fake-processes.ts';
 import { encryptForTest } from '../../fakes/memory-secret-files.ts';
 import { core, encoded, lattice, operator, PLAN_CLUSTER, PLAN_SPECS, platformCluster, yaml } from './objects.ts';
 import { StepBench, stepOf } from './step-harness.ts';
-import { bucketWith } from './velero-bucket.ts';
+import { bucketWith, sealAll } from './velero-bucket.ts';
 
 const OWN = lattice('LatticeCluster', 'workload', { spec: { providerRef: 'lab', latticeImage: 'registry.invalid/lattice:1' } });
 const READS = lattice('LatticeService', 'shop/web', {
@@ -34,10 +34,12 @@ interface Given {
   readonly specs?: readonly KubeObject[];
   readonly originals?: readonly KubeObject[];
   readonly bucket?: ReturnType<typeof bucketWith>;
+  /** Whether every backup was sealed; true by default. */
+  readonly sealed?: boolean;
 }
 
 function world(
-  { specs = [OWN, READS], originals = [ORIGINAL], bucket = bucketWith({ name: 'lattice-daily-20260301020000' }) }: Given = {},
+  { specs = [OWN, READS], originals = [ORIGINAL], bucket = bucketWith({ name: 'lattice-daily-20260301020000' }), sealed = true }: Given = {},
   programs: Readonly<Record<string, FakeProgram>> = {},
 ): World {
   const parent = platformCluster('https://parent.invalid:6443');
@@ -64,7 +66,11 @@ function world(
     objectives: { rto: '40m', rpo: '30m' },
   };
   // Backups are unpacked in threads of their own: time must not run away meanwhile.
-  return { bench, parent, zone, run: async (input = {}) => bench.run('preflight/check', { ...given, ...input }, { time: 'stands' }) };
+  const run = async (input: JsonObject = {}): Promise<RunResult> => {
+    if (sealed) await sealAll(bench, { store: 'main', bucket: 'backups' });
+    return await bench.run('preflight/check', { ...given, ...input }, { time: 'stands' });
+  };
+  return { bench, parent, zone, run };
 }
 
 describe('preflight/check', () => {
@@ -131,6 +137,20 @@ describe('preflight/check', () => {
     expect(error?.message).toContain('are in snapshot location main');
     const section = { store: 'main', bucket: 'backups', clusterBackup: 'daily', volumeSnapshotLocation: { provider: 'velero.io/aws' } };
     expect((await world({ bucket }).run({ backups: [section] })).error).toBeUndefined();
+  });
+
+  it('reads no specs of a commit that nobody whom the plan allows has signed, tells it once, and names who has', async () => {
+    const specs = { git: { ...PLAN_SPECS.git, verify: { allowedSigners: { file: 'allowed' } } } };
+    const { run, bench } = world();
+    const { error } = await run({ specs });
+    expect(error).toMatchObject({ code: 'COMMIT_NOT_TRUSTED', kind: 'precondition', details: { failed: expect.arrayContaining(['specs are good']) } });
+    expect(error?.message.match(/it is not signed/g)).toHaveLength(1);
+    bench.git.signers.set(bench.commit, 'ann@example.com');
+    expect((await run({ specs })).error).toBeUndefined();
+    expect(JSON.stringify(await bench.journal())).toContain('signed by ann@example.com (SHA256:fake)');
+    const unsigned = bench.git.commit({ 'specs.yaml': yaml(OWN) });
+    const { error: applying } = await bench.run('specs/apply', { target: { kubeconfig: 'new.yaml' }, cluster: PLAN_CLUSTER, specs, commit: unsigned });
+    expect(applying).toMatchObject({ code: 'COMMIT_NOT_TRUSTED' });
   });
 
   it('asks nothing of a parent when another provisioner makes the cluster', async () => {

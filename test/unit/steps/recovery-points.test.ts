@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { PlanBackup } from '../../../src/model/plan/backups.ts';
-import { readBackupMetadata, recoveryPoints, restoreErrors } from '../../../src/steps/recovery-points.ts';
+import { readBackupMetadata, recoveryPoints, restoreResults } from '../../../src/steps/recovery-points.ts';
 import type { MemoryObjectStore } from '../../fakes/memory-object-store.ts';
 import { StepBench } from './step-harness.ts';
 import { bucketWith, packed } from './velero-bucket.ts';
@@ -11,7 +11,7 @@ const signal = new AbortController().signal;
 
 async function verdicts(bucket: MemoryObjectStore, section: PlanBackup = SECTION): Promise<readonly string[]> {
   const { ports } = new StepBench({ buckets: [bucket] });
-  const found = await recoveryPoints(ports, section, { before: NOW, now: NOW, signal });
+  const found = await recoveryPoints(ports, section, { cluster: 'workload', before: NOW, now: NOW, signal });
   return found.map((verdict) => (verdict.usable ? `yes ${verdict.point.name}` : `no ${verdict.name}: ${verdict.reason}`));
 }
 
@@ -74,7 +74,7 @@ describe('recovery points in a bucket', () => {
     const name = 'lattice-daily-20260301020000';
     const bucket = bucketWith({ name });
     bucket.put(`lattice-main/backups/${name}/${name}-volumeinfo.json.gz`, packed({ not: 'a list' }));
-    const [verdict] = await recoveryPoints(new StepBench({ buckets: [bucket] }).ports, SECTION, { before: NOW, now: NOW, signal });
+    const [verdict] = await recoveryPoints(new StepBench({ buckets: [bucket] }).ports, SECTION, { cluster: 'workload', before: NOW, now: NOW, signal });
     expect(verdict).toMatchObject({ usable: true, point: { volumes: [], withoutData: [{ claim: 'shop/data', reason: 'not in the volume information' }] } });
   });
 });
@@ -84,11 +84,17 @@ describe('what Velero left in the bucket', () => {
     const bucket = bucketWith();
     bucket.put(
       'lattice-main/restores/r1/restore-r1-results.gz',
-      packed({ errors: { velero: ['v'], cluster: null, namespaces: { shop: ['no such snapshot'], other: null } } }),
+      packed({
+        errors: { velero: ['v'], cluster: null, namespaces: { shop: ['no such snapshot'], other: null } },
+        warnings: { namespaces: { shop: ['exists already'] } },
+      }),
     );
     const { ports } = new StepBench({ buckets: [bucket] });
-    expect(await restoreErrors(ports, SECTION, { restore: 'r1', signal })).toEqual(['v', 'shop: no such snapshot']);
-    expect(await restoreErrors(ports, SECTION, { restore: 'r2', signal })).toEqual([]);
+    expect(await restoreResults(ports, SECTION, { restore: 'r1', signal })).toEqual({
+      errors: ['v', 'shop: no such snapshot'],
+      warnings: ['shop: exists already'],
+    });
+    expect(await restoreResults(ports, SECTION, { restore: 'r2', signal })).toEqual({ errors: [], warnings: [] });
   });
 
   it('about a backup', async () => {

@@ -43,6 +43,8 @@ export interface Outside {
   /** API servers by the path or variable of their kubeconfig. */
   readonly clusters?: Readonly<Record<string, KubeCluster>>;
   readonly buckets?: readonly ObjectStore[];
+  /** What the clock shows, ISO 8601; by default what the fake one starts at. */
+  readonly startsAt?: string;
   readonly programs?: Readonly<Record<string, FakeProgram>>;
   readonly answers?: Readonly<Record<string, FakeAnswers>>;
   readonly zones?: Readonly<Record<string, DnsZone>>;
@@ -64,7 +66,7 @@ const evaluator: ExpressionEvaluator = { resolve: (template) => template as Json
 
 /** Runs single steps through the real engine, with every outside system in memory. */
 export class StepBench {
-  readonly clock = new FakeClock();
+  readonly clock: FakeClock;
   readonly store = new MemoryRunStore();
   readonly events: RunEvent[] = [];
   readonly git = new MemoryGit();
@@ -78,6 +80,7 @@ export class StepBench {
   #pid = 100;
 
   constructor(outside: Outside = {}) {
+    this.clock = new FakeClock(outside.startsAt);
     this.processes = new FakeProcesses(outside.programs);
     this.http = new FakeHttpProbe(outside.answers);
     this.commit = this.git.commit(outside.files ?? {});

@@ -12,7 +12,7 @@ const STEPS: readonly [string, JsonObject][] = [
   ['cluster/ready', {}],
   ['secrets/restore', { secrets: [] }],
   ['backup/attach', { backups: [], recoveryPoints: [] }],
-  ['volumes/restore', { backups: [], recoveryPoints: [] }],
+  ['volumes/restore', { backups: [], sources: [] }],
   ['specs/apply', {}],
   ['health/verify', {}],
   ['dns/cutover', { dns: DNS }],

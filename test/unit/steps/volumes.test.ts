@@ -1,72 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { RunResult } from '../../../src/engine/run-options.ts';
 import type { JsonObject } from '../../../src/model/json.ts';
-import type { KubeObject } from '../../../src/model/kube-object.ts';
 import { restoreName } from '../../../src/steps/volumes/velero-restore.ts';
-import type { FakeKubeCluster } from '../../fakes/fake-kube-cluster.ts';
-import { core, platformCluster, TARGET, velero } from './objects.ts';
-import { type CrashCase, crashEverywhere, StepBench, stepOf } from './step-harness.ts';
-import { bucketWith, packed } from './velero-bucket.ts';
-
-const NAME = 'lattice-daily-20260301020000';
-const RESTORE = { apiVersion: 'velero.io/v1', kind: 'Restore' };
-const POINT = {
-  store: 'main',
-  name: NAME,
-  completedAt: '2026-03-01T02:00:00Z',
-  volumes: ['shop/data', 'shop/more'],
-  withoutData: [{ claim: 'shop/cache', reason: 'skipped' }],
-  snapshotLocations: [],
-};
-const INPUT = { target: TARGET, backups: [{ store: 'main', bucket: 'backups' }], recoveryPoints: [POINT] };
-
-interface World extends CrashCase {
-  readonly cluster: FakeKubeCluster;
-}
-
-interface Behaviour {
-  /** How Velero ends the first, second, … Restore; the last stays. `restarting`: never. */
-  readonly ends?: readonly string[];
-  /** Volumes come, and nothing binds them. */
-  readonly unbound?: boolean;
-}
-
-function volume(name: string, restore: string | undefined, rest: JsonObject = {}): KubeObject {
-  const labels = restore === undefined ? {} : { 'velero.io/restore-name': restore };
-  return core('PersistentVolume', name, { metadata: { labels }, spec: { hostPath: { path: `/disks/${name}` } }, status: { phase: 'Bound' }, ...rest });
-}
-
-function claim(name: string, phase = 'Bound'): KubeObject {
-  return core('PersistentVolumeClaim', `shop/${name}`, { spec: { volumeName: `pv-${name}` }, status: { phase } });
-}
-
-function bringBack(cluster: FakeKubeCluster, restore: string, phase = 'Bound'): void {
-  for (const name of ['data', 'more']) {
-    cluster.put(volume(`pv-${name}`, restore, { status: { phase: phase === 'Bound' ? 'Bound' : 'Available' } }));
-    cluster.put(claim(name, phase));
-  }
-}
-
-/** Velero: each new Restore ends as told; a completed one leaves volumes and claims with its label. */
-function world({ ends = ['Completed'], unbound = false }: Behaviour = {}): World {
-  const cluster = platformCluster();
-  const seen: string[] = [];
-  cluster.react(RESTORE, (object) => {
-    const { name } = object.metadata;
-    if (object.status !== undefined || seen.includes(name)) return;
-    seen.push(name);
-    const phase = ends[Math.min(seen.length, ends.length) - 1] ?? 'Completed';
-    if (phase === 'Completed') bringBack(cluster, name, unbound ? 'Pending' : 'Bound');
-    if (phase !== 'restarting') cluster.put({ ...object, status: { phase, progress: { itemsRestored: 4, totalItems: 4 } } });
-  });
-  const bucket = bucketWith();
-  const bench = new StepBench({ clusters: { 'new.yaml': cluster }, buckets: [bucket] });
-  return { bench, cluster, run: async () => bench.run('volumes/restore', INPUT), resume: async () => bench.resume() };
-}
-
-function made(cluster: FakeKubeCluster, verb = 'create', kind = 'Restore'): readonly string[] {
-  return cluster.requests.filter((request) => request.verb === verb && request.ref.kind === kind).map(({ ref }) => ref.name);
-}
+import { velero } from './objects.ts';
+import { crashEverywhere, stepOf } from './step-harness.ts';
+import { bringBack, claim, INPUT, made, NAME, RESTORE, volume, type VolumeWorld as World, world } from './volume-world.ts';
 
 describe('volumes/restore', () => {
   it('asks Velero for volumes and nothing else, and proves each claim by the volume behind it', async () => {
@@ -77,15 +15,15 @@ describe('volumes/restore', () => {
     expect(name).toBe(restoreName(result.run, NAME, 1));
     expect(cluster.peek({ ...RESTORE, namespace: 'velero', name })?.spec).toEqual({
       backupName: NAME,
+      includedNamespaces: ['shop'],
       includedResources: ['persistentvolumeclaims', 'persistentvolumes'],
       restorePVs: true,
     });
     expect(stepOf(result).outputs).toEqual({
       volumes: [
-        { claim: 'shop/data', volume: 'pv-data', path: '/disks/pv-data' },
-        { claim: 'shop/more', volume: 'pv-more', path: '/disks/pv-more' },
+        { claim: 'shop/data', volume: 'pv-data', path: '/disks/pv-data', from: 'snapshot', minutesLost: 60 },
+        { claim: 'shop/more', volume: 'pv-more', path: '/disks/pv-more', from: 'snapshot', minutesLost: 60 },
       ],
-      lost: [{ claim: 'shop/cache', reason: 'skipped' }],
     });
     expect(cluster.watches).toBe(0);
   });
@@ -109,13 +47,27 @@ describe('volumes/restore', () => {
     expect((await run()).error?.message).toContain('has no known source');
   });
 
-  it('finds volumes that are back', async () => {
+  it('finds volumes that are back and outlive their claims', async () => {
     const { run, resume, cluster } = world({ unbound: true });
     await run();
     const [first = ''] = made(cluster);
     bringBack(cluster, first);
+    for (const name of ['pv-data', 'pv-more']) {
+      const found = cluster.peek({ apiVersion: 'v1', kind: 'PersistentVolume', name });
+      if (found !== undefined) cluster.put({ ...found, spec: { ...found.spec, persistentVolumeReclaimPolicy: 'Retain' } });
+    }
     expect(stepOf(await resume())).toMatchObject({ state: 'succeeded', found: true });
     expect(made(cluster)).toEqual([first]);
+  });
+
+  it('holds what is restored with Retain, and says what it was before', async () => {
+    const { run, cluster } = world();
+    const { holds } = await run();
+    expect(holds).toMatchObject([
+      { id: 'reclaim-policy/shop/data', kind: 'reclaim-policy', prior: { volume: 'pv-data', policy: 'Delete' } },
+      { id: 'reclaim-policy/shop/more', kind: 'reclaim-policy', prior: { volume: 'pv-more', policy: 'Delete' } },
+    ]);
+    expect(cluster.peek({ apiVersion: 'v1', kind: 'PersistentVolume', name: 'pv-data' })?.spec).toMatchObject({ persistentVolumeReclaimPolicy: 'Retain' });
   });
 
   it.each<[string, JsonObject | undefined]>([
@@ -211,19 +163,6 @@ describe('volumes/restore', () => {
     await crashEverywhere(make, check, ['volumes/restore delete-leftover-volume']);
   });
 
-  it("ends with Velero's own words when a restore is partial, and does not try by itself again", async () => {
-    const { bench, cluster, run } = world({ ends: ['PartiallyFailed'] });
-    const store = await bench.ports.objectStores.open({ bucket: 'backups' });
-    cluster.react(RESTORE, (object) => {
-      const key = `lattice-main/restores/${object.metadata.name}/restore-${object.metadata.name}-results.gz`;
-      (store as ReturnType<typeof bucketWith>).put(key, packed({ errors: { namespaces: { shop: ['snapshot snap-1 does not exist'] } } }));
-    });
-    const { error } = await run();
-    expect(error).toMatchObject({ code: 'STEP_FAILED', retry: 'never' });
-    expect(error?.message).toContain('ended PartiallyFailed: shop: snapshot snap-1 does not exist');
-    expect(made(cluster)).toHaveLength(1);
-  });
-
   it('says so when nothing binds what was restored', async () => {
     const { run, cluster } = world({ unbound: true });
     const { error } = await run();
@@ -253,9 +192,13 @@ describe('volumes/restore', () => {
     expect(made(cluster)).toEqual([first]);
   });
 
-  it('shows what comes back and what does not', async () => {
+  it('shows where each volume comes from, and what is lost with it', async () => {
     const [change] = await world().bench.plan('volumes/restore', INPUT);
-    expect(change).toEqual({ verb: 'create', subject: `Velero Restore of ${NAME}`, note: '2 volumes as of 2026-03-01T02:00:00Z; without data: shop/cache' });
+    expect(change).toEqual({
+      verb: 'create',
+      subject: `volume shop/data from snapshot of ${NAME} (2026-03-01T02:00:00Z)`,
+      note: '60 min of writes are lost, objective 60 min',
+    });
   });
 
   it('makes one Restore, wherever it is killed', async () => {

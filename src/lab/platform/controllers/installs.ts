@@ -58,7 +58,7 @@ async function advance({ subsystem, install }: Installation, context: PlatformCo
     await writeStatus(install, { phase: 'Installing', message: null, targetVersion: subsystem.version }, write);
     return INSTALL_MS;
   }
-  if (subsystem.kind === 'VeleroInstall') await installVelero(context, signal);
+  if (subsystem.kind === 'VeleroInstall' && !(await installVelero(context, signal))) return INSTALL_MS;
   await writeStatus(
     install,
     { phase: 'Ready', observedVersion: subsystem.version, observedGeneration: install.metadata.generation, ...ownStatus(subsystem, context) },

@@ -74,31 +74,15 @@ async function ensureLatticeCluster(parent: KubeCluster, ctx: WriteCtx): Promise
     if (phaseOf(existing) !== 'Failed' && existing.metadata.deletionTimestamp === undefined) return;
     await removeFailedTry(parent, existing, ctx);
   }
-  await createNext(parent, ctx);
-}
-
-/** Creates the LatticeCluster, once after each that this run made before and removed again: each create is an effect of its own, named by the one before it. */
-async function createNext(parent: KubeCluster, ctx: WriteCtx): Promise<void> {
-  const ref = latticeClusterRef(ctx.run.cluster);
-  for (let before: string | undefined; ; ) {
-    const made = await createOnce(parent, ctx, before);
-    if ((await parent.get(ref, ctx.signal))?.metadata.uid === made) return;
-    before = made;
-  }
-}
-
-async function createOnce(parent: KubeCluster, ctx: WriteCtx, before: string | undefined): Promise<string> {
-  const ref = latticeClusterRef(ctx.run.cluster);
   const manifest = await ownClusterManifest(ctx);
   const metadata = { ...manifest.metadata, annotations: { ...manifest.metadata.annotations, [RUN_ANNOTATION]: ctx.run.id } };
-  return await ctx.effect({
+  await ctx.effect({
     name: 'create-latticecluster',
-    key: before === undefined ? ref.name : `${ref.name} after ${before}`,
+    key: manifest.metadata.name,
     timeoutMs: 60_000,
     check: async () => {
-      const now = await parent.get(ref, ctx.signal);
-      const uid = now?.metadata.uid ?? '';
-      return now !== undefined && isOurs(now, ctx) && uid !== before ? { state: 'done', result: uid } : { state: 'todo', evidence: {} };
+      const now = await parent.get(latticeClusterRef(ctx.run.cluster), ctx.signal);
+      return now !== undefined && isOurs(now, ctx) ? { state: 'done', result: now.metadata.uid ?? '' } : { state: 'todo', evidence: {} };
     },
     // A create is its own precondition: an object of that name, whoever made it, is a conflict.
     run: async (signal) => (await parent.create({ ...manifest, metadata }, { fieldManager: FIELD_MANAGER, signal })).metadata.uid ?? '',

@@ -107,6 +107,7 @@ describe('AppHost', () => {
     env: {},
     secrets: {},
     volumes: [],
+    task: 'serve',
     once: false,
     ...more,
   });
@@ -138,7 +139,7 @@ describe('AppHost', () => {
     expect(reports).toEqual(['front', 'api', 'db'].map((id) => ({ type: 'started', id })));
     const before = (await get(front, '/all'))['workloads'] as unknown as Record<string, JsonObject>;
     expect(Object.keys(before).sort()).toEqual(['t/api', 't/db', 't/front']);
-    expect(before['t/db']).toMatchObject({ role: 'database', volumes: { data: { files: 4 } } });
+    expect(before['t/db']).toMatchObject({ role: 'database', volumes: { data: { files: 5 } } });
     expect((await get(api, '/'))['peers']).toMatchObject({ 't/db': { state: 'reached' }, 't/front': { state: 'denied' } });
 
     await writeFile(join(path, 'segment-0.bin'), 'altered');

@@ -50,23 +50,34 @@ func (s *snapshotter) SetVolumeID(pv runtime.Unstructured, volumeID string) (run
 		return nil, err
 	}
 	if kind == "" {
-		return nil, errors.New("the persistent volume is neither hostPath nor local")
+		return nil, errors.New("the persistent volume is neither of " + csiDriver + " nor hostPath nor local")
 	}
-	if err := unstructured.SetNestedField(pv.UnstructuredContent(), volumeID, "spec", kind, "path"); err != nil {
+	if err := unstructured.SetNestedField(pv.UnstructuredContent(), volumeID, "spec", kind, pathField[kind]); err != nil {
 		return nil, err
 	}
 	return pv, nil
 }
 
+// csiDriver is the driver of the volumes that the lab's storage class makes; their handle is a directory.
+const csiDriver = "csi.lab.lattice.dev"
+
+// pathField says, by kind of volume, where the directory stands.
+var pathField = map[string]string{"csi": "volumeHandle", "hostPath": "path", "local": "path"}
+
 func volumePath(pv runtime.Unstructured) (path, kind string, err error) {
-	for _, kind := range []string{"hostPath", "local"} {
-		path, found, err := unstructured.NestedString(pv.UnstructuredContent(), "spec", kind, "path")
+	for kind, field := range pathField {
+		path, found, err := unstructured.NestedString(pv.UnstructuredContent(), "spec", kind, field)
 		if err != nil {
 			return "", "", err
 		}
-		if found {
-			return path, kind, nil
+		if !found {
+			continue
 		}
+		driver, _, err := unstructured.NestedString(pv.UnstructuredContent(), "spec", kind, "driver")
+		if err != nil || (kind == "csi" && driver != csiDriver) {
+			return "", "", err
+		}
+		return path, kind, nil
 	}
 	return "", "", nil
 }

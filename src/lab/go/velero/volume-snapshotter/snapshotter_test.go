@@ -133,8 +133,13 @@ func TestMissingVolumeIsAnError(t *testing.T) {
 
 func TestVolumeID(t *testing.T) {
 	s, _ := newSnapshotter(t)
-	for kind, want := range map[string]string{"hostPath": "/old", "local": "/old", "nfs": ""} {
-		pv := &unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{kind: map[string]any{"path": "/old"}}}}
+	for kind, want := range map[string]string{"hostPath": "/old", "local": "/old", "nfs": "", "csi": "/old", "csi of another driver": ""} {
+		source := map[string]any{"path": "/old"}
+		if strings.HasPrefix(kind, "csi") {
+			source = map[string]any{"driver": map[bool]string{true: csiDriver, false: "ebs.csi.aws.com"}[kind == "csi"], "volumeHandle": "/old"}
+		}
+		spec := map[string]any{strings.Split(kind, " ")[0]: source}
+		pv := &unstructured.Unstructured{Object: map[string]any{"spec": spec}}
 		if got, err := s.GetVolumeID(pv); err != nil || got != want {
 			t.Errorf("%s: %q, %v", kind, got, err)
 		}

@@ -1,0 +1,87 @@
+import type { Etcd, EtcdHash, EtcdKeyValue, EtcdMember, EtcdStatus } from '../../ports/etcd.ts';
+import type { Gateway } from './gateway.ts';
+
+/** Pairs per page: a page of the largest objects an API server takes (1.5 MiB) stays far below what Node can hold. */
+const PAGE = 200;
+
+interface Header {
+  readonly cluster_id: string;
+  readonly member_id: string;
+  readonly revision?: string;
+}
+
+/** A member by its JSON gateway. Its protobuf JSON leaves fields out that are zero, and writes 64-bit numbers as strings. */
+export class GatewayEtcd implements Etcd {
+  readonly #gateway: Gateway;
+
+  constructor(gateway: Gateway) {
+    this.#gateway = gateway;
+  }
+
+  async status(signal: AbortSignal): Promise<EtcdStatus> {
+    const said = (await this.#gateway.call('maintenance/status', {}, signal)) as {
+      readonly header: Header;
+      readonly leader?: string;
+      readonly version: string;
+    };
+    const { header, leader = '0', version } = said;
+    return { clusterId: header.cluster_id, memberId: header.member_id, revision: header.revision ?? '0', leader, version };
+  }
+
+  async hashKv(revision: string, signal: AbortSignal): Promise<EtcdHash> {
+    const said = (await this.#gateway.call('maintenance/hashkv', { revision }, signal)) as {
+      readonly hash?: number;
+      readonly hash_revision?: string;
+      readonly compact_revision?: string;
+    };
+    return { hash: said.hash ?? 0, revision: said.hash_revision ?? revision, compactRevision: said.compact_revision ?? '0' };
+  }
+
+  async members(signal: AbortSignal): Promise<readonly EtcdMember[]> {
+    const { members = [] } = (await this.#gateway.call('cluster/member/list', {}, signal)) as {
+      readonly members?: readonly { readonly ID: string; readonly name?: string; readonly peerURLs?: readonly string[]; readonly isLearner?: boolean }[];
+    };
+    return members.map(({ ID, name = '', peerURLs = [], isLearner = false }) => ({ id: ID, name, peerUrls: peerURLs, isLearner }));
+  }
+
+  async alarms(signal: AbortSignal): Promise<readonly string[]> {
+    const { alarms = [] } = (await this.#gateway.call('maintenance/alarm', { action: 'GET' }, signal)) as {
+      readonly alarms?: readonly { readonly alarm: string }[];
+    };
+    return alarms.map(({ alarm }) => alarm);
+  }
+
+  async *range(prefix: string, signal: AbortSignal): AsyncGenerator<EtcdKeyValue> {
+    const end = endOf(prefix);
+    let from = Buffer.from(prefix);
+    for (;;) {
+      const request = { key: from.toString('base64'), range_end: end.toString('base64'), limit: PAGE };
+      const { kvs = [] } = (await this.#gateway.call('kv/range', request, signal)) as {
+        readonly kvs?: readonly { readonly key: string; readonly value?: string }[];
+      };
+      for (const { key, value = '' } of kvs) yield { key: Buffer.from(key, 'base64').toString(), value: Buffer.from(value, 'base64') };
+      const last = kvs.at(-1);
+      if (last === undefined || kvs.length < PAGE) return;
+      // The next key after one is itself with a zero byte.
+      from = Buffer.concat([Buffer.from(last.key, 'base64'), Buffer.of(0)]);
+    }
+  }
+
+  async *snapshot(signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    for await (const part of this.#gateway.stream('maintenance/snapshot', {}, signal)) {
+      yield Buffer.from((part as { readonly blob?: string }).blob ?? '', 'base64');
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#gateway.close();
+  }
+}
+
+/** The first key behind all that begin with the prefix. */
+function endOf(prefix: string): Buffer {
+  const end = Buffer.from(prefix);
+  const last = end.length - 1;
+  end.writeUInt8(end.readUInt8(last) + 1, last);
+  return end;
+}

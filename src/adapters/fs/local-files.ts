@@ -1,0 +1,57 @@
+import { createReadStream } from 'node:fs';
+import { link, open, readFile, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { DrError } from '../../errors/dr-error.ts';
+import type { LocalFiles } from '../../ports/local-files.ts';
+import { isMissing, syncFolder } from './durable-files.ts';
+
+/** Files of this machine. */
+export function createLocalFiles(): LocalFiles {
+  return { read, readSmall, writeNew };
+}
+
+async function* read(path: string): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const chunk of createReadStream(path, { highWaterMark: 1024 * 1024 })) yield chunk as Uint8Array;
+  } catch (cause) {
+    throw refusal(path, 'read', cause);
+  }
+}
+
+async function readSmall(path: string): Promise<Uint8Array | undefined> {
+  try {
+    return await readFile(path);
+  } catch (cause) {
+    if (isMissing(cause)) return undefined;
+    throw refusal(path, 'read', cause);
+  }
+}
+
+/** A name that is there is whole: the bytes are synced under another one first. `link` refuses a name that exists, which a rename would replace. */
+async function writeNew(path: string, content: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<void> {
+  const partial = `${path}.part`;
+  try {
+    await using file = await open(partial, 'w', 0o600);
+    for await (const chunk of content) await file.write(chunk);
+    await file.sync();
+    await link(partial, path);
+    await syncFolder(dirname(path));
+  } catch (cause) {
+    throw cause instanceof DrError ? cause : refusal(path, 'written', cause);
+  } finally {
+    await rm(partial, { force: true });
+  }
+}
+
+function refusal(path: string, what: 'read' | 'written', cause: unknown): DrError {
+  const { code, message } = cause as NodeJS.ErrnoException;
+  if (code === 'EEXIST') {
+    return new DrError({ code: 'INPUT_INVALID', message: `'${path}' exists and is not written over`, suggestions: ['name another file'], cause });
+  }
+  return new DrError({
+    code: 'INPUT_INVALID',
+    message: `'${path}' cannot be ${what}: ${message}`,
+    suggestions: ['look at the path, its permissions and the space on its disk'],
+    cause,
+  });
+}

@@ -1,0 +1,53 @@
+import { DrError } from '../errors/dr-error.ts';
+import { parseDuration } from '../model/duration.ts';
+import type { SnapshotTools } from '../operations/examine-snapshot.ts';
+import type { VerifiedSnapshot } from '../operations/verify-snapshot.ts';
+import type { EtcdRef } from '../ports/etcd.ts';
+import type { Session } from './session.ts';
+
+/** What work on snapshots needs, with progress on standard error. */
+export function snapshotTools({ composition: { localFiles, etcds, scratchEtcds, clock }, signal, tool }: Session): SnapshotTools {
+  const onProgress = (text: string): void => void process.stderr.write(`${text}\n`);
+  return { files: localFiles, etcds, scratch: scratchEtcds, clock, tool, signal, onProgress };
+}
+
+/** A flag that holds a duration, in milliseconds. Throws `USAGE`. */
+export function durationFlag(name: string, value: string | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  const ms = parseDuration(value);
+  if (ms !== undefined) return ms;
+  throw new DrError({ code: 'USAGE', message: `'${value}' of --${name} is no duration`, suggestions: ['write it with its unit: 90s, 15m, 1h30m'] });
+}
+
+export interface EndpointFlags {
+  readonly endpoint: readonly string[];
+  readonly ca?: string | undefined;
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+}
+
+/** The members that flags name. Throws `USAGE` for what is no URL. */
+export function etcdRefs({ endpoint, ca, cert, key }: EndpointFlags): readonly [EtcdRef, ...EtcdRef[]] {
+  const [first, ...others] = endpoint.map((url) => ({ endpoint: clientUrl(url), caFile: ca, certFile: cert, keyFile: key }));
+  if (first === undefined) throw new DrError({ code: 'USAGE', message: 'no --endpoint was given' });
+  return [first, ...others];
+}
+
+function clientUrl(text: string): string {
+  const url = URL.parse(text);
+  if (url !== null && (url.protocol === 'https:' || url.protocol === 'http:')) return url.origin;
+  throw new DrError({ code: 'USAGE', message: `'${text}' of --endpoint is no client URL of etcd`, suggestions: ['write it as https://10.0.0.11:2379'] });
+}
+
+/** What ends the command when a snapshot is not proven. */
+export function snapshotFailure({ path, verdict, levels }: VerifiedSnapshot): DrError | undefined {
+  if (verdict === 'proven') return undefined;
+  const failed = levels.filter(({ state }) => state === 'failed').map(({ level, reason }) => `${level}: ${reason}`);
+  if (failed.length > 0)
+    return new DrError({ code: 'SNAPSHOT_NOT_PROVEN', message: `${path} is bad: ${failed.join('; ')}`, suggestions: ['use another snapshot'] });
+  return new DrError({
+    code: 'SNAPSHOT_NOT_PROVEN',
+    message: `${path} is unanchored: nothing speaks against it, and no manifest says that it is what was taken`,
+    suggestions: ['name its manifest with --manifest FILE', 'compare its cluster uid, objects and age with what you know'],
+  });
+}

@@ -1,0 +1,38 @@
+import { KUBE_SYSTEM_KEY, REGISTRY, resourceOfKey, uidOf, valueKind } from './registry.ts';
+
+/** What an API server keeps in an etcd, counted. */
+export interface SnapshotContent {
+  readonly resources: Readonly<Record<string, number>>;
+  /** `provider:version:key name` of every form of encryption. */
+  readonly encryption: readonly string[];
+  /** Keys whose value is no object in any form that an API server writes; the first few. */
+  readonly unknown: readonly string[];
+  /** Of the keys that every cluster has, those that are absent. */
+  readonly missing: readonly string[];
+  readonly clusterUid?: string;
+}
+
+/** Every API server makes these by itself (kube-apiserver `controlplane/controller/{systemnamespaces,kubernetesservice}`). */
+const REQUIRED = [`${REGISTRY}namespaces/default`, KUBE_SYSTEM_KEY, `${REGISTRY}services/specs/default/kubernetes`];
+/** As many keys of a kind are named; the rest are like them. */
+const NAMED = 5;
+
+/** Reads every pair of the registry once. */
+export async function readContent(pairs: AsyncIterable<{ readonly key: string; readonly value: Uint8Array }>): Promise<SnapshotContent> {
+  const resources = new Map<string, number>();
+  const encryption = new Set<string>();
+  const unknown: string[] = [];
+  const missing = new Set(REQUIRED);
+  let clusterUid: string | undefined;
+  for await (const { key, value } of pairs) {
+    const resource = resourceOfKey(key) ?? key;
+    resources.set(resource, (resources.get(resource) ?? 0) + 1);
+    missing.delete(key);
+    const kind = valueKind(value);
+    if (kind.form === 'encrypted') encryption.add(`${kind.provider}:${kind.keyName}`);
+    if (kind.form === 'other' && unknown.length < NAMED) unknown.push(key);
+    if (key === KUBE_SYSTEM_KEY) clusterUid = uidOf(value);
+  }
+  const sorted = Object.fromEntries([...resources].toSorted(([a], [b]) => (a < b ? -1 : 1)));
+  return { resources: sorted, encryption: [...encryption].toSorted(), unknown, missing: [...missing], ...(clusterUid === undefined ? {} : { clusterUid }) };
+}

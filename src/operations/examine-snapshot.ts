@@ -1,0 +1,50 @@
+import { asDrError, isDrError } from '../errors/dr-error.ts';
+import { REGISTRY } from '../etcd/registry.ts';
+import { readContent } from '../etcd/snapshot-content.ts';
+import { readSnapshotFile } from '../etcd/snapshot-file.ts';
+import type { BootedFacts, SnapshotFacts } from '../etcd/snapshot-levels.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Etcds, ScratchEtcd, ScratchEtcds } from '../ports/etcd.ts';
+import type { LocalFiles } from '../ports/local-files.ts';
+
+/** What work on snapshots needs. */
+export interface SnapshotTools {
+  readonly files: LocalFiles;
+  readonly etcds: Etcds;
+  readonly scratch: ScratchEtcds;
+  readonly clock: Clock;
+  readonly tool: string;
+  readonly signal: AbortSignal;
+  /** What is being done, for a person who waits. */
+  readonly onProgress: (text: string) => void;
+}
+
+/** A snapshot on this machine, and where etcd's programs are. */
+export interface SnapshotPlace {
+  readonly path: string;
+  /** Folder of `etcd` and `etcdutl`; the machine's PATH without it. */
+  readonly binaries?: string | undefined;
+}
+
+/** Finds out what a snapshot is: its bytes, and then what an etcd says that is restored from it. Bytes that fail are never given to etcd. */
+export async function examineSnapshot({ path, binaries }: SnapshotPlace, tools: SnapshotTools): Promise<Omit<SnapshotFacts, 'manifest'>> {
+  const { files, scratch, signal, onProgress } = tools;
+  onProgress(`reading ${path}`);
+  const file = await readSnapshotFile(files.read(path));
+  if (file.ownHash !== 'equal') return { file };
+  onProgress(`starting an etcd on a copy of it (${file.sizeBytes} bytes)`);
+  try {
+    await using booted = await scratch.boot({ snapshot: path, binaries, signal });
+    onProgress('reading its keys');
+    return { file, booted: await ask(booted, signal) };
+  } catch (error) {
+    if (!isDrError(error, 'SNAPSHOT_REFUSED')) throw error;
+    return { file, refused: asDrError(error).message };
+  }
+}
+
+async function ask({ etcd, peerUrl, token, database }: ScratchEtcd, signal: AbortSignal): Promise<BootedFacts> {
+  const [status, members, alarms] = await Promise.all([etcd.status(signal), etcd.members(signal), etcd.alarms(signal)]);
+  const [hashKv, content] = await Promise.all([etcd.hashKv(status.revision, signal), readContent(etcd.range(REGISTRY, signal))]);
+  return { peerUrl, token, status, members, alarms, hashKv, offlineRevision: database.revision, content };
+}

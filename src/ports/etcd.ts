@@ -1,0 +1,80 @@
+/** How to reach an etcd member: `https://host:2379` with files of a certificate authority and a client certificate. */
+export interface EtcdRef {
+  readonly endpoint: string;
+  readonly caFile?: string | undefined;
+  readonly certFile?: string | undefined;
+  readonly keyFile?: string | undefined;
+}
+
+export interface Etcds {
+  /** Connects to nothing yet. Throws `INPUT_INVALID` for files that cannot be read. Dispose what it gives. */
+  open(ref: EtcdRef): Promise<Etcd>;
+}
+
+/** One member. Ids and revisions are decimal strings: they have 64 bits. Errors: `ETCD_UNAVAILABLE`, `ETCD_FAILED` with the server's words. */
+export interface Etcd extends AsyncDisposable {
+  /** Answered by the member alone, also without quorum. */
+  status(signal: AbortSignal): Promise<EtcdStatus>;
+  /** Every member has the same at the same revision and compact revision, whatever else is in its file. */
+  hashKv(revision: string, signal: AbortSignal): Promise<EtcdHash>;
+  members(signal: AbortSignal): Promise<readonly EtcdMember[]>;
+  /** Alarms that stop the member, such as `NOSPACE`. */
+  alarms(signal: AbortSignal): Promise<readonly string[]>;
+  /** Key-value pairs of a prefix in order of keys, a page at a time. */
+  range(prefix: string, signal: AbortSignal): AsyncIterable<EtcdKeyValue>;
+  /** The database as the member has it, then the SHA-256 of it: what `etcdctl snapshot save` writes. */
+  snapshot(signal: AbortSignal): AsyncIterable<Uint8Array>;
+}
+
+export interface EtcdStatus {
+  readonly clusterId: string;
+  readonly memberId: string;
+  readonly revision: string;
+  /** `0` when the member knows of none. */
+  readonly leader: string;
+  readonly version: string;
+}
+
+export interface EtcdHash {
+  readonly hash: number;
+  readonly revision: string;
+  readonly compactRevision: string;
+}
+
+export interface EtcdMember {
+  readonly id: string;
+  readonly name: string;
+  readonly peerUrls: readonly string[];
+  readonly isLearner: boolean;
+}
+
+export interface EtcdKeyValue {
+  readonly key: string;
+  readonly value: Uint8Array;
+}
+
+export interface ScratchEtcds {
+  /**
+   * Restores a snapshot beside nothing of anybody's and starts etcd on it, reachable by this user alone: it listens on sockets in a private folder, on no
+   * port. Throws `SNAPSHOT_REFUSED` in the words of etcdutl or etcd, `PROCESS_NOT_FOUND` when one of the two is not there. Dispose it to end and delete it.
+   */
+  boot(options: ScratchOptions): Promise<ScratchEtcd>;
+}
+
+export interface ScratchOptions {
+  readonly snapshot: string;
+  /** Folder of `etcd` and `etcdutl`; the machine's PATH without it. */
+  readonly binaries?: string | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** An etcd that was restored from a snapshot, alone. */
+export interface ScratchEtcd extends AsyncDisposable {
+  readonly etcd: Etcd;
+  /** What it was told to be: from these its ids can be predicted. */
+  readonly peerUrl: string;
+  readonly token: string;
+  readonly name: string;
+  /** What `etcdutl snapshot status` says. */
+  readonly database: { readonly revision: string; readonly keys: number; readonly sizeBytes: number };
+}

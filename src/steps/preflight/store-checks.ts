@@ -1,0 +1,143 @@
+import { foreignFolders } from '../../backup/foreign.ts';
+import { credentialSecretOf, VELERO_NAMESPACE } from '../../backup/location.ts';
+import { isInRepository, opensRepository, REPOSITORY_SECRET_NAME, repositoryPassword } from '../../backup/repository-key.ts';
+import { backupKeys } from '../../backup/velero-layout.ts';
+import type { KubeObject } from '../../model/kube-object.ts';
+import type { PlanBackup } from '../../model/plan/backups.ts';
+import { Secret } from '../../model/secret.ts';
+import { desiredStores } from '../backup/backup-stores.ts';
+import type { ChosenRecoveryPoint } from '../backup/recovery-point-schema.ts';
+import { loadDesired } from '../desired-state.ts';
+import { bucketPrefix } from '../recovery/places.ts';
+import { readVolumeInfo } from '../recovery-points.ts';
+import { objectStoreRef } from '../schemas.ts';
+import { readSecretSources } from '../secrets/sources.ts';
+import { type CheckResult, check, type PreflightCtx, refuse } from './checks.ts';
+
+/** A `kopia.repository` is about a kilobyte. */
+const MAX_FORMAT_BYTES = 1024 * 1024;
+
+/** Top of a store's location in its bucket, with a slash unless it is the bucket's own. */
+function rootOf(section: PlanBackup): string {
+  const prefix = bucketPrefix(section);
+  return prefix === '' ? '' : `${prefix}/`;
+}
+
+async function folderIsClean(section: PlanBackup, ctx: PreflightCtx): Promise<string> {
+  const store = await ctx.ports.objectStores.open(objectStoreRef(section));
+  const root = rootOf(section);
+  const { prefixes } = await store.list({ prefix: root, delimiter: '/', signal: ctx.signal });
+  const foreign = foreignFolders(prefixes, root);
+  if (foreign.length === 0) return `nothing but Velero's own is in s3://${section.bucket}/${root}`;
+  return refuse(
+    'BACKUP_STORE_NOT_USABLE',
+    `s3://${section.bucket}/${root} holds ${foreign.map((folder) => `'${folder}'`).join(', ')}, which Velero does not know: its location would be Unavailable`,
+    'move what is not of Velero out of that prefix: lattice-dr writes and deletes nothing there',
+  );
+}
+
+/** A Secret for Velero as a source of the plan holds it. */
+interface VeleroCredentials {
+  /** `namespace/name`. */
+  readonly name: string;
+  readonly text: Secret;
+}
+
+/** The credentials that the store's location will use; what is missing in git or in the sources is another check's. */
+async function veleroCredentials(section: PlanBackup, ctx: PreflightCtx): Promise<VeleroCredentials | undefined> {
+  const store = desiredStores(await loadDesired(ctx)).find(({ metadata }) => metadata.name === section.store);
+  const secretName = store === undefined ? undefined : credentialSecretOf(store);
+  if (secretName === undefined) return undefined;
+  const name = `${VELERO_NAMESPACE}/${secretName}`;
+  const secret = (await readSecretSources(ctx)).get(name);
+  const text = secret === undefined ? undefined : textIn(secret, 'cloud');
+  return text === undefined ? undefined : { name, text };
+}
+
+function textIn(secret: KubeObject, key: string): Secret | undefined {
+  const plain = (secret['stringData'] as Readonly<Record<string, string>> | undefined)?.[key];
+  const encoded = (secret['data'] as Readonly<Record<string, string>> | undefined)?.[key];
+  if (plain !== undefined) return new Secret(plain);
+  return encoded === undefined ? undefined : new Secret(Buffer.from(encoded, 'base64').toString('utf8'));
+}
+
+/** Velero writes logs and results of a restore beside the backups, ReadOnly or not, and a restore that cannot ends PartiallyFailed (Velero 1.18 restore_controller.go). */
+async function veleroMayWrite(section: PlanBackup, ctx: PreflightCtx): Promise<string> {
+  const credentials = await veleroCredentials(section, ctx);
+  if (credentials === undefined) return 'no source of the plan holds the credentials of Velero, so it was not tried whether they may write';
+  const key = `${rootOf(section)}restores/${ctx.run.id}/may-write`;
+  const refused = await ctx.ports.objectStores.refusedToWrite(objectStoreRef(section), { credentials: credentials.text, key, signal: ctx.signal });
+  if (refused === undefined) return 'the credentials of Velero may write';
+  return refuse(
+    'BACKUP_STORE_NOT_USABLE',
+    `the credentials that Velero gets for store '${section.store}' may not write to s3://${section.bucket}: every restore would end PartiallyFailed (${refused})`,
+    `give ${credentials.name} the right to put objects below ${rootOf(section)}restores/, or put other credentials into its source`,
+  );
+}
+
+/** Velero compares backups by name alone over all its locations: of two with one name it knows one, and not which (Velero 1.18 backup_sync_controller.go). */
+async function nameIsUnique(point: ChosenRecoveryPoint, ctx: PreflightCtx): Promise<string> {
+  for (const other of ctx.with.backups.filter(({ store }) => store !== point.store)) {
+    const store = await ctx.ports.objectStores.open(objectStoreRef(other));
+    if ((await store.head(backupKeys(bucketPrefix(other), point.name).metadata, ctx.signal)) === undefined) continue;
+    refuse(
+      'BACKUP_NAME_TWICE',
+      `stores '${point.store}' and '${other.store}' of the plan both hold a backup '${point.name}': Velero would restore one of them, and nobody could say which`,
+      `name one of the two stores under spec.backups, or give the backups of the other another prefix`,
+    );
+  }
+  return `${point.name} is in no other store of the plan`;
+}
+
+/** The password of file-system backups has to come from outside: without it, or with another, their volumes are lost whatever is restored. */
+async function passwordOpens(point: ChosenRecoveryPoint, section: PlanBackup, ctx: PreflightCtx): Promise<string> {
+  const inRepository = (await readVolumeInfo(ctx.ports, section, { name: point.name, signal: ctx.signal })).filter(isInRepository);
+  if (inRepository.length === 0) return `no volume of ${point.name} lies in a repository`;
+  const secret = (await readSecretSources(ctx)).get(REPOSITORY_SECRET_NAME);
+  const password = secret === undefined ? undefined : repositoryPassword(secret);
+  if (password === undefined) {
+    return refuse(
+      'SECRET_SOURCE_MISSING',
+      `${inRepository.length} volumes of ${point.name} are in repositories whose password no source of the plan holds (${REPOSITORY_SECRET_NAME}, key repository-password)`,
+      'put the Secret of the lost cluster into a source under spec.secrets; the password cannot be had from the backups',
+    );
+  }
+  const namespaces = new Set(inRepository.map((info) => String(info['pvcNamespace'] ?? '')));
+  const answers = await Promise.all([...namespaces].map(async (namespace) => await opens(namespace, { section, password, ctx })));
+  return answers.join('; ');
+}
+
+interface Opening {
+  readonly section: PlanBackup;
+  readonly password: string;
+  readonly ctx: PreflightCtx;
+}
+
+async function opens(namespace: string, { section, password, ctx }: Opening): Promise<string> {
+  const store = await ctx.ports.objectStores.open(objectStoreRef(section));
+  const key = `${rootOf(section)}kopia/${namespace}/kopia.repository`;
+  const file = await store.read(key, { maxBytes: MAX_FORMAT_BYTES, signal: ctx.signal });
+  if (file === undefined) return refuse('BACKUP_NOT_USABLE', `there is no repository at s3://${section.bucket}/${key}`, 'check bucket and prefix in the plan');
+  const isOpen = await opensRepository(file, new Secret(Buffer.from(password, 'base64').toString('utf8')));
+  if (isOpen === true) return `the password opens the repository of ${namespace}`;
+  if (isOpen === undefined) return `the repository of ${namespace} is of a form that is not known here, so its password was not tried`;
+  return refuse(
+    'SECRET_SOURCE_MISSING',
+    `the password in ${REPOSITORY_SECRET_NAME}, as the sources of the plan hold it, does not open the repository at s3://${section.bucket}/${key}`,
+    'put the Secret of the lost cluster into a source under spec.secrets',
+  );
+}
+
+/** Could the rebuilt cluster's Velero use the plan's stores and the chosen recovery points? It fails at the restore otherwise, when the old cluster is gone. */
+export async function storeChecks(points: readonly ChosenRecoveryPoint[], ctx: PreflightCtx): Promise<readonly CheckResult[]> {
+  const { backups } = ctx.with;
+  const ofStores = backups.flatMap((section) => [
+    check(`store ${section.store} is Velero's alone`, () => folderIsClean(section, ctx)),
+    check(`Velero may write to store ${section.store}`, () => veleroMayWrite(section, ctx)),
+  ]);
+  const ofPoints = points.flatMap((point) => [
+    check(`name of ${point.name}`, () => nameIsUnique(point, ctx)),
+    ...backups.filter(({ store }) => store === point.store).map((section) => check(`password of ${point.name}`, () => passwordOpens(point, section, ctx))),
+  ]);
+  return await Promise.all([...ofStores, ...ofPoints]);
+}

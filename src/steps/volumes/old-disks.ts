@@ -1,0 +1,72 @@
+import { diskOf } from '../../backup/disk.ts';
+import type { StepContext } from '../../engine/step.ts';
+import { isDrError } from '../../errors/dr-error.ts';
+import type { KubeObject } from '../../model/kube-object.ts';
+import type { PlanVolumes } from '../../model/plan/volumes.ts';
+import type { KubeCluster } from '../../ports/kube-cluster.ts';
+import { PROVISIONED_BY } from '../../specs/volume-facts.ts';
+import { FIELD_MANAGER } from '../platform-names.ts';
+import type { StepPorts } from '../ports.ts';
+import { CLAIM_TYPE, type ClaimState, VOLUME_TYPE } from './claims.ts';
+import { holdReclaim } from './retain.ts';
+import type { VolumeSource } from './source-schema.ts';
+import { askDisk, survivorLost } from './survivors.ts';
+import { RUN_LABEL } from './velero-restore.ts';
+
+type Ctx = Pick<StepContext<unknown, StepPorts>, 'ports' | 'signal' | 'run' | 'hold' | 'progress'>;
+type OldDisk = NonNullable<VolumeSource['disk']>;
+
+/** The old PersistentVolume again: same disk, for the same claim, and not removed with it. */
+function volumeOfDisk({ claim, volume, provisioner, spec }: OldDisk, run: string): KubeObject {
+  const [namespace, name] = claim.split('/');
+  return {
+    ...VOLUME_TYPE,
+    metadata: { name: volume, labels: { [RUN_LABEL]: run }, annotations: provisioner === undefined ? {} : { [PROVISIONED_BY]: provisioner } },
+    spec: { ...spec, persistentVolumeReclaimPolicy: 'Retain', claimRef: { apiVersion: 'v1', kind: 'PersistentVolumeClaim', namespace, name } },
+  };
+}
+
+function claimOfDisk({ claim, volume, labels, claimSpec }: OldDisk): KubeObject {
+  const [namespace = '', name = ''] = claim.split('/');
+  return { ...CLAIM_TYPE, metadata: { namespace, name, labels }, spec: { ...claimSpec, volumeName: volume } };
+}
+
+/** Creates an object; one of that name that is there already is left to the look behind the claims, which tells whose it is. */
+async function create(cluster: KubeCluster, object: KubeObject, signal: AbortSignal): Promise<void> {
+  try {
+    await cluster.create(object, { fieldManager: FIELD_MANAGER, signal });
+  } catch (error) {
+    if (!isDrError(error, 'KUBE_CONFLICT')) throw error;
+  }
+}
+
+/**
+ * Gives claims their old disks: a static volume with the same handle, before anything else could claim it. Each disk is asked for once more, because what had it
+ * is fenced by now: one that a machine still has is written from two sides. Throws `DISK_NOT_FREE`.
+ */
+export async function attachOldDisks(
+  cluster: KubeCluster,
+  { sources, states, plan }: { readonly sources: readonly VolumeSource[]; readonly states: readonly ClaimState[]; readonly plan: PlanVolumes | undefined },
+  ctx: Ctx,
+): Promise<void> {
+  const open = new Set(states.filter(({ state }) => state !== 'restored').map(({ claim }) => claim));
+  const disks = sources.flatMap(({ claim, disk }) => (disk !== undefined && open.has(claim) ? [disk] : []));
+  for (const [index, disk] of disks.entries()) {
+    ctx.progress({ message: `attaching the old disk of ${disk.claim}`, done: index, total: disks.length, unit: 'volumes' });
+    await requireFree(disk, plan, ctx);
+    await holdReclaim({ claim: disk.claim, volume: disk.volume, policy: disk.spec['persistentVolumeReclaimPolicy'] }, ctx);
+    await create(cluster, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: disk.claim.split('/')[0] ?? '' } }, ctx.signal);
+    await create(cluster, volumeOfDisk(disk, ctx.run.id), ctx.signal);
+    await create(cluster, claimOfDisk(disk), ctx.signal);
+  }
+}
+
+async function requireFree({ claim, spec }: OldDisk, plan: PlanVolumes | undefined, ctx: Ctx): Promise<void> {
+  const disk = diskOf(spec);
+  const check = plan?.survivors?.check;
+  const answer =
+    disk === undefined || check === undefined
+      ? ({ state: 'gone', said: 'the plan has no volumes.survivors.check any more' } as const)
+      : await askDisk(disk, check, ctx);
+  if (answer.state !== 'free') throw survivorLost(claim, answer);
+}

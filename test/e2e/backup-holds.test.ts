@@ -1,0 +1,208 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse, stringify } from 'yaml';
+import { writeSecretFile } from '../../src/lab/seed/secret-file.ts';
+import { readWorld } from '../../src/lab/seed/world.ts';
+import type { JsonObject } from '../../src/model/json.ts';
+import type { ObjectRef } from '../../src/model/kube-object.ts';
+import type { HoldList } from '../../src/operations/holds.ts';
+import type { ReleaseResult } from '../../src/operations/release.ts';
+import { decisionsOf } from '../crash/every-line.ts';
+import { runStoppedAt } from '../crash/kill-at.ts';
+import { readS3Access } from '../integration/lab-logs.ts';
+import { takeFreshBackup } from '../support/fresh-backup.ts';
+import { LabBucket } from '../support/lab-bucket.ts';
+import { RebuildWorld, type YamlDocument } from '../support/rebuild-world.ts';
+
+const PREFIX = 'lattice-small-backups';
+const HOLD = `backup-location/velero/${PREFIX}`;
+const EXPIRED = 'last-of-its-time';
+const LOCATION: ObjectRef = { apiVersion: 'velero.io/v1', kind: 'BackupStorageLocation', namespace: 'velero', name: PREFIX };
+const SCHEDULE: ObjectRef = { apiVersion: 'velero.io/v1', kind: 'Schedule', namespace: 'velero', name: 'lattice-small-data' };
+/** After the hold and before the location; in the middle of the data; with all specs applied and nothing verified. */
+const KILLS = ['after|held|backups|backup-location', 'after|step-started|volumes', 'before|step-succeeded|specs'];
+
+interface Stop {
+  readonly error: { readonly code: string; readonly message: string; readonly suggestions: readonly string[] };
+}
+
+/** One disaster. Before it: what preflight finds in the stores. In it: three kills. After it: the release. Each test needs the one before. */
+describe('backup stores from preflight to release', { shuffle: false }, () => {
+  let world: RebuildWorld;
+  let bucket: LabBucket;
+  let point: { readonly prefix: string; readonly name: string };
+  const signal = AbortSignal.timeout(19 * 60_000);
+
+  const look = async (ref: ObjectRef) => {
+    await using cluster = await world.open();
+    return await cluster.get(ref, AbortSignal.timeout(20_000));
+  };
+  const holds = async (): Promise<readonly string[]> => (JSON.parse((await world.cli('holds')).stdout) as HoldList).open.map(({ hold }) => hold.id);
+  const untilPhase = async (ref: ObjectRef, phase: string): Promise<void> => {
+    while (String((await look(ref))?.status?.['phase']) !== phase) await sleep(250, undefined, { signal });
+  };
+
+  beforeAll(async () => {
+    world = await RebuildWorld.start('small');
+    bucket = await LabBucket.open(world.lab);
+    await using old = await world.open();
+    const backups = (await old.list({ apiVersion: 'velero.io/v1', kind: 'Backup' }, { signal })) ?? [];
+    point = { prefix: PREFIX, name: backups[0]?.metadata.name ?? '' };
+    // Velero looks for expired backups once an hour, and when one is made: this one outlives its time.
+    const backup = { ...LOCATION, kind: 'Backup', name: EXPIRED };
+    const spec = { storageLocation: PREFIX, includedNamespaces: ['front'], snapshotVolumes: false, ttl: '1s' };
+    await old.create(
+      { apiVersion: backup.apiVersion, kind: backup.kind, metadata: { namespace: 'velero', name: EXPIRED }, spec },
+      { fieldManager: 'test', signal },
+    );
+    await untilPhase(backup, 'Completed');
+  });
+
+  afterAll(async () => {
+    bucket[Symbol.dispose]();
+    await world[Symbol.asyncDispose]();
+  });
+
+  /** Runs preflight alone, with a plan of its own. */
+  const preflight = async (
+    name: string,
+    change: (spec: YamlDocument) => void = () => undefined,
+  ): Promise<{ readonly code: number | null; readonly stop: Stop }> => {
+    const plan: YamlDocument = parse(await readFile(world.paths.plan, 'utf8'));
+    change(plan.spec);
+    const path = join(world.directory, `plan-${name}.yaml`);
+    await writeFile(path, stringify(plan));
+    const runbook = await world.copyRunbook((step, spec) => {
+      spec.steps = [{ ...step('preflight'), needs: [] }];
+    });
+    const end = await world.start(['rebuild', '--runbook', runbook], { plan: path }).ended;
+    return { code: end.code, stop: JSON.parse(end.stdout) as Stop };
+  };
+  const namesBackup = (clusterBackup: string) => (spec: YamlDocument) => {
+    spec.backups[0].clusterBackup = clusterBackup;
+  };
+  const isStopped = async (
+    name: string,
+    change: (spec: YamlDocument) => void,
+    expected: { readonly exit: number; readonly code: string; readonly words: string },
+  ) => {
+    const { code, stop } = await preflight(name, change);
+    expect({ code, error: stop.error.code }, stop.error.message).toEqual({ code: expected.exit, error: expected.code });
+    expect(stop.error.message).toContain(expected.words);
+  };
+
+  it('a failed, an unfinished and an expired backup, and one of another cluster: exit 4, BACKUP_NOT_USABLE', async () => {
+    const rows: readonly { readonly of: string; readonly status?: JsonObject; readonly resources?: JsonObject; readonly words: string }[] = [
+      { of: 'failed', status: { phase: 'Failed' }, words: 'phase is Failed' },
+      { of: 'unfinished', status: { phase: 'Finalizing' }, words: 'phase is Finalizing' },
+      { of: 'expired', status: { expiration: '2026-01-01T00:00:00Z' }, words: 'it expired at 2026-01-01T00:00:00Z' },
+      { of: 'foreign', resources: { 'lattice.dev/v1alpha1/LatticeCluster': ['large'] }, words: 'it holds LatticeCluster large and not small' },
+    ];
+    for (const { of, words, ...change } of rows) {
+      await bucket.copyBackup(point, { name: `lattice-${of}-20260101000000`, ...change });
+      await isStopped(of, namesBackup(of), { exit: 4, code: 'BACKUP_NOT_USABLE', words });
+    }
+  });
+
+  it('one name in two stores: exit 3, BACKUP_NAME_TWICE', async () => {
+    await bucket.copyBackup(point, { ...point, prefix: 'lattice-copy' });
+    const twice = (spec: YamlDocument): void => {
+      spec.backups = [...spec.backups, { ...spec.backups[0], store: 'copy' }];
+    };
+    await isStopped('twice', twice, {
+      exit: 3,
+      code: 'BACKUP_NAME_TWICE',
+      words: `stores 'small-backups' and 'copy' of the plan both hold a backup '${point.name}'`,
+    });
+  });
+
+  it('a foreign folder at the top of the prefix: Velero calls its location Unavailable; exit 4, BACKUP_STORE_NOT_USABLE', async () => {
+    await bucket.put(`${PREFIX}/notes/readme.txt`, 'of somebody');
+    await untilPhase(LOCATION, 'Unavailable');
+    expect(String((await look(LOCATION))?.status?.['message'])).toContain('notes');
+    await isStopped('folder', () => undefined, { exit: 4, code: 'BACKUP_STORE_NOT_USABLE', words: "holds 'notes', which Velero does not know" });
+    await bucket.remove(`${PREFIX}/notes/readme.txt`);
+    await untilPhase(LOCATION, 'Available');
+  });
+
+  it('credentials of Velero that may only read: exit 4, BACKUP_STORE_NOT_USABLE', async () => {
+    const platform = await readWorld('small', world.lab);
+    const cloud = await bucket.reader();
+    const readOnly = platform.files.map((file) => ({
+      ...file,
+      objects: file.objects.map((object) => (object.metadata.name === 'velero-credentials-lab-s3' ? { ...object, stringData: { cloud } } : object)),
+    }));
+    const paths = { identity: world.paths.identity, file: world.paths.secretFile };
+    await writeSecretFile({ ...platform, files: readOnly }, paths);
+    await isStopped('reader', () => undefined, {
+      exit: 4,
+      code: 'BACKUP_STORE_NOT_USABLE',
+      words: 'may not write to s3://lattice-backups: every restore would end PartiallyFailed',
+    });
+    await writeSecretFile(platform, paths);
+    expect((await preflight('well')).code).toBe(0);
+    const written = (await readS3Access(world.lab.s3.accessLogPath)).filter(
+      ({ requester, operation, status }) => requester === 'lattice-dr' && status < 300 && /Put|Delete|Copy|Complete/.test(operation),
+    );
+    expect(written).toEqual([]);
+  });
+
+  it.each(KILLS.map((place, index) => ({ place, verb: index === 0 ? 'rebuild' : 'resume', log: `killed-${index}` })))(
+    'killed $place: the location stays ReadOnly and is listed',
+    async ({ place, verb, log }) => {
+      if (verb === 'rebuild') await world.destroy();
+      const stopped = await runStoppedAt(world, new Map([[place, 'SIGKILL']]), { args: [verb, ...decisionsOf(world)], log });
+      expect({ place: stopped.place, signal: stopped.end.signal }, stopped.end.stderr.slice(-2_000)).toEqual({ place, signal: 'SIGKILL' });
+      // Killed before the first request, there is none yet; a writable one there is at no time.
+      const mode = (await look(LOCATION))?.spec?.['accessMode'];
+      expect(mode).toBe(verb === 'rebuild' ? undefined : 'ReadOnly');
+      expect(await holds()).toContain(HOLD);
+    },
+  );
+
+  it('cancelled, and then ended verified, it is ReadOnly still', async () => {
+    const cancelled = await runStoppedAt(world, new Map([['after|step-started|verify-health', 'SIGINT']]), {
+      args: ['resume', ...decisionsOf(world)],
+      log: 'cancelled',
+    });
+    expect(cancelled.end.code, cancelled.end.stderr.slice(-2_000)).toBe(130);
+    expect((await look(LOCATION))?.spec?.['accessMode']).toBe('ReadOnly');
+    const early = await world.cli('release', '--confirm', 'small');
+    expect({ code: early.code, error: (JSON.parse(early.stdout) as Stop).error.code }).toEqual({ code: 4, error: 'RELEASE_REFUSED' });
+    const end = await world.cli('resume', ...decisionsOf(world));
+    expect(end.code, end.stderr.slice(-2_000)).toBe(0);
+    expect((await look(LOCATION))?.spec?.['accessMode']).toBe('ReadOnly');
+    expect((await holds()).filter((id) => /backup-location|clusterbackup/.test(id))).toEqual([HOLD, 'latticeclusterbackup/lattice-system/small-data']);
+  });
+
+  it('release asks for the number of expired backups, makes the location writable with the schedule still paused, and starts it after a fresh backup', async () => {
+    const unasked = await world.cli('release', '--confirm', 'small');
+    const { error } = JSON.parse(unasked.stdout) as Stop;
+    expect({ code: unasked.code, error: error.code }).toEqual({ code: 10, error: 'GATE_WAITING' });
+    expect(error.message).toContain(`Velero deletes ${EXPIRED}, which expired at `);
+    expect(error.message).toContain('Velero deletes lattice-expired-20260101000000, which expired at 2026-01-01T00:00:00Z');
+    expect(error.suggestions.join('\n')).toContain('--confirm small --expired 2');
+    expect((await look(LOCATION))?.spec?.['accessMode']).toBe('ReadOnly');
+    expect((await world.cli('release', '--confirm', 'small', '--expired', '1')).code).toBe(7);
+
+    const first = JSON.parse((await world.cli('release', '--confirm', 'small', '--expired', '2')).stdout) as ReleaseResult;
+    expect(first.expired.map(({ backup, hold }) => [backup, hold])).toEqual([
+      ['lattice-expired-20260101000000', HOLD],
+      [EXPIRED, HOLD],
+    ]);
+    const location = await look(LOCATION);
+    expect(location?.spec?.['accessMode']).toBe('ReadWrite');
+    const managers = (location?.metadata.managedFields ?? []).map((entry) => (entry as { readonly manager?: string }).manager);
+    expect(managers).toContain('lattice-backup-store-controller');
+    expect(managers).not.toContain('lattice-dr');
+    expect((await look(SCHEDULE))?.spec?.['paused']).toBe(true);
+
+    await takeFreshBackup(world);
+    const last = await world.cli('release', '--confirm', 'small');
+    expect(last.code, last.stdout).toBe(0);
+    expect(await holds()).toEqual([]);
+    while ((await look(SCHEDULE))?.spec?.['paused'] === true) await sleep(250, undefined, { signal });
+  });
+});
