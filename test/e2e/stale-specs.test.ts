@@ -71,7 +71,8 @@ describe('15 of 50 services are stale in git', { shuffle: false }, () => {
     ];
     for (const [place, path, value] of changed)
       await cluster.mergePatch(serviceRef(place), patchOf(path, value), { fieldManager: 'kubectl-edit', signal: SIGNAL() });
-    await takeBackup(cluster, 'lattice-shop-data', SIGNAL());
+    const sealed = await world.cli('backup', 'seal', await takeBackup(cluster, 'lattice-shop-data', SIGNAL()));
+    expect(sealed.code, sealed.stderr.slice(-2_000)).toBe(0);
   }
 
   async function replicasOf(place: string): Promise<unknown> {
