@@ -22,6 +22,7 @@ const KIND_TEXTS: Readonly<Record<ErrorKind, string>> = {
   unavailable: 'An outside system is down, after all retries.',
   waiting: 'A person is needed and there is no terminal. State is saved.',
   degraded: 'Asked what would come back, the answer is: not all of it.',
+  differences: '`drift` found differences between git, a backup and the living cluster.',
   cancelled: 'Stopped by SIGINT (130) or SIGTERM (143). State is saved.',
 };
 

@@ -5,6 +5,7 @@ import type { KubeObject } from '../../model/kube-object.ts';
 import { planCluster } from '../../model/plan/cluster.ts';
 import { duration } from '../../model/plan/fields.ts';
 import { planSpecs } from '../../model/plan/specs.ts';
+import { specEdits } from '../../model/resolution.ts';
 import { managerOf } from '../../specs/gitops.ts';
 import { typesOf } from '../../specs/manifest.ts';
 import { defineStep } from '../define-step.ts';
@@ -26,6 +27,7 @@ const withSchema = z.object({
   commit: z.string(),
   /** Keys of the objects to apply, each whole; without it all of them. */
   only: z.array(z.string()).exactOptional(),
+  edits: specEdits,
   /** Longest time an object may take to become ready when others wait for it. */
   readyTimeout: duration.default(5 * 60_000),
 });
@@ -125,7 +127,7 @@ function failure(report: ApplyReport): DrError {
  */
 export const specsApply = defineStep({
   kind: 'specs/apply',
-  version: 1,
+  version: 2,
   summary: 'applies the specs from git in dependency order',
   verifies: 'reads every applied object back and compares it with git',
   byHand: [

@@ -54,7 +54,7 @@ describe('commands in suggestions', () => {
 });
 
 /** Words after the name of the program in texts of the sources that are no command. */
-const NO_COMMAND = /lattice-dr (journal of|lab \$\{|needs server|writes|that started|init at|\$\{|<\/?[a-z])/;
+const NO_COMMAND = /lattice-dr (seal\\n|journal of|lab \$\{|needs server|writes|that started|init at|\$\{|<\/?[a-z])/;
 
 describe('commands in the sources', () => {
   const commands = new TypeableCommands((...words) => `PROGRAM ${words.join(' ')}`, known);
