@@ -18,6 +18,14 @@ export const runbookFlag = Flags.string({
   default: 'rebuild',
 });
 
+export const acceptUnanchoredFlag = Flags.string({
+  summary:
+    'Restores from this backup though nothing outside of its bucket vouches for it; with @CONTENTS, as verify gives them, only as it is now. Kept with the run.',
+  helpValue: 'NAME[@CONTENTS]',
+  multiple: true,
+  multipleNonGreedy: true,
+});
+
 /** What a resume takes over. The runbook has no environment variable and no default here: nothing is taken over that was not typed. */
 export const changeFlags = {
   plan: Flags.string({
@@ -27,6 +35,7 @@ export const changeFlags = {
     env: 'LATTICE_DR_PLAN',
   }),
   runbook: Flags.string({ summary: 'Takes over a changed runbook: the name of a shipped one, or a file.', helpValue: 'NAME|FILE' }),
+  'accept-unanchored': acceptUnanchoredFlag,
   commit: Flags.string({ summary: 'Takes over another commit of the specs: its id, or a branch or tag, which is resolved once.', helpValue: 'COMMIT' }),
 };
 
@@ -61,6 +70,13 @@ export const takeOverFlag = Flags.string({
   helpValue: 'WHY',
 });
 
+export const acceptPrunedFlag = Flags.string({
+  summary: 'Goes on without a field that the server does not know, as preflight names it; kept in the journal; repeat it for more.',
+  helpValue: 'KIND/NAMESPACE/NAME:PATH',
+  multiple: true,
+  multipleNonGreedy: true,
+});
+
 /** Decisions that are given beforehand. They have no environment variable: a decision is made on the command line, or on the terminal. */
 export const decisionFlags = {
   confirm: Flags.string({ summary: 'Name of the cluster, typed: passes the gates that ask for it.', helpValue: 'CLUSTER' }),
@@ -83,6 +99,7 @@ export const decisionFlags = {
     multiple: true,
     multipleNonGreedy: true,
   }),
+  'accept-pruned': acceptPrunedFlag,
   'wait-for-answers': Flags.string({
     summary: 'Without a terminal, how long each question waits for an answer by approve or decline before the run ends with exit 10.',
     helpValue: 'DURATION',
@@ -121,10 +138,23 @@ export const kubeconfigFlag = Flags.string({
   env: 'LATTICE_DR_KUBECONFIG',
 });
 
+export const limitFlag = Flags.string({
+  summary: 'Longest wait for the end.',
+  helpValue: 'DURATION',
+  default: '4h',
+  env: 'LATTICE_DR_LIMIT',
+});
+
 export const labDirFlag = Flags.string({
   summary: "Directory of the lab; by default its name in this user's state folder.",
   helpValue: 'DIRECTORY',
   env: 'LATTICE_DR_DIR',
+});
+
+export const backupStoreFlag = Flags.string({
+  summary: "Store that the backup lies in, by its name in the plan; by default the plan's only one.",
+  helpValue: 'NAME',
+  env: 'LATTICE_DR_STORE',
 });
 
 /** Where etcd's own programs are. */

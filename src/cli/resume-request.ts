@@ -8,6 +8,7 @@ export interface ResumeFlags {
   readonly plan?: string | undefined;
   readonly runbook?: string | undefined;
   readonly commit?: string | undefined;
+  readonly 'accept-unanchored'?: readonly string[] | undefined;
 }
 
 export interface ResumeWords {
@@ -23,7 +24,7 @@ export interface ResumeWords {
 
 /** Reads the files that a resume names. Throws `INPUT_INVALID`. */
 export async function resumeRequest({ run, flags, isPlanTyped, root, command }: ResumeWords): Promise<ResumeRequest> {
-  const { plan, runbook, commit } = flags;
+  const { plan, runbook, commit, 'accept-unanchored': acceptUnanchored } = flags;
   return {
     run,
     readFile: findInputFile,
@@ -32,6 +33,7 @@ export async function resumeRequest({ run, flags, isPlanTyped, root, command }: 
     ...(plan === undefined ? {} : { plan: { file: await readInputFile(plan, 'plan'), taken: isPlanTyped } }),
     ...(runbook === undefined ? {} : { runbook: await readRunbook(runbook, root) }),
     ...(commit === undefined ? {} : { commit }),
+    ...(acceptUnanchored === undefined ? {} : { acceptUnanchored }),
   };
 }
 

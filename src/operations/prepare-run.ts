@@ -55,6 +55,9 @@ export interface LoadedRequest {
 /** The runbook input that pins the desired state: a run reads one commit from its first step to its last, and after every resume. */
 export const COMMIT_INPUT = 'commit';
 
+/** The runbook input that lists backups which a person accepts without anything that vouches for them. */
+export const ACCEPT_INPUT = 'acceptUnanchored';
+
 /** Reads plan and runbook. Throws one `INPUT_INVALID` with the faults of both. */
 export function loadRequest(request: Pick<RunRequest, 'plan' | 'runbook'>, catalogue: StepCatalogue<StepPorts>): LoadedRequest {
   const { plan, faults: planFaults } = readRecoveryPlan(request.plan);

@@ -6,6 +6,7 @@ import { planDns } from '../model/plan/dns.ts';
 import { planFence } from '../model/plan/fence.ts';
 import { beside, besideList, distinct, type Immutable, name } from '../model/plan/fields.ts';
 import { planHealth } from '../model/plan/health.ts';
+import { planMosk } from '../model/plan/mosk.ts';
 import { planObjectives } from '../model/plan/objectives.ts';
 import { planApprovals, planApprover, planExternal, planKey } from '../model/plan/people.ts';
 import { planSalvage } from '../model/plan/salvage.ts';
@@ -29,6 +30,7 @@ const spec = z.strictObject({
   health: z.array(planHealth).superRefine(distinct('name'), besideList).default([]).describe('What proves that users are served'),
   fence: planFence.exactOptional(),
   salvage: planSalvage.exactOptional(),
+  mosk: planMosk.exactOptional().describe('Where ClusterBackups of a MOSK cluster are taken'),
   externals: z.array(planExternal).superRefine(distinct('name'), besideList).exactOptional(),
   keys: z.array(planKey).superRefine(distinct('name'), besideList).exactOptional(),
   approvers: z
