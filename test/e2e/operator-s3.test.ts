@@ -63,7 +63,12 @@ function runbook(relies = false): string {
     },
     { id: 'unlock', uses: 'lock/release', needs: ['act', 'look'], with: { cluster } },
   ];
-  return stringify({ apiVersion: 'dr.lattice.dev/v1alpha1', kind: 'Runbook', metadata: { name: 'few' }, spec: { description: 'A few steps', keepGoing: true, steps } });
+  return stringify({
+    apiVersion: 'dr.lattice.dev/v1alpha1',
+    kind: 'Runbook',
+    metadata: { name: 'few' },
+    spec: { description: 'A few steps', keepGoing: true, steps },
+  });
 }
 
 /** Two machines share nothing but a bucket and what a team has in its safe. Each command is a process with the home, folder and state of its machine. The tests go on where the last one stopped. */
