@@ -4,9 +4,9 @@ import type { RunResult } from '../../../src/engine/run-options.ts';
 import type { JsonObject } from '../../../src/model/json.ts';
 import type { KubeObject } from '../../../src/model/kube-object.ts';
 import { encryptForTest } from '../../fakes/memory-secret-files.ts';
-import { core, encoded, lattice, PLAN_SPECS, yaml } from './objects.ts';
+import { core, encoded, lattice, PLAN_SPECS, platformCluster, yaml } from './objects.ts';
 import { StepBench, stepOf } from './step-harness.ts';
-import { bucketWith } from './velero-bucket.ts';
+import { bucketWith, sealAll } from './velero-bucket.ts';
 
 const NAME = 'lattice-daily-20260301020000';
 const OWN = lattice('LatticeCluster', 'workload', { spec: { providerRef: 'lab', latticeImage: 'registry.invalid/lattice:1' } });
@@ -39,7 +39,7 @@ async function preflight({
   input = {},
   specs = [OWN, STORE],
 }: Given): Promise<{ readonly result: RunResult; readonly told: string }> {
-  const bench = new StepBench({ files: { 'specs.yaml': yaml(...specs) }, buckets: [bucket] });
+  const bench = new StepBench({ clusters: { 'ours.yaml': platformCluster() }, files: { 'specs.yaml': yaml(...specs) }, buckets: [bucket] });
   bench.secretFiles.files.set('dr.txt', 'identity');
   bench.secretFiles.files.set('originals.age', new TextDecoder().decode(encryptForTest(yaml(...originals), 'identity')));
   const given = {
@@ -50,6 +50,7 @@ async function preflight({
     backups: [SECTION],
     objectives: { rto: '40m', rpo: '3h' },
   };
+  for (const store of ['main', 'copy']) await sealAll(bench, { store, bucket: 'backups' });
   const result = await bench.run('preflight/check', { ...given, ...input }, { time: 'stands' });
   return { result, told: JSON.stringify(await bench.journal()) };
 }
