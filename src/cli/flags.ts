@@ -76,6 +76,13 @@ export const takeOverFlag = Flags.string({
   helpValue: 'WHY',
 });
 
+export const acceptPrunedFlag = Flags.string({
+  summary: 'Goes on without a field that the server does not know, as preflight names it; kept in the journal; repeat it for more.',
+  helpValue: 'KIND/NAMESPACE/NAME:PATH',
+  multiple: true,
+  multipleNonGreedy: true,
+});
+
 /** Decisions that are given beforehand. They have no environment variable: a decision is made on the command line, or on the terminal. */
 export const decisionFlags = {
   confirm: Flags.string({ summary: 'Name of the cluster, typed: passes the gates that ask for it.', helpValue: 'CLUSTER' }),
@@ -98,6 +105,7 @@ export const decisionFlags = {
     multiple: true,
     multipleNonGreedy: true,
   }),
+  'accept-pruned': acceptPrunedFlag,
   'wait-for-answers': Flags.string({
     summary: 'Without a terminal, how long each question waits for an answer by approve or decline before the run ends with exit 10.',
     helpValue: 'DURATION',
@@ -141,6 +149,13 @@ export const guardModeFlag = Flags.option({
   summary: 'audit: note what does not come from git; deny: refuse it.',
   default: 'audit',
 })();
+
+export const limitFlag = Flags.string({
+  summary: 'Longest wait for the end.',
+  helpValue: 'DURATION',
+  default: '4h',
+  env: 'LATTICE_DR_LIMIT',
+});
 
 export const labDirFlag = Flags.string({
   summary: "Directory of the lab; by default its name in this user's state folder.",

@@ -1,4 +1,5 @@
 import type { OwnerEnvironment, RunEnvironment, RunResult } from '../engine/run-options.ts';
+import type { StepProgress } from '../engine/step.ts';
 import type { ClusterName, RunId } from '../model/ids.ts';
 import type { Resolution } from '../model/resolution.ts';
 import type { AskTools } from '../operations/ask-run.ts';
@@ -14,6 +15,7 @@ import type { RunStore } from '../ports/run-store.ts';
 import type { ClosingCommands } from '../report/closing-lines.ts';
 import { createJsonView } from '../report/json-lines.ts';
 import { createPlainView } from '../report/plain-lines.ts';
+import { createProgressLines } from '../report/progress-lines.ts';
 import type { RunView } from '../report/run-view.ts';
 import { createExpressionEvaluator } from '../runbook/expressions.ts';
 import type { LoadedPlan } from '../runbook/load-plan.ts';
@@ -23,7 +25,7 @@ import type { StepPorts } from '../steps/ports.ts';
 import { HOLD_RELEASERS } from '../steps/release.ts';
 import type { CommandContext } from './command-context.ts';
 import { type Composition, compose } from './compose.ts';
-import { type DecisionFlags, type OwnerFlags, parseDecisions, parseInputs, parseWait } from './decisions.ts';
+import { type DecisionFlags, type OwnerFlags, parseAccepted, parseDecisions, parseInputs, parseWait } from './decisions.ts';
 import { executeRun } from './execute-run.ts';
 import { readInputFile } from './input-files.ts';
 import { joinFlags, type ResumeFlags, resumeRequest } from './resume-request.ts';
@@ -158,10 +160,10 @@ export class Session implements AsyncDisposable {
   }
 
   /** What a dry run needs. */
-  planTools(flags: StoreFlags): PlanTools {
+  planTools(flags: StoreFlags & Pick<DecisionFlags, 'accept-pruned'>): PlanTools {
     const { ports, clock, random } = this.composition;
     const openStore = async (): Promise<RunStore> => (await this.openStore(flags)).store;
-    return { catalogue, ports, evaluator: createExpressionEvaluator(), clock, random, openStore, signal: this.signal };
+    return { catalogue, ports, evaluator: createExpressionEvaluator(), clock, random, accept: parseAccepted(flags), openStore, signal: this.signal };
   }
 
   /** What asking something of a run that another process owns needs. */
@@ -187,6 +189,12 @@ export class Session implements AsyncDisposable {
   async openView(): Promise<RunView> {
     const { chooseView } = await import('./choose-view.ts');
     return await chooseView({ json: this.#context.json, stream: process.stderr, env: this.#context.env });
+  }
+
+  /** Tells on standard error how far something is that no run is about: a line when it says something new, at most one a second for figures. */
+  progress(): (progress: StepProgress) => void {
+    const { clock } = this.composition;
+    return createProgressLines({ write: (text) => void process.stderr.write(text), now: () => clock.monotonic() });
   }
 
   /** Fixes what is said to the person who ends a command that has nothing to finish. */

@@ -6,6 +6,7 @@ import type { Hold } from '../model/hold.ts';
 import type { ClusterName, RunId, StepId } from '../model/ids.ts';
 import type { JsonObject, JsonSafe, JsonValue } from '../model/json.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { Acceptance } from './acceptances.ts';
 
 /** How much harm a step can do. `destructive` steps keep their irreversible acts in `ctx.effect`, each declared in `effects`. */
 export type Risk = 'read-only' | 'reversible' | 'destructive';
@@ -112,6 +113,8 @@ export interface ReadContext<W, P> {
   readonly signal: AbortSignal;
   /** Statements recorded for this step, oldest first. */
   readonly attestations: readonly Attestation[];
+  /** What persons took into account for the whole run. */
+  readonly accepted: readonly Acceptance[];
   readonly files: KeptFiles;
 }
 

@@ -10,6 +10,7 @@ export type ErrorKind =
   | 'locked'
   | 'unavailable'
   | 'waiting'
+  | 'degraded'
   | 'differences'
   | 'cancelled';
 
@@ -25,6 +26,7 @@ export const EXIT_CODES: Readonly<Record<ErrorKind, number>> = {
   locked: 8,
   unavailable: 9,
   waiting: 10,
+  degraded: 11,
   differences: 12,
   cancelled: 130,
 };
@@ -38,8 +40,11 @@ interface CodeEntry {
 /** The one registry of error codes; the README's table is generated from it. One line each, sorted. */
 export const ERROR_CODES = {
   BACKUP_BAD: { kind: 'precondition', meaning: 'something speaks against the content of a backup; every reason is listed' },
+  BACKUP_EXISTS: { kind: 'precondition', meaning: 'a backup of that name exists already; nothing was asked for' },
+  BACKUP_FAILED: { kind: 'step', meaning: 'a backup that was asked for failed or did not end in time' },
   BACKUP_LOCATION_UNAVAILABLE: { kind: 'step', meaning: 'Velero could not validate the backup location, or did not sync it in time' },
   BACKUP_NAME_TWICE: { kind: 'invalid', meaning: 'two stores of the plan hold a backup of one name, which Velero cannot tell apart' },
+  BACKUP_NOT_DELETED: { kind: 'step', meaning: 'the remote copy of a backup is not deleted; its object was kept' },
   BACKUP_NOT_USABLE: { kind: 'precondition', meaning: 'no recovery point passes the quick verdict' },
   BACKUP_STORE_NOT_USABLE: { kind: 'precondition', meaning: 'Velero could not restore from a store: foreign folders in it, or credentials that may not write' },
   BACKUP_UNANCHORED: { kind: 'precondition', meaning: 'nothing outside of its bucket vouches for a backup, and nobody has accepted that' },
@@ -47,6 +52,7 @@ export const ERROR_CODES = {
   CANCELLED: { kind: 'cancelled', meaning: 'stopped by a signal; state is saved' },
   CLUSTER_NAME_NOT_CONFIRMED: { kind: 'declined', meaning: 'the typed cluster name differs' },
   COMMIT_NOT_TRUSTED: { kind: 'precondition', meaning: 'the commit of the specs is not signed by anybody whom the plan allows' },
+  COVERAGE_INCOMPLETE: { kind: 'degraded', meaning: 'the configured backups would not bring everything back' },
   DISK_NOT_FREE: { kind: 'precondition', meaning: 'an old disk that was to be used is gone, or a machine still has it' },
   DNS_CONFLICT: { kind: 'step', meaning: 'a record changed under us: the prerequisite of the update failed' },
   DNS_NOT_VERIFIED: { kind: 'verification', meaning: 'an authoritative server does not answer with the new value' },
@@ -80,7 +86,7 @@ export const ERROR_CODES = {
   PROCESS_FAILED: { kind: 'step', meaning: 'an external command failed; its output is quoted' },
   PROCESS_NOT_FOUND: { kind: 'precondition', meaning: 'an external command is not installed' },
   PROVISION_FAILED: { kind: 'step', meaning: 'the platform says that provisioning failed' },
-  PRUNED_FIELDS: { kind: 'precondition', meaning: 'the server would drop or refuse fields of a spec' },
+  PRUNED_FIELDS: { kind: 'invalid', meaning: 'the specs have fields that the server does not know, and nobody has accepted to lose them' },
   RELEASE_REFUSED: { kind: 'precondition', meaning: 'what a run has put aside may not be put back yet' },
   REPORT_ALTERED: { kind: 'verification', meaning: 'a report page is not what its own record gives' },
   REPOSITORY_KEY_FOREIGN: { kind: 'precondition', meaning: 'somebody has given the new cluster another password for its backup repositories' },
@@ -108,6 +114,7 @@ export const ERROR_CODES = {
   USAGE: { kind: 'usage', meaning: 'a wrong flag, argument or command' },
   VERIFY_FAILED: { kind: 'verification', meaning: 'a step ran and what it should have made is not there' },
   VOLUME_NOT_RESTORED: { kind: 'verification', meaning: 'a volume is not bound to the restored data' },
+  ZONE_MISSING: { kind: 'precondition', meaning: 'a volume would be made in a zone in which the cluster has no node' },
 } as const satisfies Readonly<Record<string, CodeEntry>>;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

@@ -4,6 +4,10 @@ import type { SealedPlace } from '../backup/seal.ts';
 import type { BackupFinding, BackupVerdict } from '../backup/verdict.ts';
 import { DrError } from '../errors/dr-error.ts';
 import type { Digest } from '../model/digest.ts';
+import { planCluster } from '../model/plan/cluster.ts';
+import { planSecrets } from '../model/plan/secrets.ts';
+import { planSpecs } from '../model/plan/specs.ts';
+import { credentialFindings } from '../steps/recovery/cluster-credential.ts';
 import { type JudgedBackup, judgeBackup } from '../steps/recovery/judge-backup.ts';
 import { type BackupTools, sealsOf, sectionOf } from './backup-tools.ts';
 
@@ -60,9 +64,19 @@ export async function showBackup(request: BackupRequest, tools: BackupTools): Pr
  * nothing has changed. Throws what kept it from being read; what is wrong with the backup is in the result, as `error` too.
  */
 export async function verifyBackup({ bytes = false, ...request }: BackupRequest & { readonly bytes?: boolean }, tools: BackupTools): Promise<BackupDetails> {
-  const details = await lookAt(request, bytes ? 'bytes' : 'enough', tools);
+  const [details, rights] = await Promise.all([lookAt(request, bytes ? 'bytes' : 'enough', tools), credentialsOf(request, tools)]);
   const error = refusalOf(details);
-  return { ...details, ...(error === undefined ? {} : { error }) };
+  const verdict = { ...details.verdict, warnings: [...details.verdict.warnings, ...rights.map(({ message }) => message)] };
+  return { ...details, verdict, findings: [...details.findings, ...rights], ...(error === undefined ? {} : { error }) };
+}
+
+/** What the credential may do that the cluster writes this store's backups with. */
+async function credentialsOf({ store }: BackupRequest, tools: BackupTools): Promise<readonly BackupFinding[]> {
+  const { values } = tools.plan;
+  const specs = planSpecs.parse(values['specs']);
+  const secrets = planSecrets.array().parse(values['secrets'] ?? []);
+  const source = { specs, secrets, cluster: planCluster.parse(values['cluster']) };
+  return await credentialFindings(sectionOf(tools, store), source, tools);
 }
 
 async function lookAt({ name, store }: BackupRequest, read: 'bytes' | 'enough' | 'files', tools: BackupTools): Promise<BackupDetails> {

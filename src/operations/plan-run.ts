@@ -1,3 +1,4 @@
+import type { Acceptance } from '../engine/acceptances.ts';
 import { withDeadline } from '../engine/deadline.ts';
 import type { ExpressionEvaluator, ExpressionScope } from '../engine/expression.ts';
 import { topologicalOrder } from '../engine/graph.ts';
@@ -52,6 +53,8 @@ export interface PlanTools {
   readonly evaluator: ExpressionEvaluator;
   readonly clock: Clock;
   readonly random: Random;
+  /** What a run of the same command would take into account. */
+  readonly accept?: readonly Acceptance[];
   /** Opens the state of runs; called only when a step asks for what is kept there. */
   readonly openStore: () => Promise<RunStore>;
   readonly signal: AbortSignal;
@@ -164,7 +167,7 @@ class Planner {
 
   #context(node: StepNode, input: unknown): ReadContext<unknown, StepPorts> {
     const { ports, clock, signal, files } = this.#tools;
-    return { step: node.id, run: this.#run, with: input, ports, clock, signal, attestations: [], files };
+    return { step: node.id, run: this.#run, with: input, ports, clock, signal, attestations: [], accepted: this.#tools.accept ?? [], files };
   }
 
   async #timed<T>(node: StepNode, work: (signal: AbortSignal) => Promise<T>): Promise<T> {

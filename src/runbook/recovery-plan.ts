@@ -8,6 +8,7 @@ import { beside, besideList, distinct, type Immutable, name } from '../model/pla
 import { planGuard } from '../model/plan/guard.ts';
 import { planHealth } from '../model/plan/health.ts';
 import { planIntegrity } from '../model/plan/integrity.ts';
+import { planMosk } from '../model/plan/mosk.ts';
 import { planObjectives } from '../model/plan/objectives.ts';
 import { planApprovals, planApprover, planExternal, planKey } from '../model/plan/people.ts';
 import { planSalvage } from '../model/plan/salvage.ts';
@@ -33,6 +34,7 @@ const spec = z.strictObject({
   salvage: planSalvage.exactOptional(),
   integrity: planIntegrity.exactOptional().describe('What a difference between git, a backup and the live cluster means for a recovery'),
   guard: planGuard.exactOptional().describe('Who may write specs on the cluster'),
+  mosk: planMosk.exactOptional().describe('Where ClusterBackups of a MOSK cluster are taken'),
   externals: z.array(planExternal).superRefine(distinct('name'), besideList).exactOptional(),
   keys: z.array(planKey).superRefine(distinct('name'), besideList).exactOptional(),
   approvers: z

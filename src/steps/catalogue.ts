@@ -1,6 +1,7 @@
 import type { AnyStepKind, StepCatalogue } from '../engine/step.ts';
 import { backupAttach } from './backup/attach.ts';
 import { backupKey } from './backup/key.ts';
+import { clusterFind } from './cluster/find.ts';
 import { clusterProvision } from './cluster/provision.ts';
 import { clusterReady } from './cluster/ready.ts';
 import { clusterRetire } from './cluster/retire.ts';
@@ -20,11 +21,14 @@ import { secretsRestore } from './secrets/restore.ts';
 import { specsApply } from './specs/apply.ts';
 import { specsConvert } from './specs/convert.ts';
 import { volumesRestore } from './volumes/restore.ts';
+import { volumesSelect } from './volumes/select.ts';
+import { volumesSetAside } from './volumes/set-aside.ts';
 import { volumesSources } from './volumes/sources.ts';
 
 const KINDS: readonly AnyStepKind<StepPorts>[] = [
   backupAttach,
   backupKey,
+  clusterFind,
   clusterProvision,
   clusterReady,
   clusterRetire,
@@ -44,6 +48,8 @@ const KINDS: readonly AnyStepKind<StepPorts>[] = [
   specsApply,
   specsConvert,
   volumesRestore,
+  volumesSelect,
+  volumesSetAside,
   volumesSources,
 ];
 

@@ -34,7 +34,7 @@ export interface DesiredState {
   readonly classification: Classification;
   /** Objects that were written in the platform's older schema, with what was changed in each. */
   readonly converted: readonly ConvertedObject[];
-  /** Files they were read from. */
+  /** The files these were read from. Of all others only the objects are kept: their bytes are a tenth of the memory of a large restore. */
   readonly files: readonly GitFile[];
   readonly notes: readonly Finding[];
 }
@@ -97,12 +97,13 @@ export function createDesiredStates(git: Git, parser: ManifestParser): DesiredSt
     refuseFaults([...manifests.faults, ...conversion.faults], source.commit);
     const objects = applySpecEdits(conversion.objects, source.edits ?? []);
     const classification = classify(objects, { profile, cluster: source.cluster.name, hasParent: source.cluster.parent !== undefined });
+    const older = new Set(conversion.converted.map(({ manifest }) => manifest.source.file));
     return {
       profile,
       manifests: objects,
       classification,
       converted: conversion.converted,
-      files: yaml,
+      files: yaml.filter(({ path }) => older.has(path)),
       notes: manifests.notes,
     };
   };

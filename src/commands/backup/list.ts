@@ -22,9 +22,15 @@ sealed-equal: nothing has changed since it was sealed. unanchored: nothing speak
 
   async run(): Promise<BackupList> {
     const { flags } = await this.parse(BackupListCommand);
-    const [{ listBackups }, { resultText }] = await Promise.all([import('../../operations/backup-list.ts'), import('../../cli/result-text.ts')]);
+    const [{ listBackups }, { moskSources }, { resultText }] = await Promise.all([
+      import('../../operations/backup-list.ts'),
+      import('../../operations/mosk-cluster.ts'),
+      import('../../cli/result-text.ts'),
+    ]);
     await using session = await this.openSession();
-    const list = await listBackups(flags.newest === 0 ? {} : { newest: flags.newest }, await session.backupTools(flags));
+    const tools = await session.backupTools(flags);
+    const sources = moskSources(tools.plan, tools);
+    const list = await listBackups({ sources, ...(flags.newest === 0 ? {} : { newest: flags.newest }) }, tools);
     this.print(await resultText.backups(list));
     return list;
   }

@@ -11,10 +11,14 @@ import { localChecks } from './local-checks.ts';
 import { parentChecks } from './parent-checks.ts';
 import { chooseRecoveryPoints } from './recovery-point-checks.ts';
 import { preflightWith } from './schema.ts';
+import { setupChecks } from './setup-checks.ts';
 import { storeChecks } from './store-checks.ts';
 
 async function look(ctx: PreflightCtx): Promise<{ readonly checks: readonly CheckResult[]; readonly points: z.output<typeof recoveryPointSchema>[] }> {
-  const [checks, chosen] = await Promise.all([Promise.all([...parentChecks(ctx), ...inputChecks(ctx), ...localChecks(ctx)]), chooseRecoveryPoints(ctx)]);
+  const [checks, chosen] = await Promise.all([
+    Promise.all([...parentChecks(ctx), ...inputChecks(ctx), ...setupChecks(ctx), ...localChecks(ctx)]),
+    chooseRecoveryPoints(ctx),
+  ]);
   return { checks: [...checks, ...chosen.checks, ...(await storeChecks(chosen.points, ctx))], points: [...chosen.points] };
 }
 
@@ -23,12 +27,17 @@ async function conversions(ctx: PreflightCtx): Promise<number> {
   return (await loadDesired(ctx)).converted.length;
 }
 
-/** All that is wrong, in one error whose code is that of the first check about the recovery's own inputs, so that the exit code is 4; 3 when only the plan is wrong. */
+/**
+ * All that is wrong, in one error whose code is that of the first check about the recovery's own inputs, so that the exit code is 4; or 3 when files are wrong
+ * and nothing else is.
+ */
 function failure(failed: readonly CheckResult[]): DrError {
   const codes = failed.map((result) => result.failed?.code ?? 'STEP_FAILED');
-  const precondition = codes.find((code) => ERROR_CODES[code].kind === 'precondition');
-  // Names that collide are a fault of the plan: nothing outside has to change for it.
-  const code = precondition ?? (codes.every((one) => one === 'BACKUP_NAME_TWICE') ? 'BACKUP_NAME_TWICE' : 'PREFLIGHT_FAILED');
+  const [first = 'PREFLIGHT_FAILED'] = codes;
+  const areFiles = codes.every((code) => ERROR_CODES[code].kind === 'invalid');
+  const precondition = codes.find((candidate) => ERROR_CODES[candidate].kind === 'precondition') ?? 'PREFLIGHT_FAILED';
+  // Names that collide are a fault of the plan: with it nothing that is found here can be relied on.
+  const code = codes.find((one) => one === 'BACKUP_NAME_TWICE') ?? (areFiles ? first : precondition);
   // One cause may fail several checks: it is told once.
   const answers = [...Map.groupBy(failed, ({ detail }) => detail)].map(([detail, same]) => `${same.map(({ name }) => name).join(', ')}: ${detail}`);
   return new DrError({

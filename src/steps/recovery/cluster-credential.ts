@@ -14,20 +14,25 @@ import { bucketPrefix } from './places.ts';
 /** Key of the Secret that Velero's plugins read (velero-plugin-for-aws README, "Set permissions for Velero"). */
 const CREDENTIAL_KEY = 'cloud';
 
-export type CredentialContext = SourcesContext & { readonly with: DesiredSource };
+/** Sections of a plan that lead to the credential. */
+export type CredentialSource = Omit<SourcesContext['with'] & DesiredSource, 'commit'>;
+
+type Tools = Pick<SourcesContext, 'ports' | 'signal'>;
+type CredentialContext = SourcesContext & { readonly with: DesiredSource };
 
 /**
  * Asks what the credential may do that the cluster itself writes its backups with: whoever takes the cluster over has it. It must not be ours, and must not be
  * able to delete versions or shorten locks. What cannot be told is a finding too.
  */
-export async function credentialFindings(section: PlanBackup, ctx: CredentialContext): Promise<readonly BackupFinding[]> {
+export async function credentialFindings(section: PlanBackup, source: CredentialSource, { ports, signal }: Tools): Promise<readonly BackupFinding[]> {
   try {
-    const content = await clusterCredential(section, ctx);
+    const commit = await ports.git.resolve(source.specs.git, signal);
+    const content = await clusterCredential(section, { ports, signal, with: { ...source, commit } });
     if (typeof content === 'string') return [unknown(content)];
     const prefix = backupsPrefix(bucketPrefix(section));
-    return findingsOf(await ctx.ports.objectStores.rights(objectStoreRef(section), { content, prefix }, ctx.signal));
+    return findingsOf(await ports.objectStores.rights(objectStoreRef(section), { content, prefix }, signal));
   } catch (error) {
-    if (!isDrError(error) || error.code === 'BUG' || ctx.signal.aborted) throw error;
+    if (!isDrError(error) || error.code === 'BUG' || signal.aborted) throw error;
     return [unknown(error.message)];
   }
 }

@@ -5,9 +5,12 @@ import { sealBackup } from '../../../src/operations/backup-seal.ts';
 import type { BackupTools } from '../../../src/operations/backup-tools.ts';
 import { showBackup, verifyBackup } from '../../../src/operations/backup-verify.ts';
 import { loadPlan } from '../../../src/operations/prepare-run.ts';
+import type { StoreRights } from '../../../src/ports/object-store.ts';
 import { FakeSignatures } from '../../fakes/fake-signatures.ts';
-import { MemoryObjectStore } from '../../fakes/memory-object-store.ts';
+import { createMemoryObjectStores, MemoryObjectStore } from '../../fakes/memory-object-store.ts';
+import { encryptForTest } from '../../fakes/memory-secret-files.ts';
 import { keyOf, putWhole } from '../backup/whole-backup.ts';
+import { core, encoded, yaml } from '../steps/objects.ts';
 import { StepBench } from '../steps/step-harness.ts';
 
 const NAME = 'lattice-daily-20260301020000';
@@ -20,6 +23,7 @@ spec:
   cluster: { name: workload, provisioner: existing, existing: { kubeconfig: { file: new.yaml } } }
   specs: { git: { repository: specs.git, ref: main } }
   objectives: { rto: 40m, rpo: 90m }
+  secrets: [{ groups: [velero], from: { age: originals.age, identity: { file: dr.txt } } }]
   backups:
     - store: main
       bucket: backups
@@ -32,16 +36,27 @@ let bucket: MemoryObjectStore;
 let bench: StepBench;
 let tools: BackupTools;
 
-function toolsFor(extra = ''): BackupTools {
+const STORE =
+  'apiVersion: lattice.dev/v1alpha1\nkind: BackupStore\nmetadata: { name: main, namespace: lattice-system }\nspec: { storage: { provider: s3, cloudProviderRef: aws, s3: { bucket: backups } } }\n';
+const NO = { known: true, value: false } as const;
+
+function toolsFor(extra = '', rights: StoreRights = { isSame: NO, canDelete: NO, canShortenLock: NO }): BackupTools {
   const plan = loadPlan({ file: '/plans/workload.yaml', folder: '/', text: planText(extra) });
-  const ports = { ...bench.ports, sealSignatures: new FakeSignatures({ '/signers': { 'key-ann': ['ann'] } }) };
+  const ports = {
+    ...bench.ports,
+    objectStores: createMemoryObjectStores([bucket], rights),
+    sealSignatures: new FakeSignatures({ '/signers': { 'key-ann': ['ann'] } }),
+  };
   return { ports, clock: bench.clock, tool: '1.0.0', signal: new AbortController().signal, store: bench.store, plan };
 }
 
 beforeEach(() => {
   bucket = new MemoryObjectStore('backups');
   bucket.versioned = true;
-  bench = new StepBench({ buckets: [bucket] });
+  bench = new StepBench({ buckets: [bucket], files: { 'specs.yaml': STORE } });
+  bench.secretFiles.files.set('/dr.txt', 'identity');
+  const secret = core('Secret', 'velero/velero-credentials-aws', encoded({ cloud: '[default]\naws_access_key_id=a\naws_secret_access_key=b\n' }));
+  bench.secretFiles.files.set('/originals.age', new TextDecoder().decode(encryptForTest(yaml(secret), 'identity')));
   tools = toolsFor();
 });
 
@@ -114,6 +129,37 @@ describe('backup verify', () => {
 
   it('asks which store is meant, and says which there are', async () => {
     await expect(verifyBackup({ name: NAME, store: 'other' }, tools)).rejects.toMatchObject({ code: 'USAGE', message: expect.stringContaining('it has main') });
+  });
+});
+
+describe("the cluster's own credential", () => {
+  const warnings = async (rights: Partial<StoreRights>) => {
+    putWhole(bucket, { name: NAME });
+    const { verdict } = await verifyBackup({ name: NAME }, toolsFor('', { isSame: NO, canDelete: NO, canShortenLock: NO, ...rights }));
+    return verdict.warnings;
+  };
+
+  it.each<[string, Partial<StoreRights>, RegExp]>([
+    ['is the one that we have', { isSame: { known: true, value: true } }, /with the credential that we read them with/],
+    ['may delete versions', { canDelete: { known: true, value: true } }, /may delete versions/],
+    ['may shorten locks', { canShortenLock: { known: true, value: true } }, /may shorten locks/],
+    ['cannot be asked about', { canDelete: { known: false, reason: '405' } }, /cannot be told: 405/],
+  ])('is told when it %s', async (_, rights, words) => {
+    expect(await warnings(rights)).toEqual([expect.stringMatching(words)]);
+  });
+
+  it('is nothing to mention when it is another one and may do neither', async () => {
+    expect(await warnings({})).toEqual([]);
+  });
+
+  it('that no source holds is told as not known, and no verdict changes by it', async () => {
+    putWhole(bucket, { name: NAME });
+    bench.secretFiles.files.set(
+      '/originals.age',
+      new TextDecoder().decode(encryptForTest(yaml(core('Secret', 'velero/other', encoded({ a: 'b' }))), 'identity')),
+    );
+    const { verdict } = await verifyBackup({ name: NAME }, tools);
+    expect(verdict).toMatchObject({ state: 'unanchored', warnings: [expect.stringContaining('no source of the plan holds Secret velero-credentials-aws')] });
   });
 });
 

@@ -133,7 +133,17 @@ export class StepBench {
       startedAt: '2026-03-01T03:00:00.000Z',
       predecessors: [],
     } as const;
-    return { step: STEP, run, with: input, ports: this.ports, clock: this.clock, signal: new AbortController().signal, attestations: [], files: NO_FILES };
+    return {
+      step: STEP,
+      run,
+      with: input,
+      ports: this.ports,
+      clock: this.clock,
+      signal: new AbortController().signal,
+      attestations: [],
+      accepted: [],
+      files: NO_FILES,
+    };
   }
 
   async journal(): Promise<readonly JournalEntry[]> {
