@@ -144,18 +144,17 @@ export const kubeconfigFlag = Flags.string({
   env: 'LATTICE_DR_KUBECONFIG',
 });
 
-export const guardModeFlag = Flags.option({
-  options: ['audit', 'deny'] as const,
-  summary: 'audit: note what does not come from git; deny: refuse it.',
-  default: 'audit',
-})();
-
 export const limitFlag = Flags.string({
   summary: 'Longest wait for the end.',
   helpValue: 'DURATION',
   default: '4h',
   env: 'LATTICE_DR_LIMIT',
 });
+export const guardModeFlag = Flags.option({
+  options: ['audit', 'deny'] as const,
+  summary: 'audit: note what does not come from git; deny: refuse it.',
+  default: 'audit',
+})();
 
 export const labDirFlag = Flags.string({
   summary: "Directory of the lab; by default its name in this user's state folder.",

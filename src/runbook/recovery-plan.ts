@@ -32,9 +32,9 @@ const spec = z.strictObject({
   health: z.array(planHealth).superRefine(distinct('name'), besideList).default([]).describe('What proves that users are served'),
   fence: planFence.exactOptional(),
   salvage: planSalvage.exactOptional(),
+  mosk: planMosk.exactOptional().describe('Where ClusterBackups of a MOSK cluster are taken'),
   integrity: planIntegrity.exactOptional().describe('What a difference between git, a backup and the live cluster means for a recovery'),
   guard: planGuard.exactOptional().describe('Who may write specs on the cluster'),
-  mosk: planMosk.exactOptional().describe('Where ClusterBackups of a MOSK cluster are taken'),
   externals: z.array(planExternal).superRefine(distinct('name'), besideList).exactOptional(),
   keys: z.array(planKey).superRefine(distinct('name'), besideList).exactOptional(),
   approvers: z

@@ -25,9 +25,9 @@ const withSchema = z.object({
   cluster: planCluster,
   specs: planSpecs,
   commit: z.string(),
-  edits: specEdits,
   /** Keys of the objects to apply, each whole; without it all of them. */
   only: z.array(z.string()).exactOptional(),
+  edits: specEdits,
   /** Longest time an object may take to become ready when others wait for it. */
   readyTimeout: duration.default(5 * 60_000),
 });
