@@ -11,6 +11,8 @@ import { fenceCommand } from './fence/command.ts';
 import { gateConfirm } from './gate/confirm.ts';
 import { gitopsSuspend } from './gitops/suspend.ts';
 import { healthVerify } from './health/verify.ts';
+import { integrityAccept } from './integrity/accept.ts';
+import { integrityCompare } from './integrity/compare.ts';
 import { lockParent, lockRelease } from './lock/parent.ts';
 import type { StepPorts } from './ports.ts';
 import { preflightCheck } from './preflight/check.ts';
@@ -37,6 +39,8 @@ const KINDS: readonly AnyStepKind<StepPorts>[] = [
   gateConfirm,
   gitopsSuspend,
   healthVerify,
+  integrityAccept,
+  integrityCompare,
   lockParent,
   lockRelease,
   preflightCheck,
