@@ -36,6 +36,7 @@ const PACKAGES = {
   execa: ['adapters', 'lab'],
   'age-encryption': ['adapters', 'lab'],
   'js-yaml': ['adapters', 'lab'],
+  'tar-stream': ['backup'],
   pkijs: ['lab'],
   asn1js: ['lab'],
   yaml: ['runbook', 'specs', 'report', 'lab'],

@@ -6,6 +6,9 @@ export interface VeleroBackupKeys {
   readonly resourceList: string;
   readonly volumeInfo: string;
   readonly volumeSnapshots: string;
+  readonly itemOperations: string;
+  readonly podVolumeBackups: string;
+  readonly results: string;
 }
 
 function withPrefix(prefix: string | undefined, rest: string): string {
@@ -27,7 +30,15 @@ export function backupKeys(prefix: string | undefined, backup: string): VeleroBa
     resourceList: `${directory}${backup}-resource-list.json.gz`,
     volumeInfo: `${directory}${backup}-volumeinfo.json.gz`,
     volumeSnapshots: `${directory}${backup}-volumesnapshots.json.gz`,
+    itemOperations: `${directory}${backup}-itemoperations.json.gz`,
+    podVolumeBackups: `${directory}${backup}-podvolumebackups.json.gz`,
+    results: `${directory}${backup}-results.gz`,
   };
+}
+
+/** Folder of the Kopia repository that holds the volumes of a namespace (Velero 1.18 pkg/repository/config). */
+export function repositoryPrefix(prefix: string | undefined, namespace: string): string {
+  return withPrefix(prefix, `kopia/${namespace}/`);
 }
 
 /** Key of what a restore had to say: warnings and errors. */

@@ -57,13 +57,14 @@ export function compose(env: Environment): Composition {
     http: createHttpProbe({ resolver }),
     certificates: createCertificates(),
     secretFiles: secrets,
+    sealSignatures: createSshSignatures({ processes, purpose: 'seal' }),
   };
   const buckets = new AsyncDisposableStack();
   return {
     ports,
     clock: systemClock,
     random: systemRandom,
-    signatures: createSshSignatures({ processes }),
+    signatures: createSshSignatures({ processes, purpose: 'approval' }),
     localFiles: createLocalFiles(),
     etcds: createEtcds(),
     scratchEtcds: createScratchEtcds({ processes, clock: systemClock, random: systemRandom }),

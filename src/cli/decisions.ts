@@ -1,3 +1,4 @@
+import type { Acceptance } from '../engine/acceptances.ts';
 import type { Decisions } from '../engine/decisions.ts';
 import { DrError } from '../errors/dr-error.ts';
 import { type DurationMs, parseDuration } from '../model/duration.ts';
@@ -15,6 +16,7 @@ export interface DecisionFlags extends OwnerFlags {
   readonly attest?: readonly string[] | undefined;
   readonly skip?: readonly string[] | undefined;
   readonly 'override-safety'?: readonly string[] | undefined;
+  readonly 'accept-pruned'?: readonly string[] | undefined;
   readonly 'wait-for-answers'?: string | undefined;
 }
 
@@ -24,7 +26,20 @@ export function parseDecisions({ confirm, approve = [], attest = [], ...flags }:
   const overrideSafety = textsByStep(flags['override-safety'], '--override-safety', 'STEP=REASON');
   const both = Object.keys(skip).find((step) => Object.hasOwn(overrideSafety, step));
   if (both !== undefined) throw usage(`both --skip and --override-safety name step '${both}'`);
-  return { ...(confirm === undefined ? {} : { confirm }), approve, attest: textsByStep(attest, '--attest', 'STEP=TEXT'), skip, overrideSafety };
+  const accept = parseAccepted(flags);
+  return {
+    ...(confirm === undefined ? {} : { confirm }),
+    approve,
+    attest: textsByStep(attest, '--attest', 'STEP=TEXT'),
+    skip,
+    overrideSafety,
+    ...(accept.length === 0 ? {} : { accept }),
+  };
+}
+
+/** Reads the flags about what is taken into account. */
+export function parseAccepted({ 'accept-pruned': pruned = [] }: Pick<DecisionFlags, 'accept-pruned'>): readonly Acceptance[] {
+  return pruned.map((subject) => ({ what: 'pruned' as const, subject }));
 }
 
 /** Reads `--wait-for-answers`, in milliseconds; 0 without it. Throws `USAGE`. */

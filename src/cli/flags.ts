@@ -18,6 +18,14 @@ export const runbookFlag = Flags.string({
   default: 'rebuild',
 });
 
+export const acceptUnanchoredFlag = Flags.string({
+  summary:
+    'Restores from this backup though nothing outside of its bucket vouches for it; with @CONTENTS, as verify gives them, only as it is now. Kept with the run.',
+  helpValue: 'NAME[@CONTENTS]',
+  multiple: true,
+  multipleNonGreedy: true,
+});
+
 /** What a resume takes over. The runbook has no environment variable and no default here: nothing is taken over that was not typed. */
 export const changeFlags = {
   plan: Flags.string({
@@ -27,6 +35,8 @@ export const changeFlags = {
     env: 'LATTICE_DR_PLAN',
   }),
   runbook: Flags.string({ summary: 'Takes over a changed runbook: the name of a shipped one, or a file.', helpValue: 'NAME|FILE' }),
+  resolution: Flags.string({ summary: 'Takes over a Resolution file: whose value is applied where git, a backup and the cluster differ.', helpValue: 'FILE' }),
+  'accept-unanchored': acceptUnanchoredFlag,
   commit: Flags.string({ summary: 'Takes over another commit of the specs: its id, or a branch or tag, which is resolved once.', helpValue: 'COMMIT' }),
 };
 
@@ -41,6 +51,11 @@ export const inputFlag = Flags.string({
   helpValue: 'NAME=VALUE',
   multiple: true,
   multipleNonGreedy: true,
+});
+
+export const resolutionFlag = Flags.string({
+  summary: 'Resolution file: whose value is applied where git, a backup and the cluster differ, as drift --write-resolution writes it.',
+  helpValue: 'FILE',
 });
 
 export const modeFlag = Flags.option({
@@ -59,6 +74,13 @@ export const ownerGoneFlag = Flags.string({
 export const takeOverFlag = Flags.string({
   summary: 'Why you take the cluster from a process that may still be at work; it is fenced, then waited for, and this is kept in the journal.',
   helpValue: 'WHY',
+});
+
+export const acceptPrunedFlag = Flags.string({
+  summary: 'Goes on without a field that the server does not know, as preflight names it; kept in the journal; repeat it for more.',
+  helpValue: 'KIND/NAMESPACE/NAME:PATH',
+  multiple: true,
+  multipleNonGreedy: true,
 });
 
 /** Decisions that are given beforehand. They have no environment variable: a decision is made on the command line, or on the terminal. */
@@ -83,6 +105,7 @@ export const decisionFlags = {
     multiple: true,
     multipleNonGreedy: true,
   }),
+  'accept-pruned': acceptPrunedFlag,
   'wait-for-answers': Flags.string({
     summary: 'Without a terminal, how long each question waits for an answer by approve or decline before the run ends with exit 10.',
     helpValue: 'DURATION',
@@ -121,10 +144,28 @@ export const kubeconfigFlag = Flags.string({
   env: 'LATTICE_DR_KUBECONFIG',
 });
 
+export const limitFlag = Flags.string({
+  summary: 'Longest wait for the end.',
+  helpValue: 'DURATION',
+  default: '4h',
+  env: 'LATTICE_DR_LIMIT',
+});
+export const guardModeFlag = Flags.option({
+  options: ['audit', 'deny'] as const,
+  summary: 'audit: note what does not come from git; deny: refuse it.',
+  default: 'audit',
+})();
+
 export const labDirFlag = Flags.string({
   summary: "Directory of the lab; by default its name in this user's state folder.",
   helpValue: 'DIRECTORY',
   env: 'LATTICE_DR_DIR',
+});
+
+export const backupStoreFlag = Flags.string({
+  summary: "Store that the backup lies in, by its name in the plan; by default the plan's only one.",
+  helpValue: 'NAME',
+  env: 'LATTICE_DR_STORE',
 });
 
 /** Where etcd's own programs are. */

@@ -1,9 +1,20 @@
+import type { KubeObject } from '../model/kube-object.ts';
+import type { BackupCoverage } from '../operations/backup-coverage.ts';
+import type { BackupList } from '../operations/backup-list.ts';
+import type { SealedBackup } from '../operations/backup-seal.ts';
+import type { TakenBackup } from '../operations/backup-take.ts';
+import type { BackupDetails } from '../operations/backup-verify.ts';
 import type { TakenBaseline } from '../operations/baseline.ts';
+import type { ExportedCapi } from '../operations/capi-export.ts';
 import type { ClusterStatus } from '../operations/cluster-status.ts';
+import type { DriftResult } from '../operations/drift.ts';
+import type { GuardStatus } from '../operations/guard.ts';
 import type { HoldList } from '../operations/holds.ts';
 import type { DraftedPlan } from '../operations/init.ts';
 import type { RunbookList } from '../operations/list-runbooks.ts';
 import type { RunList } from '../operations/list-runs.ts';
+import type { DeletedBackup } from '../operations/mosk-delete.ts';
+import type { TakenMoskBackup } from '../operations/mosk-take.ts';
 import type { RunPlan } from '../operations/plan-run.ts';
 import type { ReleaseResult } from '../operations/release.ts';
 import type { RunReport } from '../operations/run-report.ts';
@@ -28,8 +39,43 @@ export const resultText = {
   async init(drafted: DraftedPlan, written: WrittenPlan): Promise<string> {
     return (await import('../report/init-view.ts')).initView(drafted, written);
   },
+  async taken(taken: TakenBackup<SealedBackup>): Promise<string> {
+    return (await import('../report/taken-view.ts')).takenView(taken);
+  },
+  async takenMosk(taken: TakenMoskBackup): Promise<string> {
+    return (await import('../report/taken-view.ts')).takenMoskView(taken);
+  },
+  async deleted(deleted: DeletedBackup): Promise<string> {
+    return (await import('../report/taken-view.ts')).deletedView(deleted);
+  },
+  async capi(exported: ExportedCapi): Promise<string> {
+    return (await import('../report/capi-view.ts')).capiView(exported);
+  },
+  async coverage(coverage: BackupCoverage): Promise<string> {
+    return (await import('../report/coverage-view.ts')).coverageView(coverage);
+  },
   async baseline(taken: TakenBaseline): Promise<string> {
     return (await import('../report/baseline-view.ts')).baselineView(taken);
+  },
+  async drift(result: DriftResult): Promise<string> {
+    return (await import('../report/drift-view.ts')).driftView(result);
+  },
+  async guard(status: GuardStatus): Promise<string> {
+    return (await import('../report/guard-view.ts')).guardView(status);
+  },
+  async guardManifests(objects: readonly KubeObject[]): Promise<string> {
+    return (await import('../report/guard-view.ts')).guardManifests(objects);
+  },
+  async backups(list: BackupList): Promise<string> {
+    return (await import('../report/backup-view.ts')).backupListView(list);
+  },
+  /** `objects`: with a line for each object. */
+  async backup(details: BackupDetails, { objects }: { readonly objects: boolean }): Promise<string> {
+    const { backupDetailsView, backupObjectsView } = await import('../report/backup-view.ts');
+    return `${backupDetailsView(details)}${objects ? backupObjectsView(details) : ''}`;
+  },
+  async sealed(sealed: SealedBackup): Promise<string> {
+    return (await import('../report/backup-view.ts')).backupSealView(sealed);
   },
   async snapshot(verified: VerifiedSnapshot & { readonly findings?: readonly string[] }): Promise<string> {
     return (await import('../report/snapshot-view.ts')).snapshotView(verified);
@@ -57,7 +103,8 @@ export const resultText = {
   validRunbook({ name, steps, withPlan }: ValidRunbook): string {
     return `valid: runbook ${name} (${steps} steps)${withPlan ? ' with this plan' : '; with --plan more is checked'}\n`;
   },
-  valid({ plan, runbook }: ValidResult): string {
-    return `valid: plan ${plan.name} (cluster ${plan.cluster}) with runbook ${runbook.name} (${runbook.steps} steps)\n`;
+  valid({ plan, runbook, specs }: ValidResult): string {
+    const read = specs === undefined ? '' : `, and specs at ${specs.commit.slice(0, 12)} (${specs.objects} objects)`;
+    return `valid: plan ${plan.name} (cluster ${plan.cluster}) with runbook ${runbook.name} (${runbook.steps} steps)${read}\n`;
   },
 };

@@ -1,10 +1,13 @@
 import type { OwnerEnvironment, RunEnvironment, RunResult } from '../engine/run-options.ts';
+import type { StepProgress } from '../engine/step.ts';
 import type { ClusterName, RunId } from '../model/ids.ts';
+import type { Resolution } from '../model/resolution.ts';
 import type { AskTools } from '../operations/ask-run.ts';
+import type { BackupTools } from '../operations/backup-tools.ts';
 import type { LookTools } from '../operations/look-tools.ts';
 import type { NextCommand } from '../operations/next-commands.ts';
 import type { PlanTools } from '../operations/plan-run.ts';
-import { clusterOf, loadPlan, type RunRequest } from '../operations/prepare-run.ts';
+import { ACCEPT_INPUT, clusterOf, loadPlan, RESOLUTION_INPUT, type RunRequest, resolutionInput } from '../operations/prepare-run.ts';
 import type { ReleaseTools } from '../operations/release.ts';
 import type { ResumeRequest } from '../operations/resume.ts';
 import type { ShowRequest } from '../operations/show-runbook.ts';
@@ -12,15 +15,17 @@ import type { RunStore } from '../ports/run-store.ts';
 import type { ClosingCommands } from '../report/closing-lines.ts';
 import { createJsonView } from '../report/json-lines.ts';
 import { createPlainView } from '../report/plain-lines.ts';
+import { createProgressLines } from '../report/progress-lines.ts';
 import type { RunView } from '../report/run-view.ts';
 import { createExpressionEvaluator } from '../runbook/expressions.ts';
 import type { LoadedPlan } from '../runbook/load-plan.ts';
+import { loadResolution } from '../runbook/load-resolution.ts';
 import { catalogue } from '../steps/catalogue.ts';
 import type { StepPorts } from '../steps/ports.ts';
 import { HOLD_RELEASERS } from '../steps/release.ts';
 import type { CommandContext } from './command-context.ts';
 import { type Composition, compose } from './compose.ts';
-import { type DecisionFlags, type OwnerFlags, parseDecisions, parseInputs, parseWait } from './decisions.ts';
+import { type DecisionFlags, type OwnerFlags, parseAccepted, parseDecisions, parseInputs, parseWait } from './decisions.ts';
 import { executeRun } from './execute-run.ts';
 import { readInputFile } from './input-files.ts';
 import { joinFlags, type ResumeFlags, resumeRequest } from './resume-request.ts';
@@ -40,6 +45,8 @@ export interface RequestFlags {
   readonly runbook: string;
   readonly input?: readonly string[] | undefined;
   readonly mode?: RunRequest['mode'];
+  readonly resolution?: string | undefined;
+  readonly 'accept-unanchored'?: readonly string[] | undefined;
 }
 
 /** The result of a run, with the commands that follow it. */
@@ -59,7 +66,18 @@ export class Session implements AsyncDisposable {
   /** What a person asks for, with its files read. */
   async request(flags: RequestFlags): Promise<RunRequest> {
     const [plan, runbook] = await Promise.all([readInputFile(flags.plan, 'plan'), readRunbook(flags.runbook, this.#context.root)]);
-    return { plan, runbook, inputs: parseInputs(flags.input), mode: flags.mode ?? 'recovery' };
+    const accepted = flags['accept-unanchored'];
+    const inputs = {
+      ...parseInputs(flags.input),
+      ...(accepted === undefined ? {} : { [ACCEPT_INPUT]: accepted }),
+      ...(flags.resolution === undefined ? {} : { [RESOLUTION_INPUT]: resolutionInput(await this.loadResolution(flags.resolution)) }),
+    };
+    return { plan, runbook, inputs, mode: flags.mode ?? 'recovery' };
+  }
+
+  /** A Resolution file. Throws `INPUT_INVALID` with all faults. */
+  async loadResolution(path: string): Promise<Resolution> {
+    return loadResolution(await readInputFile(path, 'resolution'));
   }
 
   /** A runbook to look at, with its plan if one was named. */
@@ -88,6 +106,12 @@ export class Session implements AsyncDisposable {
   lookTools(): LookTools {
     const { ports, clock } = this.composition;
     return { ports, clock, tool: this.#context.tool, signal: this.signal };
+  }
+
+  /** What looking at the backups of a plan's cluster needs. */
+  async backupTools(flags: StoreFlags & { readonly plan: string }): Promise<BackupTools> {
+    const [plan, { store }] = await Promise.all([this.loadPlan(flags.plan), this.openStore(flags)]);
+    return { ...this.lookTools(), plan, store };
   }
 
   /** The run state, and the run that is meant. */
@@ -136,9 +160,10 @@ export class Session implements AsyncDisposable {
   }
 
   /** What a dry run needs. */
-  planTools(): PlanTools {
+  planTools(flags: StoreFlags & Pick<DecisionFlags, 'accept-pruned'>): PlanTools {
     const { ports, clock, random } = this.composition;
-    return { catalogue, ports, evaluator: createExpressionEvaluator(), clock, random, signal: this.signal };
+    const openStore = async (): Promise<RunStore> => (await this.openStore(flags)).store;
+    return { catalogue, ports, evaluator: createExpressionEvaluator(), clock, random, accept: parseAccepted(flags), openStore, signal: this.signal };
   }
 
   /** What asking something of a run that another process owns needs. */
@@ -164,6 +189,12 @@ export class Session implements AsyncDisposable {
   async openView(): Promise<RunView> {
     const { chooseView } = await import('./choose-view.ts');
     return await chooseView({ json: this.#context.json, stream: process.stderr, env: this.#context.env });
+  }
+
+  /** Tells on standard error how far something is that no run is about: a line when it says something new, at most one a second for figures. */
+  progress(): (progress: StepProgress) => void {
+    const { clock } = this.composition;
+    return createProgressLines({ write: (text) => void process.stderr.write(text), now: () => clock.monotonic() });
   }
 
   /** Fixes what is said to the person who ends a command that has nothing to finish. */

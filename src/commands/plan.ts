@@ -1,5 +1,5 @@
 import { BaseCommand } from '../cli/base-command.ts';
-import { inputFlag, modeFlag, planFlag, runbookFlag } from '../cli/flags.ts';
+import { acceptPrunedFlag, acceptUnanchoredFlag, inputFlag, modeFlag, planFlag, resolutionFlag, runbookFlag, stateDirFlag } from '../cli/flags.ts';
 import type { RunPlan } from '../operations/plan-run.ts';
 
 /** `lattice-dr plan`. */
@@ -13,13 +13,22 @@ Exits with the code of the first step that refused to plan.`;
     '<%= config.bin %> <%= command.id %> --plan us-east.yaml',
     '<%= config.bin %> <%= command.id %> --plan us-east.yaml --runbook ./my-rebuild.yaml --json',
   ];
-  static override readonly flags = { plan: planFlag, runbook: runbookFlag, input: inputFlag, mode: modeFlag };
+  static override readonly flags = {
+    plan: planFlag,
+    runbook: runbookFlag,
+    input: inputFlag,
+    resolution: resolutionFlag,
+    mode: modeFlag,
+    'accept-pruned': acceptPrunedFlag,
+    'accept-unanchored': acceptUnanchoredFlag,
+    'state-dir': stateDirFlag,
+  };
 
   async run(): Promise<RunPlan> {
     const { flags } = await this.parse(Plan);
     const [{ planRun }, { resultText }] = await Promise.all([import('../operations/plan-run.ts'), import('../cli/result-text.ts')]);
     await using session = await this.openSession();
-    const plan = await planRun(await session.request(flags), session.planTools());
+    const plan = await planRun(await session.request(flags), session.planTools(flags));
     this.print(await resultText.plan(plan));
     const refused = plan.steps.find((step) => step.error !== undefined)?.error;
     if (refused !== undefined) await this.endWith(refused);

@@ -1,5 +1,5 @@
 import { BaseCommand } from '../cli/base-command.ts';
-import { decisionFlags, inputFlag, modeFlag, planFlag, runbookFlag, stateDirFlag } from '../cli/flags.ts';
+import { acceptUnanchoredFlag, decisionFlags, inputFlag, modeFlag, planFlag, resolutionFlag, runbookFlag, stateDirFlag } from '../cli/flags.ts';
 import type { ReportedRun } from '../cli/session.ts';
 
 /** `lattice-dr rebuild`. */
@@ -13,7 +13,16 @@ Every irreversible step has a gate: the cluster's name typed, an approval, or a 
     '<%= config.bin %> <%= command.id %> --plan us-east.yaml',
     "<%= config.bin %> <%= command.id %> --plan us-east.yaml --confirm us-east --attest 'fence-writes=keys revoked 03:12, ticket 4711' --approve cutover --json",
   ];
-  static override readonly flags = { plan: planFlag, runbook: runbookFlag, input: inputFlag, mode: modeFlag, 'state-dir': stateDirFlag, ...decisionFlags };
+  static override readonly flags = {
+    plan: planFlag,
+    runbook: runbookFlag,
+    input: inputFlag,
+    resolution: resolutionFlag,
+    mode: modeFlag,
+    'accept-unanchored': acceptUnanchoredFlag,
+    'state-dir': stateDirFlag,
+    ...decisionFlags,
+  };
 
   async run(): Promise<ReportedRun> {
     const { flags } = await this.parse(Rebuild);

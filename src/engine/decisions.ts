@@ -1,5 +1,6 @@
 import { DrError } from '../errors/dr-error.ts';
 import type { ClusterName, StepId } from '../model/ids.ts';
+import type { Acceptance } from './acceptances.ts';
 import { ancestorsOf } from './graph.ts';
 import type { StepGraph, StepNode } from './graph-types.ts';
 import type { RunState } from './run-state.ts';
@@ -16,6 +17,8 @@ export interface Decisions {
   readonly skip?: Readonly<Record<string, string>>;
   /** Safety steps to be left out against their purpose, with the reason (`--override-safety STEP=REASON`); needs the cluster's name typed. */
   readonly overrideSafety?: Readonly<Record<string, string>>;
+  /** What a person takes into account (`--accept-pruned`). */
+  readonly accept?: readonly Acceptance[];
 }
 
 /** Nothing decided beforehand. */

@@ -99,6 +99,8 @@ const entries = [
   z.object({ type: z.literal('skip-decided'), ...step, ...decided, reason: text, override: z.literal(true).exactOptional() }),
   /** A person wants a step tried again, now or once what runs has ended; it also takes back that the step was left out. */
   z.object({ type: z.literal('retry-decided'), ...step, ...decided }),
+  /** A person takes into account that something is not as it should be, and the run goes on in spite of it. It stands over resumes. */
+  z.object({ type: z.literal('accepted'), what: z.enum(['pruned']), subject: text, by: text, how: z.literal('flag') }),
   /** What became of an entry in the run's inbox. Whoever sent it waits for this line. A file that is no entry has neither verb nor sender. */
   z.object({
     type: z.literal('request'),

@@ -43,6 +43,7 @@ export function keptFiles<P>({ frozen, env }: Place<P>, step: StepId): KeptFiles
       const content = key === undefined ? undefined : await env.store.get(key);
       return key === undefined || content === undefined ? undefined : { name: key, content };
     },
+    ofCluster: async (folder, name) => await env.store.get(`${folder}/${frozen.cluster}/${name}`),
   };
 }
 

@@ -2,6 +2,7 @@ import type { Digest } from '../model/digest.ts';
 import type { Hold } from '../model/hold.ts';
 import type { ClusterName, RunId, StepId } from '../model/ids.ts';
 import type { ProcessOwner } from '../ports/processes.ts';
+import type { Acceptance } from './acceptances.ts';
 import type { JournalEntry, RecordedError, RequestVerb, TakeOverRecord } from './journal-entries.ts';
 import { applyToStep, newStep, type StepEntry, type StepRecord, withOtherInput } from './step-record.ts';
 
@@ -22,6 +23,12 @@ export interface OwnerRecord {
   readonly at: string;
   /** `release`: puts back what was put aside, runs no step and reads no inbox. */
   readonly purpose: 'run' | 'release';
+}
+
+/** Something that a person took into account, and when. */
+export interface AcceptanceRecord extends Acceptance {
+  readonly by: string;
+  readonly at: string;
 }
 
 /** What became of an entry in the run's inbox. */
@@ -70,12 +77,14 @@ export interface RunState {
   readonly lastAt?: string;
   readonly steps: ReadonlyMap<StepId, StepRecord>;
   readonly holds: ReadonlyMap<string, HoldRecord>;
+  /** What persons took into account, in that order. */
+  readonly accepted: readonly AcceptanceRecord[];
   /** By the id of the entry. */
   readonly requests: ReadonlyMap<string, RequestRecord>;
 }
 
 /** The state before the first line. */
-const NEW_RUN_STATE = (): RunState => ({ status: 'new', changes: [], owners: [], steps: new Map(), holds: new Map(), requests: new Map() });
+const NEW_RUN_STATE = (): RunState => ({ status: 'new', changes: [], owners: [], steps: new Map(), holds: new Map(), accepted: [], requests: new Map() });
 
 /** What is put aside and not released, in the order in which it was. */
 export function openHolds(state: RunState): readonly Hold[] {
@@ -113,6 +122,8 @@ export function applyEntry(before: RunState, entry: JournalEntry): RunState {
       return { ...state, status: 'ended', end: { state: entry.state, at: entry.at, ...(entry.error === undefined ? {} : { error: entry.error }) } };
     case 'superseded':
       return { ...state, status: 'superseded', supersededBy: entry.by, ...takenOver(entry) };
+    case 'accepted':
+      return { ...state, accepted: [...state.accepted, { what: entry.what, subject: entry.subject, by: entry.by, at: entry.at }] };
     case 'request':
       return requested(state, entry);
     case 'stood-back':

@@ -1,6 +1,7 @@
 import { asDrError, DrError } from '../errors/dr-error.ts';
 import type { DurationMs } from '../model/duration.ts';
 import type { StepId } from '../model/ids.ts';
+import { journalAcceptances } from './acceptances.ts';
 import type { StepNode } from './graph-types.ts';
 import { GuardRun } from './guard-run.ts';
 import { Inbox } from './inbox.ts';
@@ -57,7 +58,7 @@ class RunExecution<P> {
     const alive = journal.stayAlive(ended.signal);
     this.#tellStart(resumed);
     // A journal that cannot be written aborts everything that follows.
-    await journalSkips(this.#scope).catch(() => undefined);
+    await Promise.all([journalSkips(this.#scope), journalAcceptances(this.#scope)]).catch(() => undefined);
     const attended = new Inbox(this.#scope).attend(ended.signal);
     await this.#round(frozen.graph.nodes);
     while (this.#goesRound()) await this.#anotherRound();

@@ -56,6 +56,7 @@ async function plannedBy<P>(graph: StepGraph, step: StepChange['step'], { env, f
     clock: env.clock,
     signal: env.signal,
     attestations: state.steps.get(step)?.attestations ?? [],
+    accepted: state.accepted,
     files: NO_FILES,
   };
   return await kind.plan(context);

@@ -36,6 +36,9 @@ export function readContext<P>({ scope, step, with: input, signal }: ContextPart
     get attestations() {
       return recordOf(scope, step).attestations;
     },
+    get accepted() {
+      return scope.journal.state.accepted;
+    },
     files: keptFiles(scope, step),
   };
 }

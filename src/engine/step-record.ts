@@ -95,7 +95,22 @@ export function newStep(id: StepId): StepRecord {
 /** An entry that is about one step. */
 export type StepEntry = Exclude<
   JournalEntry,
-  { type: 'run-started' | 'owner' | 'alive' | 'stood-back' | 'stalled' | 'repair' | 'request' | 'changed' | 'held' | 'released' | 'ended' | 'superseded' }
+  {
+    type:
+      | 'run-started'
+      | 'owner'
+      | 'accepted'
+      | 'alive'
+      | 'stood-back'
+      | 'stalled'
+      | 'repair'
+      | 'request'
+      | 'changed'
+      | 'held'
+      | 'released'
+      | 'ended'
+      | 'superseded';
+  }
 >;
 
 /** What the journal says of a step after one more entry about it. Pure. */

@@ -6,6 +6,7 @@ import type { Hold } from '../model/hold.ts';
 import type { ClusterName, RunId, StepId } from '../model/ids.ts';
 import type { JsonObject, JsonSafe, JsonValue } from '../model/json.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { Acceptance } from './acceptances.ts';
 
 /** How much harm a step can do. `destructive` steps keep their irreversible acts in `ctx.effect`, each declared in `effects`. */
 export type Risk = 'read-only' | 'reversible' | 'destructive';
@@ -93,10 +94,12 @@ export interface KeptFiles {
   read(name: string): Promise<Uint8Array | undefined>;
   /** The newest file of a series of the cluster (`baselines`) from before the run, with its name; `undefined` when there is none. */
   latest(series: string): Promise<{ readonly name: string; readonly content: Uint8Array } | undefined>;
+  /** A file that was kept of the cluster, whenever: `<folder>/<cluster>/<name>`; `undefined` when there is none of that name. */
+  ofCluster(folder: string, name: string): Promise<Uint8Array | undefined>;
 }
 
 /** For steps that are asked without a run: nothing is kept. */
-export const NO_FILES: KeptFiles = { read: async () => undefined, latest: async () => undefined };
+export const NO_FILES: KeptFiles = { read: async () => undefined, latest: async () => undefined, ofCluster: async () => undefined };
 
 /** What `observe` and `plan` receive: nothing in it can change the world or the journal. */
 export interface ReadContext<W, P> {
@@ -110,6 +113,8 @@ export interface ReadContext<W, P> {
   readonly signal: AbortSignal;
   /** Statements recorded for this step, oldest first. */
   readonly attestations: readonly Attestation[];
+  /** What persons took into account for the whole run. */
+  readonly accepted: readonly Acceptance[];
   readonly files: KeptFiles;
 }
 

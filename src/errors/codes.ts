@@ -10,6 +10,8 @@ export type ErrorKind =
   | 'locked'
   | 'unavailable'
   | 'waiting'
+  | 'degraded'
+  | 'differences'
   | 'cancelled';
 
 /** Exit code per kind. 143 replaces 130 when the signal was SIGTERM. */
@@ -24,6 +26,8 @@ export const EXIT_CODES: Readonly<Record<ErrorKind, number>> = {
   locked: 8,
   unavailable: 9,
   waiting: 10,
+  degraded: 11,
+  differences: 12,
   cancelled: 130,
 };
 
@@ -35,14 +39,20 @@ interface CodeEntry {
 
 /** The one registry of error codes; the README's table is generated from it. One line each, sorted. */
 export const ERROR_CODES = {
+  BACKUP_BAD: { kind: 'precondition', meaning: 'something speaks against the content of a backup; every reason is listed' },
+  BACKUP_EXISTS: { kind: 'precondition', meaning: 'a backup of that name exists already; nothing was asked for' },
+  BACKUP_FAILED: { kind: 'step', meaning: 'a backup that was asked for failed or did not end in time' },
   BACKUP_LOCATION_UNAVAILABLE: { kind: 'step', meaning: 'Velero could not validate the backup location, or did not sync it in time' },
   BACKUP_NAME_TWICE: { kind: 'invalid', meaning: 'two stores of the plan hold a backup of one name, which Velero cannot tell apart' },
+  BACKUP_NOT_DELETED: { kind: 'step', meaning: 'the remote copy of a backup is not deleted; its object was kept' },
   BACKUP_NOT_USABLE: { kind: 'precondition', meaning: 'no recovery point passes the quick verdict' },
   BACKUP_STORE_NOT_USABLE: { kind: 'precondition', meaning: 'Velero could not restore from a store: foreign folders in it, or credentials that may not write' },
+  BACKUP_UNANCHORED: { kind: 'precondition', meaning: 'nothing outside of its bucket vouches for a backup, and nobody has accepted that' },
   BUG: { kind: 'bug', meaning: 'a broken invariant; the stack is in the crash file' },
   CANCELLED: { kind: 'cancelled', meaning: 'stopped by a signal; state is saved' },
   CLUSTER_NAME_NOT_CONFIRMED: { kind: 'declined', meaning: 'the typed cluster name differs' },
   COMMIT_NOT_TRUSTED: { kind: 'precondition', meaning: 'the commit of the specs is not signed by anybody whom the plan allows' },
+  COVERAGE_INCOMPLETE: { kind: 'degraded', meaning: 'the configured backups would not bring everything back' },
   DISK_NOT_FREE: { kind: 'precondition', meaning: 'an old disk that was to be used is gone, or a machine still has it' },
   DNS_CONFLICT: { kind: 'step', meaning: 'a record changed under us: the prerequisite of the update failed' },
   DNS_NOT_VERIFIED: { kind: 'verification', meaning: 'an authoritative server does not answer with the new value' },
@@ -53,6 +63,7 @@ export const ERROR_CODES = {
   GATE_DECLINED: { kind: 'declined', meaning: 'a person said no at a gate' },
   GATE_WAITING: { kind: 'waiting', meaning: 'a gate needs a person and there is no terminal' },
   GIT_FAILED: { kind: 'precondition', meaning: 'git could not give the pinned commit' },
+  GUARD_REFUSED: { kind: 'precondition', meaning: 'the guard of specs is not put on the cluster as asked: it would hurt' },
   GUARD_VIOLATED: { kind: 'verification', meaning: 'a guard saw what must not be and stopped the steps it protects' },
   HEALTH_NOT_PROVEN: { kind: 'verification', meaning: 'a service, endpoint or probe is not healthy' },
   INPUT_INVALID: { kind: 'invalid', meaning: 'an input file or value is wrong; all faults are listed' },
@@ -69,12 +80,13 @@ export const ERROR_CODES = {
   LAB_NOT_RUNNING: { kind: 'precondition', meaning: 'the lab is not running, or not in the state the command needs' },
   LAB_SERVER_FAILED: { kind: 'step', meaning: 'a lab server ended or did not become ready; the end of its log is quoted' },
   NODE_UP_NO_AGENT: { kind: 'step', meaning: 'the new machine is up but its agent never reported to the parent' },
+  NOTHING_TO_COMPARE: { kind: 'precondition', meaning: 'neither a backup nor the living cluster could be read, so git stands alone' },
   PARENT_HOLDS_CAPI: { kind: 'precondition', meaning: 'the parent still holds CAPI objects of the dead cluster: retiring it could delete machines' },
   PREFLIGHT_FAILED: { kind: 'precondition', meaning: 'a check before the first change says no; all that is wrong is listed' },
   PROCESS_FAILED: { kind: 'step', meaning: 'an external command failed; its output is quoted' },
   PROCESS_NOT_FOUND: { kind: 'precondition', meaning: 'an external command is not installed' },
   PROVISION_FAILED: { kind: 'step', meaning: 'the platform says that provisioning failed' },
-  PRUNED_FIELDS: { kind: 'precondition', meaning: 'the server would drop or refuse fields of a spec' },
+  PRUNED_FIELDS: { kind: 'invalid', meaning: 'the specs have fields that the server does not know, and nobody has accepted to lose them' },
   RELEASE_REFUSED: { kind: 'precondition', meaning: 'what a run has put aside may not be put back yet' },
   REPORT_ALTERED: { kind: 'verification', meaning: 'a report page is not what its own record gives' },
   REPOSITORY_KEY_FOREIGN: { kind: 'precondition', meaning: 'somebody has given the new cluster another password for its backup repositories' },
@@ -92,6 +104,7 @@ export const ERROR_CODES = {
   SECRET_UNREADABLE: { kind: 'precondition', meaning: 'an encrypted secret file cannot be decrypted with the identity given' },
   SNAPSHOT_NOT_PROVEN: { kind: 'verification', meaning: 'an etcd snapshot is not what it should be; every level that failed is listed' },
   SNAPSHOT_REFUSED: { kind: 'verification', meaning: 'etcd does not take the snapshot; its words are quoted' },
+  SPECS_DIFFER: { kind: 'differences', meaning: 'git, the backup and the living cluster do not say the same' },
   STEP_FAILED: { kind: 'step', meaning: 'a step failed; its cause is quoted' },
   STEP_TIMEOUT: { kind: 'step', meaning: 'a step did not finish within its timeout' },
   STEP_UNKNOWN: { kind: 'waiting', meaning: 'the state of an effect cannot be told from the world; a person must say' },
@@ -101,6 +114,7 @@ export const ERROR_CODES = {
   USAGE: { kind: 'usage', meaning: 'a wrong flag, argument or command' },
   VERIFY_FAILED: { kind: 'verification', meaning: 'a step ran and what it should have made is not there' },
   VOLUME_NOT_RESTORED: { kind: 'verification', meaning: 'a volume is not bound to the restored data' },
+  ZONE_MISSING: { kind: 'precondition', meaning: 'a volume would be made in a zone in which the cluster has no node' },
 } as const satisfies Readonly<Record<string, CodeEntry>>;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

@@ -101,6 +101,7 @@ const TELLERS: { readonly [T in EntryType]: Teller<T> } = {
   },
   'skip-decided': ({ step, by, reason }) => [{ type: 'journal', message: `${by} leaves out step '${step}': ${reason}` }],
   'retry-decided': ({ step, by }) => [{ type: 'journal', message: `${by} wants step '${step}' tried again` }],
+  accepted: ({ what, subject, by }) => [{ type: 'journal', message: `${by} accepts that ${subject} is ${what}` }],
   request: ({ request: id, outcome, reason, verb, step, by }) => {
     const about = { ...(verb === undefined ? {} : { verb }), ...(step === undefined ? {} : { step }), ...(by === undefined ? {} : { by }) };
     return [{ type: 'request', request: { id, ...about }, outcome, ...(reason === undefined ? {} : { reason }) }];

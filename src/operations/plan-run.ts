@@ -1,14 +1,16 @@
+import type { Acceptance } from '../engine/acceptances.ts';
 import { withDeadline } from '../engine/deadline.ts';
 import type { ExpressionEvaluator, ExpressionScope } from '../engine/expression.ts';
 import { topologicalOrder } from '../engine/graph.ts';
 import type { Gate, StepGraph, StepNode } from '../engine/graph-types.ts';
-import { type AnyStepKind, NO_FILES, type Observation, type ReadContext, type Risk, type RunInfo, type StepCatalogue } from '../engine/step.ts';
+import { type AnyStepKind, type KeptFiles, NO_FILES, type Observation, type ReadContext, type Risk, type RunInfo, type StepCatalogue } from '../engine/step.ts';
 import { asDrError, DrError } from '../errors/dr-error.ts';
 import type { PlannedChange } from '../model/change.ts';
 import { type ClusterName, newRunId, type StepId } from '../model/ids.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Random } from '../ports/random.ts';
+import type { RunStore } from '../ports/run-store.ts';
 import type { StepPorts } from '../steps/ports.ts';
 import { prepareRun, type RunRequest } from './prepare-run.ts';
 import { stepsReadBy } from './steps-read.ts';
@@ -51,6 +53,10 @@ export interface PlanTools {
   readonly evaluator: ExpressionEvaluator;
   readonly clock: Clock;
   readonly random: Random;
+  /** What a run of the same command would take into account. */
+  readonly accept?: readonly Acceptance[];
+  /** Opens the state of runs; called only when a step asks for what is kept there. */
+  readonly openStore: () => Promise<RunStore>;
   readonly signal: AbortSignal;
 }
 
@@ -68,9 +74,25 @@ export async function planRun(request: RunRequest, tools: PlanTools): Promise<Ru
     startedAt: new Date(now).toISOString(),
     predecessors: [],
   };
-  const planner = new Planner(graph, run, tools);
+  const planner = new Planner(graph, run, { ...tools, files: filesOf(cluster, tools.openStore) });
   for (const node of topologicalOrder<StepId, StepNode>(graph.nodes)) await planner.add(node);
   return { cluster, runbook: graph.name, mode: request.mode, inputs: graph.inputs, steps: planner.steps };
+}
+
+/** Of a dry run nothing is kept; what was kept of the cluster is there. */
+function filesOf(cluster: ClusterName, openStore: PlanTools['openStore']): KeptFiles {
+  let opened: Promise<RunStore> | undefined;
+  return {
+    ...NO_FILES,
+    async ofCluster(folder, name) {
+      opened ??= openStore();
+      return await (await opened).get(`${folder}/${cluster}/${name}`);
+    },
+  };
+}
+
+interface PlannerTools extends PlanTools {
+  readonly files: KeptFiles;
 }
 
 type Found = Omit<StepPlan, 'id' | 'uses' | 'summary' | 'phase' | 'risk' | 'gate' | 'changes' | 'knownAfter'> &
@@ -82,9 +104,9 @@ class Planner {
   readonly #skipped = new Set<StepId>();
   readonly #graph: StepGraph;
   readonly #run: RunInfo;
-  readonly #tools: PlanTools;
+  readonly #tools: PlannerTools;
 
-  constructor(graph: StepGraph, run: RunInfo, tools: PlanTools) {
+  constructor(graph: StepGraph, run: RunInfo, tools: PlannerTools) {
     this.#graph = graph;
     this.#run = run;
     this.#tools = tools;
@@ -144,8 +166,8 @@ class Planner {
   }
 
   #context(node: StepNode, input: unknown): ReadContext<unknown, StepPorts> {
-    const { ports, clock, signal } = this.#tools;
-    return { step: node.id, run: this.#run, with: input, ports, clock, signal, attestations: [], files: NO_FILES };
+    const { ports, clock, signal, files } = this.#tools;
+    return { step: node.id, run: this.#run, with: input, ports, clock, signal, attestations: [], accepted: this.#tools.accept ?? [], files };
   }
 
   async #timed<T>(node: StepNode, work: (signal: AbortSignal) => Promise<T>): Promise<T> {

@@ -10,8 +10,9 @@ import type { Interval } from './intervals.ts';
 
 /** What a person decided, how, and what it was bound to. */
 export interface DecisionItem {
-  readonly step: StepId;
-  readonly decision: 'approved' | 'declined' | 'attested' | 'left out' | 'overridden' | 'tried again' | 'stated as not done' | 'stopped';
+  /** Absent for what holds for the whole run. */
+  readonly step?: StepId;
+  readonly decision: 'accepted' | 'approved' | 'declined' | 'attested' | 'left out' | 'overridden' | 'tried again' | 'stated as not done' | 'stopped';
   readonly by: string;
   readonly at: string;
   /** Where it was given. Absent where the journal does not say. */
@@ -80,6 +81,7 @@ export function decisionsIn(entries: readonly JournalEntry[]): readonly Decision
     if (entry.type === 'gate-decided') return [gateDecision(entry, asked.get(`${entry.step} ${entry.shown}`))];
     if (entry.type === 'skip-decided') return [{ ...common(entry), decision: entry.override === true ? 'overridden' : 'left out', text: entry.reason }];
     if (entry.type === 'retry-decided') return [{ ...common(entry), decision: 'tried again' }];
+    if (entry.type === 'accepted') return [{ by: entry.by, at: entry.at, how: entry.how, decision: 'accepted', text: `${entry.subject} is ${entry.what}` }];
     if (entry.type !== 'unknown-answered') return [];
     return [{ step: entry.step, by: entry.by, at: entry.at, decision: entry.answer === 'absent' ? 'stated as not done' : 'stopped', text: entry.what }];
   });

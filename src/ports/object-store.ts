@@ -14,10 +14,33 @@ export interface ObjectStoreRef {
 export interface ObjectStores extends AsyncDisposable {
   open(ref: ObjectStoreRef): Promise<ObjectStore>;
   /**
+   * What another credential may do to what is under a prefix. Nothing is written and nothing that exists is touched: it asks for acts on an object that does
+   * not exist, which a server refuses by its rules or for that.
+   */
+  rights(ref: ObjectStoreRef, other: OtherCredential, signal: AbortSignal): Promise<StoreRights>;
+  /**
    * Whether somebody else's credentials may write to the bucket: the server's words when it refuses, `undefined` when it does not. Nothing is stored. Throws
    * `S3_UNAVAILABLE`, and `SECRET_SOURCE_MISSING` for credentials of another form.
    */
   refusedToWrite(ref: Pick<ObjectStoreRef, 'bucket' | 'region' | 'endpoint'>, probe: WriteProbe): Promise<string | undefined>;
+}
+
+/** A credential that is not the one of a reference. */
+export interface OtherCredential {
+  /** An AWS shared-credentials file, as Velero's secrets hold it, its section `default`. */
+  readonly content: Secret;
+  /** Folder in the bucket, with a slash at its end, that its rights are asked about. */
+  readonly prefix: string;
+}
+
+/** What a credential may do. Not known where the answer allows both. */
+export interface StoreRights {
+  /** It is the very credential of the reference. */
+  readonly isSame: Known<boolean>;
+  /** Delete a version of an object for good. */
+  readonly canDelete: Known<boolean>;
+  /** Shorten or take away a lock that can be bypassed. */
+  readonly canShortenLock: Known<boolean>;
 }
 
 export interface WriteProbe {
@@ -34,10 +57,39 @@ export interface ObjectStore {
   list(options: { readonly prefix: string; readonly delimiter?: string; readonly signal: AbortSignal }): Promise<ObjectListing>;
   /** Size and identity, or `undefined` when absent (also when the bucket is: an answer to HEAD has no body to tell them apart; `list` does). */
   head(key: string, signal: AbortSignal): Promise<ObjectHead | undefined>;
-  /** The whole object, at most `maxBytes` (else `S3_FAILED`); `undefined` when absent. */
-  read(key: string, options: { readonly maxBytes: number; readonly signal: AbortSignal }): Promise<Uint8Array | undefined>;
-  /** The object as a stream; throws `S3_FAILED` when absent. */
-  stream(key: string, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
+  /** The whole object, or the version pinned by `at`, at most `maxBytes` (else `S3_FAILED`); `undefined` when absent. */
+  read(key: string, options: { readonly maxBytes: number; readonly signal: AbortSignal; readonly at?: ObjectPin }): Promise<Uint8Array | undefined>;
+  /** The object, or the version pinned by `at`, as a stream; throws `S3_FAILED` when absent. */
+  stream(key: string, signal: AbortSignal, at?: ObjectPin): Promise<AsyncIterable<Uint8Array>>;
+  /** All versions of all keys under a prefix, deletions among them: keys in order, of each the newest first. Not known where these credentials may not list them. */
+  versions(options: { readonly prefix: string; readonly signal: AbortSignal }): Promise<Known<readonly ObjectVersion[]>>;
+  /** What keeps an object, or the version pinned by `at`, from being changed and deleted. Not known where these credentials may not ask. */
+  lock(key: string, signal: AbortSignal, at?: ObjectPin): Promise<Known<ObjectLock>>;
+}
+
+/** What was asked, or why it cannot be told: never guessed. */
+export type Known<T> = { readonly known: true; readonly value: T } | { readonly known: false; readonly reason: string };
+
+/** Reads exactly what was seen before: another content under the same key throws `S3_FAILED`. */
+export interface ObjectPin {
+  readonly versionId?: string;
+  readonly etag?: string;
+}
+
+/** One version of an object. */
+export interface ObjectVersion extends ObjectHead {
+  readonly isLatest: boolean;
+  /** The object was deleted here; older versions may still be there. It has no size and no ETag. */
+  readonly isDeletion: boolean;
+}
+
+/** Object Lock of S3, or what comes closest. Without a mode nothing holds it but perhaps a legal hold. */
+export interface ObjectLock {
+  /** `COMPLIANCE`: nobody can shorten it. `GOVERNANCE`: who has the permission to bypass can. */
+  readonly mode?: 'COMPLIANCE' | 'GOVERNANCE';
+  /** ISO 8601. */
+  readonly until?: string;
+  readonly legalHold: boolean;
 }
 
 export interface ObjectListing {
@@ -52,5 +104,6 @@ export interface ObjectHead {
   /** ISO 8601. */
   readonly lastModified: string;
   readonly etag: string;
+  /** Where the bucket keeps versions. The bytes of a version never change; it can only be deleted. */
   readonly versionId?: string;
 }

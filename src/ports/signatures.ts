@@ -10,7 +10,7 @@ export interface SignedText {
 /** What looking at a signature came to. `key` is the fingerprint (`SHA256:…`) of the key that made it. */
 export type SignatureCheck = { readonly ok: true; readonly key: string } | { readonly ok: false; readonly reason: string };
 
-/** Makes and checks SSH signatures of one purpose: decisions about runs. A signature made for anything else (git commits, files) never counts. */
+/** Makes and checks SSH signatures of one purpose, such as decisions about runs. A signature made for anything else (git commits, files) never counts. */
 export interface Signatures {
   /**
    * Signs a text with a private key file, or with the agent's half of a public key file. Throws `PROCESS_FAILED`, `PROCESS_NOT_FOUND`, `CANCELLED`.

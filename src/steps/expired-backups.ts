@@ -6,7 +6,8 @@ import type { JsonObject } from '../model/json.ts';
 import type { PlanBackup } from '../model/plan/backups.ts';
 import type { KubeCluster } from '../ports/kube-cluster.ts';
 import type { StepPorts } from './ports.ts';
-import { bucketPrefix, readBackupMetadata } from './recovery-points.ts';
+import { bucketPrefix } from './recovery/places.ts';
+import { readBackupMetadata } from './recovery-points.ts';
 import { objectStoreRef } from './schemas.ts';
 
 export interface ExpiredIn {

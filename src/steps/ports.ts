@@ -7,6 +7,7 @@ import type { ManifestParser } from '../ports/manifest-parser.ts';
 import type { ObjectStores } from '../ports/object-store.ts';
 import type { Processes } from '../ports/processes.ts';
 import type { SecretFiles } from '../ports/secret-files.ts';
+import type { Signatures } from '../ports/signatures.ts';
 import type { DesiredStates } from './desired-state.ts';
 
 /** The outside systems that steps may use. Joined to adapters in one place, `cli/compose.ts`. */
@@ -22,4 +23,6 @@ export interface StepPorts {
   readonly http: HttpProbe;
   readonly certificates: Certificates;
   readonly secretFiles: SecretFiles;
+  /** Of seals of backups; a signature of a decision is none. */
+  readonly sealSignatures: Signatures;
 }

@@ -4,6 +4,8 @@ export interface Measuring {
   readonly rounds: number;
   /** Objects of each restore, the smallest number first. */
   readonly sizes: readonly number[];
+  /** Size of the tarball that is verified, in MB of 10^6 bytes. */
+  readonly tarballMb: number;
   /** Scratch folder, removed at the end. */
   readonly folder: string;
   readonly signal: AbortSignal;

@@ -48,6 +48,7 @@ const context: Context = {
   clock: systemClock,
   signal: controller.signal,
   attestations: [],
+  accepted: [],
   files: NO_FILES,
   evidence: { append: (line) => void evidence.push(`${JSON.stringify(line)}\n`) },
   keep: () => unused('keep'),

@@ -76,8 +76,94 @@ export function describeObjectStore(name: string, open: () => Promise<ObjectStor
       await expect(subject.store.stream('backups/none', signal())).rejects.toMatchObject({ code: 'S3_FAILED', details: { code: 'NoSuchKey' } });
     });
 
+    it('reads what was seen before, or says that it is another now', async () => {
+      const { etag } = (await subject.store.head('other/x', signal())) ?? { etag: '' };
+      expect((await subject.store.read('other/x', { maxBytes: 10, signal: signal(), at: { etag } }))?.length).toBe(7);
+      await expect(subject.store.read('other/x', { maxBytes: 10, signal: signal(), at: { etag: '0'.repeat(32) } })).rejects.toMatchObject({
+        code: 'S3_FAILED',
+        details: { code: 'PreconditionFailed' },
+      });
+    });
+
+    it('names no version where the bucket keeps none', async () => {
+      const versions = await subject.store.versions({ prefix: 'backups/a/', signal: signal() });
+      if (!versions.known) return expect(versions.reason).toMatch(/versions/);
+      expect(versions.value.map(({ key, versionId, isLatest, isDeletion }) => ({ key, versionId, isLatest, isDeletion }))).toEqual(
+        ['backups/a/a.tar.gz', 'backups/a/velero-backup.json'].map((key) => ({ key, versionId: undefined, isLatest: true, isDeletion: false })),
+      );
+    });
+
+    it('tells that nothing locks an object', async () => {
+      expect(await subject.store.lock('other/x', signal())).toEqual({ known: true, value: { legalHold: false } });
+    });
+
     it('stops at the signal', async () => {
       await expect(subject.store.head('other/x', AbortSignal.abort())).rejects.toMatchObject({ code: 'CANCELLED' });
+    });
+  });
+}
+
+export interface VersionedStoreSubject extends ObjectStoreSubject {
+  /** Deletes an object, as somebody else: a new version that says so. */
+  remove(key: string): Promise<void>;
+  /** Locks the newest version of an object until then. */
+  lock(key: string, mode: 'COMPLIANCE' | 'GOVERNANCE', until: Date): Promise<void>;
+}
+
+/** What every `ObjectStore` does with a bucket that keeps versions and can lock them. */
+export function describeVersionedStore(name: string, open: () => Promise<VersionedStoreSubject>): void {
+  describe(`ObjectStore contract, versions: ${name}`, { timeout: 60_000 }, () => {
+    let subject: VersionedStoreSubject;
+    const signal = () => AbortSignal.timeout(20_000);
+    const put = async (key: string, value: string) => await subject.put(key, new TextEncoder().encode(value));
+    const versionsOf = async (prefix: string) => {
+      const answer = await subject.store.versions({ prefix, signal: signal() });
+      return answer.known ? answer.value : [];
+    };
+
+    beforeAll(async () => {
+      subject = await open();
+    }, 60_000);
+    afterAll(async () => subject[Symbol.asyncDispose]());
+
+    it('lists all versions of each key, the newest first, and reads each of them', async () => {
+      for (const value of ['one', 'two!', 'three']) await put('v/a', value);
+      await put('v/b', 'b');
+      const versions = await versionsOf('v/');
+      expect(versions.map(({ key, isLatest, sizeBytes }) => [key, isLatest, sizeBytes])).toEqual([
+        ['v/a', true, 5],
+        ['v/a', false, 4],
+        ['v/a', false, 3],
+        ['v/b', true, 1],
+      ]);
+      expect(new Set(versions.map(({ versionId }) => versionId)).size).toBe(4);
+      const read = async (versionId: string | undefined) =>
+        Buffer.from((await subject.store.read('v/a', { maxBytes: 10, signal: signal(), at: versionId === undefined ? {} : { versionId } })) ?? []).toString();
+      expect(await Promise.all(versions.slice(0, 3).map(({ versionId }) => read(versionId)))).toEqual(['three', 'two!', 'one']);
+      expect(await read(undefined)).toBe('three');
+      expect((await subject.store.head('v/a', signal()))?.versionId).toBe(versions[0]?.versionId);
+      const [, middle] = versions;
+      const chunks = await Array.fromAsync(await subject.store.stream('v/a', signal(), { versionId: middle?.versionId ?? '' }));
+      expect(Buffer.concat(chunks).toString()).toBe('two!');
+    });
+
+    it('shows a deletion as the newest version', async () => {
+      await put('d/a', 'gone');
+      await subject.remove('d/a');
+      expect((await versionsOf('d/')).map(({ isLatest, isDeletion }) => ({ isLatest, isDeletion }))).toEqual([
+        { isLatest: true, isDeletion: true },
+        { isLatest: false, isDeletion: false },
+      ]);
+      expect(await subject.store.head('d/a', signal())).toBeUndefined();
+    });
+
+    it.each(['COMPLIANCE', 'GOVERNANCE'] as const)('tells a %s lock and its end', async (mode) => {
+      const until = new Date(Math.ceil(Date.now() / 1_000) * 1_000 + 2_000);
+      await put(`l/${mode}`, 'locked');
+      await subject.lock(`l/${mode}`, mode, until);
+      expect(await subject.store.lock(`l/${mode}`, signal())).toEqual({ known: true, value: { mode, until: until.toISOString(), legalHold: false } });
+      await put('l/open', 'open');
+      expect(await subject.store.lock('l/open', signal())).toEqual({ known: true, value: { legalHold: false } });
     });
   });
 }

@@ -87,6 +87,7 @@ async function s3Credentials(path: string): Promise<readonly string[]> {
 /** The whole recovery with every command that reads or writes its record. */
 async function playRecovery(stage: CanaryStage): Promise<void> {
   await stage.must(0, ['validate']);
+  await stage.must(0, ['backup', 'seal', stage.world.backup]);
   await stage.must(0, ['plan']);
   await stage.must(10, ['rebuild', '--json']);
   await stage.world.destroy();

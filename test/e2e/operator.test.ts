@@ -108,7 +108,7 @@ describe('a run that persons steer from other terminals', { shuffle: false }, ()
   it(
     'refuses an unsigned, a forged, a stale and a foreign approval, and takes the one that is none of these',
     async () => {
-      const signatures = createSshSignatures({ processes: createProcesses({ env: world.env }) });
+      const signatures = createSshSignatures({ processes: createProcesses({ env: world.env }), purpose: 'approval' });
       const sign = async (text: string, person: Person): Promise<string> => await signatures.sign(text, key(person), AbortSignal.timeout(MINUTE));
       owner = world.start(['rebuild', '--runbook', runbook, '--wait-for-answers', '10m']);
       const shown = await asked('confirm');

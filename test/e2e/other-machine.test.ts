@@ -65,6 +65,7 @@ describe('a run whose machine is gone', { shuffle: false }, () => {
   it('stops at a gate and leaves nothing on that machine but caches', async () => {
     before = await world.testify('before');
     const machine = await layOut(join(world.directory, 'machine-a'));
+    resultOf(await typed(machine, 'backup', 'seal', world.backup, '--plan', 'plan.yaml'), 0);
     await world.destroy();
     const end = await typed(machine, 'rebuild', '--plan', 'plan.yaml', '--confirm', 'small', '--attest', 'fence-writes=the lab has ended every process');
     const stopped = resultOf(end, 10) as ReportedRun;

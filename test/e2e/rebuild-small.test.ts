@@ -190,8 +190,11 @@ describe('a destroyed cluster of six services and two volumes is rebuilt', () =>
   it('release leaves the schedules held while this cluster has made no backup of its own, and puts the rest back', () => {
     expect(story.tooEarly.code, story.tooEarly.stderr.slice(-2_000)).toBe(4);
     const early = JSON.parse(story.tooEarly.stdout) as ReleaseResult & { readonly error: { readonly code: string; readonly message: string } };
-    expect(early.released.map(({ id }) => id)).toEqual(['dnsprovider/lattice-system/small-dns', 'backup-location/velero/lattice-small-backups']);
-    expect(early.open.map(({ hold }) => hold.kind)).toEqual(['backup-schedule', 'backup-schedule', 'backup-schedule']);
+    expect(early.released.map(({ id }) => id)).toEqual(
+      expect.arrayContaining(['dnsprovider/lattice-system/small-dns', 'backup-location/velero/lattice-small-backups']),
+    );
+    expect(early.released.map(({ kind }) => kind)).not.toContain('backup-schedule');
+    expect(early.open.filter(({ hold }) => hold.kind === 'backup-schedule')).toHaveLength(3);
     expect(early.error).toMatchObject({ code: 'RELEASE_REFUSED', message: expect.stringContaining('there is none yet') });
     expect(story.afterTooEarly.locations.map(({ spec }) => spec?.['accessMode'])).toEqual(['ReadWrite']);
     expect(story.afterTooEarly.schedules.map(({ spec }) => spec?.['paused'])).toEqual([true]);

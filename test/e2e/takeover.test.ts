@@ -114,6 +114,7 @@ describe('one run per cluster in the world', { shuffle: false }, () => {
       };
       spec.fence = { command: [script, folder], off: ['/usr/bin/test', '-e', join(folder, 'off')] };
     });
+    await world.seal();
     before = await world.testify('before');
     await world.destroy();
     // Longer than everything that happens beside it, so that only an abort ends it; its effect may take 300 s.

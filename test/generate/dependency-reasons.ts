@@ -21,7 +21,6 @@ export const DEPENDENCY_REASONS: Readonly<Record<string, string>> = {
   '@biomejs/biome': 'formats',
   '@types/dns-packet': 'types',
   '@types/node': 'types',
-  '@types/tar-stream': 'types',
   '@typescript/native': 'the compiler (TypeScript 7)',
   '@vitest/coverage-v8': 'measures test coverage',
   'dependency-cruiser': 'checks which folder imports which',

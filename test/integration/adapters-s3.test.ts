@@ -1,18 +1,37 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { DeleteObjectCommand, PutObjectRetentionCommand } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createProcesses } from '../../src/adapters/process/host-processes.ts';
 import { createObjectStores } from '../../src/adapters/s3/s3-object-stores.ts';
 import { createSecretFiles } from '../../src/adapters/secrets/secret-files.ts';
 import { Secret } from '../../src/model/secret.ts';
 import type { ObjectStoreRef } from '../../src/ports/object-store.ts';
-import { describeObjectStore } from '../contract/object-store.ts';
+import { describeObjectStore, describeVersionedStore, type VersionedStoreSubject } from '../contract/object-store.ts';
 import { type S3Server, startVersitygw } from './s3-servers.ts';
 import { freePort, missingServers, temporaryFolder } from './servers.ts';
 
 const missing = missingServers(['versitygw']);
 const stores = () => createObjectStores({ secrets: createSecretFiles({ env: {}, processes: createProcesses({ env: {} }) }) });
 const refOf = (server: S3Server): ObjectStoreRef => ({ bucket: server.bucket, endpoint: server.endpoint, credentials: { file: server.credentialsFile } });
+
+async function versioned(start: typeof startVersitygw): Promise<VersionedStoreSubject> {
+  const folder = await temporaryFolder('s3-versions');
+  const server = await start(folder.path, { versioned: true });
+  const opened = stores();
+  const { client, bucket: Bucket } = server;
+  return {
+    store: await opened.open(refOf(server)),
+    put: async (key, content) => server.put(key, content),
+    remove: async (Key) => void (await client.send(new DeleteObjectCommand({ Bucket, Key }))),
+    lock: async (Key, Mode, RetainUntilDate) => void (await client.send(new PutObjectRetentionCommand({ Bucket, Key, Retention: { Mode, RetainUntilDate } }))),
+    async [Symbol.asyncDispose]() {
+      await opened[Symbol.asyncDispose]();
+      await server[Symbol.asyncDispose]();
+      await folder[Symbol.asyncDispose]();
+    },
+  };
+}
 
 describe.skipIf(missing.length > 0)(`S3 adapter on a real server${missing.length > 0 ? ' (skipped: versitygw not built)' : ''}`, { timeout: 60_000 }, () => {
   describeObjectStore('real versitygw', async () => {
@@ -30,6 +49,8 @@ describe.skipIf(missing.length > 0)(`S3 adapter on a real server${missing.length
       },
     };
   });
+
+  describeVersionedStore('real versitygw', async () => await versioned(startVersitygw));
 
   describe('what a server refuses', () => {
     let folder: AsyncDisposable & { readonly path: string };

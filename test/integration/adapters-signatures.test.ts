@@ -21,7 +21,7 @@ describe('signatures by ssh-keygen', () => {
     const lines = await Promise.all(['ann', 'bob'].map(async (name) => `${name} ${await readFile(join(folder, `${name}.pub`), 'utf8')}`));
     const allowedSigners = join(folder, 'allowed');
     await writeFile(allowedSigners, lines.join(''));
-    const signatures = createSshSignatures({ processes: createProcesses({ env: process.env }) });
+    const signatures = createSshSignatures({ processes: createProcesses({ env: process.env }), purpose: 'approval' });
     bench = { signatures, allowedSigners, keys: { ann: join(folder, 'ann'), bob: join(folder, 'bob'), eve: join(folder, 'eve') } };
   });
 

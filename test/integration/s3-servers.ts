@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { S3Client } from '@aws-sdk/client-s3';
 import { findServer, freePort, startServer } from './servers.ts';
 
 /** A real S3 server with one bucket. */
@@ -12,11 +13,19 @@ export interface S3Server extends AsyncDisposable {
   readonly readerCredentials: string;
   /** Stores an object. */
   put(key: string, content: Uint8Array): Promise<void>;
+  /** Asks the server for anything else, as the owner of the bucket. */
+  readonly client: S3Client;
+}
+
+/** A bucket that keeps versions, with Object Lock. */
+export interface BucketOptions {
+  readonly versioned?: boolean;
 }
 
 const ACCESS = 'contract-access';
 const SECRET = 'contract-secret';
-const READER = 'contract-reader';
+/** May list and read the bucket, or what its policy says since. */
+export const READER = 'contract-reader';
 const READER_POLICY = {
   Version: '2012-10-17',
   Statement: [
@@ -30,25 +39,28 @@ const READER_POLICY = {
 };
 
 /** Starts versitygw on a free port. */
-export async function startVersitygw(folder: string): Promise<S3Server> {
-  const iam = join(folder, 'versitygw-iam');
+export async function startVersitygw(folder: string, { versioned = false }: BucketOptions = {}): Promise<S3Server> {
+  const [versions, iam] = [join(folder, 'versitygw-versions'), join(folder, 'versitygw-iam')];
+  await mkdir(versions);
   await mkdir(iam);
   // The layout is that of versitygw 1.8 auth/iam_internal.go.
   const reader = { access: READER, secret: SECRET, role: 'user', userID: 0, groupID: 0, projectID: 0 };
   await writeFile(join(iam, 'users.json'), JSON.stringify({ accessAccounts: { [READER]: reader } }), { mode: 0o600 });
   return await startS3({
     folder,
+    versioned,
     name: 'versitygw',
     policy: JSON.stringify(READER_POLICY),
-    args: (address, data) => ['--port', address, '--iam-dir', iam, 'posix', data],
+    args: (address, data) => ['--port', address, '--iam-dir', iam, 'posix', ...(versioned ? ['--versioning-dir', versions] : []), data],
     env: { ROOT_ACCESS_KEY: ACCESS, ROOT_SECRET_KEY: SECRET },
   });
 }
 
 /** Starts MinIO on a free port. */
-export async function startMinio(folder: string): Promise<S3Server> {
+export async function startMinio(folder: string, { versioned = false }: BucketOptions = {}): Promise<S3Server> {
   return await startS3({
     folder,
+    versioned,
     name: 'minio',
     args: (address, data) => ['server', '--quiet', '--address', address, '--certs-dir', join(folder, 'certs'), data],
     env: { MINIO_ROOT_USER: ACCESS, MINIO_ROOT_PASSWORD: SECRET, MINIO_BROWSER: 'off', MINIO_UPDATE: 'off' },
@@ -57,6 +69,7 @@ export async function startMinio(folder: string): Promise<S3Server> {
 
 interface S3ServerOptions {
   readonly folder: string;
+  readonly versioned: boolean;
   readonly name: string;
   readonly args: (address: string, data: string) => readonly string[];
   readonly env: Readonly<Record<string, string>>;
@@ -64,7 +77,7 @@ interface S3ServerOptions {
   readonly policy?: string;
 }
 
-async function startS3({ folder, name, args, env, policy }: S3ServerOptions): Promise<S3Server> {
+async function startS3({ folder, versioned, name, args, env, policy }: S3ServerOptions): Promise<S3Server> {
   const address = `127.0.0.1:${await freePort()}`;
   const endpoint = `http://${address}`;
   const [data, credentialsFile] = [join(folder, `${name}-data`), join(folder, `${name}-credentials`)];
@@ -79,7 +92,7 @@ async function startS3({ folder, name, args, env, policy }: S3ServerOptions): Pr
     env,
     // A server that listens may still refuse for a while.
     ready: async () => {
-      await client.createBucket('contract');
+      await client.createBucket('contract', versioned);
       return true;
     },
   });
@@ -88,6 +101,7 @@ async function startS3({ folder, name, args, env, policy }: S3ServerOptions): Pr
     endpoint,
     bucket: 'contract',
     credentialsFile,
+    client: client.client,
     readerCredentials: `[default]\naws_access_key_id=${READER}\naws_secret_access_key=${SECRET}\n`,
     put: async (key, content) => client.put('contract', { key, content }),
     [Symbol.asyncDispose]: async () => {
@@ -101,7 +115,9 @@ async function s3Client(endpoint: string) {
   const { S3Client, CreateBucketCommand, PutBucketPolicyCommand, PutObjectCommand } = await import('@aws-sdk/client-s3');
   const client = new S3Client({ endpoint, region: 'us-east-1', forcePathStyle: true, credentials: { accessKeyId: ACCESS, secretAccessKey: SECRET } });
   return {
-    createBucket: async (bucket: string) => void (await client.send(new CreateBucketCommand({ Bucket: bucket }))),
+    client,
+    createBucket: async (bucket: string, versioned: boolean) =>
+      void (await client.send(new CreateBucketCommand({ Bucket: bucket, ObjectLockEnabledForBucket: versioned }))),
     setPolicy: async (bucket: string, policy: string) => void (await client.send(new PutBucketPolicyCommand({ Bucket: bucket, Policy: policy }))),
     put: async (bucket: string, { key, content }: { readonly key: string; readonly content: Uint8Array }) =>
       void (await client.send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: content }))),

@@ -33,6 +33,7 @@ export class RebuildWorld implements AsyncDisposable {
   readonly name: WorldName;
   readonly lab: LabConfig;
   readonly env: NodeJS.ProcessEnv;
+  #backup = '';
 
   private constructor(name: WorldName, lab: LabConfig, env: NodeJS.ProcessEnv) {
     this.name = name;
@@ -46,12 +47,27 @@ export class RebuildWorld implements AsyncDisposable {
     const operation = { directory, signal: AbortSignal.timeout(5 * MINUTE) };
     try {
       const lab = await labUp({ ...operation, ...(options.behaviour === undefined ? {} : { behaviour: options.behaviour }) });
-      if (options.seed !== false) await seedLab({ ...operation, world: name });
-      return new RebuildWorld(name, lab, operatorEnvironment(directory));
+      const world = new RebuildWorld(name, lab, operatorEnvironment(directory));
+      if (options.seed !== false) {
+        world.#backup = (await seedLab({ ...operation, world: name })).backup;
+        await world.seal();
+      }
+      return world;
     } catch (error) {
       await labDown({ ...operation, signal: AbortSignal.timeout(MINUTE), remove: true });
       throw error;
     }
+  }
+
+  /** Name of the backup that the world was seeded with. */
+  get backup(): string {
+    return this.#backup;
+  }
+
+  /** Seals that backup, as a person does once it is complete: a recovery takes no other without being told to. Again, when the plan's state is elsewhere. */
+  async seal(): Promise<void> {
+    const { code, stderr } = await this.cli('backup', 'seal', this.#backup);
+    if (code !== 0) throw new Error(`the backup could not be sealed:\n${stderr}`);
   }
 
   get directory(): string {

@@ -100,6 +100,7 @@ export class StepBench implements AsyncDisposable {
       clock: systemClock,
       signal,
       attestations: [],
+      accepted: [],
       files: { ...NO_FILES, read: async (name) => this.#kept.get(`${kind.kind} ${name}`) },
     };
     return {

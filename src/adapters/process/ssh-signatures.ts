@@ -5,13 +5,15 @@ import { asDrError, DrError, isDrError } from '../../errors/dr-error.ts';
 import type { Processes } from '../../ports/processes.ts';
 import type { SignatureCheck, Signatures, SignedText } from '../../ports/signatures.ts';
 
-/** Purpose of the signatures (the namespace of PROTOCOL.sshsig): one made for git or for files does not verify here, nor ours there. */
-const NAMESPACE = 'lattice-dr-approval';
+/** Namespaces of PROTOCOL.sshsig by purpose: a signature made for git, for files or for the other purpose does not verify, nor ours there. */
+const NAMESPACES = { approval: 'lattice-dr-approval', seal: 'lattice-dr-seal' } as const;
 /** A signature takes milliseconds; a security key may wait for a touch. */
 const TIMEOUT_MS = 60_000;
 
 export interface SshSignaturesOptions {
   readonly processes: Processes;
+  /** What the signatures are about: decisions about runs, or seals of backups. */
+  readonly purpose: keyof typeof NAMESPACES;
   /** Home directory that `~/` stands for. Default: this user's. */
   readonly home?: string;
 }
@@ -36,7 +38,7 @@ interface Signing {
 }
 
 async function sign(options: SshSignaturesOptions, { text, keyFile, signal }: Signing): Promise<string> {
-  const args = ['-Y', 'sign', '-n', NAMESPACE, '-f', pathOf(keyFile, options)];
+  const args = ['-Y', 'sign', '-n', NAMESPACES[options.purpose], '-f', pathOf(keyFile, options)];
   try {
     const { stdout } = await options.processes.run({ file: 'ssh-keygen', args, stdin: text, signal, timeoutMs: TIMEOUT_MS });
     return stdout;
@@ -60,7 +62,7 @@ interface Verifying {
   readonly signal: AbortSignal;
 }
 
-async function verify({ processes }: SshSignaturesOptions, { signed, file, signal }: Verifying): Promise<SignatureCheck> {
+async function verify({ processes, purpose }: SshSignaturesOptions, { signed, file, signal }: Verifying): Promise<SignatureCheck> {
   if (!(await isReadable(file)))
     return { ok: false, reason: `the allowed signers file '${file}' cannot be read: put it there, or correct approvals.allowedSigners of the plan` };
   let folder: string | undefined;
@@ -69,7 +71,7 @@ async function verify({ processes }: SshSignaturesOptions, { signed, file, signa
     // ssh-keygen takes the text from standard input and the signature from a file only.
     const signature = join(folder, 'signature');
     await writeFile(signature, signed.signature, { mode: 0o600 });
-    const args = ['-Y', 'verify', '-n', NAMESPACE, '-f', file, '-I', signed.principal, '-s', signature];
+    const args = ['-Y', 'verify', '-n', NAMESPACES[purpose], '-f', file, '-I', signed.principal, '-s', signature];
     const { stdout } = await processes.run({ file: 'ssh-keygen', args, stdin: signed.text, signal, timeoutMs: TIMEOUT_MS });
     return { ok: true, key: /SHA256:\S+/.exec(stdout)?.[0] ?? 'unknown' };
   } catch (error) {

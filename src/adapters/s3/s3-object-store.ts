@@ -1,7 +1,8 @@
 import type * as Sdk from '@aws-sdk/client-s3';
 import { DrError } from '../../errors/dr-error.ts';
-import type { ObjectHead, ObjectListing, ObjectStore } from '../../ports/object-store.ts';
+import type { Known, ObjectHead, ObjectListing, ObjectLock, ObjectPin, ObjectStore, ObjectVersion } from '../../ports/object-store.ts';
 import { isAbsent, s3Error } from './s3-errors.ts';
+import { listVersions, plainEtag, readLock } from './s3-object-versions.ts';
 
 /** One bucket through the AWS SDK. Read-only. */
 export class S3ObjectStore implements ObjectStore {
@@ -42,7 +43,7 @@ export class S3ObjectStore implements ObjectStore {
         sizeBytes: head.ContentLength ?? 0,
         lastModified: head.LastModified?.toISOString() ?? '',
         etag: plainEtag(head.ETag),
-        ...(head.VersionId === undefined ? {} : { versionId: head.VersionId }),
+        ...(head.VersionId === undefined || head.VersionId === 'null' ? {} : { versionId: head.VersionId }),
       };
     } catch (error) {
       if (isAbsent(error)) return undefined;
@@ -50,8 +51,11 @@ export class S3ObjectStore implements ObjectStore {
     }
   }
 
-  async read(key: string, { maxBytes, signal }: { readonly maxBytes: number; readonly signal: AbortSignal }): Promise<Uint8Array | undefined> {
-    const found = await this.#get(key, signal);
+  async read(
+    key: string,
+    { maxBytes, signal, at }: { readonly maxBytes: number; readonly signal: AbortSignal; readonly at?: ObjectPin },
+  ): Promise<Uint8Array | undefined> {
+    const found = await this.#get(key, signal, at);
     if (found === undefined) return undefined;
     if (found.sizeBytes > maxBytes) {
       found.abandon();
@@ -67,8 +71,8 @@ export class S3ObjectStore implements ObjectStore {
     return Buffer.concat(chunks);
   }
 
-  async stream(key: string, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
-    const found = await this.#get(key, signal);
+  async stream(key: string, signal: AbortSignal, at?: ObjectPin): Promise<AsyncIterable<Uint8Array>> {
+    const found = await this.#get(key, signal, at);
     if (found !== undefined) return this.#guarded(key, found.body, signal);
     throw new DrError({
       code: 'S3_FAILED',
@@ -78,9 +82,23 @@ export class S3ObjectStore implements ObjectStore {
     });
   }
 
-  async #get(key: string, signal: AbortSignal) {
+  async versions({ prefix, signal }: { readonly prefix: string; readonly signal: AbortSignal }): Promise<Known<readonly ObjectVersion[]>> {
+    const { bucket } = this;
+    return await listVersions({ client: this.#client, sdk: this.#sdk }, { bucket, prefix, signal });
+  }
+
+  async lock(key: string, signal: AbortSignal, at?: ObjectPin): Promise<Known<ObjectLock>> {
+    const { bucket } = this;
+    return await readLock(
+      { client: this.#client, sdk: this.#sdk },
+      { bucket, key, signal, ...(at?.versionId === undefined ? {} : { versionId: at.versionId }) },
+    );
+  }
+
+  async #get(key: string, signal: AbortSignal, { versionId, etag }: ObjectPin = {}) {
+    const pin = { ...(versionId === undefined ? {} : { VersionId: versionId }), ...(etag === undefined ? {} : { IfMatch: etag }) };
     try {
-      const reply = await this.#client.send(new this.#sdk.GetObjectCommand({ Bucket: this.bucket, Key: key }), { abortSignal: signal });
+      const reply = await this.#client.send(new this.#sdk.GetObjectCommand({ Bucket: this.bucket, Key: key, ...pin }), { abortSignal: signal });
       const body = reply.Body as unknown as AsyncIterable<Uint8Array> & { destroy(): void };
       // A body that nobody reads would hold its connection.
       return { body, sizeBytes: reply.ContentLength ?? 0, abandon: () => body.destroy() };
@@ -110,9 +128,4 @@ function headOf(object: Sdk._Object): ObjectHead {
     lastModified: object.LastModified?.toISOString() ?? '',
     etag: plainEtag(object.ETag),
   };
-}
-
-/** Servers differ in whether the quotes are part of it. */
-function plainEtag(etag: string | undefined): string {
-  return (etag ?? '').replace(/^"|"$/g, '');
 }

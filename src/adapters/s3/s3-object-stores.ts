@@ -3,6 +3,7 @@ import type { ObjectStore, ObjectStoreRef, ObjectStores } from '../../ports/obje
 import type { SecretFiles } from '../../ports/secret-files.ts';
 import { openS3Client } from './s3-client.ts';
 import { S3ObjectStore } from './s3-object-store.ts';
+import { rightsOf } from './s3-rights.ts';
 import { refusedToWrite } from './write-probe.ts';
 
 /** Tries of one request, by the SDK: waits double from 100 ms, each cut at random; 6 s on average and 13 s at most before it gives up. */
@@ -24,6 +25,7 @@ export function createObjectStores(options: S3ObjectStoresOptions): ObjectStores
       entry.catch(() => opened.delete(key));
       return (await entry).store;
     },
+    rights: async (ref, other, signal) => await rightsOf(ref, other, { ...options, signal }),
     async refusedToWrite({ bucket, region, endpoint }, { credentials, key, signal }) {
       const place = { bucket, ...(region === undefined ? {} : { region }), ...(endpoint === undefined ? {} : { endpoint }) };
       const opening = await openS3Client(place, { secrets: options.secrets, maxAttempts: MAX_ATTEMPTS, given: credentials });

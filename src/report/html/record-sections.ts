@@ -31,8 +31,9 @@ function decision(item: DecisionItem): Html {
       ? []
       : [['Asked', `${asked.at}: ${asked.reason}`] as const, ['Bound to', html`<code class="digest">${asked.shown}</code>`] as const]),
   ];
+  const about = step === undefined ? 'for the whole run' : html`<a href="#${anchorOf(step)}">${step}</a>`;
   const shown = asked === undefined ? undefined : html`<h3>What was shown</h3><pre>${shownText(asked.changes, asked.omitted)}</pre>`;
-  return html`<details class="decision"><summary><b>${by}</b> ${what} <a href="#${anchorOf(step)}">${step}</a> <span class="took">${clockTime(at)}</span></summary>
+  return html`<details class="decision"><summary><b>${by}</b> ${what} ${about} <span class="took">${clockTime(at)}</span></summary>
 ${facts(pairs)}${shown}</details>
 `;
 }

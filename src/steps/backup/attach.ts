@@ -7,11 +7,13 @@ import type { KubeObject, ObjectRef } from '../../model/kube-object.ts';
 import { planBackup } from '../../model/plan/backups.ts';
 import { planCluster } from '../../model/plan/cluster.ts';
 import { planSpecs } from '../../model/plan/specs.ts';
+import { specEdits } from '../../model/resolution.ts';
 import type { KubeCluster } from '../../ports/kube-cluster.ts';
 import { defineStep } from '../define-step.ts';
 import { loadDesired } from '../desired-state.ts';
 import { FIELD_MANAGER } from '../platform-names.ts';
 import type { StepPorts } from '../ports.ts';
+import { assertUnchanged } from '../recovery/contents.ts';
 import { readBackupMetadata } from '../recovery-points.ts';
 import { targetSchema } from '../schemas.ts';
 import { openTarget } from '../target.ts';
@@ -25,6 +27,7 @@ const withSchema = z.object({
   cluster: planCluster,
   specs: planSpecs,
   commit: z.string(),
+  edits: specEdits,
   backups: z.array(planBackup),
   recoveryPoints: z.array(recoveryPointSchema),
 });
@@ -99,6 +102,16 @@ async function requireCredentials(cluster: KubeCluster, store: KubeObject, signa
   });
 }
 
+/** Between preflight and here, whoever can write the bucket could; Velero would restore what it finds. */
+async function assertAllUnchanged(ctx: Ctx): Promise<void> {
+  await Promise.all(
+    ctx.with.recoveryPoints.map(async (point) => {
+      const section = ctx.with.backups.find(({ store }) => store === point.store);
+      if (section !== undefined) await assertUnchanged(ctx.ports, section, { point, signal: ctx.signal });
+    }),
+  );
+}
+
 /** Velero resolves a snapshot location by name on the cluster it restores to; without it PVCs are created and stay Pending (Velero 1.18.3, seen). */
 async function attachSnapshotLocations(cluster: KubeCluster, ctx: WriteCtx): Promise<void> {
   for (const point of ctx.with.recoveryPoints) {
@@ -158,7 +171,7 @@ async function waitUntilSynced(cluster: KubeCluster, ctx: WriteCtx): Promise<voi
  */
 export const backupAttach = defineStep({
   kind: 'backup/attach',
-  version: 1,
+  version: 2,
   summary: 'attaches the backup stores read-only and waits until Velero sees the recovery points',
   verifies: 'reads that each location is Available and ReadOnly and each chosen backup Completed',
   byHand: [
@@ -185,6 +198,7 @@ export const backupAttach = defineStep({
   },
   async execute(ctx) {
     const cluster = await openTarget(ctx);
+    await assertAllUnchanged(ctx);
     for (const point of ctx.with.recoveryPoints) await requireCredentials(cluster, await storeObject(ctx, point.store), ctx.signal);
     await holdLocations(cluster, ctx);
     await attachSnapshotLocations(cluster, ctx);

@@ -2,16 +2,24 @@ import { z } from 'zod';
 import { NO_RETRY, type ReadContext } from '../../engine/step.ts';
 import type { PlannedChange } from '../../model/change.ts';
 import { planCluster } from '../../model/plan/cluster.ts';
+import { type ChosenRecoveryPoint, recoveryPointSchema } from '../backup/recovery-point-schema.ts';
 import { defineStep } from '../define-step.ts';
 import type { StepPorts } from '../ports.ts';
 import { lossText, lostVolume, sourceText, volumeSource } from '../volumes/source-schema.ts';
 
-const withSchema = z.object({ cluster: planCluster, commit: z.string(), sources: z.array(volumeSource), lost: z.array(lostVolume) });
+const withSchema = z.object({
+  cluster: planCluster,
+  commit: z.string(),
+  sources: z.array(volumeSource),
+  lost: z.array(lostVolume),
+  /** What backups were chosen from, and which newer ones were not taken. */
+  recoveryPoints: z.array(recoveryPointSchema).default([]),
+});
 type Sources = z.output<typeof withSchema>['sources'];
 
 /** What a person agrees to by typing the name: the whole recovery in a few lines, with what it will not bring back. */
 function summary(ctx: ReadContext<z.output<typeof withSchema>, StepPorts>): readonly PlannedChange[] {
-  const { cluster, commit, sources, lost } = ctx.with;
+  const { cluster, commit, sources, lost, recoveryPoints } = ctx.with;
   return [
     { verb: 'delete', subject: `what is left of cluster ${cluster.name}`, note: 'it is fenced, and its LatticeCluster on the parent is retired' },
     { verb: 'create', subject: `cluster ${cluster.name} again`, note: `by provisioner ${cluster.provisioner}, from commit ${commit.slice(0, 12)}` },
@@ -21,6 +29,16 @@ function summary(ctx: ReadContext<z.output<typeof withSchema>, StepPorts>): read
       note: groupNote(volumes),
     })),
     ...lost.map(({ claim, reason }) => ({ verb: 'delete' as const, subject: `all data of volume ${claim}`, note: reason })),
+    ...recoveryPoints.flatMap(trustOf),
+  ];
+}
+
+/** What a person should know of where the bytes come from: that nothing vouches for them, and which newer backups were left aside. */
+function trustOf({ name, verdict, passedOver = [] }: ChosenRecoveryPoint): readonly PlannedChange[] {
+  const unanchored = { verb: 'create', subject: `data of ${name}`, note: 'nothing outside of its bucket vouches for it: accepted by a person' } as const;
+  return [
+    ...(verdict === 'unanchored' ? [unanchored] : []),
+    ...passedOver.map((newer) => ({ verb: 'delete' as const, subject: `what newer backup ${newer.name} holds: it is not taken`, note: newer.reason })),
   ];
 }
 

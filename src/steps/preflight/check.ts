@@ -6,14 +6,19 @@ import { recoveryPointSchema } from '../backup/recovery-point-schema.ts';
 import { defineStep } from '../define-step.ts';
 import { loadDesired } from '../desired-state.ts';
 import type { CheckResult, PreflightCtx } from './checks.ts';
-import { chooseRecoveryPoints, inputChecks } from './input-checks.ts';
+import { inputChecks } from './input-checks.ts';
 import { localChecks } from './local-checks.ts';
 import { parentChecks } from './parent-checks.ts';
+import { chooseRecoveryPoints } from './recovery-point-checks.ts';
 import { preflightWith } from './schema.ts';
+import { setupChecks } from './setup-checks.ts';
 import { storeChecks } from './store-checks.ts';
 
 async function look(ctx: PreflightCtx): Promise<{ readonly checks: readonly CheckResult[]; readonly points: z.output<typeof recoveryPointSchema>[] }> {
-  const [checks, chosen] = await Promise.all([Promise.all([...parentChecks(ctx), ...inputChecks(ctx), ...localChecks(ctx)]), chooseRecoveryPoints(ctx)]);
+  const [checks, chosen] = await Promise.all([
+    Promise.all([...parentChecks(ctx), ...inputChecks(ctx), ...setupChecks(ctx), ...localChecks(ctx)]),
+    chooseRecoveryPoints(ctx),
+  ]);
   return { checks: [...checks, ...chosen.checks, ...(await storeChecks(chosen.points, ctx))], points: [...chosen.points] };
 }
 
@@ -22,12 +27,17 @@ async function conversions(ctx: PreflightCtx): Promise<number> {
   return (await loadDesired(ctx)).converted.length;
 }
 
-/** All that is wrong, in one error whose code is that of the first check about the recovery's own inputs, so that the exit code is 4; 3 when only the plan is wrong. */
+/**
+ * All that is wrong, in one error whose code is that of the first check about the recovery's own inputs, so that the exit code is 4; or 3 when files are wrong
+ * and nothing else is.
+ */
 function failure(failed: readonly CheckResult[]): DrError {
   const codes = failed.map((result) => result.failed?.code ?? 'STEP_FAILED');
-  const precondition = codes.find((code) => ERROR_CODES[code].kind === 'precondition');
-  // Names that collide are a fault of the plan: nothing outside has to change for it.
-  const code = precondition ?? (codes.every((one) => one === 'BACKUP_NAME_TWICE') ? 'BACKUP_NAME_TWICE' : 'PREFLIGHT_FAILED');
+  const [first = 'PREFLIGHT_FAILED'] = codes;
+  const areFiles = codes.every((code) => ERROR_CODES[code].kind === 'invalid');
+  const precondition = codes.find((candidate) => ERROR_CODES[candidate].kind === 'precondition') ?? 'PREFLIGHT_FAILED';
+  // Names that collide are a fault of the plan: with it nothing that is found here can be relied on.
+  const code = codes.find((one) => one === 'BACKUP_NAME_TWICE') ?? (areFiles ? first : precondition);
   // One cause may fail several checks: it is told once.
   const answers = [...Map.groupBy(failed, ({ detail }) => detail)].map(([detail, same]) => `${same.map(({ name }) => name).join(', ')}: ${detail}`);
   return new DrError({
@@ -49,7 +59,7 @@ function evidenceOf(checks: readonly CheckResult[]): { readonly checks: readonly
  */
 export const preflightCheck = defineStep({
   kind: 'preflight/check',
-  version: 1,
+  version: 2,
   summary: 'looks whether everything a rebuild needs is there, before anything is touched',
   verifies: 'repeats every check and lists each with what it found',
   byHand: [
@@ -57,6 +67,7 @@ export const preflightCheck = defineStep({
     '`git ls-remote REPOSITORY REF`: then read the LatticeCluster at that commit',
     'open each source of secrets and find every original that the specs name',
     '`aws s3 ls s3://BUCKET/PREFIX/backups/`: newest backup: phase Completed and not expired in velero-backup.json, its tar.gz not empty',
+    '`aws s3 cp s3://BUCKET/KEY - | sha256sum`: each object of it, and of its snapshots, against seals/CLUSTER/STORE/BACKUP.json in the run state',
     '`dig +norecurse @SERVER NAME TYPE`: note the old value and TTL of every record',
   ],
   with: preflightWith,

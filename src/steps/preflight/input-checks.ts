@@ -1,8 +1,6 @@
 import { DrError } from '../../errors/dr-error.ts';
-import type { ChosenRecoveryPoint } from '../backup/recovery-point-schema.ts';
 import { commitSigner, loadDesired } from '../desired-state.ts';
 import { ownRecords, zoneOf } from '../dns/targets.ts';
-import { recoveryPoints } from '../recovery-points.ts';
 import { missingRequired, readSecretSources } from '../secrets/sources.ts';
 import { describeDangling, orderOf } from '../specs/order.ts';
 import { type CheckResult, check, type PreflightCtx, refuse } from './checks.ts';
@@ -56,56 +54,6 @@ async function recordsCanBeMoved(ctx: PreflightCtx): Promise<string> {
       slow.push(`${record.name} has a TTL of ${ttlMs / 1_000} s instead of at most ${record.maxTtl / 1_000} s`);
   }
   return [`${ownRecords(dns).length} records are ours and answered by their servers`, ...slow].join('; ');
-}
-
-/** What the plan's stores offer: the newest usable recovery point of each. */
-export interface ChosenPoints {
-  readonly points: readonly ChosenRecoveryPoint[];
-  readonly checks: readonly CheckResult[];
-}
-
-/**
- * Chooses the newest backup of each store that its own files do not speak against, taken before this run began; the age is told against the objective, and
- * an old one is no reason to stop: it may be all there is.
- */
-export async function chooseRecoveryPoints(ctx: PreflightCtx): Promise<ChosenPoints> {
-  const points: ChosenRecoveryPoint[] = [];
-  const checks: CheckResult[] = [];
-  const asked = { cluster: ctx.with.cluster.name, before: Date.parse(ctx.run.startedAt), signal: ctx.signal };
-  for (const backup of ctx.with.backups) {
-    const result = await check(`recovery point in ${backup.store}`, async () => {
-      const now = ctx.clock.now();
-      const verdicts = await recoveryPoints(ctx.ports, backup, { ...asked, now });
-      const best = verdicts.find((verdict) => verdict.usable);
-      const refused = verdicts.flatMap((verdict) => (verdict.usable ? [] : [`${verdict.name}: ${verdict.reason}`]));
-      if (best?.usable !== true)
-        refuse(
-          'BACKUP_NOT_USABLE',
-          `store '${backup.store}' has no usable backup (${refused.join('; ') || 'none found'})`,
-          'check bucket, prefix and clusterBackup in the plan',
-        );
-      const { snapshotLocations } = best.point;
-      if (snapshotLocations.length > 0 && backup.volumeSnapshotLocation === undefined) {
-        refuse(
-          'PREFLIGHT_FAILED',
-          `the volumes of ${best.point.name} are in snapshot location ${snapshotLocations.join(', ')}, which the new cluster will not have`,
-          `set volumeSnapshotLocation of store '${backup.store}' in the plan`,
-        );
-      }
-      points.push({
-        ...best.point,
-        store: backup.store,
-        volumes: [...best.point.volumes],
-        withoutData: [...best.point.withoutData],
-        snapshotLocations: [...snapshotLocations],
-      });
-      const ageMs = now - Date.parse(best.point.completedAt);
-      const late = ageMs > ctx.with.objectives.rpo ? `, older than the objective of ${ctx.with.objectives.rpo / 60_000} min` : '';
-      return `${best.point.name}, ${Math.round(ageMs / 60_000)} min old${late}, ${best.point.volumes.length} volumes`;
-    });
-    checks.push(result);
-  }
-  return { points, checks };
 }
 
 /** Is everything readable that the recovery is made of? */

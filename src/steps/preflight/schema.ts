@@ -5,6 +5,7 @@ import { planDns } from '../../model/plan/dns.ts';
 import { planFence } from '../../model/plan/fence.ts';
 import { planHealth } from '../../model/plan/health.ts';
 import { planObjectives } from '../../model/plan/objectives.ts';
+import { planApprovals } from '../../model/plan/people.ts';
 import { planSecrets } from '../../model/plan/secrets.ts';
 import { planSpecs } from '../../model/plan/specs.ts';
 
@@ -18,5 +19,9 @@ export const preflightWith = z.object({
   fence: planFence.optional(),
   health: z.array(planHealth).default([]),
   objectives: planObjectives,
+  /** Whose signatures of seals count. */
+  approvals: planApprovals.optional(),
+  /** Backups that a person accepts though nothing outside of their bucket vouches for them: `NAME` or `NAME@CONTENTS`. */
+  acceptUnanchored: z.array(z.string()).default([]),
 });
 export type PreflightWith = z.output<typeof preflightWith>;

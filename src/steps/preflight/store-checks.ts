@@ -8,7 +8,8 @@ import { Secret } from '../../model/secret.ts';
 import { desiredStores } from '../backup/backup-stores.ts';
 import type { ChosenRecoveryPoint } from '../backup/recovery-point-schema.ts';
 import { loadDesired } from '../desired-state.ts';
-import { bucketPrefix, readVolumeInfo } from '../recovery-points.ts';
+import { bucketPrefix } from '../recovery/places.ts';
+import { readVolumeInfo } from '../recovery-points.ts';
 import { objectStoreRef } from '../schemas.ts';
 import { readSecretSources } from '../secrets/sources.ts';
 import { type CheckResult, check, type PreflightCtx, refuse } from './checks.ts';
@@ -35,6 +36,13 @@ async function folderIsClean(section: PlanBackup, ctx: PreflightCtx): Promise<st
   );
 }
 
+/** What the checks share: the sources of secrets are opened once, because they may be programs that ask a vault. */
+interface Looking {
+  readonly ctx: PreflightCtx;
+  /** By `namespace/name`. */
+  readonly secrets: Promise<ReadonlyMap<string, KubeObject>>;
+}
+
 /** A Secret for Velero as a source of the plan holds it. */
 interface VeleroCredentials {
   /** `namespace/name`. */
@@ -43,12 +51,12 @@ interface VeleroCredentials {
 }
 
 /** The credentials that the store's location will use; what is missing in git or in the sources is another check's. */
-async function veleroCredentials(section: PlanBackup, ctx: PreflightCtx): Promise<VeleroCredentials | undefined> {
+async function veleroCredentials(section: PlanBackup, { ctx, secrets }: Looking): Promise<VeleroCredentials | undefined> {
   const store = desiredStores(await loadDesired(ctx)).find(({ metadata }) => metadata.name === section.store);
   const secretName = store === undefined ? undefined : credentialSecretOf(store);
   if (secretName === undefined) return undefined;
   const name = `${VELERO_NAMESPACE}/${secretName}`;
-  const secret = (await readSecretSources(ctx)).get(name);
+  const secret = (await secrets).get(name);
   const text = secret === undefined ? undefined : textIn(secret, 'cloud');
   return text === undefined ? undefined : { name, text };
 }
@@ -61,8 +69,9 @@ function textIn(secret: KubeObject, key: string): Secret | undefined {
 }
 
 /** Velero writes logs and results of a restore beside the backups, ReadOnly or not, and a restore that cannot ends PartiallyFailed (Velero 1.18 restore_controller.go). */
-async function veleroMayWrite(section: PlanBackup, ctx: PreflightCtx): Promise<string> {
-  const credentials = await veleroCredentials(section, ctx);
+async function veleroMayWrite(section: PlanBackup, looking: Looking): Promise<string> {
+  const { ctx } = looking;
+  const credentials = await veleroCredentials(section, looking);
   if (credentials === undefined) return 'no source of the plan holds the credentials of Velero, so it was not tried whether they may write';
   const key = `${rootOf(section)}restores/${ctx.run.id}/may-write`;
   const refused = await ctx.ports.objectStores.refusedToWrite(objectStoreRef(section), { credentials: credentials.text, key, signal: ctx.signal });
@@ -92,10 +101,10 @@ async function nameIsUnique(point: ChosenRecoveryPoint, ctx: PreflightCtx): Prom
  * The password of file-system backups has to come from outside, unless it is the one that the new cluster's Velero makes up as the old one's did: without it, or with
  * another, their volumes are lost whatever is restored.
  */
-async function passwordOpens(point: ChosenRecoveryPoint, section: PlanBackup, ctx: PreflightCtx): Promise<string> {
+async function passwordOpens(point: ChosenRecoveryPoint, section: PlanBackup, { ctx, secrets }: Looking): Promise<string> {
   const inRepository = (await readVolumeInfo(ctx.ports, section, { name: point.name, signal: ctx.signal })).filter(isInRepository);
   if (inRepository.length === 0) return `no volume of ${point.name} lies in a repository`;
-  const secret = (await readSecretSources(ctx)).get(REPOSITORY_SECRET_NAME);
+  const secret = (await secrets).get(REPOSITORY_SECRET_NAME);
   const original = secret === undefined ? undefined : repositoryPassword(secret);
   const password = new Secret(Buffer.from(original ?? MADE_UP_PASSWORD, 'base64').toString('utf8'));
   const namespaces = new Set(inRepository.map((info) => String(info['pvcNamespace'] ?? '')));
@@ -131,13 +140,17 @@ async function opens(namespace: string, { section, password, isOriginal, ctx }: 
 /** Could the rebuilt cluster's Velero use the plan's stores and the chosen recovery points? It fails at the restore otherwise, when the old cluster is gone. */
 export async function storeChecks(points: readonly ChosenRecoveryPoint[], ctx: PreflightCtx): Promise<readonly CheckResult[]> {
   const { backups } = ctx.with;
+  if (backups.length === 0) return [];
+  const looking = { ctx, secrets: readSecretSources(ctx) };
+  // Who needs them tells what is wrong with them.
+  looking.secrets.catch(() => undefined);
   const ofStores = backups.flatMap((section) => [
     check(`store ${section.store} is Velero's alone`, () => folderIsClean(section, ctx)),
-    check(`Velero may write to store ${section.store}`, () => veleroMayWrite(section, ctx)),
+    check(`Velero may write to store ${section.store}`, () => veleroMayWrite(section, looking)),
   ]);
   const ofPoints = points.flatMap((point) => [
     check(`name of ${point.name}`, () => nameIsUnique(point, ctx)),
-    ...backups.filter(({ store }) => store === point.store).map((section) => check(`password of ${point.name}`, () => passwordOpens(point, section, ctx))),
+    ...backups.filter(({ store }) => store === point.store).map((section) => check(`password of ${point.name}`, () => passwordOpens(point, section, looking))),
   ]);
   return await Promise.all([...ofStores, ...ofPoints]);
 }

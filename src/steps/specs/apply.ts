@@ -5,12 +5,15 @@ import type { KubeObject } from '../../model/kube-object.ts';
 import { planCluster } from '../../model/plan/cluster.ts';
 import { duration } from '../../model/plan/fields.ts';
 import { planSpecs } from '../../model/plan/specs.ts';
+import { specEdits } from '../../model/resolution.ts';
 import { managerOf } from '../../specs/gitops.ts';
 import { typesOf } from '../../specs/manifest.ts';
 import { defineStep } from '../define-step.ts';
 import { type DesiredState, loadDesired } from '../desired-state.ts';
 import { fieldOwnerHold } from '../gitops-holds.ts';
+import { FIELD_MANAGER } from '../platform-names.ts';
 import type { StepPorts } from '../ports.ts';
+import { withoutPruned } from '../pruned-fields.ts';
 import { targetSchema } from '../schemas.ts';
 import { openTarget } from '../target.ts';
 import { appliedKeys } from './applied.ts';
@@ -22,6 +25,9 @@ const withSchema = z.object({
   cluster: planCluster,
   specs: planSpecs,
   commit: z.string(),
+  /** Keys of the objects to apply, each whole; without it all of them. */
+  only: z.array(z.string()).exactOptional(),
+  edits: specEdits,
   /** Longest time an object may take to become ready when others wait for it. */
   readyTimeout: duration.default(5 * 60_000),
 });
@@ -31,23 +37,44 @@ type Ctx = ReadContext<W, StepPorts>;
 /** Kinds that other steps have applied before, whatever git has. */
 const RESTORED_BEFORE: readonly KubeObject[] = ['Namespace', 'Secret'].map((kind) => ({ apiVersion: 'v1', kind, metadata: { name: '' } }));
 
-const outputs = z.object({ applied: z.number(), held: z.array(z.string()), skipped: z.array(z.string()), dangling: z.array(z.string()) });
+const outputs = z.object({
+  applied: z.number(),
+  held: z.array(z.string()),
+  skipped: z.array(z.string()),
+  dangling: z.array(z.string()),
+  /** Fields that the server does not know and that were left out, as somebody accepted. */
+  dropped: z.array(z.string()),
+});
 type Outputs = z.output<typeof outputs>;
+type Trimmed = Awaited<ReturnType<typeof withoutPruned>>;
 
-function outputsOf(desired: DesiredState, applied: number, dangling: readonly string[]): Outputs {
+/** Desired state, or the part of it that a living cluster gets again: there nothing is put aside, because nothing acts twice. */
+async function desiredFor(ctx: Ctx): Promise<DesiredState> {
+  const desired = await loadDesired(ctx);
+  const { only } = ctx.with;
+  if (only === undefined) return desired;
+  const wanted = new Set(only);
+  const apply = desired.classification.apply
+    .filter(({ key }) => wanted.has(key))
+    .map(({ hold, ...item }) => ({ ...item, object: (hold?.prior['object'] as KubeObject | undefined) ?? item.object }));
+  return { ...desired, classification: { ...desired.classification, apply, held: [], skipped: [] } };
+}
+
+function outputsOf({ desired, dropped }: Trimmed, applied: number, dangling: readonly string[]): Outputs {
   const { held, skipped } = desired.classification;
   return {
     applied,
     held: held.map(({ key, reason }) => `${key}: ${reason}`),
     skipped: skipped.map(({ key, reason }) => `${key}: ${reason}`),
     dangling: [...dangling],
+    dropped: [...dropped],
   };
 }
 
 async function observeApplied(ctx: Ctx): Promise<Observation<Outputs>> {
-  const desired = await loadDesired(ctx);
   const cluster = await openTarget(ctx);
-  const { graph, dangling } = await orderOf(desired, cluster, ctx);
+  const trimmed = await withoutPruned(cluster, await desiredFor(ctx), ctx);
+  const { graph, dangling } = await orderOf(trimmed.desired, cluster, ctx);
   const items = graph.nodes.filter((node) => node.kind === 'apply').flatMap((node) => node.objects);
   const applied = await appliedKeys(cluster, items, ctx.signal);
   const evidence = {
@@ -59,7 +86,7 @@ async function observeApplied(ctx: Ctx): Promise<Observation<Outputs>> {
       .map(({ key }) => key),
   };
   if (applied.size < items.length) return { state: applied.size === 0 ? 'absent' : 'partial', evidence };
-  return { state: 'present', outputs: outputsOf(desired, applied.size, dangling.map(describeDangling)), evidence };
+  return { state: 'present', outputs: outputsOf(trimmed, applied.size, dangling.map(describeDangling)), evidence };
 }
 
 /** Names everything that stands aside before the first object goes out, so that a run killed right after it knows what it held. */
@@ -67,7 +94,7 @@ async function recordHolds(desired: DesiredState, heldBack: DesiredState['classi
   for (const { hold } of [...desired.classification.held, ...heldBack]) await ctx.hold(hold);
   for (const { hold } of desired.classification.apply) if (hold !== undefined) await ctx.hold(hold);
   const manager = ctx.with.specs.manager ?? managerOf(ctx.holds());
-  if (manager === undefined) return;
+  if (manager === undefined || manager === FIELD_MANAGER) return;
   const objects = [...desired.classification.apply, ...desired.classification.held].map(({ object }) => object);
   await ctx.hold(fieldOwnerHold({ manager, types: typesOf([...objects, ...RESTORED_BEFORE]) }));
 }
@@ -100,7 +127,7 @@ function failure(report: ApplyReport): DrError {
  */
 export const specsApply = defineStep({
   kind: 'specs/apply',
-  version: 1,
+  version: 2,
   summary: 'applies the specs from git in dependency order',
   verifies: 'reads every applied object back and compares it with git',
   byHand: [
@@ -119,7 +146,7 @@ export const specsApply = defineStep({
   whenChanged: 'again',
   observe: observeApplied,
   async plan(ctx) {
-    const desired = await loadDesired(ctx);
+    const desired = await desiredFor(ctx);
     const { graph } = await orderOf(desired, undefined, ctx);
     const { held, skipped } = desired.classification;
     const commit = ctx.with.commit.slice(0, 12);
@@ -134,9 +161,10 @@ export const specsApply = defineStep({
     ];
   },
   async execute(ctx) {
-    const desired = await loadDesired(ctx);
     const cluster = await openTarget(ctx);
+    const { desired, dropped } = await withoutPruned(cluster, await desiredFor(ctx), ctx);
     const { graph, dangling } = await orderOf(desired, cluster, ctx);
+    for (const field of dropped) ctx.evidence.append({ dropped: field });
     for (const reference of dangling) ctx.evidence.append({ dangling: describeDangling(reference) });
     await recordHolds(desired, graph.heldBack, ctx);
     const report = await applyInOrder({ graph, cluster, profile: desired.profile, readyTimeoutMs: ctx.with.readyTimeout, ctx });

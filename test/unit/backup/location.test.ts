@@ -71,6 +71,9 @@ describe('keys in a Velero bucket', () => {
       resourceList: 'lattice-main/backups/b1/b1-resource-list.json.gz',
       volumeInfo: 'lattice-main/backups/b1/b1-volumeinfo.json.gz',
       volumeSnapshots: 'lattice-main/backups/b1/b1-volumesnapshots.json.gz',
+      itemOperations: 'lattice-main/backups/b1/b1-itemoperations.json.gz',
+      podVolumeBackups: 'lattice-main/backups/b1/b1-podvolumebackups.json.gz',
+      results: 'lattice-main/backups/b1/b1-results.gz',
     });
   });
 

@@ -33,6 +33,11 @@ describe('isSupported', () => {
 });
 
 describe('decision flags', () => {
+  it('say what is taken into account', () => {
+    expect(parseDecisions({ 'accept-pruned': ['BackupStore/a/b:spec.x'] }).accept).toEqual([{ what: 'pruned', subject: 'BackupStore/a/b:spec.x' }]);
+    expect(parseDecisions({}).accept).toBeUndefined();
+  });
+
   it('are a name, steps and statements; a statement may hold an equals sign', () => {
     expect(parseDecisions({ confirm: 'east', approve: ['cutover'], attest: ['fence-writes=keys=revoked'] })).toEqual({
       confirm: 'east',

@@ -1,11 +1,23 @@
 import { describe, expect, it } from 'vitest';
 import { DrError } from '../../../src/errors/dr-error.ts';
-import { describeObjectStore } from '../../contract/object-store.ts';
+import { describeObjectStore, describeVersionedStore } from '../../contract/object-store.ts';
 import { MemoryObjectStore } from '../../fakes/memory-object-store.ts';
 
 describeObjectStore('memory', async () => {
   const store = new MemoryObjectStore();
   return { store, put: async (key, content) => store.put(key, content), [Symbol.asyncDispose]: async () => undefined };
+});
+
+describeVersionedStore('memory', async () => {
+  const store = new MemoryObjectStore();
+  store.versioned = true;
+  return {
+    store,
+    put: async (key, content) => store.put(key, content),
+    remove: async (key) => store.remove(key),
+    lock: async (key, mode, until) => void store.locks.set(key, { mode, until: until.toISOString(), legalHold: false }),
+    [Symbol.asyncDispose]: async () => undefined,
+  };
 });
 
 describe('MemoryObjectStore', () => {

@@ -86,8 +86,8 @@ export class Bench {
   }
 
   planTools(): PlanTools {
-    const { catalogue, ports, clock, random } = this;
-    return { catalogue, ports, clock, random, evaluator: createExpressionEvaluator(), signal: new AbortController().signal };
+    const { catalogue, ports, clock, random, store } = this;
+    return { catalogue, ports, clock, random, openStore: async () => store, evaluator: createExpressionEvaluator(), signal: new AbortController().signal };
   }
 
   async until(run: Promise<RunResult>): Promise<RunResult> {

@@ -43,6 +43,17 @@ describe('gate/confirm', () => {
     ]);
   });
 
+  it('shows that nothing vouches for a backup, and which newer one is not taken', async () => {
+    const point = { store: 'main', name: 'b1', completedAt: '2026-03-01T02:00:00Z', volumes: [], withoutData: [], snapshotLocations: [] };
+    const passedOver = [{ name: 'b2', reason: 'bad: x is gone' }];
+    const recoveryPoints = [{ ...point, verdict: 'unanchored', contents: 'sha256:0', passedOver }];
+    expect((await new StepBench().plan('gate/confirm', { ...input, recoveryPoints })).slice(-2)).toEqual([
+      { verb: 'create', subject: 'data of b1', note: 'nothing outside of its bucket vouches for it: accepted by a person' },
+      { verb: 'delete', subject: 'what newer backup b2 holds: it is not taken', note: 'bad: x is gone' },
+    ]);
+    expect(await new StepBench().plan('gate/confirm', { ...input, recoveryPoints: [{ ...point, verdict: 'sealed-equal' }] })).toHaveLength(6);
+  });
+
   it('is passed by the typed name and by nothing else', async () => {
     expect((await new StepBench().run('gate/confirm', input, { gate, decisions: { confirm: 'workload' } })).state).toBe('succeeded');
     expect((await new StepBench().run('gate/confirm', input, { gate, decisions: { confirm: 'workloads' } })).error).toMatchObject({

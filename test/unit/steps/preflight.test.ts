@@ -7,9 +7,10 @@ import { FakeDnsZone } from '../../fakes/fake-dns-zone.ts';
 import type { FakeKubeCluster } from '../../fakes/fake-kube-cluster.ts';
 import type { FakeProgram } from '../../fakes/fake-processes.ts';
 import { encryptForTest } from '../../fakes/memory-secret-files.ts';
+import { currentCrds } from '../specs/seed-files.ts';
 import { core, encoded, lattice, operator, PLAN_CLUSTER, PLAN_SPECS, platformCluster, yaml } from './objects.ts';
 import { StepBench, stepOf } from './step-harness.ts';
-import { bucketWith } from './velero-bucket.ts';
+import { bucketWith, sealAll } from './velero-bucket.ts';
 
 const OWN = lattice('LatticeCluster', 'workload', { spec: { providerRef: 'lab', latticeImage: 'registry.invalid/lattice:1' } });
 const READS = lattice('LatticeService', 'shop/web', {
@@ -34,10 +35,12 @@ interface Given {
   readonly specs?: readonly KubeObject[];
   readonly originals?: readonly KubeObject[];
   readonly bucket?: ReturnType<typeof bucketWith>;
+  /** Whether every backup was sealed; true by default. */
+  readonly sealed?: boolean;
 }
 
 function world(
-  { specs = [OWN, READS], originals = [ORIGINAL], bucket = bucketWith({ name: 'lattice-daily-20260301020000' }) }: Given = {},
+  { specs = [OWN, READS], originals = [ORIGINAL], bucket = bucketWith({ name: 'lattice-daily-20260301020000' }), sealed = true }: Given = {},
   programs: Readonly<Record<string, FakeProgram>> = {},
 ): World {
   const parent = platformCluster('https://parent.invalid:6443');
@@ -64,7 +67,11 @@ function world(
     objectives: { rto: '40m', rpo: '30m' },
   };
   // Backups are unpacked in threads of their own: time must not run away meanwhile.
-  return { bench, parent, zone, run: async (input = {}) => bench.run('preflight/check', { ...given, ...input }, { time: 'stands' }) };
+  const run = async (input: JsonObject = {}): Promise<RunResult> => {
+    if (sealed) await sealAll(bench, { store: 'main', bucket: 'backups' });
+    return await bench.run('preflight/check', { ...given, ...input }, { time: 'stands' });
+  };
+  return { bench, parent, zone, run };
 }
 
 describe('preflight/check', () => {
@@ -133,6 +140,42 @@ describe('preflight/check', () => {
     expect((await world({ bucket }).run({ backups: [section] })).error).toBeUndefined();
   });
 
+  const storeIn = (namespace: string, isDefault: boolean): KubeObject =>
+    lattice('BackupStore', `${namespace}/main`, { spec: { default: isDefault, storage: { s3: { bucket: `of-${namespace}`, region: 'r' } } } });
+
+  it('does not guess which of two stores of one name is meant: exit 3', async () => {
+    const { error } = await world({ specs: [OWN, READS, storeIn('lattice-system', true), storeIn('shop', false)] }).run();
+    expect(error).toMatchObject({ code: 'INPUT_INVALID', kind: 'invalid', details: { failed: ['backup stores are clear'] } });
+    expect(error?.message).toContain('both become BackupStorageLocation lattice-main');
+  });
+
+  it('tells what else contradicts itself in the backups of the future, and goes on', async () => {
+    const nightly = lattice('LatticeClusterBackup', 'lattice-system/nightly', { spec: { schedule: '0 2 * * *', scope: {} } });
+    const { run, bench } = world({ specs: [OWN, READS, storeIn('lattice-system', false), nightly] });
+    expect((await run()).error).toBeUndefined();
+    expect(JSON.stringify(await bench.journal())).toContain('no store in lattice-system has spec.default: true');
+  });
+
+  const MISSPELT = lattice('BackupStore', 'lattice-system/main', { spec: { storage: { s3: { bucket: 'b', region: 'r' }, credentialSecretRef: 'keys' } } });
+  const FIELD = 'BackupStore/lattice-system/main:spec.storage.credentialSecretRef';
+
+  it('stops for a field that the server would drop: exit 3, and the flag that goes on without it is kept as a decision', async () => {
+    const { run, parent, bench } = world({ specs: [OWN, READS, MISSPELT] });
+    const crd = currentCrds().get('BackupStore');
+    if (crd !== undefined) parent.put(crd);
+    const { error } = await run();
+    expect(error).toMatchObject({ code: 'PRUNED_FIELDS', kind: 'invalid', details: { failed: ['specs fit the schemas'] } });
+    expect(error?.message).toContain(`specs.yaml:5: ${FIELD} (says where something is`);
+    expect(error?.suggestions).toContain(`or go on without: --accept-pruned '${FIELD}'`);
+
+    const accept = [{ what: 'pruned', subject: FIELD }] as const;
+    expect((await bench.resume({ decisions: { accept }, time: 'stands' })).error).toBeUndefined();
+    expect((await bench.resume({ decisions: { accept }, time: 'stands' })).error).toBeUndefined();
+    const journal = await bench.journal();
+    expect(journal.filter(({ type }) => type === 'accepted')).toMatchObject([{ what: 'pruned', subject: FIELD, by: 'ops', how: 'flag' }]);
+    expect(JSON.stringify(journal)).toContain(`left out, as accepted: ${FIELD}`);
+  });
+
   it('reads no specs of a commit that nobody whom the plan allows has signed, tells it once, and names who has', async () => {
     const specs = { git: { ...PLAN_SPECS.git, verify: { allowedSigners: { file: 'allowed' } } } };
     const { run, bench } = world();
@@ -149,9 +192,9 @@ describe('preflight/check', () => {
 
   it('asks nothing of a parent when another provisioner makes the cluster', async () => {
     const { run, parent } = world();
-    const cluster = { name: 'workload', provisioner: 'existing', existing: { kubeconfig: { file: 'ours.yaml' } } };
+    const cluster = { name: 'workload', provisioner: 'existing', existing: { kubeconfig: { file: 'parent.yaml' } } };
     expect((await run({ cluster })).error).toBeUndefined();
-    expect(parent.requests).toEqual([]);
+    expect(new Set(parent.requests.map(({ verb, ref }) => `${verb} ${ref.kind}`))).toEqual(new Set(['list CustomResourceDefinition']));
   });
 
   const MADE_BY_COMMAND = { name: 'workload', provisioner: 'command', command: ['make-cluster'], kubeconfigOut: 'new.yaml' };

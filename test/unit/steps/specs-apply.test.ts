@@ -4,6 +4,7 @@ import { DrError } from '../../../src/errors/dr-error.ts';
 import type { JsonObject } from '../../../src/model/json.ts';
 import type { KubeObject } from '../../../src/model/kube-object.ts';
 import type { FakeKubeCluster } from '../../fakes/fake-kube-cluster.ts';
+import { currentCrds } from '../specs/seed-files.ts';
 import { core, lattice, PLAN_CLUSTER, PLAN_SPECS, platformCluster, TARGET, yaml } from './objects.ts';
 import { type CrashCase, crashEverywhere, StepBench, stepOf } from './step-harness.ts';
 
@@ -47,6 +48,26 @@ function applied(cluster: FakeKubeCluster): readonly string[] {
 }
 
 describe('specs/apply', () => {
+  const STORE = lattice('BackupStore', 'lattice-system/main', { spec: { storage: { s3: { bucket: 'b', endPoint: 'https://s3.example.com' } } } });
+  const FIELD = 'BackupStore/lattice-system/main:spec.storage.s3.endPoint';
+  const MISSPELT = lattice('DNSProvider', 'lattice-system/main', { spec: { type: 'route53', zone: 'example.com', zoneId: 'Z1' } });
+  const HELD_FIELD = 'DNSProvider/lattice-system/main:spec.zoneId';
+
+  it('applies nothing while a field would be lost, and leaves out what somebody has accepted to lose', async () => {
+    const { bench, cluster, run } = world([STORE, OWNER, MISSPELT]);
+    for (const kind of ['BackupStore', 'DNSProvider']) cluster.put(currentCrds().get(kind) ?? STORE);
+    expect((await run()).error).toMatchObject({ code: 'PRUNED_FIELDS', kind: 'invalid', details: { fields: [FIELD, HELD_FIELD] } });
+    expect(applied(cluster)).toEqual([]);
+    const result = await bench.resume({ decisions: { accept: [FIELD, HELD_FIELD].map((subject) => ({ what: 'pruned' as const, subject })) } });
+    expect(stepOf(result).outputs).toMatchObject({ applied: 2, dropped: [FIELD, HELD_FIELD] });
+    // What is put aside is applied by a release, to the same server.
+    expect(result.holds.find(({ kind }) => kind === 'dns-provider')?.prior).toMatchObject({ object: { spec: { type: 'route53' } } });
+    expect(JSON.stringify(result.holds)).not.toContain('zoneId');
+    expect(cluster.peek({ apiVersion: STORE.apiVersion, kind: STORE.kind, namespace: 'lattice-system', name: 'main' })?.spec).toEqual({
+      storage: { s3: { bucket: 'b' } },
+    });
+  });
+
   it('applies in the order of needs, each object once, whatever the order in the file', async () => {
     const { run, cluster } = world([CONSUMER, OWNER, { ...service('first'), metadata: { name: 'first', namespace: 'fresh' } }, NAMESPACE]);
     const result = await run();

@@ -28,6 +28,7 @@ import { createFakeDnsZones } from '../../fakes/fake-dns-zone.ts';
 import { type FakeAnswers, FakeHttpProbe } from '../../fakes/fake-http-probe.ts';
 import { FakeProcesses, type FakeProgram } from '../../fakes/fake-processes.ts';
 import { FakeRandom } from '../../fakes/fake-random.ts';
+import { FakeSignatures } from '../../fakes/fake-signatures.ts';
 import { MemoryGit } from '../../fakes/memory-git.ts';
 import { createMemoryObjectStores } from '../../fakes/memory-object-store.ts';
 import { MemoryRunStore } from '../../fakes/memory-run-store.ts';
@@ -42,6 +43,8 @@ export interface Outside {
   /** API servers by the path or variable of their kubeconfig. */
   readonly clusters?: Readonly<Record<string, KubeCluster>>;
   readonly buckets?: readonly ObjectStore[];
+  /** What the clock shows, ISO 8601; by default what the fake one starts at. */
+  readonly startsAt?: string;
   readonly programs?: Readonly<Record<string, FakeProgram>>;
   readonly answers?: Readonly<Record<string, FakeAnswers>>;
   readonly zones?: Readonly<Record<string, DnsZone>>;
@@ -63,7 +66,7 @@ const evaluator: ExpressionEvaluator = { resolve: (template) => template as Json
 
 /** Runs single steps through the real engine, with every outside system in memory. */
 export class StepBench {
-  readonly clock = new FakeClock();
+  readonly clock: FakeClock;
   readonly store = new MemoryRunStore();
   readonly events: RunEvent[] = [];
   readonly git = new MemoryGit();
@@ -77,6 +80,7 @@ export class StepBench {
   #pid = 100;
 
   constructor(outside: Outside = {}) {
+    this.clock = new FakeClock(outside.startsAt);
     this.processes = new FakeProcesses(outside.programs);
     this.http = new FakeHttpProbe(outside.answers);
     this.commit = this.git.commit(outside.files ?? {});
@@ -92,6 +96,7 @@ export class StepBench {
       http: this.http,
       certificates: this.certificates,
       secretFiles: this.secretFiles,
+      sealSignatures: new FakeSignatures({}),
     };
   }
 
@@ -128,7 +133,17 @@ export class StepBench {
       startedAt: '2026-03-01T03:00:00.000Z',
       predecessors: [],
     } as const;
-    return { step: STEP, run, with: input, ports: this.ports, clock: this.clock, signal: new AbortController().signal, attestations: [], files: NO_FILES };
+    return {
+      step: STEP,
+      run,
+      with: input,
+      ports: this.ports,
+      clock: this.clock,
+      signal: new AbortController().signal,
+      attestations: [],
+      accepted: [],
+      files: NO_FILES,
+    };
   }
 
   async journal(): Promise<readonly JournalEntry[]> {

@@ -1,0 +1,54 @@
+import type { Seal, SealedObject, SealedPlace } from './seal.ts';
+
+/** An object as it is in the bucket now. */
+export interface SeenObject {
+  readonly place: SealedPlace;
+  readonly key: string;
+  readonly sizeBytes: number;
+  readonly etag: string;
+  readonly versionId?: string;
+  /** Of its bytes, where they were read. */
+  readonly sha256?: string;
+}
+
+export interface SealedDifferences {
+  readonly differences: readonly string[];
+  /** Objects that only their bytes can tell: nothing that the bucket says of them proves that they are what was sealed. */
+  readonly undecided: readonly SeenObject[];
+}
+
+/**
+ * Compares a seal with what is in the bucket. Bytes need not be read again where the current version is the very one that was sealed: a version is never
+ * changed, only deleted or followed by another (Amazon S3 User Guide, "How S3 Versioning works"). Without versions only the digest decides. Repositories grow
+ * by later backups; additions elsewhere are differences.
+ */
+export function compareSeal({ objects }: Seal, seen: readonly SeenObject[]): SealedDifferences {
+  const now = new Map(seen.map((object) => [nameOf(object), object]));
+  const sealed = new Set(objects.map(nameOf));
+  const compared = objects
+    .map((object) => ({ object, found: now.get(nameOf(object)) }))
+    .map(({ object, found }) => ({ found, answer: compareOne(object, found) }));
+  const added = seen
+    .filter((object) => object.place !== 'repository' && !sealed.has(nameOf(object)))
+    .map((object) => `${nameOf(object)} was added after it was sealed`);
+  return {
+    differences: [...compared.flatMap(({ answer }) => (answer === 'equal' || answer === 'undecided' ? [] : [answer])), ...added],
+    undecided: compared.flatMap(({ answer, found }) => (answer === 'undecided' && found !== undefined ? [found] : [])),
+  };
+}
+
+function compareOne(sealed: SealedObject, found: SeenObject | undefined): string {
+  const name = nameOf(sealed);
+  if (found === undefined)
+    return sealed.place === 'repository'
+      ? `${name} is gone since it was sealed: deleted, or rewritten by maintenance of the repository; only a scratch restore can tell`
+      : `${name} is gone since it was sealed`;
+  if (found.sizeBytes !== sealed.sizeBytes) return `${name} has ${found.sizeBytes} bytes, and had ${sealed.sizeBytes} when it was sealed`;
+  if (sealed.sha256 === undefined) return found.etag === sealed.etag ? 'equal' : `${name} was replaced since it was sealed: its ETag is another`;
+  if (found.sha256 !== undefined) return found.sha256 === sealed.sha256 ? 'equal' : `${name} is not what was sealed: its digest is ${found.sha256}`;
+  return sealed.versionId !== undefined && sealed.versionId === found.versionId && sealed.etag === found.etag ? 'equal' : 'undecided';
+}
+
+function nameOf({ place, key }: Pick<SeenObject, 'place' | 'key'>): string {
+  return `${place === 'backup' ? '' : `${place}/`}${key}`;
+}

@@ -1,0 +1,41 @@
+import type { JsonObject } from '../model/json.ts';
+import type { Seal } from './seal.ts';
+import type { VeleroFiles } from './velero-checks.ts';
+
+/** Where the bytes of a backup's volumes lie, beside the backup's own folder. */
+export interface VolumePlaces {
+  /** Folders of snapshots beneath the snapshot location's prefix. */
+  readonly snapshots: readonly string[];
+  /** Namespaces that have a repository of their own for file-system backups. */
+  readonly repositories: readonly string[];
+}
+
+/** What a backup's own files say: ids of native snapshots, and the namespaces of pods whose volumes were backed up by files. */
+export function volumePlaces({ volumeSnapshots = [], podVolumeBackups = [] }: Pick<VeleroFiles, 'volumeSnapshots' | 'podVolumeBackups'>): VolumePlaces {
+  return {
+    snapshots: distinct(volumeSnapshots.map((snapshot) => at(snapshot, 'status', 'providerSnapshotID'))),
+    repositories: distinct(podVolumeBackups.map((backup) => at(backup, 'spec', 'pod', 'namespace'))),
+  };
+}
+
+/** What a seal covers, whatever the backup's own files say now. */
+export function sealedPlaces({ objects }: Seal): VolumePlaces {
+  const first = (place: 'volumes' | 'repository') => distinct(objects.filter((object) => object.place === place).map(({ key }) => key.split('/')[0]));
+  return { snapshots: first('volumes'), repositories: first('repository') };
+}
+
+/** Both, each once. */
+export function joinPlaces(a: VolumePlaces, b: VolumePlaces): VolumePlaces {
+  return { snapshots: distinct([...a.snapshots, ...b.snapshots]), repositories: distinct([...a.repositories, ...b.repositories]) };
+}
+
+function at(object: JsonObject, ...path: readonly string[]): string | undefined {
+  let value: unknown = object;
+  for (const key of path) value = (value as JsonObject | undefined)?.[key];
+  return typeof value === 'string' ? value : undefined;
+}
+
+/** A name that would lead out of its folder is none. */
+function distinct(names: readonly (string | undefined)[]): readonly string[] {
+  return [...new Set(names.filter((name): name is string => name !== undefined && name !== '' && !/^\.{1,2}$|\//.test(name)))].sort();
+}

@@ -1,0 +1,84 @@
+/**
+ * What is known of a backup's content. `sealed-equal`: every byte is the one that was sealed outside of the bucket. `git-equal`: every object that would be
+ * applied from it equals git. `unanchored`: nothing speaks against it and nothing outside of the bucket vouches for it; never good, because whoever can write
+ * the bucket can rewrite a backup consistently. `bad`: something speaks against it. `not-verified`: of a kind whose content nothing here reads.
+ */
+export type VerdictState = 'sealed-equal' | 'git-equal' | 'unanchored' | 'bad' | 'not-verified';
+
+/** What was found when a backup was looked at. `bad` speaks against it; `warning` is for a person to know. */
+export interface BackupFinding {
+  readonly severity: 'bad' | 'warning';
+  /** What was looked at: `phase`, `tarball`, `seal`. */
+  readonly check: BackupCheck;
+  /** Lower case, with the value that was found. */
+  readonly message: string;
+}
+
+export type BackupCheck =
+  | 'files'
+  | 'metadata'
+  | 'tarball'
+  | 'resources'
+  | 'volumes'
+  | 'operations'
+  | 'overwrite'
+  | 'lock'
+  | 'seal'
+  | 'git'
+  | 'target'
+  | 'credential';
+
+export interface BackupVerdict {
+  readonly state: VerdictState;
+  /** Why it is bad or unanchored; empty when it is neither. */
+  readonly reasons: readonly string[];
+  /** What a person should know whatever the state. */
+  readonly warnings: readonly string[];
+}
+
+/** Every object that would be applied from a backup, compared with git. */
+export interface GitComparison {
+  readonly commit: string;
+  readonly compared: number;
+  /** Objects that differ, or that git does not have, by `refKey`. */
+  readonly differing: readonly string[];
+}
+
+/** A backup's seal, compared with what is in the bucket now. */
+export interface SealComparison {
+  /** ISO 8601. */
+  readonly sealedAt: string;
+  /** Objects that are not what was sealed, each with what is wrong. Empty: all equal. */
+  readonly differences: readonly string[];
+  /** Objects that only their bytes could tell, and that were not read. */
+  readonly unread: readonly string[];
+  /** Why the seal itself does not count: not readable, signature refused or missing. */
+  readonly refused?: string;
+}
+
+export interface VerdictInputs {
+  readonly findings: readonly BackupFinding[];
+  /** Absent: there is no seal. */
+  readonly seal?: SealComparison;
+  /** Absent: not compared. */
+  readonly git?: GitComparison;
+}
+
+const NO_SEAL = 'nothing outside of the bucket vouches for it: it was never sealed, and whoever can write the bucket can rewrite it consistently';
+
+/** Judges a backup by all that was found. */
+export function verdictOf({ findings, seal, git }: VerdictInputs): BackupVerdict {
+  const told = (severity: BackupFinding['severity']) => findings.filter((finding) => finding.severity === severity).map(({ message }) => message);
+  const bad = [...told('bad'), ...(seal?.refused === undefined ? (seal?.differences ?? []) : [])];
+  const differing =
+    git === undefined || git.differing.length === 0 ? [] : [`${git.differing.length} of ${git.compared} objects differ from git at ${git.commit.slice(0, 12)}`];
+  const refused = seal?.refused === undefined ? [] : [`its seal does not count: ${seal.refused}`];
+  const warnings = [...told('warning'), ...differing];
+  if (bad.length > 0) return { state: 'bad', reasons: bad, warnings: [...warnings, ...refused] };
+  const unread = seal?.refused === undefined && seal !== undefined ? seal.unread : [];
+  if (unread.length > 0)
+    return { state: 'unanchored', reasons: [`it is sealed, and ${unread.length} of its objects have to be read to be compared`], warnings };
+  if (seal !== undefined && seal.refused === undefined) return { state: 'sealed-equal', reasons: [], warnings };
+  if (git !== undefined && git.compared > 0 && git.differing.length === 0) return { state: 'git-equal', reasons: [], warnings: [...warnings, ...refused] };
+  return { state: 'unanchored', reasons: refused.length > 0 ? refused : [NO_SEAL], warnings };
+}

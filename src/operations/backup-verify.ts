@@ -1,0 +1,137 @@
+import { coverageText } from '../backup/catalogue.ts';
+import type { Immutability } from '../backup/immutability.ts';
+import type { SealedPlace } from '../backup/seal.ts';
+import type { BackupFinding, BackupVerdict } from '../backup/verdict.ts';
+import { DrError } from '../errors/dr-error.ts';
+import type { Digest } from '../model/digest.ts';
+import { planCluster } from '../model/plan/cluster.ts';
+import { planSecrets } from '../model/plan/secrets.ts';
+import { planSpecs } from '../model/plan/specs.ts';
+import { credentialFindings } from '../steps/recovery/cluster-credential.ts';
+import { type JudgedBackup, judgeBackup } from '../steps/recovery/judge-backup.ts';
+import { type BackupTools, sealsOf, sectionOf } from './backup-tools.ts';
+
+export interface BackupRequest {
+  readonly name: string;
+  /** Store it lies in; the plan's only one without it. */
+  readonly store?: string;
+}
+
+/** One Velero backup, as far as it was looked at. */
+export interface BackupDetails {
+  readonly store: string;
+  readonly name: string;
+  /** When it was looked at, ISO 8601, UTC. */
+  readonly at: string;
+  /** When it was complete, by its own word. */
+  readonly completedAt?: string;
+  readonly covers: string;
+  /** Claims that it names and has no data of, with the reason. */
+  readonly withoutData: readonly { readonly claim: string; readonly reason: string }[];
+  readonly verdict: BackupVerdict;
+  readonly findings: readonly BackupFinding[];
+  readonly sealedAt?: string;
+  readonly immutability?: Immutability;
+  /** Digest over names, sizes, ETags and versions of all objects: what an acceptance of this very content names. */
+  readonly contents: Digest;
+  readonly objects: readonly BackupObjectDetails[];
+  /** Present when it was read to its end. */
+  readonly tarball?: { readonly sizeBytes: number; readonly unpackedBytes: number; readonly entries: number; readonly objects: number };
+  readonly volumes: JudgedBackup['volumes'];
+  /** Why it may not be restored from as it is; absent when it may. */
+  readonly error?: DrError;
+}
+
+export interface BackupObjectDetails {
+  readonly place: SealedPlace;
+  readonly key: string;
+  readonly sizeBytes: number;
+  /** ISO 8601. */
+  readonly lastModified: string;
+  /** Version that was read; absent where the bucket keeps none. */
+  readonly versionId?: string;
+  readonly earlierVersions: number;
+  readonly sha256?: string;
+}
+
+/** Shows one Velero backup by its small files, without reading what is large. Throws `USAGE`, `S3_FAILED`, `S3_UNAVAILABLE`. */
+export async function showBackup(request: BackupRequest, tools: BackupTools): Promise<BackupDetails> {
+  return await lookAt(request, 'files', tools);
+}
+
+/**
+ * Verifies one Velero backup from the bucket alone; with `bytes` every byte is read, volumes included, also where the versions of the bucket prove that
+ * nothing has changed. Throws what kept it from being read; what is wrong with the backup is in the result, as `error` too.
+ */
+export async function verifyBackup({ bytes = false, ...request }: BackupRequest & { readonly bytes?: boolean }, tools: BackupTools): Promise<BackupDetails> {
+  const [details, rights] = await Promise.all([lookAt(request, bytes ? 'bytes' : 'enough', tools), credentialsOf(request, tools)]);
+  const error = refusalOf(details);
+  const verdict = { ...details.verdict, warnings: [...details.verdict.warnings, ...rights.map(({ message }) => message)] };
+  return { ...details, verdict, findings: [...details.findings, ...rights], ...(error === undefined ? {} : { error }) };
+}
+
+/** What the credential may do that the cluster writes this store's backups with. */
+async function credentialsOf({ store }: BackupRequest, tools: BackupTools): Promise<readonly BackupFinding[]> {
+  const { values } = tools.plan;
+  const specs = planSpecs.parse(values['specs']);
+  const secrets = planSecrets.array().parse(values['secrets'] ?? []);
+  const source = { specs, secrets, cluster: planCluster.parse(values['cluster']) };
+  return await credentialFindings(sectionOf(tools, store), source, tools);
+}
+
+async function lookAt({ name, store }: BackupRequest, read: 'bytes' | 'enough' | 'files', tools: BackupTools): Promise<BackupDetails> {
+  const section = sectionOf(tools, store);
+  const now = tools.clock.now();
+  const judged = await judgeBackup(tools.ports, section, { name, now, seals: sealsOf(tools), signal: tools.signal, read, locks: 'all' });
+  return { ...detailsOf(judged), at: new Date(now).toISOString() };
+}
+
+function detailsOf(judged: JudgedBackup): Omit<BackupDetails, 'at'> {
+  const { store, name, quick, files, verdict, findings, seal, immutability, contents, objects, tarball, volumes } = judged;
+  return {
+    store,
+    name,
+    ...(quick.usable ? { completedAt: quick.point.completedAt } : {}),
+    covers: coverageText(files),
+    withoutData: quick.usable ? quick.point.withoutData : [],
+    verdict,
+    findings,
+    ...(seal === undefined || seal.sealedAt === '' ? {} : { sealedAt: seal.sealedAt }),
+    ...(immutability === undefined ? {} : { immutability }),
+    contents,
+    objects: objects.map(({ place, key, sizeBytes, lastModified, versionId, earlier, sha256 }) => ({
+      place,
+      key,
+      sizeBytes,
+      lastModified,
+      ...(versionId === undefined ? {} : { versionId }),
+      earlierVersions: earlier.length,
+      ...(sha256 === undefined ? {} : { sha256 }),
+    })),
+    ...(tarball === undefined
+      ? {}
+      : { tarball: { sizeBytes: tarball.sizeBytes, unpackedBytes: tarball.unpackedBytes, entries: tarball.entries, objects: tarball.items.size } }),
+    volumes,
+  };
+}
+
+/** Why a backup may not be restored from as it is; `undefined` when it may. */
+export function refusalOf({ name, store, verdict, contents }: Pick<JudgedBackup, 'name' | 'store' | 'verdict' | 'contents'>): DrError | undefined {
+  if (verdict.state === 'bad')
+    return new DrError({
+      code: 'BACKUP_BAD',
+      message: `backup '${name}' in store '${store}' is bad: ${verdict.reasons.join('; ')}`,
+      details: { store, name, reasons: [...verdict.reasons] },
+      suggestions: ['restore from another one: lattice-dr backup list', 'older versions of its objects may still be there, where the bucket keeps versions'],
+    });
+  if (verdict.state !== 'unanchored') return undefined;
+  return new DrError({
+    code: 'BACKUP_UNANCHORED',
+    message: `backup '${name}' in store '${store}' is unanchored: ${verdict.reasons.join('; ')}`,
+    details: { store, name, contents },
+    suggestions: [
+      `to restore from it nevertheless: --accept-unanchored ${name}, or ${name}@${contents} for exactly this content`,
+      'seal backups when they are taken: lattice-dr backup seal NAME',
+    ],
+  });
+}

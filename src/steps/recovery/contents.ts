@@ -1,0 +1,47 @@
+import { volumePlaces } from '../../backup/covered.ts';
+import { DrError } from '../../errors/dr-error.ts';
+import { type Digest, digestOfJson } from '../../model/digest.ts';
+import type { PlanBackup } from '../../model/plan/backups.ts';
+import type { StepPorts } from '../ports.ts';
+import type { BackupObject } from './backup-objects.ts';
+import { BackupPlaces } from './backup-places.ts';
+import { veleroFiles } from './read-files.ts';
+
+/** Digest over names, sizes, ETags and versions of a backup's objects, without repositories, which later backups add to. */
+export function contentsOf(objects: readonly BackupObject[]): Digest {
+  const named = objects
+    .filter(({ place }) => place !== 'repository')
+    .map(({ place, key, sizeBytes, etag, versionId }) => ({ place, key, sizeBytes, etag, ...(versionId === undefined ? {} : { versionId }) }));
+  return digestOfJson(named.toSorted((a, b) => (`${a.place} ${a.key}` < `${b.place} ${b.key}` ? -1 : 1)));
+}
+
+/** A recovery point that has been judged: its name, and the digest of what was judged. */
+export interface JudgedPoint {
+  readonly name: string;
+  /** Absent in runs of before contents were noted. */
+  readonly contents?: string | undefined;
+}
+
+/**
+ * Asks, right before a backup is used, whether it still is what was judged: Velero restores whatever is there under its name. Lists and small files only.
+ * Throws `BACKUP_BAD`.
+ */
+export async function assertUnchanged(
+  ports: Pick<StepPorts, 'objectStores'>,
+  section: PlanBackup,
+  { point: { name, contents }, signal }: { readonly point: JudgedPoint; readonly signal: AbortSignal },
+): Promise<void> {
+  if (contents === undefined) return;
+  const places = await BackupPlaces.open(ports, section, name);
+  const own = await places.ownObjects(signal);
+  const files = await veleroFiles(places.backup.store, section, { name, signal, objects: own.objects });
+  const volumes = await places.volumeObjects(volumePlaces(files), signal);
+  const now = contentsOf([own, ...volumes].flatMap(({ objects }) => objects));
+  if (now === contents) return;
+  throw new DrError({
+    code: 'BACKUP_BAD',
+    message: `backup '${name}' in store '${section.store}' is not what was judged before: its contents were ${contents} and are ${now}`,
+    details: { store: section.store, name, before: contents, now },
+    suggestions: [`look at what was written: lattice-dr backup show ${name}`, 'whoever wrote it may still be able to: take that right away before going on'],
+  });
+}

@@ -1,0 +1,197 @@
+import { compareSeal, type SeenObject } from '../../backup/compare-seal.ts';
+import { joinPlaces, sealedPlaces, volumePlaces } from '../../backup/covered.ts';
+import { type Immutability, immutabilityOf } from '../../backup/immutability.ts';
+import { overwriteFindings } from '../../backup/overwritten.ts';
+import { type QuickVerdict, quickVerdict } from '../../backup/quick-verdict.ts';
+import type { Seal } from '../../backup/seal.ts';
+import type { TarballFacts } from '../../backup/tarball.ts';
+import type { TarballItem } from '../../backup/tarball-paths.ts';
+import { fileFindings, type TargetFacts, tarballFindings, targetFindings, type VeleroFiles } from '../../backup/velero-checks.ts';
+import { type BackupFinding, type BackupVerdict, type GitComparison, type SealComparison, verdictOf } from '../../backup/verdict.ts';
+import type { Digest } from '../../model/digest.ts';
+import type { PlanBackup } from '../../model/plan/backups.ts';
+import type { StepPorts } from '../ports.ts';
+import type { BackupObject, PlacedObjects } from './backup-objects.ts';
+import { BackupPlaces } from './backup-places.ts';
+import { contentsOf } from './contents.ts';
+import { readPinnedTarball } from './pinned-tarball.ts';
+import { veleroFiles } from './read-files.ts';
+import type { FoundSeal, Seals } from './seals.ts';
+
+/** Compares the objects of a backup with git while the tarball is read. */
+export interface ObjectComparer {
+  take(item: TarballItem, content: Uint8Array): void;
+  result(): GitComparison;
+}
+
+export interface JudgeOptions {
+  readonly name: string;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  readonly seals: Seals;
+  readonly signal: AbortSignal;
+  /** `bytes`: every byte that a seal covers, or would cover, is read. `enough`: only what the versions of a bucket do not prove. `files`: small files alone, for lists. */
+  readonly read: 'bytes' | 'enough' | 'files';
+  /** Whose locks are asked for, two requests each. Default: nobody's. */
+  readonly locks?: 'all' | 'tarball';
+  readonly target?: TargetFacts;
+  /** Made anew for each backup, because it is told of one backup's objects; with it the tarball is always read. */
+  readonly git?: () => ObjectComparer;
+}
+
+/** One Velero backup, judged from the bucket alone. */
+export interface JudgedBackup {
+  readonly store: string;
+  readonly name: string;
+  readonly quick: QuickVerdict;
+  readonly verdict: BackupVerdict;
+  readonly findings: readonly BackupFinding[];
+  /** Every object that was looked at, with the version that was read. */
+  readonly objects: readonly BackupObject[];
+  /** Digest over names, sizes, ETags and versions of all objects but repositories, which later backups add to: equal as long as nothing of the backup changes. */
+  readonly contents: Digest;
+  /** Absent when it was not asked. */
+  readonly immutability?: Immutability;
+  readonly seal?: SealComparison;
+  readonly files: VeleroFiles;
+  /** Absent when its bytes had not to be read. */
+  readonly tarball?: TarballFacts;
+  /** What is known of the bytes in its volumes: no more than that they are the sealed ones, if even that. */
+  readonly volumes: 'sealed' | 'not checked';
+}
+
+/** Judges a backup by all that the bucket and our own records say of it. Throws `S3_FAILED`, `S3_UNAVAILABLE`; what is wrong with the backup is in the verdict. */
+export async function judgeBackup(ports: Pick<StepPorts, 'objectStores'>, section: PlanBackup, options: JudgeOptions): Promise<JudgedBackup> {
+  return await new Judge(await BackupPlaces.open(ports, section, options.name), section, options).judge();
+}
+
+const NOTHING = { differences: [], undecided: [] } as const;
+
+class Judge {
+  readonly #places: BackupPlaces;
+  readonly #section: PlanBackup;
+  readonly #options: JudgeOptions;
+
+  constructor(places: BackupPlaces, section: PlanBackup, options: JudgeOptions) {
+    this.#places = places;
+    this.#section = section;
+    this.#options = options;
+  }
+
+  async judge(): Promise<JudgedBackup> {
+    const { name, signal, seals } = this.#options;
+    const { store } = this.#section;
+    const own = await this.#places.ownObjects(signal);
+    const [files, found] = await Promise.all([
+      veleroFiles(this.#places.backup.store, this.#section, { name, signal, objects: own.objects }),
+      seals.find(store, name),
+    ]);
+    const places = found?.file === undefined ? volumePlaces(files) : joinPlaces(volumePlaces(files), sealedPlaces(found.file.seal));
+    const listed = [own, ...(await this.#places.volumeObjects(places, signal))];
+    const comparer = this.#options.git?.();
+    const { tarball, seal, objects } = await this.#compare(
+      listed.flatMap((part) => part.objects),
+      found,
+      comparer,
+    );
+    const { locks: wanted } = this.#options;
+    const asked = wanted === 'tarball' ? objects.filter((object) => this.#isTarball(object)) : objects;
+    const locks = wanted === undefined ? undefined : await this.#places.locksOf(asked, signal);
+    const quick = quickVerdict(files, this.#options.now);
+    const findings = this.#findings({ quick, files, tarball, listed });
+    const git = comparer?.result();
+    const inputs = { findings, ...(seal === undefined ? {} : { seal }), ...(git === undefined ? {} : { git }) };
+    return {
+      store,
+      name,
+      quick,
+      verdict: verdictOf(inputs),
+      findings,
+      objects,
+      contents: contentsOf(objects),
+      ...(locks === undefined ? {} : { immutability: immutabilityOf(locks, this.#options.now) }),
+      ...(seal === undefined ? {} : { seal }),
+      files,
+      ...(tarball === undefined ? {} : { tarball }),
+      volumes: isEqual(seal) && objects.some(({ place }) => place !== 'backup') ? 'sealed' : 'not checked',
+    };
+  }
+
+  /** Reads what has to be read: nothing where versions prove that a sealed backup is what it was, else the tarball to its end and what the seal leaves open. */
+  async #compare(listed: readonly BackupObject[], found: FoundSeal | undefined, comparer: ObjectComparer | undefined): Promise<Compared> {
+    const { read } = this.#options;
+    const sealed = found?.file?.seal;
+    const proven = sealed !== undefined && read === 'enough' && comparer === undefined && isUnchanged(sealed, listed);
+    const tarball = proven || read === 'files' ? undefined : await this.#tarball(listed, comparer);
+    const known = tarball === undefined ? {} : { tarball };
+    const withTarball = listed.map((object) => (tarball !== undefined && this.#isTarball(object) ? { ...object, sha256: tarball.sha256 } : object));
+    const refused = found?.refused === undefined ? {} : { refused: found.refused };
+    const objects = read === 'files' ? withTarball : await this.#withDigests(sealed, withTarball);
+    if (found === undefined) return { objects, ...known };
+    const { differences, undecided } = sealed === undefined ? NOTHING : compareSeal(sealed, objects);
+    return { objects, ...known, seal: { sealedAt: sealed?.sealedAt ?? '', differences, unread: undecided.map(({ key }) => key), ...refused } };
+  }
+
+  /** Reads the bytes of sealed objects that nothing else proves; of all objects where every byte is wanted. */
+  async #withDigests(sealed: Seal | undefined, listed: readonly BackupObject[]): Promise<readonly BackupObject[]> {
+    const open = new Set<SeenObject>(sealed === undefined ? [] : compareSeal(sealed, listed).undecided);
+    const isWanted = (object: BackupObject): boolean =>
+      object.sha256 === undefined && object.place !== 'repository' && (this.#options.read === 'bytes' || open.has(object));
+    return await Promise.all(
+      listed.map(async (object) => (isWanted(object) ? { ...object, sha256: await this.#places.digestOf(object, this.#options.signal) } : object)),
+    );
+  }
+
+  async #tarball(listed: readonly BackupObject[], comparer: ObjectComparer | undefined): Promise<TarballFacts | undefined> {
+    const object = listed.find((candidate) => this.#isTarball(candidate));
+    if (object === undefined) return undefined;
+    const { signal, read } = this.#options;
+    const hook = comparer === undefined ? {} : { onObject: (item: TarballItem, content: Uint8Array) => comparer.take(item, content) };
+    return await readPinnedTarball(this.#places.backup, object, { signal, again: read === 'bytes', ...hook });
+  }
+
+  #isTarball({ place, key }: BackupObject): boolean {
+    return place === 'backup' && key === `${this.#options.name}.tar.gz`;
+  }
+
+  #findings({ quick, files, tarball, listed }: Found): readonly BackupFinding[] {
+    const { completionTimestamp } = (files.metadata?.['status'] ?? {}) as { readonly completionTimestamp?: unknown };
+    const objects = listed.flatMap((part) => part.objects);
+    const untold = listed.find(({ versionsUnknown }) => versionsUnknown !== undefined)?.versionsUnknown;
+    return [
+      ...(quick.usable ? [] : [{ severity: 'bad', check: 'metadata', message: quick.reason } as const]),
+      ...fileFindings(files),
+      ...(tarball === undefined ? [] : tarballFindings(tarball, files.resourceList)),
+      ...overwriteFindings(
+        objects.filter(({ place }) => place !== 'repository'),
+        listed.flatMap((part) => part.deleted),
+        typeof completionTimestamp === 'string' ? completionTimestamp : '',
+      ),
+      ...(untold === undefined ? [] : [{ severity: 'warning', check: 'overwrite', message: `earlier versions cannot be told: ${untold}` } as const]),
+      ...targetFindings(files, tarball, this.#options.target ?? {}),
+    ];
+  }
+}
+
+interface Compared {
+  readonly objects: readonly BackupObject[];
+  readonly tarball?: TarballFacts;
+  readonly seal?: SealComparison;
+}
+
+interface Found {
+  readonly quick: QuickVerdict;
+  readonly files: VeleroFiles;
+  readonly tarball: TarballFacts | undefined;
+  readonly listed: readonly PlacedObjects[];
+}
+
+/** Whether what the bucket says of every object proves that it is the sealed one. */
+function isUnchanged(seal: Seal, listed: readonly BackupObject[]): boolean {
+  const { differences, undecided } = compareSeal(seal, listed);
+  return differences.length === 0 && undecided.length === 0;
+}
+
+function isEqual(seal: SealComparison | undefined): boolean {
+  return seal !== undefined && seal.refused === undefined && seal.differences.length === 0 && seal.unread.length === 0;
+}

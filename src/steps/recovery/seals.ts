@@ -1,0 +1,47 @@
+import { parseSeal, type SealFile, sealText } from '../../backup/seal.ts';
+import type { ApprovalRules } from '../../model/plan/people.ts';
+import type { Signatures } from '../../ports/signatures.ts';
+
+/** Seals of a cluster's backups, as whoever judges a backup sees them. */
+export interface Seals {
+  /** The seal of a backup; `undefined` when there is none. */
+  find(store: string, backup: string): Promise<FoundSeal | undefined>;
+}
+
+/** A kept seal, or why what is kept does not count as one. */
+export type FoundSeal = { readonly file: SealFile; readonly refused?: string } | { readonly file?: never; readonly refused: string };
+
+export interface SealsOptions {
+  /** Reads a seal of this cluster by `<store>/<backup>.json`. */
+  readonly read: (name: string) => Promise<Uint8Array | undefined>;
+  /** Whose signatures count, and whether one is needed. */
+  readonly rules: Pick<ApprovalRules, 'allowedSigners' | 'required'>;
+  readonly signatures: Signatures;
+  readonly signal: AbortSignal;
+}
+
+/** No seals at all: for whoever has no run state at hand. */
+export const NO_SEALS: Seals = { find: async () => undefined };
+
+/** Reads seals and checks their signatures by the plan's rules. */
+export function createSeals({ read, rules, signatures, signal }: SealsOptions): Seals {
+  return {
+    async find(store, backup) {
+      const content = await read(`${store}/${backup}.json`);
+      if (content === undefined) return undefined;
+      const file = parseSeal(content);
+      if (file === undefined) return { refused: 'it cannot be read as a seal of this version' };
+      if (file.seal.store !== store || file.seal.backup !== backup) return { refused: `it is the seal of ${file.seal.backup} in ${file.seal.store}` };
+      const refused = await signatureRefusal(file, { rules, signatures, signal });
+      return refused === undefined ? { file } : { file, refused };
+    },
+  };
+}
+
+/** A signature that is refused never counts, whether one is needed or not: somebody altered the seal, or somebody else made it. */
+async function signatureRefusal({ seal, signature }: SealFile, { rules, signatures, signal }: Omit<SealsOptions, 'read'>): Promise<string | undefined> {
+  if (signature === undefined) return rules.required ? 'the plan requires signatures (spec.approvals) and it has none' : undefined;
+  if (rules.allowedSigners === undefined) return undefined;
+  const check = await signatures.verify({ text: sealText(seal), ...signature }, rules.allowedSigners, signal);
+  return check.ok ? undefined : check.reason;
+}

@@ -1,0 +1,146 @@
+import { describe, expect, it } from 'vitest';
+import type { RunResult } from '../../../src/engine/run-options.ts';
+import type { JsonObject } from '../../../src/model/json.ts';
+import { assertUnchanged } from '../../../src/steps/recovery/contents.ts';
+import { MemoryObjectStore } from '../../fakes/memory-object-store.ts';
+import { keyOf, putWhole, type WholeBackup } from '../backup/whole-backup.ts';
+import { lattice, PLAN_SPECS, yaml } from './objects.ts';
+import { StepBench, stepOf } from './step-harness.ts';
+import { sealAll } from './velero-bucket.ts';
+
+const NEW = 'lattice-daily-20260301020000';
+const OLD = 'lattice-daily-20260228020000';
+const SECTION = {
+  store: 'main',
+  bucket: 'backups',
+  clusterBackup: 'daily',
+  volumeSnapshotLocation: { provider: 'lattice-dr.dev/directory', config: { bucket: 'backups', prefix: 'volumes' } },
+} as const;
+
+interface World {
+  readonly bucket: MemoryObjectStore;
+  readonly bench: StepBench;
+  seal(): Promise<void>;
+  preflight(accept?: readonly string[], extra?: JsonObject): Promise<RunResult>;
+}
+
+/** A bucket that keeps versions, and a preflight that has nothing else to find. */
+function world(...backups: readonly WholeBackup[]): World {
+  const bucket = new MemoryObjectStore('backups');
+  bucket.versioned = true;
+  putWhole(bucket, ...backups);
+  const bench = new StepBench({
+    buckets: [bucket],
+    files: { 'specs.yaml': yaml(lattice('LatticeCluster', 'workload', { spec: { latticeImage: 'registry.invalid/lattice:1' } })) },
+  });
+  const given = {
+    cluster: { name: 'workload', provisioner: 'existing', existing: { kubeconfig: { file: 'ours.yaml' } } },
+    specs: PLAN_SPECS,
+    commit: bench.commit,
+    backups: [SECTION],
+    objectives: { rto: '40m', rpo: '30m' },
+  };
+  return {
+    bucket,
+    bench,
+    seal: async () => await sealAll(bench, SECTION),
+    preflight: async (accept = [], extra = {}) => await bench.run('preflight/check', { ...given, acceptUnanchored: accept, ...extra }, { time: 'stands' }),
+  };
+}
+
+function chosen(result: RunResult): JsonObject {
+  expect(result.error?.message).toBeUndefined();
+  const [point] = stepOf(result).outputs?.['recoveryPoints'] as readonly JsonObject[];
+  return point ?? {};
+}
+
+describe('what preflight takes to restore from', () => {
+  it('is the newest sealed one that is what it was, of which nothing large is read', async () => {
+    const { bucket, seal, preflight } = world({ name: NEW }, { name: OLD });
+    await seal();
+    bucket.reads.length = 0;
+    expect(chosen(await preflight())).toMatchObject({ name: NEW, verdict: 'sealed-equal', passedOver: [] });
+    expect(bucket.reads.filter((key) => key.endsWith('.tar.gz'))).toEqual([]);
+  });
+
+  it('is nothing when nothing is vouched for, and the way out is named: exit 4', async () => {
+    const { preflight, bucket } = world({ name: NEW });
+    const { error } = await preflight();
+    expect(error).toMatchObject({ code: 'BACKUP_UNANCHORED', kind: 'precondition' });
+    expect(error?.suggestions.join('\n')).toContain(`--accept-unanchored ${NEW}`);
+    expect(bucket.reads.filter((key) => key.endsWith('.tar.gz'))).toEqual([]);
+  });
+
+  it('is an unanchored one that a person has accepted, read to its end once', async () => {
+    const { preflight, bucket } = world({ name: NEW });
+    const point = chosen(await preflight([NEW]));
+    expect(point).toMatchObject({ name: NEW, verdict: 'unanchored', contents: expect.stringMatching(/^sha256:/) });
+    expect(bucket.reads.filter((key) => key.endsWith(`${NEW}.tar.gz`))).toHaveLength(1);
+  });
+
+  it('is it only with the contents that were accepted, when they were named', async () => {
+    const { preflight, bucket } = world({ name: NEW });
+    const contents = String(chosen(await preflight([NEW]))['contents']);
+    expect(chosen(await preflight([`${NEW}@${contents}`]))).toMatchObject({ name: NEW });
+    putWhole(bucket, { name: NEW, claims: ['shop/data', 'shop/other'] });
+    const { error } = await preflight([`${NEW}@${contents}`]);
+    expect(error).toMatchObject({ code: 'BACKUP_UNANCHORED', message: expect.stringContaining('accepted with other contents') });
+  });
+
+  it('is never a bad one, accepted or not', async () => {
+    const broken = { name: NEW, files: { '.tar.gz': new Uint8Array([1, 2, 3]) } };
+    expect((await world(broken).preflight([NEW])).error).toMatchObject({ code: 'BACKUP_BAD', message: expect.stringContaining('cannot be read to its end') });
+    const altered = world({ name: NEW });
+    await altered.seal();
+    altered.bucket.put(keyOf(NEW, '.tar.gz'), 'other', '2026-03-01T02:00:00Z');
+    expect((await altered.preflight([NEW])).error).toMatchObject({ code: 'BACKUP_BAD' });
+  });
+
+  it('is an older one that is vouched for, and the newer ones that are not are told', async () => {
+    const { preflight, seal, bucket } = world({ name: OLD });
+    await seal();
+    putWhole(bucket, { name: NEW, claims: ['shop/new'] });
+    const result = await preflight();
+    expect(chosen(result)).toMatchObject({ name: OLD, passedOver: [{ name: NEW, reason: expect.stringContaining('unanchored') }] });
+    expect(chosen(await preflight([NEW]))).toMatchObject({ name: NEW });
+  });
+
+  it('is an older one when somebody has altered the newest, or one of its volumes', async () => {
+    const { preflight, seal, bucket } = world({ name: NEW, claims: ['shop/new'] }, { name: OLD, claims: ['shop/old'] });
+    await seal();
+    bucket.put('volumes/pv-shop-new-0123/volume.tar.gz', 'other bytes', '2026-03-01T02:00:00Z');
+    expect(chosen(await preflight())).toMatchObject({ name: OLD, passedOver: [{ name: NEW, reason: expect.stringContaining('volumes/pv-shop-new-0123') }] });
+  });
+
+  it('counts no seal without a signature where the plan requires one', async () => {
+    const { preflight, seal } = world({ name: NEW });
+    await seal();
+    const { error } = await preflight([], { approvals: { allowedSigners: { file: '/signers' }, required: true } });
+    expect(error).toMatchObject({ code: 'BACKUP_UNANCHORED', message: expect.stringContaining('requires signatures') });
+  });
+});
+
+describe('between preflight and the restore', () => {
+  const { signal } = new AbortController();
+
+  it.each<[string, (bucket: MemoryObjectStore) => void]>([
+    ['a file of it', (bucket) => bucket.put(keyOf(NEW, '-results.gz'), 'x', '2026-03-01T03:00:00Z')],
+    ['the very same bytes written again', (bucket) => putWhole(bucket, { name: NEW })],
+    ['a file added', (bucket) => bucket.put(keyOf(NEW, '-more.gz'), 'x')],
+    ['a file deleted', (bucket) => bucket.remove(keyOf(NEW, '-logs.gz'))],
+    ['the bytes of a volume', (bucket) => bucket.put('volumes/pv-shop-data-0123/volume.tar.gz', 'x')],
+  ])('%s is noticed', async (_, change) => {
+    const { preflight, bench, bucket } = world({ name: NEW });
+    const point = chosen(await preflight([NEW])) as { readonly name: string; readonly contents: string };
+    await expect(assertUnchanged(bench.ports, SECTION, { point, signal })).resolves.toBeUndefined();
+    change(bucket);
+    await expect(assertUnchanged(bench.ports, SECTION, { point, signal })).rejects.toMatchObject({
+      code: 'BACKUP_BAD',
+      message: expect.stringContaining('is not what was judged'),
+    });
+  });
+
+  it('nothing is asked about a point of a run from before contents were noted', async () => {
+    await expect(assertUnchanged(new StepBench().ports, SECTION, { point: { name: NEW }, signal })).resolves.toBeUndefined();
+  });
+});
