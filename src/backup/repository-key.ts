@@ -13,8 +13,8 @@ import { VELERO_NAMESPACE } from './location.ts';
 export const REPOSITORY_SECRET: ObjectRef = { apiVersion: 'v1', kind: 'Secret', namespace: VELERO_NAMESPACE, name: 'velero-repo-credentials' };
 export const REPOSITORY_SECRET_NAME = `${VELERO_NAMESPACE}/${REPOSITORY_SECRET.name}`;
 const PASSWORD_KEY = 'repository-password';
-/** What Velero makes up (`encryptionKey` there), as the API server gives it. */
-const MADE_UP = Buffer.from('static-passw0rd', 'utf8').toString('base64');
+/** What Velero makes up (`encryptionKey` there), base64 as the API server gives it. */
+export const MADE_UP_PASSWORD = Buffer.from('static-passw0rd', 'utf8').toString('base64');
 
 /** The password in the Secret, base64 as the API server gives it; `undefined` when there is none. Plain `stringData` counts as a manifest writes it. */
 export function repositoryPassword(secret: KubeObject): string | undefined {
@@ -26,7 +26,7 @@ export function repositoryPassword(secret: KubeObject): string | undefined {
 /** Whether the Secret holds the password that Velero makes up when it starts without one, or none at all. */
 export function isMadeUp(secret: KubeObject): boolean {
   const password = repositoryPassword(secret);
-  return password === undefined || password === MADE_UP;
+  return password === undefined || password === MADE_UP_PASSWORD;
 }
 
 /** `data` of the Secret with another password, base64; what else was in it stays. */
@@ -56,7 +56,8 @@ export async function opensRepository(file: Uint8Array, password: Secret): Promi
   const format = parseFormat(file);
   if (format === undefined) return undefined;
   const salt = Buffer.from(format.uniqueID, 'base64');
-  const master = await deriveMaster(format.keyAlgo, password.reveal(), salt);
+  // Velero cuts spaces and line ends off (Velero 1.18 pkg/repository/provider/unified_repo.go, getRepoPassword).
+  const master = await deriveMaster(format.keyAlgo, password.reveal().trim(), salt);
   if (master === undefined) return undefined;
   const derive = (purpose: string): Buffer => Buffer.from(hkdfSync('sha256', master, salt, purpose, KEY_BYTES));
   const sealed = Buffer.from(format.encryptedBlockFormat, 'base64');

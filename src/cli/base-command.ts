@@ -25,12 +25,13 @@ export abstract class BaseCommand extends Command {
   /** Starts listening to signals. */
   protected async openContext(): Promise<CommandContext> {
     if (this.#context !== undefined) return this.#context;
-    const { createContext } = await import('./create-context.ts');
+    const [{ createContext }, { knownCommands }] = await Promise.all([import('./create-context.ts'), import('./typeable-commands.ts')]);
     this.#context = createContext({
       root: this.config.root,
       version: this.config.version,
       json: this.jsonEnabled(),
       commands: String(this.config.pjson.oclif.commands),
+      known: knownCommands(this.config),
     });
     return this.#context;
   }

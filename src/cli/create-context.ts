@@ -3,7 +3,7 @@ import type { CommandContext } from './command-context.ts';
 import { exitCodeOf } from './exit-code.ts';
 import { Interrupts } from './interrupts.ts';
 import { programName } from './program-name.ts';
-import { TypeableCommands } from './typeable-commands.ts';
+import { type KnownCommand, TypeableCommands } from './typeable-commands.ts';
 
 export interface ContextOptions {
   readonly root: string;
@@ -11,10 +11,12 @@ export interface ContextOptions {
   readonly json: boolean;
   /** Folder of the commands, which tells a clone from an installed package. */
   readonly commands: string;
+  /** All commands of this program. */
+  readonly known: readonly KnownCommand[];
 }
 
 /** Makes the context of a command from this process; starts listening to signals. */
-export function createContext({ root, version, json, commands }: ContextOptions): CommandContext {
+export function createContext({ root, version, json, commands, known }: ContextOptions): CommandContext {
   const running = new Set<string>();
   const name = programName({ root, cwd: process.cwd(), fromSource: commands.includes('src'), execPath: process.execPath });
   const commandLine = (...words: readonly string[]): string => `${name} ${shellLine(words)}`;
@@ -31,7 +33,7 @@ export function createContext({ root, version, json, commands }: ContextOptions)
     interrupts,
     running,
     commandLine,
-    typeable: new TypeableCommands(commandLine),
+    typeable: new TypeableCommands(commandLine, known),
     print: (text) => {
       if (!json) process.stdout.write(text);
     },

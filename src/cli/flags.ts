@@ -35,6 +35,7 @@ export const changeFlags = {
     env: 'LATTICE_DR_PLAN',
   }),
   runbook: Flags.string({ summary: 'Takes over a changed runbook: the name of a shipped one, or a file.', helpValue: 'NAME|FILE' }),
+  resolution: Flags.string({ summary: 'Takes over a Resolution file: whose value is applied where git, a backup and the cluster differ.', helpValue: 'FILE' }),
   'accept-unanchored': acceptUnanchoredFlag,
   commit: Flags.string({ summary: 'Takes over another commit of the specs: its id, or a branch or tag, which is resolved once.', helpValue: 'COMMIT' }),
 };
@@ -50,6 +51,11 @@ export const inputFlag = Flags.string({
   helpValue: 'NAME=VALUE',
   multiple: true,
   multipleNonGreedy: true,
+});
+
+export const resolutionFlag = Flags.string({
+  summary: 'Resolution file: whose value is applied where git, a backup and the cluster differ, as drift --write-resolution writes it.',
+  helpValue: 'FILE',
 });
 
 export const modeFlag = Flags.option({
@@ -144,6 +150,11 @@ export const limitFlag = Flags.string({
   default: '4h',
   env: 'LATTICE_DR_LIMIT',
 });
+export const guardModeFlag = Flags.option({
+  options: ['audit', 'deny'] as const,
+  summary: 'audit: note what does not come from git; deny: refuse it.',
+  default: 'audit',
+})();
 
 export const labDirFlag = Flags.string({
   summary: "Directory of the lab; by default its name in this user's state folder.",

@@ -6,17 +6,21 @@ import type { InputFile } from '../operations/prepare-run.ts';
 /** A plan or a runbook is a few kilobytes; a file larger than this is something else. */
 const MAX_BYTES = 4 * 1024 * 1024;
 
-/** What a person does whose runbook is not there. */
-const NAME_RUNBOOK = 'name a file, or the name of a shipped one: lattice-dr runbook list';
+/** What a person does whose file is not there. */
+const SUGGESTIONS = {
+  plan: 'name the plan with --plan FILE, or write one by looking at a living cluster: lattice-dr init --help',
+  runbook: 'name a file, or the name of a shipped one: lattice-dr runbook list',
+  resolution: 'write one, and read it: lattice-dr drift --write-resolution FILE',
+} as const;
 
-/** Reads a plan or runbook. Throws `INPUT_INVALID` when there is no such file, or it is no text. `what` is for the message. */
-export async function readInputFile(path: string, what: 'plan' | 'runbook'): Promise<InputFile> {
+/** Reads a plan, runbook or resolution. Throws `INPUT_INVALID` when there is no such file, or it is no text. `what` is for the message. */
+export async function readInputFile(path: string, what: keyof typeof SUGGESTIONS): Promise<InputFile> {
   const found = await findInputFile(path);
   if (found !== undefined) return found;
   throw new DrError({
     code: 'INPUT_INVALID',
     message: `the ${what} '${path}' does not exist (${resolve(path)})`,
-    suggestions: [what === 'plan' ? 'name the plan with --plan FILE, or write one by looking at a living cluster: lattice-dr init --help' : NAME_RUNBOOK],
+    suggestions: [SUGGESTIONS[what]],
   });
 }
 

@@ -1,3 +1,4 @@
+import type { KubeObject } from '../model/kube-object.ts';
 import type { BackupCoverage } from '../operations/backup-coverage.ts';
 import type { BackupList } from '../operations/backup-list.ts';
 import type { SealedBackup } from '../operations/backup-seal.ts';
@@ -6,6 +7,8 @@ import type { BackupDetails } from '../operations/backup-verify.ts';
 import type { TakenBaseline } from '../operations/baseline.ts';
 import type { ExportedCapi } from '../operations/capi-export.ts';
 import type { ClusterStatus } from '../operations/cluster-status.ts';
+import type { DriftResult } from '../operations/drift.ts';
+import type { GuardStatus } from '../operations/guard.ts';
 import type { HoldList } from '../operations/holds.ts';
 import type { DraftedPlan } from '../operations/init.ts';
 import type { RunbookList } from '../operations/list-runbooks.ts';
@@ -53,6 +56,15 @@ export const resultText = {
   },
   async baseline(taken: TakenBaseline): Promise<string> {
     return (await import('../report/baseline-view.ts')).baselineView(taken);
+  },
+  async drift(result: DriftResult): Promise<string> {
+    return (await import('../report/drift-view.ts')).driftView(result);
+  },
+  async guard(status: GuardStatus): Promise<string> {
+    return (await import('../report/guard-view.ts')).guardView(status);
+  },
+  async guardManifests(objects: readonly KubeObject[]): Promise<string> {
+    return (await import('../report/guard-view.ts')).guardManifests(objects);
   },
   async backups(list: BackupList): Promise<string> {
     return (await import('../report/backup-view.ts')).backupListView(list);

@@ -1,5 +1,6 @@
 import type { RunId } from '../model/ids.ts';
 import type { ResumeRequest } from '../operations/resume.ts';
+import { loadResolution } from '../runbook/load-resolution.ts';
 import { findInputFile, readInputFile } from './input-files.ts';
 import { readRunbook, readShippedRunbooks } from './runbook-files.ts';
 
@@ -8,6 +9,7 @@ export interface ResumeFlags {
   readonly plan?: string | undefined;
   readonly runbook?: string | undefined;
   readonly commit?: string | undefined;
+  readonly resolution?: string | undefined;
   readonly 'accept-unanchored'?: readonly string[] | undefined;
 }
 
@@ -24,7 +26,7 @@ export interface ResumeWords {
 
 /** Reads the files that a resume names. Throws `INPUT_INVALID`. */
 export async function resumeRequest({ run, flags, isPlanTyped, root, command }: ResumeWords): Promise<ResumeRequest> {
-  const { plan, runbook, commit, 'accept-unanchored': acceptUnanchored } = flags;
+  const { plan, runbook, commit, resolution, 'accept-unanchored': acceptUnanchored } = flags;
   return {
     run,
     readFile: findInputFile,
@@ -33,6 +35,7 @@ export async function resumeRequest({ run, flags, isPlanTyped, root, command }: 
     ...(plan === undefined ? {} : { plan: { file: await readInputFile(plan, 'plan'), taken: isPlanTyped } }),
     ...(runbook === undefined ? {} : { runbook: await readRunbook(runbook, root) }),
     ...(commit === undefined ? {} : { commit }),
+    ...(resolution === undefined ? {} : { resolution: loadResolution(await readInputFile(resolution, 'resolution')) }),
     ...(acceptUnanchored === undefined ? {} : { acceptUnanchored }),
   };
 }

@@ -1,12 +1,13 @@
 import type { OwnerEnvironment, RunEnvironment, RunResult } from '../engine/run-options.ts';
 import type { StepProgress } from '../engine/step.ts';
 import type { ClusterName, RunId } from '../model/ids.ts';
+import type { Resolution } from '../model/resolution.ts';
 import type { AskTools } from '../operations/ask-run.ts';
 import type { BackupTools } from '../operations/backup-tools.ts';
 import type { LookTools } from '../operations/look-tools.ts';
 import type { NextCommand } from '../operations/next-commands.ts';
 import type { PlanTools } from '../operations/plan-run.ts';
-import { ACCEPT_INPUT, clusterOf, loadPlan, type RunRequest } from '../operations/prepare-run.ts';
+import { ACCEPT_INPUT, clusterOf, loadPlan, RESOLUTION_INPUT, type RunRequest, resolutionInput } from '../operations/prepare-run.ts';
 import type { ReleaseTools } from '../operations/release.ts';
 import type { ResumeRequest } from '../operations/resume.ts';
 import type { ShowRequest } from '../operations/show-runbook.ts';
@@ -18,6 +19,7 @@ import { createProgressLines } from '../report/progress-lines.ts';
 import type { RunView } from '../report/run-view.ts';
 import { createExpressionEvaluator } from '../runbook/expressions.ts';
 import type { LoadedPlan } from '../runbook/load-plan.ts';
+import { loadResolution } from '../runbook/load-resolution.ts';
 import { catalogue } from '../steps/catalogue.ts';
 import type { StepPorts } from '../steps/ports.ts';
 import { HOLD_RELEASERS } from '../steps/release.ts';
@@ -43,6 +45,7 @@ export interface RequestFlags {
   readonly runbook: string;
   readonly input?: readonly string[] | undefined;
   readonly mode?: RunRequest['mode'];
+  readonly resolution?: string | undefined;
   readonly 'accept-unanchored'?: readonly string[] | undefined;
 }
 
@@ -64,8 +67,17 @@ export class Session implements AsyncDisposable {
   async request(flags: RequestFlags): Promise<RunRequest> {
     const [plan, runbook] = await Promise.all([readInputFile(flags.plan, 'plan'), readRunbook(flags.runbook, this.#context.root)]);
     const accepted = flags['accept-unanchored'];
-    const inputs = { ...parseInputs(flags.input), ...(accepted === undefined ? {} : { [ACCEPT_INPUT]: accepted }) };
+    const inputs = {
+      ...parseInputs(flags.input),
+      ...(accepted === undefined ? {} : { [ACCEPT_INPUT]: accepted }),
+      ...(flags.resolution === undefined ? {} : { [RESOLUTION_INPUT]: resolutionInput(await this.loadResolution(flags.resolution)) }),
+    };
     return { plan, runbook, inputs, mode: flags.mode ?? 'recovery' };
+  }
+
+  /** A Resolution file. Throws `INPUT_INVALID` with all faults. */
+  async loadResolution(path: string): Promise<Resolution> {
+    return loadResolution(await readInputFile(path, 'resolution'));
   }
 
   /** A runbook to look at, with its plan if one was named. */

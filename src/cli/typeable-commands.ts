@@ -1,29 +1,49 @@
-/** Commands about runs: what leads to the state of runs belongs to each of them. */
-const RUN_VERBS = /^(approve|attach|cancel|decline|holds|pause|release|report|resume|retry|skip|status)$/;
-/** Commands that need no state of runs. */
-const OTHER_VERBS = /^(baseline|init|plan|rebuild|validate|report verify|runbook [a-z]+)$/;
+import type { Config } from '@oclif/core/interfaces';
+import { completionCommands } from './completion-commands.ts';
 
-/**
- * A command as errors and texts suggest it: they know neither how this program was started, nor where the state of runs or the lab is. Its verb, its run, and
- * whether flags behind it say themselves where the state is.
- */
-const COMMAND =
-  /\blattice-dr (?<verb>(?:lab|runbook) [a-z]+|report verify\b|[a-z]+)(?: (?<run>[a-z0-9-]+-\d{8}T\d{6}Z-[0-9a-f]{4})\b)?(?=[^\n;]*? (?<elsewhere>--(?:plan|state-dir)) |)/g;
+/** A command of this program, and what has to be said in every call of it. */
+export interface KnownCommand {
+  /** `resume`, `lab up`. */
+  readonly words: string;
+  /** `store`: where the state of runs is; `lab`: which lab is meant. */
+  readonly place?: 'store' | 'lab';
+}
 
-interface Command {
-  readonly verb: string;
+/** All commands, with what leads each to the place it works on, by its flags. */
+export function knownCommands(config: Pick<Config, 'commands'>): readonly KnownCommand[] {
+  return completionCommands(config).map(({ words, flags }) => {
+    const has = (flag: string): boolean => flags.some(({ name }) => name === flag);
+    const place = has('state-dir') ? 'store' : words[0] === 'lab' && has('dir') ? 'lab' : undefined;
+    return { words: words.join(' '), ...(place === undefined ? {} : { place }) };
+  });
+}
+
+/** What stands behind the words of a command: the run that it is about, and whether its flags say themselves where the state is. */
+const BEHIND = String.raw`(?![\w-])(?: (?<run>[a-z0-9-]+-\d{8}T\d{6}Z-[0-9a-f]{4})\b)?(?=[^\n;]*? (?<elsewhere>--(?:plan|state-dir)) |)`;
+
+interface Found {
+  readonly words: string;
   readonly run?: string;
   readonly elsewhere?: string;
 }
 
-/** Makes suggested commands such that they can be typed as they are printed. */
+/**
+ * Makes suggested commands such that they can be typed as they are printed: what suggests them (errors, steps, views) knows neither how this program was started,
+ * nor where the state of runs or the lab is.
+ */
 export class TypeableCommands {
   readonly #commandLine: (...words: readonly string[]) => string;
+  readonly #places: ReadonlyMap<string, KnownCommand['place']>;
+  readonly #pattern: RegExp;
   #storeFlags: readonly string[] = [];
   #labFlags: readonly string[] = [];
 
-  constructor(commandLine: (...words: readonly string[]) => string) {
+  constructor(commandLine: (...words: readonly string[]) => string, known: readonly KnownCommand[]) {
     this.#commandLine = commandLine;
+    this.#places = new Map(known.map(({ words, place }) => [words, place]));
+    // The longest first: `report verify` is another command than `report`.
+    const words = [...this.#places.keys()].sort((a, b) => b.length - a.length).join('|');
+    this.#pattern = new RegExp(String.raw`\blattice-dr (?<words>${words})${BEHIND}`, 'g');
   }
 
   /** Flags that lead a later command to the run state in use. */
@@ -40,14 +60,12 @@ export class TypeableCommands {
     this.#labFlags = flags;
   }
 
-  /** The text with its commands written out in full; what follows the verb, or the run's id, stays. */
-  readonly in = (text: string): string => text.replace(COMMAND, (found, ...groups) => this.#written(groups.at(-1) as Command) ?? found);
+  /** The text with its commands written out in full; what follows the words of the command, or the run's id, stays. */
+  readonly in = (text: string): string => text.replace(this.#pattern, (_found, ...groups) => this.#written(groups.at(-1) as Found));
 
-  /** The command in full; `undefined` for words that are none. */
-  #written({ verb, run, elsewhere }: Command): string | undefined {
-    const words = [...verb.split(' '), ...(run === undefined ? [] : [run])];
-    if (verb.startsWith('lab ')) return this.#commandLine(...words, ...this.#labFlags);
-    if (RUN_VERBS.test(verb)) return this.#commandLine(...words, ...(elsewhere === undefined ? this.#storeFlags : []));
-    return OTHER_VERBS.test(verb) ? this.#commandLine(...words) : undefined;
+  #written({ words, run, elsewhere }: Found): string {
+    const place = this.#places.get(words);
+    const flags = place === 'lab' ? this.#labFlags : place === 'store' && elsewhere === undefined ? this.#storeFlags : [];
+    return this.#commandLine(...words.split(' '), ...(run === undefined ? [] : [run]), ...flags);
   }
 }

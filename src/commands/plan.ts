@@ -1,5 +1,5 @@
 import { BaseCommand } from '../cli/base-command.ts';
-import { acceptPrunedFlag, acceptUnanchoredFlag, inputFlag, modeFlag, planFlag, runbookFlag, stateDirFlag } from '../cli/flags.ts';
+import { acceptPrunedFlag, acceptUnanchoredFlag, inputFlag, modeFlag, planFlag, resolutionFlag, runbookFlag, stateDirFlag } from '../cli/flags.ts';
 import type { RunPlan } from '../operations/plan-run.ts';
 
 /** `lattice-dr plan`. */
@@ -17,6 +17,7 @@ Exits with the code of the first step that refused to plan.`;
     plan: planFlag,
     runbook: runbookFlag,
     input: inputFlag,
+    resolution: resolutionFlag,
     mode: modeFlag,
     'accept-pruned': acceptPrunedFlag,
     'accept-unanchored': acceptUnanchoredFlag,

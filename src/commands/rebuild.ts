@@ -1,5 +1,5 @@
 import { BaseCommand } from '../cli/base-command.ts';
-import { acceptUnanchoredFlag, decisionFlags, inputFlag, modeFlag, planFlag, runbookFlag, stateDirFlag } from '../cli/flags.ts';
+import { acceptUnanchoredFlag, decisionFlags, inputFlag, modeFlag, planFlag, resolutionFlag, runbookFlag, stateDirFlag } from '../cli/flags.ts';
 import type { ReportedRun } from '../cli/session.ts';
 
 /** `lattice-dr rebuild`. */
@@ -17,6 +17,7 @@ Every irreversible step has a gate: the cluster's name typed, an approval, or a 
     plan: planFlag,
     runbook: runbookFlag,
     input: inputFlag,
+    resolution: resolutionFlag,
     mode: modeFlag,
     'accept-unanchored': acceptUnanchoredFlag,
     'state-dir': stateDirFlag,

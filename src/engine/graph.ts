@@ -159,8 +159,9 @@ function findCycles<Id extends string>(byId: ReadonlyMap<Id, GraphNode<Id>>): re
   const done = new Set<Id>();
   const faults: GraphFault<Id>[] = [];
   for (const start of byId.keys()) {
-    const path = done.has(start) ? [] : [{ id: start, next: 0 }];
-    const onPath = new Set<Id>(path.map((frame) => frame.id));
+    if (done.has(start)) continue;
+    const path = [{ id: start, next: 0 }];
+    const onPath = new Set<Id>([start]);
     for (let top = path.at(-1); top !== undefined; top = path.at(-1)) {
       const need = byId.get(top.id)?.needs[top.next++];
       if (need === undefined) {

@@ -2,6 +2,7 @@ import { DrError } from '../errors/dr-error.ts';
 import { type DurationMs, formatDuration } from '../model/duration.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { RunLog } from '../ports/run-store.ts';
+import { isoTime } from './iso-time.ts';
 import { type ChainEnd, encodeLine } from './journal-chain.ts';
 import type { EntryBody } from './journal-entries.ts';
 import { GIVE_UP_AFTER_MS, SHORTEST_STALL_MS, STALLED_AFTER_MS } from './owner-times.ts';
@@ -104,7 +105,7 @@ export class JournalWriter {
   async append(body: EntryBody, yieldsTo?: StoreContact): Promise<void> {
     this.#failed.signal.throwIfAborted();
     const { clock } = this.#options;
-    const { line, end, entry } = encodeLine(body, this.#end, new Date(clock.now()).toISOString());
+    const { line, end, entry } = encodeLine(body, this.#end, isoTime(clock.now()));
     this.#end = end;
     const waiting: Waiting = { sinceMs: clock.monotonic(), done: Promise.withResolvers(), yieldsTo };
     this.#waiting.add(waiting);

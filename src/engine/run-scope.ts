@@ -2,6 +2,7 @@ import type { RunId, StepId } from '../model/ids.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { RunEvent } from './events.ts';
 import type { AncestorsOf } from './graph.ts';
+import { isoTime } from './iso-time.ts';
 import type { Journal } from './journal.ts';
 import type { Operator } from './operator.ts';
 import type { Prompter } from './prompter.ts';
@@ -56,7 +57,7 @@ export function recordOf<P>(scope: RunScope<P>, step: StepId): StepRecord {
 export function stamping(env: Pick<RunEnvironment, 'clock' | 'events'>, run: FrozenRun['id']): (event: EventBody) => void {
   return (event) => {
     try {
-      env.events({ ...event, at: new Date(env.clock.now()).toISOString(), run });
+      env.events({ ...event, at: isoTime(env.clock.now()), run });
     } catch {
       // See above.
     }

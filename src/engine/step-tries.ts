@@ -3,6 +3,7 @@ import { orAborted } from '../errors/or-aborted.ts';
 import { formatDuration } from '../model/duration.ts';
 import { isLeftBehind, type TimeLimit, untilAborted, withTimeLimit } from './deadline.ts';
 import type { StepNode } from './graph-types.ts';
+import { underSignals } from './joined-signal.ts';
 import { wrapped } from './prompter.ts';
 import { recordError } from './recorded-error.ts';
 import { delayBeforeTry } from './retry.ts';
@@ -44,10 +45,13 @@ async function tryRepeatedly<P, T>(scope: RunScope<P>, node: StepNode, run: Time
       await pause(async () => await orAborted(contact.regained, stopOf(run)));
       continue;
     }
-    const signal = AbortSignal.any([run.signal, up, contact.lost]);
     const bounded = { ...scope, journal: scope.journal.during(contact) };
+    const { clock } = scope.env;
+    const tried = number;
     try {
-      return await untilAborted({ clock: scope.env.clock, signal, work: async () => await run.attempt(bounded, signal, number) });
+      return await underSignals([run.signal, up, contact.lost], (signal) =>
+        untilAborted({ clock, signal, work: async () => await run.attempt(bounded, signal, tried) }),
+      );
     } catch (thrown) {
       // What did not stop may still be at work, so nothing is begun beside it.
       const mayGoOn = !isStopped(run) && !isLeftBehind(thrown);

@@ -11,6 +11,7 @@ export type ErrorKind =
   | 'unavailable'
   | 'waiting'
   | 'degraded'
+  | 'differences'
   | 'cancelled';
 
 /** Exit code per kind. 143 replaces 130 when the signal was SIGTERM. */
@@ -26,6 +27,7 @@ export const EXIT_CODES: Readonly<Record<ErrorKind, number>> = {
   unavailable: 9,
   waiting: 10,
   degraded: 11,
+  differences: 12,
   cancelled: 130,
 };
 
@@ -61,6 +63,7 @@ export const ERROR_CODES = {
   GATE_DECLINED: { kind: 'declined', meaning: 'a person said no at a gate' },
   GATE_WAITING: { kind: 'waiting', meaning: 'a gate needs a person and there is no terminal' },
   GIT_FAILED: { kind: 'precondition', meaning: 'git could not give the pinned commit' },
+  GUARD_REFUSED: { kind: 'precondition', meaning: 'the guard of specs is not put on the cluster as asked: it would hurt' },
   GUARD_VIOLATED: { kind: 'verification', meaning: 'a guard saw what must not be and stopped the steps it protects' },
   HEALTH_NOT_PROVEN: { kind: 'verification', meaning: 'a service, endpoint or probe is not healthy' },
   INPUT_INVALID: { kind: 'invalid', meaning: 'an input file or value is wrong; all faults are listed' },
@@ -77,6 +80,7 @@ export const ERROR_CODES = {
   LAB_NOT_RUNNING: { kind: 'precondition', meaning: 'the lab is not running, or not in the state the command needs' },
   LAB_SERVER_FAILED: { kind: 'step', meaning: 'a lab server ended or did not become ready; the end of its log is quoted' },
   NODE_UP_NO_AGENT: { kind: 'step', meaning: 'the new machine is up but its agent never reported to the parent' },
+  NOTHING_TO_COMPARE: { kind: 'precondition', meaning: 'neither a backup nor the living cluster could be read, so git stands alone' },
   PARENT_HOLDS_CAPI: { kind: 'precondition', meaning: 'the parent still holds CAPI objects of the dead cluster: retiring it could delete machines' },
   PREFLIGHT_FAILED: { kind: 'precondition', meaning: 'a check before the first change says no; all that is wrong is listed' },
   PROCESS_FAILED: { kind: 'step', meaning: 'an external command failed; its output is quoted' },
@@ -100,6 +104,7 @@ export const ERROR_CODES = {
   SECRET_UNREADABLE: { kind: 'precondition', meaning: 'an encrypted secret file cannot be decrypted with the identity given' },
   SNAPSHOT_NOT_PROVEN: { kind: 'verification', meaning: 'an etcd snapshot is not what it should be; every level that failed is listed' },
   SNAPSHOT_REFUSED: { kind: 'verification', meaning: 'etcd does not take the snapshot; its words are quoted' },
+  SPECS_DIFFER: { kind: 'differences', meaning: 'git, the backup and the living cluster do not say the same' },
   STEP_FAILED: { kind: 'step', meaning: 'a step failed; its cause is quoted' },
   STEP_TIMEOUT: { kind: 'step', meaning: 'a step did not finish within its timeout' },
   STEP_UNKNOWN: { kind: 'waiting', meaning: 'the state of an effect cannot be told from the world; a person must say' },
@@ -109,6 +114,7 @@ export const ERROR_CODES = {
   USAGE: { kind: 'usage', meaning: 'a wrong flag, argument or command' },
   VERIFY_FAILED: { kind: 'verification', meaning: 'a step ran and what it should have made is not there' },
   VOLUME_NOT_RESTORED: { kind: 'verification', meaning: 'a volume is not bound to the restored data' },
+  ZONE_MISSING: { kind: 'precondition', meaning: 'a volume would be made in a zone in which the cluster has no node' },
 } as const satisfies Readonly<Record<string, CodeEntry>>;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

@@ -4,6 +4,7 @@ import { DrError } from '../errors/dr-error.ts';
 import { digestOfJson } from '../model/digest.ts';
 import { type ClusterName, isClusterName } from '../model/ids.ts';
 import type { JsonObject } from '../model/json.ts';
+import type { Resolution } from '../model/resolution.ts';
 import type { Git } from '../ports/git.ts';
 import { faultsError } from '../runbook/faults.ts';
 import { type LoadedPlan, loadRecoveryPlan, readRecoveryPlan } from '../runbook/load-plan.ts';
@@ -54,6 +55,14 @@ export interface LoadedRequest {
 
 /** The runbook input that pins the desired state: a run reads one commit from its first step to its last, and after every resume. */
 export const COMMIT_INPUT = 'commit';
+
+/** The runbook input that holds a person's decisions about differing fields. */
+export const RESOLUTION_INPUT = 'resolution';
+
+/** A resolution as the value of an input. */
+export function resolutionInput(resolution: Resolution): JsonObject {
+  return JSON.parse(JSON.stringify(resolution)) as JsonObject;
+}
 
 /** The runbook input that lists backups which a person accepts without anything that vouches for them. */
 export const ACCEPT_INPUT = 'acceptUnanchored';

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { keptFileKey } from '../engine/kept-files.ts';
 import type { StoredRun } from '../engine/run-files.ts';
+import type { StepId } from '../model/ids.ts';
+import { type CompareOutputs, compareOutputs } from '../steps/integrity/schema.ts';
 import { salvageOutputs } from '../steps/salvage/schema.ts';
 
 const difference = z.object({ what: z.string(), before: z.string().exactOptional(), now: z.string().exactOptional() });
@@ -27,6 +29,17 @@ export interface RunKnowledge {
   readonly baseline?: z.output<typeof baselineEvidence>;
   /** What the old cluster still gave. Absent when the run salvaged nothing because it has no such step, or has not come to it. */
   readonly salvage?: z.output<typeof salvageOutputs> & { readonly folder: string };
+  /** How the specs compared, and what a resolution changed in them. Absent when the run has not compared them. */
+  readonly integrity?: ComparedSpecs;
+}
+
+/** The comparison before anything was destroyed, in short. */
+export interface ComparedSpecs extends Pick<CompareOutputs, 'sides' | 'compared' | 'differences' | 'blocking' | 'warnings' | 'findings' | 'byHand'> {
+  /** Where all of it is kept in the run's store, and the patch for git when there is one. */
+  readonly folder: string;
+  readonly hasPatch: boolean;
+  /** Fields that were applied otherwise than git says, with the reasons. */
+  readonly edits: readonly string[];
 }
 
 /** Reads from a run's journal what it knew and what it saved. Pure. */
@@ -40,10 +53,25 @@ export function knowledgeOf({ frozen, state }: StoredRun): RunKnowledge {
     .filter(({ node }) => node.uses === 'cluster/salvage')
     .flatMap(({ node, record }) => {
       const { data } = salvageOutputs.safeParse(record.outputs);
-      return data === undefined ? [] : [{ ...data, folder: keptFileKey(frozen.id, node.id, '').replace(/\/$/, '') }];
+      return data === undefined ? [] : [{ ...data, folder: folderOf(frozen.id, node.id) }];
     })
     .at(0);
-  return { ...(baseline === undefined ? {} : { baseline }), ...(salvage === undefined ? {} : { salvage }) };
+  const integrity = records
+    .flatMap(({ node, record }) => (node.uses === 'integrity/compare' ? comparedSpecs(record.outputs, folderOf(frozen.id, node.id)) : []))
+    .at(0);
+  return { ...(baseline === undefined ? {} : { baseline }), ...(salvage === undefined ? {} : { salvage }), ...(integrity === undefined ? {} : { integrity }) };
+}
+
+function folderOf(run: string, step: StepId): string {
+  return keptFileKey(run, step, '').replace(/\/$/, '');
+}
+
+function comparedSpecs(recorded: unknown, folder: string): readonly ComparedSpecs[] {
+  const { data } = compareOutputs.safeParse(recorded);
+  if (data === undefined) return [];
+  const { sides, compared, differences, blocking, warnings, findings, byHand, patch, edits } = data;
+  const made = edits.map(({ object, path, take, reason }) => `${object}${path === '' ? '' : ` ${path}`} from ${take}: ${reason}`);
+  return [{ sides, compared, differences, blocking, warnings, findings, byHand, folder, hasPatch: patch !== '', edits: made }];
 }
 
 /** What is not in git and so does not come back by itself, as lines of "what is lost". */

@@ -6,8 +6,9 @@ import { stamping } from '../engine/run-scope.ts';
 import { DrError, isDrError } from '../errors/dr-error.ts';
 import type { RunId } from '../model/ids.ts';
 import type { JsonObject } from '../model/json.ts';
+import type { Resolution } from '../model/resolution.ts';
 import type { StepPorts } from '../steps/ports.ts';
-import { ACCEPT_INPUT, COMMIT_INPUT, type InputFile, loadRequest, type PreparedRun, prepareRun } from './prepare-run.ts';
+import { ACCEPT_INPUT, COMMIT_INPUT, type InputFile, loadRequest, type PreparedRun, prepareRun, RESOLUTION_INPUT, resolutionInput } from './prepare-run.ts';
 
 export interface ResumeRequest {
   readonly run: RunId;
@@ -21,6 +22,8 @@ export interface ResumeRequest {
   readonly runbook?: InputFile;
   /** Commit, branch or tag of the specs that the run is to go by; a branch or tag is resolved once. */
   readonly commit?: string;
+  /** Decisions about differing fields that the run is to go by. */
+  readonly resolution?: Resolution;
   /** Backups that are accepted from now on besides, though nothing outside of their bucket vouches for them. */
   readonly acceptUnanchored?: readonly string[];
   /** The command line that resumes this run with these flags besides. */
@@ -65,8 +68,8 @@ async function readRunbookAgain({ readFile, readShipped }: ResumeRequest, source
   return shipped ?? (await readFile(String(sources['runbook'])));
 }
 
-function isWish({ plan, runbook, commit, acceptUnanchored }: ResumeRequest): boolean {
-  return plan?.taken === true || runbook !== undefined || commit !== undefined || acceptUnanchored !== undefined;
+function isWish({ plan, runbook, commit, resolution, acceptUnanchored }: ResumeRequest): boolean {
+  return plan?.taken === true || [runbook, commit, resolution, acceptUnanchored].some((wish) => wish !== undefined);
 }
 
 interface Comparison {
@@ -81,7 +84,9 @@ type Compared = Pick<ResumeRunOptions, 'graph' | 'change' | 'changeCommand'>;
 async function compared(request: ResumeRequest, { frozen, files, env }: Comparison): Promise<Compared> {
   const tools = { catalogue: env.catalogue, git: env.ports.git, signal: env.signal };
   const commit = request.commit === undefined ? {} : { [COMMIT_INPUT]: await resolveCommit(request.commit, files, env) };
-  const wanted = { runbook: files.runbook, inputs: { ...frozen.graph.inputs, ...commit, ...acceptedBy(request, frozen) }, mode: frozen.mode };
+  const resolution = request.resolution === undefined ? {} : { [RESOLUTION_INPUT]: resolutionInput(request.resolution) };
+  const inputs = { ...frozen.graph.inputs, ...commit, ...resolution, ...acceptedBy(request, frozen) };
+  const wanted = { runbook: files.runbook, inputs, mode: frozen.mode };
   const folder = String(frozen.sources['planFolder'] ?? files.plan.folder);
   const there = await prepareRun({ ...wanted, plan: { ...files.plan, folder } }, tools);
   const here = folder === files.plan.folder ? there : await prepareRun({ ...wanted, plan: files.plan }, tools);

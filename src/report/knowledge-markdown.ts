@@ -3,10 +3,11 @@ import type { RunKnowledge } from '../operations/report-knowledge.ts';
 type Compared = Exclude<NonNullable<RunKnowledge['baseline']>, { readonly missing: string }>;
 
 /** Sections of a report about what was known before and what was saved: title and Markdown each. */
-export function knowledgeSections({ baseline, salvage }: RunKnowledge): readonly (readonly [string, string])[] {
+export function knowledgeSections({ baseline, salvage, integrity }: RunKnowledge): readonly (readonly [string, string])[] {
   return [
     ...(baseline === undefined ? [] : [['Compared with the baseline', baselineText(baseline)] as const]),
     ...(salvage === undefined ? [] : [['Salvaged from the old cluster', salvageText(salvage)] as const]),
+    ...(integrity === undefined ? [] : [['Specs compared before anything was destroyed', integrityText(integrity)] as const]),
   ];
 }
 
@@ -41,4 +42,14 @@ function salvageText({ server, folder, files, findings }: NonNullable<RunKnowled
   const kept = files.map(({ name, objects, digest }) => `- ${folder}/${name}: ${objects} objects, ${digest}\n`);
   const open = findings.map((finding) => `- not salvaged: ${finding}\n`);
   return `${head}\n\n${[...kept, ...open].join('')}`;
+}
+
+function integrityText({ sides, compared, differences, folder, hasPatch, edits, byHand, findings }: NonNullable<RunKnowledge['integrity']>): string {
+  const head = `${compared} objects of ${sides.join(', ')}: ${differences === 0 ? 'no differences' : `${differences} fields differ; all of them are in ${folder}`}.`;
+  return `${head}\n\n${[
+    ...edits.map((edit) => `- applied otherwise than git says: ${edit}\n`),
+    ...(hasPatch ? [`- git has to be told: \`git apply\` the patch in ${folder}\n`] : []),
+    ...byHand.map((text) => `- git has to be told by hand: ${text}\n`),
+    ...findings.map((finding) => `- not compared: ${finding}\n`),
+  ].join('')}`;
 }

@@ -5,7 +5,9 @@ import { planControlPlane } from '../model/plan/control-plane.ts';
 import { planDns } from '../model/plan/dns.ts';
 import { planFence } from '../model/plan/fence.ts';
 import { beside, besideList, distinct, type Immutable, name } from '../model/plan/fields.ts';
+import { planGuard } from '../model/plan/guard.ts';
 import { planHealth } from '../model/plan/health.ts';
+import { planIntegrity } from '../model/plan/integrity.ts';
 import { planMosk } from '../model/plan/mosk.ts';
 import { planObjectives } from '../model/plan/objectives.ts';
 import { planApprovals, planApprover, planExternal, planKey } from '../model/plan/people.ts';
@@ -31,6 +33,8 @@ const spec = z.strictObject({
   fence: planFence.exactOptional(),
   salvage: planSalvage.exactOptional(),
   mosk: planMosk.exactOptional().describe('Where ClusterBackups of a MOSK cluster are taken'),
+  integrity: planIntegrity.exactOptional().describe('What a difference between git, a backup and the live cluster means for a recovery'),
+  guard: planGuard.exactOptional().describe('Who may write specs on the cluster'),
   externals: z.array(planExternal).superRefine(distinct('name'), besideList).exactOptional(),
   keys: z.array(planKey).superRefine(distinct('name'), besideList).exactOptional(),
   approvers: z

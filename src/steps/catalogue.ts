@@ -1,6 +1,7 @@
 import type { AnyStepKind, StepCatalogue } from '../engine/step.ts';
 import { backupAttach } from './backup/attach.ts';
 import { backupKey } from './backup/key.ts';
+import { clusterFind } from './cluster/find.ts';
 import { clusterProvision } from './cluster/provision.ts';
 import { clusterReady } from './cluster/ready.ts';
 import { clusterRetire } from './cluster/retire.ts';
@@ -10,6 +11,8 @@ import { fenceCommand } from './fence/command.ts';
 import { gateConfirm } from './gate/confirm.ts';
 import { gitopsSuspend } from './gitops/suspend.ts';
 import { healthVerify } from './health/verify.ts';
+import { integrityAccept } from './integrity/accept.ts';
+import { integrityCompare } from './integrity/compare.ts';
 import { lockParent, lockRelease } from './lock/parent.ts';
 import type { StepPorts } from './ports.ts';
 import { preflightCheck } from './preflight/check.ts';
@@ -18,11 +21,14 @@ import { secretsRestore } from './secrets/restore.ts';
 import { specsApply } from './specs/apply.ts';
 import { specsConvert } from './specs/convert.ts';
 import { volumesRestore } from './volumes/restore.ts';
+import { volumesSelect } from './volumes/select.ts';
+import { volumesSetAside } from './volumes/set-aside.ts';
 import { volumesSources } from './volumes/sources.ts';
 
 const KINDS: readonly AnyStepKind<StepPorts>[] = [
   backupAttach,
   backupKey,
+  clusterFind,
   clusterProvision,
   clusterReady,
   clusterRetire,
@@ -33,6 +39,8 @@ const KINDS: readonly AnyStepKind<StepPorts>[] = [
   gateConfirm,
   gitopsSuspend,
   healthVerify,
+  integrityAccept,
+  integrityCompare,
   lockParent,
   lockRelease,
   preflightCheck,
@@ -40,6 +48,8 @@ const KINDS: readonly AnyStepKind<StepPorts>[] = [
   specsApply,
   specsConvert,
   volumesRestore,
+  volumesSelect,
+  volumesSetAside,
   volumesSources,
 ];
 

@@ -5,10 +5,12 @@ import { renderFinding } from '../model/finding.ts';
 import type { KubeObject } from '../model/kube-object.ts';
 import type { PlanCluster } from '../model/plan/cluster.ts';
 import type { PlanSpecs } from '../model/plan/specs.ts';
+import type { SpecEdit } from '../model/resolution.ts';
 import type { Git, GitFile } from '../ports/git.ts';
 import type { ManifestParser } from '../ports/manifest-parser.ts';
 import { type Classification, classify } from '../specs/classify.ts';
 import { type ConvertedObject, convertSeeds } from '../specs/convert/convert-seed.ts';
+import { applySpecEdits } from '../specs/integrity/apply-edits.ts';
 import { type ManifestObject, readManifests } from '../specs/manifest.ts';
 import type { Profile } from '../specs/profile.ts';
 import { KUBERNETES_PROFILE } from '../specs/profiles/kubernetes.ts';
@@ -20,17 +22,19 @@ export interface DesiredSource {
   readonly cluster: PlanCluster;
   readonly specs: PlanSpecs;
   readonly commit: string;
+  /** What a resolution changes in it; frozen by `integrity/compare`. */
+  readonly edits?: readonly SpecEdit[];
 }
 
 /** Desired state of one commit. */
 export interface DesiredState {
   readonly profile: Profile;
-  /** As written, in the order they are written; those in the older schema converted. */
+  /** As written, in the order they are written; those in the older schema converted, and changed as the resolution says. */
   readonly manifests: readonly ManifestObject[];
   readonly classification: Classification;
   /** Objects that were written in the platform's older schema, with what was changed in each. */
   readonly converted: readonly ConvertedObject[];
-  /** Files they were read from. */
+  /** The files these were read from. Of all others only the objects are kept: their bytes are a tenth of the memory of a large restore. */
   readonly files: readonly GitFile[];
   readonly notes: readonly Finding[];
 }
@@ -91,19 +95,21 @@ export function createDesiredStates(git: Git, parser: ManifestParser): DesiredSt
     const manifests = readManifests(await parser.parse(yaml, signal), profile);
     const conversion = convertSeeds(manifests.objects, source.cluster.latticeImage === undefined ? {} : { latticeImage: source.cluster.latticeImage });
     refuseFaults([...manifests.faults, ...conversion.faults], source.commit);
-    const classification = classify(conversion.objects, { profile, cluster: source.cluster.name, hasParent: source.cluster.parent !== undefined });
+    const objects = applySpecEdits(conversion.objects, source.edits ?? []);
+    const classification = classify(objects, { profile, cluster: source.cluster.name, hasParent: source.cluster.parent !== undefined });
+    const older = new Set(conversion.converted.map(({ manifest }) => manifest.source.file));
     return {
       profile,
-      manifests: conversion.objects,
+      manifests: objects,
       classification,
       converted: conversion.converted,
-      files: yaml,
+      files: yaml.filter(({ path }) => older.has(path)),
       notes: manifests.notes,
     };
   };
   return {
     load(source, signal) {
-      const key = JSON.stringify([source.specs, source.cluster.manifest, source.cluster.name, source.commit]);
+      const key = JSON.stringify([source.specs, source.cluster.manifest, source.cluster.name, source.commit, source.edits ?? []]);
       const state = states.get(key) ?? read(source, signal);
       states.set(key, state);
       state.catch(() => states.delete(key));

@@ -35,15 +35,15 @@ export async function askParent(cluster: PlanCluster, ctx: Ctx): Promise<ParentA
 
 /**
  * Opens the plan's cluster by the first way that answers: the kubeconfig that is given, the one the parent keeps, the file that the last rebuild wrote. The
- * parent goes first because the file may be of an instance that is no more.
+ * parent goes first because the file may be of an instance that is no more; `filesToo` false leaves files out, which a running recovery may have written.
  */
 export async function findCluster(
   plan: PlanCluster,
-  options: { readonly parent: KubeCluster | undefined; readonly given?: ClusterRef },
+  options: { readonly parent: KubeCluster | undefined; readonly given?: ClusterRef; readonly filesToo?: boolean },
   ctx: Ctx,
 ): Promise<Reached> {
   if (options.given !== undefined) return await reach(options.given, ctx);
-  const ways = [...(await kubeconfigsOnParent(plan.name, options.parent, ctx)), ...fileRefs(plan)];
+  const ways = [...(await kubeconfigsOnParent(plan.name, options.parent, ctx)), ...(options.filesToo === false ? [] : fileRefs(plan))];
   const silent: string[] = [];
   for (const way of ways) {
     const reached = await reach(way, ctx);

@@ -47,7 +47,8 @@ export const resumeGitOps: HoldReleaser = {
 /** What a hold on the ownership of fields keeps. */
 interface Owned {
   readonly manager: string;
-  readonly types: readonly ResourceType[];
+  /** Types that were applied; absent when that is not known. */
+  readonly types?: readonly ResourceType[];
 }
 
 /** The hold that says whose the fields of applied objects become. */
@@ -56,7 +57,7 @@ export function fieldOwnerHold({ manager, types }: Owned): Hold {
     id: `field-owner/${FIELD_MANAGER}/${manager}`,
     kind: 'field-owner',
     subject: `fields of applied objects belong to field manager ${FIELD_MANAGER} and not yet to ${manager}`,
-    prior: { manager, types: types.map(({ apiVersion, kind }): JsonObject => ({ apiVersion, kind })) },
+    prior: { manager, ...(types === undefined ? {} : { types: types.map(({ apiVersion, kind }): JsonObject => ({ apiVersion, kind })) }) },
     releaseWhen: 'all that git holds is applied, and before GitOps goes on: a field that is then taken out of git would else stay on the server',
   };
 }

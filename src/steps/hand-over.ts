@@ -11,7 +11,8 @@ const PATCHES_IN_FLIGHT = 32;
 const ATTEMPTS = 8;
 
 export interface HandOver {
-  readonly types: readonly ResourceType[];
+  /** Types of the objects; all that the server can list and patch when it is not known which we have applied. */
+  readonly types: readonly ResourceType[] | undefined;
   /** Field manager that owns from now on what we have applied. */
   readonly manager: string;
 }
@@ -25,12 +26,21 @@ export interface HandOver {
 export async function handOverObjects(cluster: KubeCluster, { types, manager }: HandOver, signal: AbortSignal): Promise<number> {
   const limit = pLimit({ concurrency: PATCHES_IN_FLIGHT, rejectOnClear: true });
   let done = 0;
-  for (const type of types) {
+  for (const type of types ?? (await servedTypes(cluster, signal))) {
     const objects = (await cluster.list(type, { signal })) ?? [];
     const moved = await limit.map([...objects], async (object) => await handOverObject(cluster, object, { manager, signal }));
     done += moved.filter(Boolean).length;
   }
   return done;
+}
+
+/** Every type that can be listed and patched, in one version each. */
+async function servedTypes(cluster: KubeCluster, signal: AbortSignal): Promise<readonly ResourceType[]> {
+  const { groups = [] } = JSON.parse((await cluster.raw('/apis', signal)).body) as { readonly groups?: readonly { readonly name: string }[] };
+  const served = await Promise.all(['', ...groups.map(({ name }) => name)].map(async (group) => await cluster.resourcesOf(group, signal)));
+  const usable = served.map((types) => types.filter(({ verbs }) => verbs.includes('list') && verbs.includes('patch')));
+  // The preferred version comes first.
+  return usable.flatMap((types) => [...new Map(types.toReversed().map((type) => [type.kind, type])).values()]);
 }
 
 /** Hands over one object, as it was last seen; it is read again when it has changed since. */

@@ -1,4 +1,5 @@
-import { open, readFile } from 'node:fs/promises';
+import { hash } from 'node:crypto';
+import { access, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buildPackage } from './build-package.ts';
 import { runChild } from './child.ts';
@@ -12,6 +13,7 @@ const STEPS = 10_000;
 const RESUMES_PER_ROUND = 5;
 const RUN = 'durable run';
 const SYNC = 'write and sync';
+const CHAIN = 'chain, write and sync';
 const RESUME = 'resume';
 const VERSION = 'lattice-dr --version';
 
@@ -24,6 +26,7 @@ export async function measureEngine(measuring: Measuring): Promise<readonly Figu
   const dist = join(built, 'dist');
   const durable: Sample[] = [];
   const raw: Sample[] = [];
+  const chained: Sample[] = [];
   let stored: { readonly store: string; readonly run: string } | undefined;
   for (let round = 0; round < rounds; round += 1) {
     const store = join(folder, `runs-${round}`);
@@ -31,25 +34,23 @@ export async function measureEngine(measuring: Measuring): Promise<readonly Figu
     const { run, ms, syncs } = JSON.parse(output) as { readonly run: string; readonly ms: number; readonly syncs: number };
     const journal = await readFile(join(store, 'runs', run, 'journal', '0001.lines'), 'utf8');
     durable.push({ value: ms });
-    raw.push({ value: await writeAndSync(join(folder, `raw-${round}`), journal, syncs) });
-    say(`engine: ${STEPS} steps in ${ms.toFixed(0)} ms, ${syncs} syncs; the same bytes in as many syncs ${raw.at(-1)?.value.toFixed(0)} ms`);
+    raw.push({ value: await writeAndSync(join(folder, `raw-${round}`), batchesOf(journal, syncs)) });
+    chained.push({ value: await chainAndSync(join(folder, `chained-${round}`), batchesOf(journal, syncs)) });
+    const others = `the same bytes in as many syncs ${raw.at(-1)?.value.toFixed(0)} ms, with their chain ${chained.at(-1)?.value.toFixed(0)} ms`;
+    say(`engine: ${STEPS} steps in ${ms.toFixed(0)} ms, ${syncs} syncs; ${others}`);
     stored = { store, run };
   }
   const samples = new Map([
     [RUN, durable],
     [SYNC, raw],
+    [CHAIN, chained],
   ]);
-  const figure = compare({
-    id: 'engine-run',
-    what: `${STEPS} steps, durable`,
-    unit: 'ms',
-    ours: RUN,
-    peer: SYNC,
-    samples,
-    goal: { atMost: 1.2 },
-    notes: [NOTE],
-  });
-  if (stored === undefined) return [figure];
+  const run = { what: `${STEPS} steps, durable`, unit: 'ms', ours: RUN, samples } as const;
+  const figures = [
+    compare({ ...run, id: 'engine-run', peer: SYNC, goal: { atMost: 1.2 }, notes: [NOTE] }),
+    compare({ ...run, id: 'engine-run-chain', peer: CHAIN, notes: [CHAIN_NOTE] }),
+  ];
+  if (stored === undefined) return figures;
   const start = (name: string, args: readonly string[]) => ({ name, measure: async () => ({ value: (await runChild({ ...child, args })).elapsedMs }) });
   const contenders = [
     start(VERSION, [join(built, 'bin', 'run.js'), '--version']),
@@ -58,21 +59,48 @@ export async function measureEngine(measuring: Measuring): Promise<readonly Figu
   for (const contender of contenders) await contender.measure();
   const resumed = await interleave(contenders, rounds * RESUMES_PER_ROUND, () => undefined);
   const what = `resume of ${STEPS} steps, to its first look`;
-  return [figure, compare({ id: 'engine-resume', what, unit: 'ms', ours: RESUME, peer: VERSION, samples: resumed, goal: { atMost: 4 }, notes: [] })];
+  return [...figures, compare({ id: 'engine-resume', what, unit: 'ms', ours: RESUME, peer: VERSION, samples: resumed, goal: { atMost: 4 }, notes: [] })];
 }
 
 const NOTE = `${SYNC}: the same journal lines in as many group commits, with nothing around them`;
 
-/** Writes a journal's lines in a number of equal commits, each synced, and says how long it took, in milliseconds. */
-async function writeAndSync(path: string, journal: string, commits: number): Promise<number> {
+const CHAIN_NOTE = `${CHAIN}: besides, every line is made as JSON with the SHA-256 of the one before, and a successor is looked for after each commit`;
+
+/** The lines of a journal in a number of equal commits. */
+function batchesOf(journal: string, commits: number): readonly (readonly string[])[] {
   const lines = journal.split('\n').slice(0, -1);
   const per = Math.ceil(lines.length / commits);
-  const batches = Array.from({ length: Math.ceil(lines.length / per) }, (_, index) => `${lines.slice(index * per, (index + 1) * per).join('\n')}\n`);
+  return Array.from({ length: Math.ceil(lines.length / per) }, (_, index) => lines.slice(index * per, (index + 1) * per));
+}
+
+/** Writes commits, each synced, and says how long it took, in milliseconds. */
+async function writeAndSync(path: string, batches: readonly (readonly string[])[]): Promise<number> {
+  const texts = batches.map((lines) => `${lines.join('\n')}\n`);
   await using handle = await open(path, 'ax');
   const from = performance.now();
-  for (const batch of batches) {
-    await handle.appendFile(batch);
+  for (const text of texts) {
+    await handle.appendFile(text);
     await handle.sync();
+  }
+  return performance.now() - from;
+}
+
+/** As `writeAndSync`, with what a chained journal of one owner at a time cannot do without. */
+async function chainAndSync(path: string, batches: readonly (readonly string[])[]): Promise<number> {
+  const entries = batches.map((lines) => lines.map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>));
+  await using handle = await open(path, 'ax');
+  let prev = '';
+  const from = performance.now();
+  for (const batch of entries) {
+    const lines: string[] = [];
+    for (const entry of batch) {
+      const line = JSON.stringify({ ...entry, prev: `sha256:${prev}` });
+      prev = hash('sha256', line, 'hex');
+      lines.push(line);
+    }
+    await handle.appendFile(`${lines.join('\n')}\n`);
+    await handle.sync();
+    await access(`${path}-successor`).catch(() => undefined);
   }
   return performance.now() - from;
 }

@@ -12,7 +12,7 @@ import type { RebuildWorld } from '../support/rebuild-world.ts';
 import { describeWrite, writesOf } from '../support/written.ts';
 import { type EffectCase, existingCluster, type Stage } from './effect-case.ts';
 import { keyCase } from './key-case.ts';
-import { carrierCase, incompleteCase, leftoverCase } from './leftover-case.ts';
+import { asideCase, carrierCase, incompleteCase, leftoverCase } from './leftover-case.ts';
 
 const CLUSTER = '${{ plan.cluster }}';
 const SPECS = { cluster: CLUSTER, specs: '${{ plan.specs }}', commit: '${{ inputs.commit }}' };
@@ -221,6 +221,7 @@ export const EFFECT_CASES: readonly EffectCase[] = [
   incompleteCase,
   carrierCase,
   keyCase,
+  asideCase,
   createCluster,
   retire('cluster/retire mark-unpivoted', 'patch latticeclusters/status'),
   retire('cluster/retire delete-latticecluster', 'delete latticeclusters'),

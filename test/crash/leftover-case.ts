@@ -184,6 +184,32 @@ export const carrierCase = restoreCase('delete-carrier-pod', {
     await deletesOf(stage, `pods ${metadataOf(carrierRef(CLAIMS[databaseOf(stage)])).namespace}/${carrierRef(CLAIMS[databaseOf(stage)]).name}`),
 });
 
+/** Volumes that make room, by stage. */
+const making = new Map<string, string>();
+
+/** A claim that is there makes room for a restore on a living cluster, and its volume goes on under another name. */
+export const asideCase: EffectCase = {
+  effect: 'volumes/set-aside set-volume-aside',
+  sidesApart: true,
+  oneAtATime: true,
+  step: 'aside',
+  steps: async (stage) => {
+    await using kube = await stage.world.open();
+    const claim = await claimOf(kube, databaseOf(stage));
+    const volume = (await listed(kube, { apiVersion: 'v1', kind: 'PersistentVolume' })).find(({ metadata }) => metadata.name === claim?.spec?.['volumeName']);
+    making.set(stage.name, volume?.metadata.name ?? '');
+    const uids = { claimUid: claim?.metadata.uid ?? '', volume: volume?.metadata.name ?? '', volumeUid: volume?.metadata.uid ?? '' };
+    const occupied = [{ claim: CLAIMS[databaseOf(stage)], ...uids }];
+    const specs = { cluster: '${{ plan.cluster }}', specs: '${{ plan.specs }}', commit: '${{ inputs.commit }}' };
+    return [
+      { id: 'provision', uses: 'cluster/provision', with: specs },
+      { id: 'aside', uses: 'volumes/set-aside', needs: ['provision'], with: { target: '${{ steps.provision.outputs }}', occupied, services: [] } },
+    ];
+  },
+  plan: async (stage) => ({ cluster: await existingCluster(stage) }),
+  times: async (stage) => await deletesOf(stage, `persistentvolumes ${making.get(stage.name) ?? ''}`),
+};
+
 function metadataOf({ namespace = '', name }: ObjectRef): { readonly namespace: string; readonly name: string } {
   return { namespace, name };
 }

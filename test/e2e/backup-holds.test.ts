@@ -123,7 +123,7 @@ describe('backup stores from preflight to release', { shuffle: false }, () => {
     await untilPhase(LOCATION, 'Unavailable');
     expect(String((await look(LOCATION))?.status?.['message'])).toContain('notes');
     await isStopped('folder', () => undefined, { exit: 4, code: 'BACKUP_STORE_NOT_USABLE', words: "holds 'notes', which Velero does not know" });
-    await bucket.remove(`${PREFIX}/notes/readme.txt`);
+    await bucket.removeFolder(`${PREFIX}/notes`);
     await untilPhase(LOCATION, 'Available');
   });
 

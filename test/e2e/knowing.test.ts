@@ -96,7 +96,7 @@ async function play(world: RebuildWorld): Promise<Story> {
   const files = await filesUnder(join(world.paths.runs, 'runs'));
   await world.destroy();
   const dead = JSON.parse((await cli('status', '--cluster')).stdout) as ClusterStatus;
-  const resumed = await cli('resume', '--confirm', world.cluster, ...ATTEST, '--approve', 'cutover');
+  const resumed = await cli('resume', '--confirm', world.cluster, ...ATTEST, '--approve', 'integrity-accept', '--approve', 'cutover');
   const after = await world.testify('after');
   const report = JSON.parse((await cli('report')).stdout) as RunReport;
   const everything = await filesUnder(world.paths.runs);
@@ -180,7 +180,7 @@ describe('what is known before the disaster, and saved in it', { shuffle: false 
 
   it('salvages what the living old cluster has, while a person is still being asked', () => {
     expect(story.waiting.code, story.waiting.stderr.slice(-2_000)).toBe(10);
-    expect(JSON.parse(story.waiting.stdout)).toMatchObject({ step: 'confirm' });
+    expect(JSON.parse(story.waiting.stdout)).toMatchObject({ step: 'integrity-accept' });
     expect(fileOf(story.files, 'specs.json')).toContain('made at night');
     const differences = JSON.parse(fileOf(story.files, 'differences.json'));
     expect(differences.onlyOnCluster).toEqual(['lattice.dev/CedarPolicy lattice-system/by-hand']);

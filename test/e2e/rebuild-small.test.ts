@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { compareTestimonies } from '../../src/lab/demo/compare.ts';
+import { startOrder, startsIn } from '../../src/lab/demo/start-order.ts';
 import type { Testimony } from '../../src/lab/demo/witness.ts';
+import { layoutOf } from '../../src/lab/layout.ts';
 import type { KubeObject, ResourceType } from '../../src/model/kube-object.ts';
 import type { HoldList } from '../../src/operations/holds.ts';
 import type { ReleaseResult } from '../../src/operations/release.ts';
@@ -130,6 +132,19 @@ describe('a destroyed cluster of six services and two volumes is rebuilt', () =>
     expect(findings.filter(({ holds }) => !holds)).toEqual([]);
   });
 
+  it('every record of every database came back, one database by files and one by snapshot', async () => {
+    const counts = Object.fromEntries(Object.entries(story.before.databases).map(([workload, { checksums }]) => [workload, checksums.length]));
+    expect(counts).toEqual({ 'shop/orders-db': 8, 'shop/stock-db': 8 });
+    expect(story.after.databases).toEqual(story.before.databases);
+    const log = await readFile(join(layoutOf(world.lab.directory).logs, `${story.after.instance}.node.log`), 'utf8');
+    // A data mover of Velero's, of which there is one per volume that comes back by files.
+    expect(startsIn(log).filter(({ container, kind }) => container.startsWith('velero/lattice-dr-') && kind === 'programs')).toHaveLength(1);
+  });
+
+  it('no application ran on the new cluster before its specs were applied', async () => {
+    expect(await startOrder(world.lab.directory, world.name, story.after.instance)).toMatchObject({ holds: true });
+  });
+
   it('stops before the cutover with exit 10 while nobody has approved it', () => {
     expect({ code: story.waiting.code, signal: story.waiting.signal }, story.waiting.stderr.slice(-2_000)).toEqual({ code: 10, signal: null });
     expect(JSON.parse(story.waiting.stdout)).toMatchObject({ state: 'waiting', step: 'cutover', error: { code: 'GATE_WAITING' } });
@@ -175,8 +190,11 @@ describe('a destroyed cluster of six services and two volumes is rebuilt', () =>
   it('release leaves the schedules held while this cluster has made no backup of its own, and puts the rest back', () => {
     expect(story.tooEarly.code, story.tooEarly.stderr.slice(-2_000)).toBe(4);
     const early = JSON.parse(story.tooEarly.stdout) as ReleaseResult & { readonly error: { readonly code: string; readonly message: string } };
-    expect(early.released.map(({ id }) => id)).toEqual(['dnsprovider/lattice-system/small-dns', 'backup-location/velero/lattice-small-backups']);
-    expect(early.open.map(({ hold }) => hold.kind)).toEqual(['backup-schedule', 'backup-schedule', 'backup-schedule']);
+    expect(early.released.map(({ id }) => id)).toEqual(
+      expect.arrayContaining(['dnsprovider/lattice-system/small-dns', 'backup-location/velero/lattice-small-backups']),
+    );
+    expect(early.released.map(({ kind }) => kind)).not.toContain('backup-schedule');
+    expect(early.open.filter(({ hold }) => hold.kind === 'backup-schedule')).toHaveLength(3);
     expect(early.error).toMatchObject({ code: 'RELEASE_REFUSED', message: expect.stringContaining('there is none yet') });
     expect(story.afterTooEarly.locations.map(({ spec }) => spec?.['accessMode'])).toEqual(['ReadWrite']);
     expect(story.afterTooEarly.schedules.map(({ spec }) => spec?.['paused'])).toEqual([true]);

@@ -22,6 +22,7 @@ const KIND_TEXTS: Readonly<Record<ErrorKind, string>> = {
   unavailable: 'An outside system is down, after all retries.',
   waiting: 'A person is needed and there is no terminal. State is saved.',
   degraded: 'Asked what would come back, the answer is: not all of it.',
+  differences: '`drift` found differences between git, a backup and the living cluster.',
   cancelled: 'Stopped by SIGINT (130) or SIGTERM (143). State is saved.',
 };
 
@@ -38,7 +39,7 @@ export async function renderReadme(): Promise<string> {
 }
 
 /** The program's own description of its commands, read from the sources. */
-async function loadConfig(): Promise<Config> {
+export async function loadConfig(): Promise<Config> {
   process.env['OCLIF_TS_NODE'] = '0';
   const manifest = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as ConstructorParameters<typeof Config>[0]['pjson'];
   const pjson = { ...manifest, oclif: { ...manifest?.oclif, commands: './src/commands' } };

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/adapters/clock/system-clock.ts';
 import { openCluster } from '../../src/adapters/kube/kube-clusters.ts';
 import type { Hold } from '../../src/model/hold.ts';
@@ -43,6 +43,12 @@ describe.skipIf(missing.length > 0)(
     const managers = async (ref: ObjectRef | KubeObject): Promise<readonly string[]> =>
       ((await live(ref)).metadata.managedFields ?? []).map((entry) => String((entry as { readonly manager?: string }).manager));
     const applyAs = async (manager: string, one: KubeObject): Promise<void> => void (await cluster.apply(one, { fieldManager: manager, signal }));
+    const planted: KubeObject[] = [];
+    /** Puts a GitOps object there until the test is over. */
+    const plant = async (one: KubeObject): Promise<void> => {
+      planted.push(one);
+      await applyAs('test', one);
+    };
     const release = async (hold: Hold): Promise<void> => await HOLD_RELEASERS.get(hold.kind)?.release(hold, cluster, signal);
     const applySpecs = async (name: string, objects: readonly KubeObject[], manager?: string): Promise<readonly Hold[]> => {
       const git = await bench.commit(name, objects);
@@ -68,6 +74,10 @@ describe.skipIf(missing.length > 0)(
         signal,
       );
     }, 90_000);
+
+    afterEach(async () => {
+      for (const one of planted.splice(0)) await cluster.delete(refOf(one), { signal });
+    });
 
     afterAll(async () => {
       await stack.disposeAsync();
@@ -129,7 +139,7 @@ describe.skipIf(missing.length > 0)(
         app: object(ARGO, 'Application', { name: 'app', spec: { project: 'default', syncPolicy: policy } }),
         set: object(ARGO, 'ApplicationSet', { name: 'set', spec: { generators: [{ list: { elements: [] } }], template: { spec: { syncPolicy: policy } } } }),
       };
-      for (const one of Object.values(objects)) await applyAs('test', one);
+      for (const one of Object.values(objects)) await plant(one);
       const before = await Promise.all(Object.values(objects).map(async (one) => (await live(one)).spec));
       const input = { target: { kubeconfig: servers.kubeconfigPath } };
       const { holds, outputs } = await bench.run(gitopsSuspend, 'east', input);
@@ -154,6 +164,23 @@ describe.skipIf(missing.length > 0)(
       const after = await Promise.all(Object.values(objects).map(async (one) => (await live(one)).spec));
       for (const one of Object.values(objects)) expect(await managers(one), one.kind).not.toContain('lattice-dr');
       expect(after.map((spec) => withoutEmpty(spec))).toEqual(before.map((spec) => withoutEmpty(spec)));
+    });
+
+    it('a system that a package brought owns the fields too, whatever types they are of', async () => {
+      const late = object('kustomize.toolkit.fluxcd.io/v1', 'Kustomization', { name: 'late' });
+      const [map, role] = [
+        configMap('before-flux', { kept: 'one', gone: 'two' }),
+        { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata: { name: 'before-flux' }, rules: [] },
+      ];
+      await applyAs('lattice-dr', map);
+      await applyAs('lattice-dr', role);
+      await plant(late);
+      const { holds } = await bench.run(gitopsSuspend, 'east', { target: { kubeconfig: servers.kubeconfigPath }, applied: true });
+      expect(holds.map(({ id }) => id)).toEqual(['kustomization/default/late', `field-owner/lattice-dr/${FLUX}`]);
+      for (const hold of holds.toReversed()) await release(hold);
+      expect([await managers(map), await managers(role)]).toEqual([[FLUX], [FLUX]]);
+      await applyAs(FLUX, configMap('before-flux', { kept: 'one' }));
+      expect((await live(map))['data']).toEqual({ kept: 'one' });
     });
 
     it('a Kustomization that is deleted while it is held is nothing to release', async () => {

@@ -1,16 +1,18 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { access, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { httpGet } from '../../src/lab/apps/mesh-client.ts';
+import { startNode } from '../../src/lab/cluster-servers.ts';
 import type { LabConfig } from '../../src/lab/config.ts';
 import { destroyCluster } from '../../src/lab/destroy-cluster.ts';
 import { killNodeAgent, killVelero } from '../../src/lab/faults/velero-kill.ts';
 import { labStatus } from '../../src/lab/lab-status.ts';
 import { labUp } from '../../src/lab/lab-up.ts';
 import { listenAddress, listenPort } from '../../src/lab/node/addresses.ts';
-import { directoryOfVolume } from '../../src/lab/node/containers/pod-volumes.ts';
+import { directoryOfVolume, podFolder } from '../../src/lab/node/containers/pod-volumes.ts';
 import { namespaced, TYPES } from '../../src/lab/reconcile/types.ts';
+import { stopServer } from '../../src/lab/supervise/stop-server.ts';
 import type { KubeObject } from '../../src/model/kube-object.ts';
 import type { KubeCluster } from '../../src/ports/kube-cluster.ts';
 import { readS3Access } from './lab-logs.ts';
@@ -136,11 +138,19 @@ describe('Velero in a lab', { timeout: 180_000 }, () => {
     const puts = (await readS3Access(lab.s3.accessLogPath)).filter((entry) => entry.operation === 's3_PutObject');
     expect([...new Set(puts.map((entry) => entry.requester))]).toEqual(['velero']);
 
+    // Killed in the middle: one of the two volumes is there, and the restore is over.
+    const options = { ...operation(), cluster: 'fresh' };
+    const again = { ...restore, namespaceMapping: { shop: 'drill' } };
+    await Promise.all([
+      killVelero({ ...options, afterVolumes: 1 }),
+      fresh.kube.create(object('velero.io/v1/Restore', { name: 'two', namespace: 'velero' }, again), write),
+    ]);
+    const failed = await untilPhase({ kube: fresh.kube, signal }, 'Restore', { name: 'two', phase: 'Failed' });
+    expect(failed.status?.['failureReason']).toMatch(/InProgress.*during the server starting/);
     const { servers } = await labStatus(world.operation);
     const { veleroMetrics, veleroProfiler } = fresh.cluster.ports;
     expect(await listeningAddresses([veleroMetrics, veleroProfiler])).toHaveLength(2);
     expect((await listeningAddresses([veleroMetrics, veleroProfiler, 8080, 8085])).filter((address) => !address.startsWith('0100007F:'))).toEqual([]);
-    const options = { ...operation(), cluster: 'fresh' };
     await Promise.all([killVelero(options), killNodeAgent(options)]);
     const after = await labStatus(world.operation);
     for (const workload of ['velero', 'node-agent']) {
@@ -150,7 +160,19 @@ describe('Velero in a lab', { timeout: 180_000 }, () => {
     }
     const restarts = ({ status }: KubeObject): unknown =>
       (status?.['containerStatuses'] as readonly { readonly restartCount: number }[] | undefined)?.[0]?.restartCount;
-    await untilSeen({ kube: fresh.kube, signal }, TYPES.Pod, (pod) => pod.metadata.labels?.['name'] === 'velero' && restarts(pod) === 1 && isReady(pod));
+    await untilSeen({ kube: fresh.kube, signal }, TYPES.Pod, (pod) => pod.metadata.labels?.['name'] === 'velero' && restarts(pod) === 2 && isReady(pod));
+
+    // A node that comes back finds its containers, and clears away what went meanwhile.
+    const { metadata } = (await fresh.kube.get(namespaced(TYPES.Pod, 'shop', 'recovery'), signal)) ?? {};
+    const folder = podFolder(fresh.cluster, metadata?.uid ?? '');
+    await expect(access(folder)).resolves.toBeUndefined();
+    await stopServer({ directory: world.directory, id: `${fresh.cluster.id}.node`, force: true });
+    await fresh.kube.delete(namespaced(TYPES.Pod, 'shop', 'recovery'), { signal, gracePeriodSeconds: 0 });
+    await startNode({ ...operation(), cluster: fresh.cluster.id });
+    await expect.poll(async () => await access(folder).catch(() => 'gone'), { timeout: 20_000 }).toBe('gone');
+    expect((await labStatus(world.operation)).servers.filter(({ id, state }) => id.includes('.velero-') && state === 'running')).toEqual(
+      after.servers.filter(({ id }) => id.includes('.velero-')).map((server) => ({ ...server, rssBytes: expect.any(Number) })),
+    );
     await fresh.kube[Symbol.asyncDispose]();
   });
 });

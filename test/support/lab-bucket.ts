@@ -1,15 +1,7 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import {
-  CopyObjectCommand,
-  DeleteObjectCommand,
-  GetObjectCommand,
-  ListObjectsV2Command,
-  PutBucketPolicyCommand,
-  PutObjectCommand,
-  S3Client,
-} from '@aws-sdk/client-s3';
+import { CopyObjectCommand, GetObjectCommand, ListObjectsV2Command, PutBucketPolicyCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { backupKeys } from '../../src/backup/velero-layout.ts';
 import type { LabConfig } from '../../src/lab/config.ts';
 import { layoutOf } from '../../src/lab/layout.ts';
@@ -38,8 +30,10 @@ export class LabBucket implements Disposable {
     await this.#client.send(new PutObjectCommand({ Bucket: this.#lab.s3.bucket, Key: key, Body: content }));
   }
 
-  async remove(key: string): Promise<void> {
-    await this.#client.send(new DeleteObjectCommand({ Bucket: this.#lab.s3.bucket, Key: key }));
+  /** Takes a folder away from the server's disk: it would go on listing one whose only object has a delete marker. */
+  async removeFolder(path: string): Promise<void> {
+    const { bucket } = this.#lab.s3;
+    await rm(join(layoutOf(this.#lab.directory).s3, 'data', bucket, path), { recursive: true, force: true });
   }
 
   /** Makes an account that may list and read the bucket and nothing else. Gives its AWS shared-credentials file. */

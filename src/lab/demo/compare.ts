@@ -31,6 +31,15 @@ export function compareTestimonies(before: Testimony, after: Testimony): readonl
     const now = after.answers[host]?.address ?? 'none';
     return { claim: `${host} leads to the new cluster`, holds: now !== old.address && now !== 'none', detail: `${old.address} -> ${now}` };
   });
+  const databases = Object.entries(before.databases).map(([workload, { checksums, isManual }]) => {
+    const now = after.databases[workload]?.checksums ?? [];
+    const equal = checksums.filter((checksum, index) => now[index] === checksum).length;
+    return {
+      claim: `${workload} has every record, checksum by checksum${isManual ? ', its log replayed' : ''}`,
+      holds: checksums.length > 0 && equal === checksums.length,
+      detail: `${equal} of ${checksums.length} records`,
+    };
+  });
   const survivors = before.processes.filter(alive);
   return [
     {
@@ -42,5 +51,6 @@ export function compareTestimonies(before: Testimony, after: Testimony): readonl
     { claim: 'kube-system has another uid', holds: before.kubeSystemUid !== after.kubeSystemUid, detail: `${before.kubeSystemUid} -> ${after.kubeSystemUid}` },
     ...answers,
     ...moved,
+    ...databases,
   ];
 }

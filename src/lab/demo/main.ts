@@ -7,6 +7,7 @@ import { defaultLabDirectory } from '../layout.ts';
 import { seedPaths } from '../seed/seed.ts';
 import type { WorldName } from '../seed/world.ts';
 import { compareTestimonies, type Finding } from './compare.ts';
+import { startOrder } from './start-order.ts';
 import type { Testimony } from './witness.ts';
 
 /**
@@ -78,7 +79,8 @@ await command(
   'cutover',
 );
 const recovered = elapsed(disasterAt);
-const proven = print(compareTestimonies(before, await testimony('after')));
+const after = await testimony('after');
+const proven = print([...compareTestimonies(before, after), await startOrder(directory, world, after.instance)]);
 if (!keep) await command('the lab goes down', 'lab', 'down', '--dir', directory);
 console.log(`\n${proven ? `the cluster came back in ${recovered}` : 'THE REBUILD IS NOT PROVEN'}; demo ${elapsed(startedAt)} in all`);
 process.exit(proven ? 0 : 6);

@@ -24,6 +24,16 @@ export interface Testimony {
   readonly kubeSystemUid: string;
   readonly processes: readonly number[];
   readonly answers: Readonly<Record<string, Answer>>;
+  /** What each database behind the names says of its records, by workload. */
+  readonly databases: Readonly<Record<string, DatabaseRecords>>;
+}
+
+/** Records of one database, as it tells them over HTTP. */
+export interface DatabaseRecords {
+  /** Checksum of each, in order; one entry with the reason for a volume that does not serve. */
+  readonly checksums: readonly string[];
+  /** After a snapshot it serves only what has been recovered by hand. */
+  readonly isManual: boolean;
 }
 
 interface Answer {
@@ -53,19 +63,42 @@ async function kubeSystemUid(cluster: LabCluster, signal: AbortSignal): Promise<
 }
 
 /** Asks the lab's DNS server for a name and the address it gives for `/all`: a digest over everything, volumes included, that is behind the name. */
-async function answerOf(lab: LabConfig, host: string): Promise<Answer> {
+async function answerOf(lab: LabConfig, host: string): Promise<Answer & { readonly body: string }> {
   const resolver = new Resolver({ timeout: 2_000, tries: 2 });
   resolver.setServers([`${lab.dns.host}:${lab.dns.port}`]);
   const [address = ''] = await resolver.resolve4(host);
   return new Promise((resolve, reject) => {
     const request = httpGet({ host: address, port: INGRESS_PORT, path: '/all', headers: { host }, agent: false, timeout: 10_000 }, (reply) => {
-      const hash = createHash('sha256');
-      reply.on('data', (chunk: Buffer) => hash.update(chunk));
-      reply.on('end', () => resolve({ address, status: reply.statusCode ?? 0, bodySha256: hash.digest('hex') }));
+      const chunks: Buffer[] = [];
+      reply.on('data', (chunk: Buffer) => chunks.push(chunk));
+      reply.on('end', () => {
+        const body = Buffer.concat(chunks);
+        resolve({ address, status: reply.statusCode ?? 0, bodySha256: createHash('sha256').update(body).digest('hex'), body: body.toString('utf8') });
+      });
     });
     request.on('timeout', () => request.destroy(new Error(`${host} (${address}) does not answer`)));
     request.on('error', reject);
   });
+}
+
+/** What the answers to `/all` say of the databases behind them; nothing of an answer that is none. */
+function databasesIn(answers: readonly { readonly status: number; readonly body: string }[]): Testimony['databases'] {
+  const found: Record<string, DatabaseRecords> = {};
+  for (const { status, body } of answers) {
+    if (status !== 200) continue;
+    const { workloads } = JSON.parse(body) as { readonly workloads: Readonly<Record<string, WorkloadFacts>> };
+    for (const [workload, { env, records }] of Object.entries(workloads)) {
+      if (records === undefined) continue;
+      const checksums = Object.values(records).flatMap((volume) => volume.checksums ?? [`it does not serve: ${volume.needsRecovery ?? ''}`]);
+      found[workload] = { checksums, isManual: env?.['LAB_RECOVERY'] === 'manual' };
+    }
+  }
+  return found;
+}
+
+interface WorkloadFacts {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly records?: Readonly<Record<string, { readonly checksums?: readonly string[]; readonly needsRecovery?: string }>>;
 }
 
 /** Looks at a world of a lab. Rejects when its cluster or a name does not answer. */
@@ -81,7 +114,8 @@ export async function testify(directory: string, worldName: WorldName, signal: A
     processes: listLabProcesses(directory)
       .filter((one) => one.cluster === cluster.id)
       .map((one) => one.pid),
-    answers: Object.fromEntries(answers),
+    answers: Object.fromEntries(answers.map(([host, { body: _body, ...answer }]) => [host, answer])),
+    databases: databasesIn(answers.map(([, answer]) => answer)),
   };
 }
 

@@ -10,9 +10,9 @@ import { applyObjects } from './apply-objects.ts';
 import { commitWorld } from './git-repository.ts';
 import { type SeedPaths, writePlan } from './recovery-plan.ts';
 import { writeSecretFile } from './secret-file.ts';
-import { ensureSnapshotLocation, takeBackup } from './take-backup.ts';
+import { ensureSnapshotLocation, takeBackup, untilAgentsReady } from './take-backup.ts';
 import { waitUntilSettled } from './wait-ready.ts';
-import { objectsIn, readWorld, type World, type WorldName } from './world.ts';
+import { hasFileBackups, objectsIn, readWorld, type World, type WorldName } from './world.ts';
 
 export interface SeedResult {
   readonly cluster: string;
@@ -82,6 +82,7 @@ export async function seedLab(options: LabOperation & { readonly world: WorldNam
   await populate(cluster, world, options);
   onProgress?.({ part: world.cluster, state: 'preparing', note: 'taking a backup' });
   await ensureSnapshotLocation(lab, cluster, signal);
+  if (hasFileBackups(world)) await untilAgentsReady(cluster, signal);
   const [clusterBackup] = objectsIn(world, 'clusters').filter((object) => object.kind === 'LatticeClusterBackup');
   const backup = await takeBackup(cluster, `lattice-${clusterBackup?.metadata.name ?? ''}`, signal);
   onProgress?.({ part: world.cluster, state: 'preparing', note: 'asking every name for its answer' });

@@ -36,6 +36,16 @@ async function scheduleOf(cluster: KubeCluster, name: string, signal: AbortSigna
   return schedule;
 }
 
+/** Waits until every node has its Velero agent: a file system backup of a pod whose node has none fails. */
+export async function untilAgentsReady(cluster: KubeCluster, signal: AbortSignal): Promise<void> {
+  await using sets = await cluster.live({ apiVersion: 'apps/v1', kind: 'DaemonSet' }, { namespace: NAMESPACE });
+  await sets.until((objects) => {
+    const status = [...objects.values()].find((object) => object.metadata.name === 'node-agent')?.status;
+    const wanted = Number(status?.['desiredNumberScheduled'] ?? 0);
+    return wanted > 0 && Number(status?.['numberReady'] ?? 0) >= wanted ? true : undefined;
+  }, signal);
+}
+
 /** Runs a schedule now, as `velero backup create --from-schedule` does, and waits for `Completed`. Gives the backup's name. */
 export async function takeBackup(cluster: KubeCluster, scheduleName: string, signal: AbortSignal): Promise<string> {
   const schedule = await scheduleOf(cluster, scheduleName, signal);

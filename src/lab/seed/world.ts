@@ -1,8 +1,11 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { parseAllDocuments } from 'yaml';
+import type { JsonObject } from '../../model/json.ts';
 import type { KubeObject } from '../../model/kube-object.ts';
 import type { LabConfig } from '../config.ts';
+import { layoutOf } from '../layout.ts';
+import { namespaceFault } from '../node/containers/namespaces.ts';
 
 /** The sample platforms that can be seeded. */
 export const WORLD_NAMES = ['small', 'sample'] as const;
@@ -63,5 +66,14 @@ async function placeholders(lab: LabConfig): Promise<(text: string) => string> {
     S3_ACCESS_KEY_ID: value('aws_access_key_id'),
     S3_SECRET_ACCESS_KEY: value('aws_secret_access_key'),
   };
-  return (text) => text.replace(/\$\{(S3_[A-Z_]+)\}/g, (whole, key: string) => values[key] ?? whole);
+  // Velero's node agent cannot run on a machine that gives no mount namespaces; all volumes are saved by snapshot there.
+  const policy = (await namespaceFault(layoutOf(lab.directory).run)) === undefined ? 'opt-in' : 'opt-out';
+  return (text) =>
+    text.replaceAll('defaultPolicy: opt-in', `defaultPolicy: ${policy}`).replace(/\$\{(S3_[A-Z_]+)\}/g, (whole, key: string) => values[key] ?? whole);
+}
+
+/** Whether any volume of the world is saved by Velero's node agents. */
+export function hasFileBackups(world: Pick<World, 'files'>): boolean {
+  const policyOf = ({ spec }: KubeObject): unknown => ((spec?.['backup'] as JsonObject | undefined)?.['volumes'] as JsonObject | undefined)?.['defaultPolicy'];
+  return objectsIn(world, 'services').some((object) => policyOf(object) === 'opt-in');
 }

@@ -21,7 +21,6 @@ export const planVolumes = z.strictObject({
     .record(text, text)
     .exactOptional()
     .describe('Storage classes of the lost cluster, and the class of the new one that takes the place of each'),
-  zones: z.record(text, text).exactOptional().describe('Zones of the lost cluster, and the zone of the new one that takes the place of each'),
   claims: z.array(planVolume).superRefine(distinct('pvc'), besideList).exactOptional().describe('Volumes of which something is to be said'),
 });
 export type PlanVolumes = Immutable<z.output<typeof planVolumes>>;

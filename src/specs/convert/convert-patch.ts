@@ -1,26 +1,33 @@
-import { type Document, isMap, isPair, isScalar, type Pair, parseAllDocuments, stringify, type YAMLMap } from 'yaml';
+import { type Document, isMap, isPair, isScalar, isSeq, type Pair, parseAllDocuments, stringify, type YAMLMap } from 'yaml';
 import type { JsonValue } from '../../model/json.ts';
-import type { ConvertedObject } from './convert-seed.ts';
+import { itemIndex } from '../integrity/field-path.ts';
+import type { ManifestObject } from '../manifest.ts';
 import type { Edit, FieldPath } from './edit.ts';
 import { unifiedDiff } from './line-diff.ts';
 
 /** A patch of one file, and what could not be written into it. */
-export interface ConversionPatch {
+export interface EditPatch {
   /** Unified diff, for `git apply` and `patch -p1`; empty when nothing could be changed. */
   readonly diff: string;
   /** Objects that must be changed by hand (inside a List, or in a document the patch writer cannot read), by key. */
   readonly byHand: readonly string[];
 }
 
+/** An object as it is written, and what is to be written instead. */
+export interface EditedObject {
+  readonly manifest: ManifestObject;
+  readonly edits: readonly Edit[];
+}
+
 /**
- * Writes the conversion of a file's objects as a patch of its text: only the lines concerned change, comments and layout stay. `converted` are the converted
- * objects of this file.
+ * Writes edits of a file's objects as a patch of its text: only the lines concerned change, comments and layout stay. `edited` are the objects of this file;
+ * an item of a list is named on a path by `[name=main]` or `[0]`.
  */
-export function conversionPatch(file: { readonly path: string; readonly text: string }, converted: readonly ConvertedObject[]): ConversionPatch {
+export function editPatch(file: { readonly path: string; readonly text: string }, edited: readonly EditedObject[]): EditPatch {
   const documents = [...parseAllDocuments(file.text, { uniqueKeys: false })];
   const splices: Splice[] = [];
   const byHand: string[] = [];
-  for (const item of converted) {
+  for (const item of edited) {
     const document = documentAt(documents, file.text, item.manifest.source.line);
     const planned = document === undefined || item.manifest.source.item !== undefined ? undefined : plan(document, file.text, item.edits);
     if (planned === undefined) byHand.push(item.manifest.key);
@@ -64,8 +71,11 @@ function spliceFor(document: Document.Parsed, text: string, edit: Edit): Splice 
   const { map, pair, rest } = locate(document, edit.path);
   if (map === undefined || map.flow === true) return undefined;
   if (pair === undefined) return edit.to === undefined ? undefined : insertion(map, text, { path: rest, value: edit.to });
-  if (edit.to === undefined) return removal(pair, text);
-  return isScalar(pair.value) && pair.value.range ? { start: pair.value.range[0], end: pair.value.range[1], text: flow(edit.to) } : undefined;
+  if (edit.to === undefined) return map.items.length === 1 && edit.path.length > 1 ? emptied(pair, text) : removal(pair, text);
+  if (isScalar(pair.value) && pair.value.range) return { start: pair.value.range[0], end: pair.value.range[1], text: flow(edit.to) };
+  // A map or list is replaced with its key, as one flow value: its lines end where the pair ends.
+  const lines = removal(pair, text);
+  return { ...lines, start: startOf(pair), text: `${String(isScalar(pair.key) ? pair.key.value : pair.key)}: ${flow(edit.to)}\n` };
 }
 
 interface Located {
@@ -80,6 +90,10 @@ interface Located {
 function locate(document: Document.Parsed, path: FieldPath): Located {
   let map: unknown = document.contents;
   for (const [index, key] of path.entries()) {
+    if (isSeq(map)) {
+      map = map.items[itemIndex(map.toJSON(), key)];
+      continue;
+    }
     if (!isMap(map)) return { map: undefined, pair: undefined, rest: path };
     const pair = map.items.find((item) => isPair(item) && isScalar(item.key) && String(item.key.value) === key);
     if (pair === undefined || index === path.length - 1) return { map, pair, rest: path.slice(index) };
@@ -95,6 +109,7 @@ function insertion(map: YAMLMap, text: string, add: { readonly path: FieldPath; 
   if (first === undefined || last === undefined) return undefined;
   const column = startOf(first) - (text.lastIndexOf('\n', startOf(first)) + 1);
   const [key = '', ...below] = add.path;
+  if (below.some((part) => part.startsWith('['))) return undefined;
   const value = below.reduceRight<JsonValue>((inner, name) => ({ [name]: inner }), add.value);
   const at = endOfLine(text, endOf(last, text));
   const line = `${' '.repeat(column)}${key}: ${flow(value)}`;
@@ -104,6 +119,11 @@ function insertion(map: YAMLMap, text: string, add: { readonly path: FieldPath; 
 function removal(pair: Pair, text: string): Splice {
   const start = text.lastIndexOf('\n', startOf(pair)) + 1;
   return { start, end: endOfLine(text, endOf(pair, text)), text: '' };
+}
+
+/** The last key of a map goes: what stays is an empty map, and not a null. */
+function emptied(pair: Pair, text: string): Splice {
+  return { start: startOf(pair), end: endOf(pair, text), text: '{}' };
 }
 
 function startOf(pair: Pair): number {

@@ -66,6 +66,9 @@ export const KUBERNETES_KINDS: readonly KindRule[] = [
   row('Schedule', 131, { ready: EXISTS, group: VELERO, disposition: scheduleDisposition, last: true }),
   row('ValidatingWebhookConfiguration', 160, { ready: EXISTS, group: ADMISSION, scope: 'Cluster', last: true }),
   row('MutatingWebhookConfiguration', 160, { ready: EXISTS, group: ADMISSION, scope: 'Cluster', last: true }),
+  // A policy that refuses its own recovery does so when everything is back already.
+  row('ValidatingAdmissionPolicy', 160, { ready: EXISTS, group: ADMISSION, scope: 'Cluster', last: true }),
+  row('ValidatingAdmissionPolicyBinding', 161, { ready: EXISTS, group: ADMISSION, scope: 'Cluster', last: true }),
   row('Endpoints', 170, { ready: EXISTS, disposition: generated('the endpoints controller') }),
   row('EndpointSlice', 170, { ready: EXISTS, group: 'discovery.k8s.io', disposition: generated('the endpointslice controller') }),
   row('Event', 170, { ready: EXISTS, disposition: generated('controllers, as a record of the past') }),

@@ -80,3 +80,11 @@ export function declaredResources(item: WorkloadPart, ownNamespace: string): rea
     };
   });
 }
+
+/** Kinds that share the platform's workload compiler. */
+const WORKLOAD_KINDS: ReadonlySet<string> = new Set(['LatticeService', 'LatticeJob', 'LatticeModel', 'LatticePackage']);
+
+/** Whether objects of a kind have the parts that `workloadParts` gives. */
+export function isWorkloadKind(kind: string): boolean {
+  return WORKLOAD_KINDS.has(kind);
+}

@@ -7,6 +7,7 @@ import type { KubeObject, ObjectRef } from '../../model/kube-object.ts';
 import { planBackup } from '../../model/plan/backups.ts';
 import { planCluster } from '../../model/plan/cluster.ts';
 import { planSpecs } from '../../model/plan/specs.ts';
+import { specEdits } from '../../model/resolution.ts';
 import type { KubeCluster } from '../../ports/kube-cluster.ts';
 import { defineStep } from '../define-step.ts';
 import { loadDesired } from '../desired-state.ts';
@@ -26,6 +27,7 @@ const withSchema = z.object({
   cluster: planCluster,
   specs: planSpecs,
   commit: z.string(),
+  edits: specEdits,
   backups: z.array(planBackup),
   recoveryPoints: z.array(recoveryPointSchema),
 });
@@ -169,7 +171,7 @@ async function waitUntilSynced(cluster: KubeCluster, ctx: WriteCtx): Promise<voi
  */
 export const backupAttach = defineStep({
   kind: 'backup/attach',
-  version: 1,
+  version: 2,
   summary: 'attaches the backup stores read-only and waits until Velero sees the recovery points',
   verifies: 'reads that each location is Available and ReadOnly and each chosen backup Completed',
   byHand: [

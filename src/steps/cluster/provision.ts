@@ -16,7 +16,7 @@ const PROVISIONERS: Readonly<Record<PlanCluster['provisioner'], Provisioner>> = 
 /** Comes by a new cluster in the way the plan says, and hands its direct kubeconfig on. */
 export const clusterProvision = defineStep({
   kind: 'cluster/provision',
-  version: 1,
+  version: 2,
   summary: 'provisions the cluster again and proves that it answers for itself',
   verifies: 'asks the new API server for its version, its identity and its own CAPI Cluster',
   byHand: [

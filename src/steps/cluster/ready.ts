@@ -6,6 +6,7 @@ import type { KubeObject, ResourceType } from '../../model/kube-object.ts';
 import { planCluster } from '../../model/plan/cluster.ts';
 import { duration } from '../../model/plan/fields.ts';
 import { planSpecs } from '../../model/plan/specs.ts';
+import { specEdits } from '../../model/resolution.ts';
 import type { KubeCluster } from '../../ports/kube-cluster.ts';
 import { requiredInstalls } from '../../specs/installs.ts';
 import { defineStep } from '../define-step.ts';
@@ -17,7 +18,14 @@ import { openTarget } from '../target.ts';
 import { withLimit } from '../wait.ts';
 import { deploymentAvailable } from './deployment.ts';
 
-const withSchema = z.object({ target: targetSchema, cluster: planCluster, specs: planSpecs, commit: z.string(), timeout: duration.default(20 * 60_000) });
+const withSchema = z.object({
+  target: targetSchema,
+  cluster: planCluster,
+  specs: planSpecs,
+  commit: z.string(),
+  edits: specEdits,
+  timeout: duration.default(20 * 60_000),
+});
 type Ctx = ReadContext<z.output<typeof withSchema>, StepPorts>;
 
 /** One thing that must hold before anything is restored; `open` says what is still missing. */
@@ -116,7 +124,7 @@ async function openConditions(ctx: Ctx): Promise<readonly string[]> {
 /** Waits until the rebuilt cluster can take what is restored: nodes, operator, webhook and every `*Install` its toggles ask for. */
 export const clusterReady = defineStep({
   kind: 'cluster/ready',
-  version: 1,
+  version: 2,
   summary: 'waits until nodes, operator, webhook and platform parts of the new cluster are ready',
   verifies: 'asks once more for nodes, operator, each Install and the admission webhook',
   byHand: [

@@ -5,14 +5,19 @@ import type { JsonObject } from '../../model/json.ts';
 import { groupOf, type KubeObject, refKey, refOf } from '../../model/kube-object.ts';
 import type { KubeCluster } from '../../ports/kube-cluster.ts';
 import { holdId } from '../../specs/classify.ts';
-import { GITOPS_KINDS, type Stopped } from '../../specs/gitops.ts';
+import { GITOPS_KINDS, managerOf, type Stopped } from '../../specs/gitops.ts';
 import { defineStep } from '../define-step.ts';
+import { fieldOwnerHold } from '../gitops-holds.ts';
 import { FIELD_MANAGER } from '../platform-names.ts';
 import type { StepPorts } from '../ports.ts';
 import { targetSchema } from '../schemas.ts';
 import { openTarget } from '../target.ts';
 
-const withSchema = z.object({ target: targetSchema });
+const withSchema = z.object({
+  target: targetSchema,
+  /** The specs are applied already: a system that is found only now is to own their fields too. */
+  applied: z.boolean().default(false),
+});
 const outputs = z.object({ suspended: z.array(z.string()) });
 type Outputs = z.output<typeof outputs>;
 type Ctx = ReadContext<z.output<typeof withSchema>, StepPorts>;
@@ -105,6 +110,9 @@ export const gitopsSuspend = defineStep({
   async execute(ctx) {
     const cluster = await openTarget(ctx);
     await suspendAll(cluster, (await look(cluster, ctx.signal)).active, ctx);
+    const manager = managerOf(ctx.holds());
+    const isHeld = ctx.holds().some(({ kind }) => kind === 'field-owner');
+    if (ctx.with.applied && manager !== undefined && !isHeld) await ctx.hold(fieldOwnerHold({ manager }));
   },
   async verify(ctx) {
     const seen = await observeSuspended(ctx);

@@ -6,6 +6,7 @@ import { planDns } from '../../model/plan/dns.ts';
 import { duration } from '../../model/plan/fields.ts';
 import { planHealth } from '../../model/plan/health.ts';
 import { planSpecs } from '../../model/plan/specs.ts';
+import { specEdits } from '../../model/resolution.ts';
 import type { KubeCluster } from '../../ports/kube-cluster.ts';
 import { agreementsOf } from '../../specs/agreements.ts';
 import type { ToApply } from '../../specs/classify.ts';
@@ -26,6 +27,7 @@ const withSchema = z.object({
   cluster: planCluster,
   specs: planSpecs,
   commit: z.string(),
+  edits: specEdits,
   health: z.array(planHealth).default([]),
   dns: planDns.optional(),
   /** Ask by name, through DNS, as users do: for after the cutover. Before it, probes go to the address the name will have. */
@@ -147,7 +149,7 @@ function deniedTraffic(items: readonly ToApply[]): readonly string[] {
  */
 export const healthVerify = defineStep({
   kind: 'health/verify',
-  version: 1,
+  version: 2,
   summary: 'proves that every object, service and probe is healthy',
   verifies: 'sends every health probe again and compares status and body with the plan',
   byHand: [

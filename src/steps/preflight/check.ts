@@ -35,7 +35,9 @@ function failure(failed: readonly CheckResult[]): DrError {
   const codes = failed.map((result) => result.failed?.code ?? 'STEP_FAILED');
   const [first = 'PREFLIGHT_FAILED'] = codes;
   const areFiles = codes.every((code) => ERROR_CODES[code].kind === 'invalid');
-  const code = areFiles ? first : (codes.find((candidate) => ERROR_CODES[candidate].kind === 'precondition') ?? 'PREFLIGHT_FAILED');
+  const precondition = codes.find((candidate) => ERROR_CODES[candidate].kind === 'precondition') ?? 'PREFLIGHT_FAILED';
+  // Names that collide are a fault of the plan: with it nothing that is found here can be relied on.
+  const code = codes.find((one) => one === 'BACKUP_NAME_TWICE') ?? (areFiles ? first : precondition);
   // One cause may fail several checks: it is told once.
   const answers = [...Map.groupBy(failed, ({ detail }) => detail)].map(([detail, same]) => `${same.map(({ name }) => name).join(', ')}: ${detail}`);
   return new DrError({

@@ -1,6 +1,6 @@
 import { foreignFolders } from '../../backup/foreign.ts';
 import { credentialSecretOf, VELERO_NAMESPACE } from '../../backup/location.ts';
-import { isInRepository, opensRepository, REPOSITORY_SECRET_NAME, repositoryPassword } from '../../backup/repository-key.ts';
+import { isInRepository, MADE_UP_PASSWORD, opensRepository, REPOSITORY_SECRET_NAME, repositoryPassword } from '../../backup/repository-key.ts';
 import { backupKeys } from '../../backup/velero-layout.ts';
 import type { KubeObject } from '../../model/kube-object.ts';
 import type { PlanBackup } from '../../model/plan/backups.ts';
@@ -36,6 +36,13 @@ async function folderIsClean(section: PlanBackup, ctx: PreflightCtx): Promise<st
   );
 }
 
+/** What the checks share: the sources of secrets are opened once, because they may be programs that ask a vault. */
+interface Looking {
+  readonly ctx: PreflightCtx;
+  /** By `namespace/name`. */
+  readonly secrets: Promise<ReadonlyMap<string, KubeObject>>;
+}
+
 /** A Secret for Velero as a source of the plan holds it. */
 interface VeleroCredentials {
   /** `namespace/name`. */
@@ -44,12 +51,12 @@ interface VeleroCredentials {
 }
 
 /** The credentials that the store's location will use; what is missing in git or in the sources is another check's. */
-async function veleroCredentials(section: PlanBackup, ctx: PreflightCtx): Promise<VeleroCredentials | undefined> {
+async function veleroCredentials(section: PlanBackup, { ctx, secrets }: Looking): Promise<VeleroCredentials | undefined> {
   const store = desiredStores(await loadDesired(ctx)).find(({ metadata }) => metadata.name === section.store);
   const secretName = store === undefined ? undefined : credentialSecretOf(store);
   if (secretName === undefined) return undefined;
   const name = `${VELERO_NAMESPACE}/${secretName}`;
-  const secret = (await readSecretSources(ctx)).get(name);
+  const secret = (await secrets).get(name);
   const text = secret === undefined ? undefined : textIn(secret, 'cloud');
   return text === undefined ? undefined : { name, text };
 }
@@ -62,8 +69,9 @@ function textIn(secret: KubeObject, key: string): Secret | undefined {
 }
 
 /** Velero writes logs and results of a restore beside the backups, ReadOnly or not, and a restore that cannot ends PartiallyFailed (Velero 1.18 restore_controller.go). */
-async function veleroMayWrite(section: PlanBackup, ctx: PreflightCtx): Promise<string> {
-  const credentials = await veleroCredentials(section, ctx);
+async function veleroMayWrite(section: PlanBackup, looking: Looking): Promise<string> {
+  const { ctx } = looking;
+  const credentials = await veleroCredentials(section, looking);
   if (credentials === undefined) return 'no source of the plan holds the credentials of Velero, so it was not tried whether they may write';
   const key = `${rootOf(section)}restores/${ctx.run.id}/may-write`;
   const refused = await ctx.ports.objectStores.refusedToWrite(objectStoreRef(section), { credentials: credentials.text, key, signal: ctx.signal });
@@ -89,55 +97,60 @@ async function nameIsUnique(point: ChosenRecoveryPoint, ctx: PreflightCtx): Prom
   return `${point.name} is in no other store of the plan`;
 }
 
-/** The password of file-system backups has to come from outside: without it, or with another, their volumes are lost whatever is restored. */
-async function passwordOpens(point: ChosenRecoveryPoint, section: PlanBackup, ctx: PreflightCtx): Promise<string> {
+/**
+ * The password of file-system backups has to come from outside, unless it is the one that the new cluster's Velero makes up as the old one's did: without it, or with
+ * another, their volumes are lost whatever is restored.
+ */
+async function passwordOpens(point: ChosenRecoveryPoint, section: PlanBackup, { ctx, secrets }: Looking): Promise<string> {
   const inRepository = (await readVolumeInfo(ctx.ports, section, { name: point.name, signal: ctx.signal })).filter(isInRepository);
   if (inRepository.length === 0) return `no volume of ${point.name} lies in a repository`;
-  const secret = (await readSecretSources(ctx)).get(REPOSITORY_SECRET_NAME);
-  const password = secret === undefined ? undefined : repositoryPassword(secret);
-  if (password === undefined) {
-    return refuse(
-      'SECRET_SOURCE_MISSING',
-      `${inRepository.length} volumes of ${point.name} are in repositories whose password no source of the plan holds (${REPOSITORY_SECRET_NAME}, key repository-password)`,
-      'put the Secret of the lost cluster into a source under spec.secrets; the password cannot be had from the backups',
-    );
-  }
+  const secret = (await secrets).get(REPOSITORY_SECRET_NAME);
+  const original = secret === undefined ? undefined : repositoryPassword(secret);
+  const password = new Secret(Buffer.from(original ?? MADE_UP_PASSWORD, 'base64').toString('utf8'));
   const namespaces = new Set(inRepository.map((info) => String(info['pvcNamespace'] ?? '')));
-  const answers = await Promise.all([...namespaces].map(async (namespace) => await opens(namespace, { section, password, ctx })));
-  return answers.join('; ');
+  const opening = { section, password, isOriginal: original !== undefined, ctx };
+  return (await Promise.all([...namespaces].map(async (namespace) => await opens(namespace, opening)))).join('; ');
 }
 
 interface Opening {
   readonly section: PlanBackup;
-  readonly password: string;
+  readonly password: Secret;
+  /** From a source of the plan; else it is the one that Velero makes up. */
+  readonly isOriginal: boolean;
   readonly ctx: PreflightCtx;
 }
 
-async function opens(namespace: string, { section, password, ctx }: Opening): Promise<string> {
+async function opens(namespace: string, { section, password, isOriginal, ctx }: Opening): Promise<string> {
   const store = await ctx.ports.objectStores.open(objectStoreRef(section));
   const key = `${rootOf(section)}kopia/${namespace}/kopia.repository`;
   const file = await store.read(key, { maxBytes: MAX_FORMAT_BYTES, signal: ctx.signal });
   if (file === undefined) return refuse('BACKUP_NOT_USABLE', `there is no repository at s3://${section.bucket}/${key}`, 'check bucket and prefix in the plan');
-  const isOpen = await opensRepository(file, new Secret(Buffer.from(password, 'base64').toString('utf8')));
-  if (isOpen === true) return `the password opens the repository of ${namespace}`;
-  if (isOpen === undefined) return `the repository of ${namespace} is of a form that is not known here, so its password was not tried`;
+  const isOpen = await opensRepository(file, password);
+  if (isOpen === true) return `${isOriginal ? 'the password' : 'the password that Velero makes up by itself'} opens the repository of ${namespace}`;
+  if (isOpen === undefined && isOriginal) return `the repository of ${namespace} is of a form that is not known here, so its password was not tried`;
   return refuse(
     'SECRET_SOURCE_MISSING',
-    `the password in ${REPOSITORY_SECRET_NAME}, as the sources of the plan hold it, does not open the repository at s3://${section.bucket}/${key}`,
-    'put the Secret of the lost cluster into a source under spec.secrets',
+    isOriginal
+      ? `the password in ${REPOSITORY_SECRET_NAME}, as the sources of the plan hold it, does not open the repository at s3://${section.bucket}/${key}`
+      : `no source of the plan holds the password of the repository at s3://${section.bucket}/${key} (${REPOSITORY_SECRET_NAME}, key repository-password)`,
+    'put the Secret of the lost cluster into a source under spec.secrets; the password cannot be had from the backups',
   );
 }
 
 /** Could the rebuilt cluster's Velero use the plan's stores and the chosen recovery points? It fails at the restore otherwise, when the old cluster is gone. */
 export async function storeChecks(points: readonly ChosenRecoveryPoint[], ctx: PreflightCtx): Promise<readonly CheckResult[]> {
   const { backups } = ctx.with;
+  if (backups.length === 0) return [];
+  const looking = { ctx, secrets: readSecretSources(ctx) };
+  // Who needs them tells what is wrong with them.
+  looking.secrets.catch(() => undefined);
   const ofStores = backups.flatMap((section) => [
     check(`store ${section.store} is Velero's alone`, () => folderIsClean(section, ctx)),
-    check(`Velero may write to store ${section.store}`, () => veleroMayWrite(section, ctx)),
+    check(`Velero may write to store ${section.store}`, () => veleroMayWrite(section, looking)),
   ]);
   const ofPoints = points.flatMap((point) => [
     check(`name of ${point.name}`, () => nameIsUnique(point, ctx)),
-    ...backups.filter(({ store }) => store === point.store).map((section) => check(`password of ${point.name}`, () => passwordOpens(point, section, ctx))),
+    ...backups.filter(({ store }) => store === point.store).map((section) => check(`password of ${point.name}`, () => passwordOpens(point, section, looking))),
   ]);
   return await Promise.all([...ofStores, ...ofPoints]);
 }

@@ -1,11 +1,11 @@
 import type { StepContext } from '../../engine/step.ts';
 import { isDrError } from '../../errors/dr-error.ts';
-import { type KubeObject, type ObjectRef, refKey, refOf } from '../../model/kube-object.ts';
+import type { KubeObject, ObjectRef } from '../../model/kube-object.ts';
 import type { ClusterRef, KubeCluster } from '../../ports/kube-cluster.ts';
 import { kubeconfigIn } from '../cluster/child.ts';
-import { ObjectLister } from '../object-lister.ts';
+import { handedDownBy } from '../handed-down.ts';
 import { openParent } from '../parent.ts';
-import { capiKubeconfigRef, capiNamespace, directKubeconfigRef, LATTICE_API, latticeClusterRef, RUN_ANNOTATION, SYSTEM_NAMESPACE } from '../platform-names.ts';
+import { capiKubeconfigRef, capiNamespace, directKubeconfigRef, latticeClusterRef, RUN_ANNOTATION } from '../platform-names.ts';
 import type { StepPorts } from '../ports.ts';
 import { reach } from '../reach.ts';
 import { clusterRef } from '../schemas.ts';
@@ -28,9 +28,6 @@ export interface ParentView extends Partial<ObjectsRead> {
 /** Nothing is known of a parent. */
 export const NO_PARENT: ParentView = { kubeconfigs: [], handedDown: [], findings: [] };
 
-/** Kinds of which a parent gives all that it has in its system namespace to every child (lattice-cell/src/resources.rs). */
-const HANDED_DOWN = ['InfraProvider', 'SecretProvider', 'ImageProvider'];
-
 /** Reads what the parent holds of the old cluster. Once it has been retired, the parent speaks of another one, and nothing is taken from there. */
 export async function readParent(ctx: SalvageCtx): Promise<ParentView> {
   if (ctx.with.cluster.parent === undefined) return NO_PARENT;
@@ -40,14 +37,12 @@ export async function readParent(ctx: SalvageCtx): Promise<ParentView> {
     if (cluster === undefined) return { ...NO_PARENT, findings: ['the parent has no LatticeCluster of this name any more'] };
     if (cluster.metadata.annotations?.[RUN_ANNOTATION] === ctx.run.id)
       return { ...NO_PARENT, findings: ['too late: the LatticeCluster on the parent is already the new one'] };
-    const lister = new ObjectLister(parent, { namespace: SYSTEM_NAMESPACE, signal: ctx.signal });
-    const [objects, kubeconfigs, ...given] = await Promise.all([
+    const [objects, kubeconfigs, given] = await Promise.all([
       readObjects(parent, { namespace: capiNamespace(ctx.run.cluster), signal: ctx.signal }),
       kubeconfigSecrets(parent, ctx),
-      ...HANDED_DOWN.map(async (kind) => await lister.type({ apiVersion: LATTICE_API, kind })),
+      handedDownBy(parent, ctx.signal),
     ]);
-    const handedDown = given.flat().map((object) => refKey(refOf(object)));
-    return { ...objects, specs: [], cluster, kubeconfigs, handedDown, findings: [...objects.findings, ...lister.findings] };
+    return { ...objects, specs: [], cluster, kubeconfigs, handedDown: given.keys, findings: [...objects.findings, ...given.findings] };
   } catch (error) {
     if (ctx.signal.aborted || !isDrError(error) || error.code === 'BUG') throw error;
     return { ...NO_PARENT, findings: [`the parent: ${error.message}`] };

@@ -7,6 +7,7 @@ import { refOf } from '../../model/kube-object.ts';
 import { planCluster } from '../../model/plan/cluster.ts';
 import { planSecrets } from '../../model/plan/secrets.ts';
 import { planSpecs } from '../../model/plan/specs.ts';
+import { specEdits } from '../../model/resolution.ts';
 import type { KubeCluster } from '../../ports/kube-cluster.ts';
 import { decideSecret } from '../../specs/secrets-policy.ts';
 import { defineStep } from '../define-step.ts';
@@ -16,7 +17,14 @@ import { targetSchema } from '../schemas.ts';
 import { openTarget } from '../target.ts';
 import { missingRequired, readSecretSources } from './sources.ts';
 
-const withSchema = z.object({ target: targetSchema, cluster: planCluster, secrets: z.array(planSecrets), specs: planSpecs, commit: z.string() });
+const withSchema = z.object({
+  target: targetSchema,
+  cluster: planCluster,
+  secrets: z.array(planSecrets),
+  specs: planSpecs,
+  commit: z.string(),
+  edits: specEdits,
+});
 type Ctx = ReadContext<z.output<typeof withSchema>, StepPorts>;
 
 interface Wanted {
@@ -113,7 +121,7 @@ async function ensureNamespaces(cluster: KubeCluster, secrets: readonly KubeObje
  */
 export const secretsRestore = defineStep({
   kind: 'secrets/restore',
-  version: 1,
+  version: 2,
   summary: 'restores original secrets from their sources outside the cluster',
   verifies: 'compares every restored key and label on the cluster with its source',
   byHand: [

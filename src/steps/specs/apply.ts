@@ -5,11 +5,13 @@ import type { KubeObject } from '../../model/kube-object.ts';
 import { planCluster } from '../../model/plan/cluster.ts';
 import { duration } from '../../model/plan/fields.ts';
 import { planSpecs } from '../../model/plan/specs.ts';
+import { specEdits } from '../../model/resolution.ts';
 import { managerOf } from '../../specs/gitops.ts';
 import { typesOf } from '../../specs/manifest.ts';
 import { defineStep } from '../define-step.ts';
 import { type DesiredState, loadDesired } from '../desired-state.ts';
 import { fieldOwnerHold } from '../gitops-holds.ts';
+import { FIELD_MANAGER } from '../platform-names.ts';
 import type { StepPorts } from '../ports.ts';
 import { withoutPruned } from '../pruned-fields.ts';
 import { targetSchema } from '../schemas.ts';
@@ -23,6 +25,9 @@ const withSchema = z.object({
   cluster: planCluster,
   specs: planSpecs,
   commit: z.string(),
+  /** Keys of the objects to apply, each whole; without it all of them. */
+  only: z.array(z.string()).exactOptional(),
+  edits: specEdits,
   /** Longest time an object may take to become ready when others wait for it. */
   readyTimeout: duration.default(5 * 60_000),
 });
@@ -43,6 +48,18 @@ const outputs = z.object({
 type Outputs = z.output<typeof outputs>;
 type Trimmed = Awaited<ReturnType<typeof withoutPruned>>;
 
+/** Desired state, or the part of it that a living cluster gets again: there nothing is put aside, because nothing acts twice. */
+async function desiredFor(ctx: Ctx): Promise<DesiredState> {
+  const desired = await loadDesired(ctx);
+  const { only } = ctx.with;
+  if (only === undefined) return desired;
+  const wanted = new Set(only);
+  const apply = desired.classification.apply
+    .filter(({ key }) => wanted.has(key))
+    .map(({ hold, ...item }) => ({ ...item, object: (hold?.prior['object'] as KubeObject | undefined) ?? item.object }));
+  return { ...desired, classification: { ...desired.classification, apply, held: [], skipped: [] } };
+}
+
 function outputsOf({ desired, dropped }: Trimmed, applied: number, dangling: readonly string[]): Outputs {
   const { held, skipped } = desired.classification;
   return {
@@ -55,7 +72,7 @@ function outputsOf({ desired, dropped }: Trimmed, applied: number, dangling: rea
 }
 
 async function observeApplied(ctx: Ctx): Promise<Observation<Outputs>> {
-  const wanted = await loadDesired(ctx);
+  const wanted = await desiredFor(ctx);
   const cluster = await openTarget(ctx);
   const trimmed = await withoutPruned(cluster, wanted, ctx);
   const { graph, dangling } = await orderOf(trimmed.desired, cluster, ctx);
@@ -78,7 +95,7 @@ async function recordHolds(desired: DesiredState, heldBack: DesiredState['classi
   for (const { hold } of [...desired.classification.held, ...heldBack]) await ctx.hold(hold);
   for (const { hold } of desired.classification.apply) if (hold !== undefined) await ctx.hold(hold);
   const manager = ctx.with.specs.manager ?? managerOf(ctx.holds());
-  if (manager === undefined) return;
+  if (manager === undefined || manager === FIELD_MANAGER) return;
   const objects = [...desired.classification.apply, ...desired.classification.held].map(({ object }) => object);
   await ctx.hold(fieldOwnerHold({ manager, types: typesOf([...objects, ...RESTORED_BEFORE]) }));
 }
@@ -111,7 +128,7 @@ function failure(report: ApplyReport): DrError {
  */
 export const specsApply = defineStep({
   kind: 'specs/apply',
-  version: 1,
+  version: 2,
   summary: 'applies the specs from git in dependency order',
   verifies: 'reads every applied object back and compares it with git',
   byHand: [
@@ -130,7 +147,7 @@ export const specsApply = defineStep({
   whenChanged: 'again',
   observe: observeApplied,
   async plan(ctx) {
-    const desired = await loadDesired(ctx);
+    const desired = await desiredFor(ctx);
     const { graph } = await orderOf(desired, undefined, ctx);
     const { held, skipped } = desired.classification;
     const commit = ctx.with.commit.slice(0, 12);
@@ -145,7 +162,7 @@ export const specsApply = defineStep({
     ];
   },
   async execute(ctx) {
-    const wanted = await loadDesired(ctx);
+    const wanted = await desiredFor(ctx);
     const cluster = await openTarget(ctx);
     const { desired, dropped } = await withoutPruned(cluster, wanted, ctx);
     const { graph, dangling } = await orderOf(desired, cluster, ctx);

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { DEFAULT_RETRY, type ReadContext } from '../../engine/step.ts';
 import { planCluster } from '../../model/plan/cluster.ts';
 import { planSpecs } from '../../model/plan/specs.ts';
-import { conversionPatch } from '../../specs/convert/convert-patch.ts';
+import { editPatch } from '../../specs/convert/convert-patch.ts';
 import { defineStep } from '../define-step.ts';
 import { loadDesired } from '../desired-state.ts';
 import type { StepPorts } from '../ports.ts';
@@ -16,7 +16,7 @@ async function patchOf(ctx: Ctx): Promise<{ readonly converted: number; readonly
   const byFile = Map.groupBy(converted, (item) => item.manifest.source.file);
   const patches = files
     .filter((file) => byFile.has(file.path))
-    .map((file) => conversionPatch({ path: file.path, text: new TextDecoder().decode(file.content) }, byFile.get(file.path) ?? []));
+    .map((file) => editPatch({ path: file.path, text: new TextDecoder().decode(file.content) }, byFile.get(file.path) ?? []));
   return { converted: converted.length, patch: patches.map(({ diff }) => diff).join(''), byHand: patches.flatMap((patch) => patch.byHand) };
 }
 

@@ -31,6 +31,13 @@ function claimOfDisk({ claim, volume, labels, claimSpec }: OldDisk): KubeObject 
   return { ...CLAIM_TYPE, metadata: { namespace, name, labels }, spec: { ...claimSpec, volumeName: volume } };
 }
 
+/** The disk in the class that the plan names in place of its own, so that claim and volume agree. */
+function inClass(disk: OldDisk, plan: PlanVolumes | undefined): OldDisk {
+  const storageClassName = plan?.storageClasses?.[String(disk.spec['storageClassName'])];
+  if (storageClassName === undefined) return disk;
+  return { ...disk, spec: { ...disk.spec, storageClassName }, claimSpec: { ...disk.claimSpec, storageClassName } };
+}
+
 /** Creates an object; one of that name that is there already is left to the look behind the claims, which tells whose it is. */
 async function create(cluster: KubeCluster, object: KubeObject, signal: AbortSignal): Promise<void> {
   try {
@@ -56,8 +63,9 @@ export async function attachOldDisks(
     await requireFree(disk, plan, ctx);
     await holdReclaim({ claim: disk.claim, volume: disk.volume, policy: disk.spec['persistentVolumeReclaimPolicy'] }, ctx);
     await create(cluster, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: disk.claim.split('/')[0] ?? '' } }, ctx.signal);
-    await create(cluster, volumeOfDisk(disk, ctx.run.id), ctx.signal);
-    await create(cluster, claimOfDisk(disk), ctx.signal);
+    const mapped = inClass(disk, plan);
+    await create(cluster, volumeOfDisk(mapped, ctx.run.id), ctx.signal);
+    await create(cluster, claimOfDisk(mapped), ctx.signal);
   }
 }
 

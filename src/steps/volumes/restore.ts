@@ -11,6 +11,7 @@ import { openTarget } from '../target.ts';
 import { withLimit } from '../wait.ts';
 import { CLAIM_TYPE, type ClaimState, claimName, claimStates } from './claims.ts';
 import { CLEARING_EFFECTS } from './clear-away.ts';
+import { mapStorageClasses, refuseMissingZones } from './fit.ts';
 import { type BackupVolumes, refuseForeign, restoreFromBackup } from './from-backup.ts';
 import { attachOldDisks } from './old-disks.ts';
 import { isRetained, retainVolumes } from './retain.ts';
@@ -81,6 +82,8 @@ async function restoreVolumes(ctx: WriteCtx): Promise<void> {
   const cluster = await openTarget(ctx);
   const states = await statesOf(cluster, ctx);
   refuseForeign(states);
+  await refuseMissingZones(cluster, ctx.with.sources, ctx.signal);
+  await mapStorageClasses(cluster, ctx.with.volumes, ctx.signal);
   await attachOldDisks(cluster, { sources: ctx.with.sources, states, plan: ctx.with.volumes }, ctx);
   for (const volumes of backupsOf(ctx)) await restoreFromBackup(cluster, volumes, ctx);
   await waitUntilBound(cluster, ctx);

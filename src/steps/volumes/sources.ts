@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { savedVolume } from '../../backup/saved-volume.ts';
 import { DEFAULT_RETRY, type ReadContext, type StepContext } from '../../engine/step.ts';
-import { DrError } from '../../errors/dr-error.ts';
 import { digestOfJson } from '../../model/digest.ts';
 import { planBackup } from '../../model/plan/backups.ts';
 import { planObjectives } from '../../model/plan/objectives.ts';
@@ -39,21 +38,7 @@ async function choose(ctx: Ctx): Promise<ChosenSources> {
   const own = new Map((objectives.volumes ?? []).map(({ pvc, rpo }) => [pvc, rpo]));
   const objectiveOf = (claim: string): number => own.get(claim) ?? objectives.rpo;
   const chosen = chooseSources({ points, survivors, known: claims, startedAt: Date.parse(ctx.run.startedAt), objectiveOf });
-  refuseUnmapped(chosen.sources, ctx);
   return { ...chosen, findings: [...findings] };
-}
-
-/** A plan that maps zones must say where each of them goes: a disk that is made in a zone without machines is never attached. */
-function refuseUnmapped(sources: ChosenSources['sources'], { with: { volumes } }: Ctx): void {
-  if (volumes?.zones === undefined) return;
-  const { zones } = volumes;
-  const open = sources.filter(({ zone }) => zone !== undefined && zones[zone] === undefined);
-  if (open.length === 0) return;
-  throw new DrError({
-    code: 'INPUT_INVALID',
-    message: `spec.volumes.zones of the plan says nothing of zone ${[...new Set(open.map(({ zone }) => zone))].join(', ')}, which snapshots of ${open.map(({ claim }) => claim).join(', ')} are of`,
-    suggestions: ['name each zone of the lost cluster there, one that stays by itself'],
-  });
 }
 
 /** What is shown of the choice; the outputs hold all of it. */

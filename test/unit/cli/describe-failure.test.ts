@@ -19,7 +19,7 @@ function command() {
   const context = {
     env: { XDG_STATE_HOME: folder },
     commandLine,
-    typeable: new TypeableCommands(commandLine),
+    typeable: new TypeableCommands(commandLine, [{ words: 'resume', place: 'store' }]),
   } as unknown as CommandContext;
   return { words: ['lab', 'up'], userAgent: 'lattice-dr/0.1.0', context };
 }

@@ -1,13 +1,21 @@
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { TypeableCommands } from '../../../src/cli/typeable-commands.ts';
+import { type KnownCommand, knownCommands, TypeableCommands } from '../../../src/cli/typeable-commands.ts';
+import { loadConfig } from '../../generate/readme.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..', '..');
+/** Those of the program as it is. */
+const known: readonly KnownCommand[] = knownCommands(await loadConfig());
 const RUN = 'east-20261121T031500Z-9f3c';
 
+it('know which commands go by the state of runs, and which by a lab', () => {
+  const of = (words: string) => known.find((one) => one.words === words)?.place;
+  expect(['resume', 'status', 'lab up', 'report verify', 'runbook show'].map(of)).toEqual(['store', 'store', 'lab', undefined, undefined]);
+});
+
 describe('commands in suggestions', () => {
-  const commands = new TypeableCommands((...words) => `npx lattice-dr ${words.join(' ')}`);
+  const commands = new TypeableCommands((...words) => `npx lattice-dr ${words.join(' ')}`, known);
 
   it('name the program as it was started and the state that is in use, and keep what follows', () => {
     commands.storeFlags = ['--state-dir', '/srv/runs'];
@@ -46,10 +54,10 @@ describe('commands in suggestions', () => {
 });
 
 /** Words after the name of the program in texts of the sources that are no command. */
-const NO_COMMAND = /lattice-dr (journal of|needs server|that started|init at|\$\{|<\/?[a-z])/;
+const NO_COMMAND = /lattice-dr (seal\\n|journal of|lab \$\{|needs server|writes|that started|init at|\$\{|<\/?[a-z])/;
 
 describe('commands in the sources', () => {
-  const commands = new TypeableCommands((...words) => `PROGRAM ${words.join(' ')}`);
+  const commands = new TypeableCommands((...words) => `PROGRAM ${words.join(' ')}`, known);
   const texts = globSync('src/**/*.ts', { cwd: ROOT }).flatMap((file) =>
     readFileSync(join(ROOT, file), 'utf8')
       .split('\n')

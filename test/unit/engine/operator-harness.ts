@@ -113,6 +113,7 @@ export class Persons {
   async #begun(): Promise<RunId> {
     return await this.until(async () => {
       const run = await this.bench.onlyRun();
+      if (this.bench.store.crashed) throw new Error('the process was killed before it began');
       return run !== undefined && (await this.bench.stored(run)).state.owners.length > 0 ? run : undefined;
     });
   }

@@ -2,7 +2,8 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ancestorsOf } from '../../../src/engine/graph.ts';
 import type { StepGraph } from '../../../src/engine/graph-types.ts';
-import type { RequestVerb } from '../../../src/engine/journal-entries.ts';
+import type { JournalEntry, RequestVerb } from '../../../src/engine/journal-entries.ts';
+import { openHolds } from '../../../src/engine/run-state.ts';
 import { DrError } from '../../../src/errors/dr-error.ts';
 import type { RunId, StepId } from '../../../src/model/ids.ts';
 import { Persons } from './operator-harness.ts';
@@ -20,6 +21,7 @@ const scenarios = fc.integer({ min: 1, max: 7 }).chain((size) =>
           stumbles: fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, fc.constant(1)),
           gate: fc.oneof({ weight: 2, arbitrary: fc.constant(undefined) }, fc.constant({ reason: 'look', approve: 1 })),
           safety: fc.boolean(),
+          holds: fc.boolean(),
         }),
       ),
     ),
@@ -38,7 +40,41 @@ const scenarios = fc.integer({ min: 1, max: 7 }).chain((size) =>
 type Scenario = typeof scenarios extends fc.Arbitrary<infer S> ? S : never;
 
 describe('a run that persons steer at random', () => {
-  it('ends, answers each request once, starts nothing after a pause, and comes to its end on resume with nothing done twice', async () => {
+  it('keeps every promise over a kill at any line as well: what was answered stands, what was put aside stays so, and nothing is done twice', {
+    timeout: 120_000,
+  }, async () => {
+    let killed = 0;
+    await fc.assert(
+      fc.asyncProperty(scenarios, fc.integer({ min: 3, max: 40 }), fc.constantFrom('before', 'after'), async (scenario, append, side) => {
+        const persons = new Persons();
+        const { bench } = persons;
+        stumbling(bench);
+        const graph = graphFor(scenario);
+        const sent: string[] = [];
+        bench.store.crashAt({ append, side });
+        const going = persons.beside(graph, async (id) => await act(persons, { run: id, scenario, sent }), { waitForAnswersMs: MINUTE });
+        await going.catch((error: unknown) => {
+          if (!bench.store.crashed) throw error;
+        });
+        killed += bench.store.crashed ? 1 : 0;
+        // Whatever the process still had in hand comes to its end while nothing of it arrives any more.
+        await bench.clock.advance(MINUTE);
+        bench.store.revive();
+        bench.living.clear();
+        const run = await bench.onlyRun();
+        if (run === undefined) throw new Error('it was killed before it began');
+        await checkAnswers(bench, run, sent);
+        await finish(bench, run, graph);
+        await checkHolds(bench, run, scenario);
+      }),
+      { numRuns: 80 },
+    );
+    expect(killed).toBeGreaterThan(20);
+  });
+
+  it('ends, answers each request once, starts nothing after a pause, and comes to its end on resume with nothing done twice', {
+    timeout: 120_000,
+  }, async () => {
     await fc.assert(
       fc.asyncProperty(scenarios, async (scenario) => {
         const persons = new Persons();
@@ -62,7 +98,8 @@ function stumbling(bench: Bench): void {
     ...makeThing,
     kind: 'test/stumbles',
     execute: async (ctx) => {
-      const { thing, ms, fails, parts } = ctx.with;
+      const { thing, ms, fails, parts, from } = ctx.with;
+      if (from.includes('holds')) await ctx.hold({ id: holdOf(thing), kind: 'backup-location', subject: thing, prior: {}, releaseWhen: 'verified' });
       for (let index = 0; index < parts; index += 1) {
         const part = `${thing}-${index}`;
         const check = async () => (ctx.ports.parts.has(part) ? ({ state: 'done', result: part } as const) : ({ state: 'todo', evidence: {} } as const));
@@ -77,12 +114,32 @@ function stumbling(bench: Bench): void {
   });
 }
 
+function holdOf(thing: string): string {
+  return `backup-location/${thing}`;
+}
+
+/** Everything is put aside once, before what it is put aside for is done, and nothing is put back by a failure, a cancel, a kill or a resume. */
+async function checkHolds(bench: Bench, run: RunId, { nodes }: Scenario): Promise<void> {
+  const { journal, state } = await bench.stored(run);
+  const at = (fits: (entry: JournalEntry) => boolean): readonly number[] => journal.entries.flatMap((entry, index) => (fits(entry) ? [index] : []));
+  expect(at(({ type }) => type === 'released')).toEqual([]);
+  for (const [index, { holds }] of nodes.entries()) {
+    const thing = `n${index}`;
+    const held = at((entry) => entry.type === 'held' && entry.hold.id === holdOf(thing));
+    const begun = at((entry) => entry.type === 'effect-intent' && entry.step === thing);
+    expect(held.length, thing).toBeLessThanOrEqual(holds ? 1 : 0);
+    if (holds && begun.length > 0) expect(held, thing).toHaveLength(1);
+    if (held[0] !== undefined && begun[0] !== undefined) expect(held[0], thing).toBeLessThan(begun[0]);
+  }
+  expect(openHolds(state).length).toBe(at(({ type }) => type === 'held').length);
+}
+
 function graphFor({ nodes, keepGoing }: Scenario): StepGraph {
-  const steps = nodes.map(({ needs, ms, stumbles, gate, safety }, index) =>
+  const steps = nodes.map(({ needs, ms, stumbles, gate, safety, holds }, index) =>
     node(`n${index}`, {
       uses: 'test/stumbles',
       needs: needs.map((need) => `n${need}`),
-      with: { ms, parts: 1, fails: stumbles > 0 },
+      with: { ms, parts: 1, fails: stumbles > 0, from: holds ? ['holds'] : [] },
       safety,
       ...(gate === undefined ? {} : { gate }),
     }),
@@ -96,13 +153,13 @@ async function act(persons: Persons, { run, scenario, sent }: { readonly run: Ru
     scenario.acts.map(async ({ at, verb, step }, index) => {
       await persons.bench.clock.sleep(Math.max(0, at - began));
       const id = `n${step}` as StepId;
-      const asked = (await persons.record(run, id))?.asked?.shown;
-      const about = verb === 'pause' || verb === 'cancel' ? {} : { step: id, reason: 'because', ...(asked === undefined ? {} : { shown: asked }) };
       try {
+        const asked = (await persons.record(run, id))?.asked?.shown;
+        const about = verb === 'pause' || verb === 'cancel' ? {} : { step: id, reason: 'because', ...(asked === undefined ? {} : { shown: asked }) };
         sent.push((await persons.send(run, { verb, by: `person-${index}`, ...about })).id);
       } catch (error) {
-        // Refused with a reason, or the run had ended; anything else is a fault.
-        expect(error).toMatchObject({ code: expect.stringMatching(/^(REQUEST_REJECTED|RUN_NOT_RUNNING)$/) });
+        // Refused with a reason, or the run had ended, or was killed; anything else is a fault.
+        if (!persons.bench.store.crashed) expect(error).toMatchObject({ code: expect.stringMatching(/^(REQUEST_REJECTED|RUN_NOT_RUNNING)$/) });
       }
     }),
   );

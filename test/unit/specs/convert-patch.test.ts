@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseManifestFile } from '../../../src/adapters/yaml/parse-manifest-file.ts';
-import { type ConversionPatch, conversionPatch } from '../../../src/specs/convert/convert-patch.ts';
+import { type EditPatch, editPatch } from '../../../src/specs/convert/convert-patch.ts';
 import { convertSeeds } from '../../../src/specs/convert/convert-seed.ts';
 import { unifiedDiff } from '../../../src/specs/convert/line-diff.ts';
 import { readManifests } from '../../../src/specs/manifest.ts';
@@ -18,8 +18,8 @@ function parse(path: string, text: string) {
   return readManifests([parseManifestFile({ path, content: new TextEncoder().encode(text) })], LATTICE_PROFILE).objects;
 }
 
-function patchOf(path: string, text: string): ConversionPatch {
-  return conversionPatch({ path, text }, convertSeeds(parse(path, text), IMAGE).converted);
+function patchOf(path: string, text: string): EditPatch {
+  return editPatch({ path, text }, convertSeeds(parse(path, text), IMAGE).converted);
 }
 
 /** What git makes of a patch: the proof that it is one. */

@@ -37,7 +37,6 @@ const TYPES = [
   customType({ apiVersion: VELERO, kind: 'BackupStorageLocation', hasStatus: false }),
   customType({ apiVersion: VELERO, kind: 'VolumeSnapshotLocation', hasStatus: false }),
   customType({ apiVersion: VELERO, kind: 'PodVolumeRestore', hasStatus: false }),
-  customType({ apiVersion: VELERO, kind: 'BackupRepository', hasStatus: false }),
   customType({ apiVersion: 'gateway.networking.k8s.io/v1', kind: 'Gateway' }),
   customType({ apiVersion: 'gateway.networking.k8s.io/v1', kind: 'HTTPRoute' }),
   customType({ apiVersion: 'networking.k8s.io/v1', kind: 'Ingress' }),

@@ -15,10 +15,10 @@ const CREDENTIALS = core('Secret', 'velero/velero-credentials-aws', encoded({ cl
 const SECTION = { store: 'main', bucket: 'backups', clusterBackup: 'daily' };
 const passwordSecret = (password: string) => core('Secret', 'velero/velero-repo-credentials', encoded({ 'repository-password': password }));
 
-/** A repository that `original` opens; derived quickly, as no real one is. */
-function repository(): string {
+/** A repository that the password opens; derived quickly, as no real one is. */
+function repository(password = 'original'): string {
   const salt = Buffer.alloc(32, 7);
-  const master = scryptSync('original', salt, 32, { N: 1024, r: 8, p: 1 });
+  const master = scryptSync(password, salt, 32, { N: 1024, r: 8, p: 1 });
   const key = (purpose: string) => Buffer.from(hkdfSync('sha256', master, salt, purpose, 32));
   const nonce = Buffer.alloc(12, 1);
   const cipher = createCipheriv('aes-256-gcm', key('AES'), nonce).setAAD(key('CHECKSUM'));
@@ -91,7 +91,8 @@ describe('preflight looks whether Velero could use the stores', () => {
     [
       'one name in two stores',
       {
-        bucket: bucketWith({ name: NAME }, { name: NAME, store: 'copy' }),
+        // What else is wrong does not count: a plan like this has to be mended first.
+        bucket: bucketWith({ name: NAME, method: 'PodVolumeBackup' }, { name: NAME, store: 'copy' }),
         input: { backups: [SECTION, { ...SECTION, store: 'copy' }] },
         code: 'BACKUP_NAME_TWICE',
         kind: 'invalid',
@@ -104,7 +105,8 @@ describe('preflight looks whether Velero could use the stores', () => {
         bucket: withRepository(),
         code: 'SECRET_SOURCE_MISSING',
         kind: 'precondition',
-        words: 'whose password no source of the plan holds (velero/velero-repo-credentials',
+        words:
+          'no source of the plan holds the password of the repository at s3://backups/lattice-main/kopia/shop/kopia.repository (velero/velero-repo-credentials',
       },
     ],
     [
@@ -139,9 +141,17 @@ describe('preflight looks whether Velero could use the stores', () => {
       { name: 'lattice-daily-20260301023000', clusters: ['other'] },
     );
     bucket.put('lattice-main/kopia/shop/kopia.repository', repository());
-    const { result, told } = await preflight({ bucket, originals: [CREDENTIALS, passwordSecret('original')] });
+    const { result, told } = await preflight({ bucket, originals: [CREDENTIALS, passwordSecret('original\n')] });
     expect(stepOf(result).outputs).toMatchObject({ recoveryPoints: [{ name: NAME }] });
     expect(told).toContain('the password opens the repository of shop');
+  });
+
+  it('needs no source where the lost cluster had the password that every Velero makes up', async () => {
+    const bucket = bucketWith({ name: NAME, method: 'PodVolumeBackup' });
+    bucket.put('lattice-main/kopia/shop/kopia.repository', repository('static-passw0rd'));
+    const { result, told } = await preflight({ bucket });
+    expect(result.error).toBeUndefined();
+    expect(told).toContain('the password that Velero makes up by itself opens the repository of shop');
   });
 
   it('tells what it could not try', async () => {

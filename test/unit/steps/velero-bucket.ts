@@ -1,6 +1,8 @@
 import { gzipSync } from 'node:zlib';
 import { newSeal, sealKey } from '../../../src/backup/seal.ts';
+import { resourceOf } from '../../../src/backup/velero-scope.ts';
 import type { JsonObject, JsonValue } from '../../../src/model/json.ts';
+import type { KubeObject } from '../../../src/model/kube-object.ts';
 import type { PlanBackup } from '../../../src/model/plan/backups.ts';
 import { judgeBackup } from '../../../src/steps/recovery/judge-backup.ts';
 import { NO_SEALS } from '../../../src/steps/recovery/seals.ts';
@@ -16,6 +18,8 @@ export interface StoredBackup {
   readonly listed?: readonly string[];
   readonly status?: JsonObject;
   readonly snapshotLocation?: string;
+  /** What is in the tarball; without it, the tarball is none. */
+  readonly objects?: readonly KubeObject[];
   /** LatticeClusters in it. */
   readonly clusters?: readonly string[];
   /** How its volumes were saved. */
@@ -32,14 +36,14 @@ export function bucketWith(...backups: readonly StoredBackup[]): MemoryObjectSto
 }
 
 function putBackup(bucket: MemoryObjectStore, stored: StoredBackup): void {
-  const { name, claims = ['shop/data'], listed = claims, status = {}, snapshotLocation, clusters, method, store = 'main' } = stored;
+  const { name, claims = ['shop/data'], listed = claims, status = {}, snapshotLocation, clusters, method, store = 'main', objects } = stored;
   const at = (key: string) => `lattice-${store}/backups/${name}/${key}`;
   const saved = method === undefined ? {} : { backupMethod: method };
   const info = claims.map((claim) => ({ pvcNamespace: claim.split('/')[0] ?? '', pvcName: claim.split('/')[1] ?? '', result: 'succeeded', ...saved }));
   const completionTimestamp = timeIn(name);
   const metadata = { metadata: { name }, spec: {}, status: { phase: 'Completed', completionTimestamp, expiration: '2026-12-31T00:00:00Z', ...status } };
   bucket.put(at('velero-backup.json'), JSON.stringify(metadata), completionTimestamp);
-  bucket.put(at(`${name}.tar.gz`), tarballOf(listed, clusters), completionTimestamp);
+  bucket.put(at(`${name}.tar.gz`), objects === undefined ? tarballOf(listed, clusters) : tarballWith(objects), completionTimestamp);
   const owned = clusters === undefined ? {} : { 'lattice.dev/v1alpha1/LatticeCluster': [...clusters] };
   bucket.put(at(`${name}-resource-list.json.gz`), packed({ 'v1/PersistentVolumeClaim': [...listed], ...owned }), completionTimestamp);
   bucket.put(at(`${name}-volumeinfo.json.gz`), packed(info), completionTimestamp);
@@ -48,6 +52,15 @@ function putBackup(bucket: MemoryObjectStore, stored: StoredBackup): void {
     packed(snapshotLocation === undefined ? null : [{ spec: { location: snapshotLocation } }]),
     completionTimestamp,
   );
+}
+
+function tarballWith(objects: readonly KubeObject[]): Uint8Array {
+  const files = objects.map((object) => {
+    const { name, namespace } = object.metadata;
+    const place = namespace === undefined ? 'cluster' : `namespaces/${namespace}`;
+    return [`resources/${resourceOf(object)}/${place}/${name}.json`, JSON.stringify(object)] as const;
+  });
+  return tarOf({ 'metadata/version': '1.1.0\n', ...Object.fromEntries(files) });
 }
 
 function tarballOf(claims: readonly string[], clusters: readonly string[] = []): Uint8Array {

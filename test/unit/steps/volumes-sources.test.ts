@@ -3,7 +3,7 @@ import { BASELINE_FORMAT } from '../../../src/model/baseline.ts';
 import type { JsonObject } from '../../../src/model/json.ts';
 import type { FakeProgram } from '../../fakes/fake-processes.ts';
 import type { MemoryObjectStore } from '../../fakes/memory-object-store.ts';
-import { TARGET } from './objects.ts';
+import { core, TARGET } from './objects.ts';
 import { StepBench, stepOf } from './step-harness.ts';
 import { bucketWith, packed } from './velero-bucket.ts';
 import { claim, made, NAME, OF_BACKUP, volume, world } from './volume-world.ts';
@@ -162,13 +162,6 @@ describe('volumes/sources', () => {
       { verb: 'run', subject: 'nothing for volume shop/cache, which is lost', note: 'the recovery point holds no data of it: skipped' },
     ]);
   });
-
-  it('refuses a zone that the plan maps the others of and not this one', async () => {
-    const info = [{ pvcNamespace: 'shop', pvcName: 'data', nativeSnapshotInfo: { volumeAZ: 'zone-b' } }];
-    const { error } = await (await situation({ info, volumes: { zones: { 'zone-a': 'zone-c' } } })).run();
-    expect(error).toMatchObject({ code: 'INPUT_INVALID' });
-    expect(error?.message).toContain('says nothing of zone zone-b, which snapshots of shop/data are of');
-  });
 });
 
 describe('volumes/restore from old disks', () => {
@@ -233,5 +226,43 @@ describe('volumes/restore from old disks', () => {
     cluster.put({ ...volume('pvc-1', undefined), metadata: { name: 'pvc-1', labels: { 'dr.lattice.dev/run': 'another' } } });
     const { error } = await bench.run('volumes/restore', input([SURVIVOR]));
     expect(error?.message).toContain("volume 'pvc-1' was not made by this run");
+  });
+
+  it('puts it into the class that the plan names in place of the old one, with its claim', async () => {
+    const { bench, cluster } = binding('');
+    const volumes = { ...PLAN, storageClasses: { gp3: 'fast' } };
+    expect((await bench.run('volumes/restore', { ...input([SURVIVOR]), volumes })).error).toBeUndefined();
+    expect(cluster.peek({ apiVersion: 'v1', kind: 'PersistentVolume', name: 'pvc-1' })?.spec).toMatchObject({ storageClassName: 'fast' });
+    expect(cluster.peek({ apiVersion: 'v1', kind: 'PersistentVolumeClaim', namespace: 'shop', name: 'data' })?.spec).toMatchObject({
+      storageClassName: 'fast',
+    });
+  });
+});
+
+describe('volumes/restore to a cluster of another make', () => {
+  const zoned = [{ claim: 'shop/data', ...OF_BACKUP, zone: 'zone-a' }];
+  const input = (volumes: JsonObject = {}) => ({ target: TARGET, backups: [{ store: 'main', bucket: 'backups' }], sources: zoned, volumes });
+
+  it.each<[string, readonly (string | undefined)[], string | undefined]>([
+    ['has no node in the zone of a snapshot', ['zone-b', 'zone-c'], 'ZONE_MISSING'],
+    ['has one', ['zone-b', 'zone-a'], undefined],
+    ['names no zones', [undefined], undefined],
+  ])('refuses before anything is made when it %s', async (_, zones, code) => {
+    const { bench, cluster } = world();
+    for (const [index, zone] of zones.entries())
+      cluster.put(core('Node', `n${index}`, { metadata: { labels: zone === undefined ? {} : { 'topology.kubernetes.io/zone': zone } } }));
+    const { error } = await bench.run('volumes/restore', input());
+    expect(error?.code).toBe(code);
+    expect(made(cluster)).toHaveLength(code === undefined ? 1 : 0);
+    if (code !== undefined) expect(error?.message).toBe('the nodes are in zone-b, zone-c, and these volumes would be made elsewhere: shop/data in zone-a');
+  });
+
+  it('tells Velero which class takes the place of which', async () => {
+    const { bench, cluster } = world();
+    await bench.run('volumes/restore', input({ storageClasses: { gp2: 'gp3' } }));
+    expect(cluster.peek({ apiVersion: 'v1', kind: 'ConfigMap', namespace: 'velero', name: 'lattice-dr-storage-classes' })).toMatchObject({
+      metadata: { labels: { 'velero.io/plugin-config': '', 'velero.io/change-storage-class': 'RestoreItemAction' } },
+      data: { gp2: 'gp3' },
+    });
   });
 });

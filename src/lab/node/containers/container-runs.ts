@@ -104,7 +104,7 @@ export class ContainerRuns {
     const image = imageOf(container.image);
     const fault = await this.#launch(of);
     if (fault !== undefined) return { waiting: fault };
-    this.#context.log(startLine(of, image.kind));
+    this.#context.log(startLine(of, image.kind === 'app' ? 'task' : image.kind));
     return this.#state(of) ?? { waiting: { reason: 'ContainerCreating', message: `${pod.metadata.name} starts` } };
   }
 
@@ -133,7 +133,10 @@ export class ContainerRuns {
   }
 }
 
-/** The line of the node's log that says when a container was started: `start <namespace>/<pod>/<container> as <kind> of <image>`. */
+/**
+ * The line of the node's log that says when a container was started: `start <namespace>/<pod>/<container> as <kind> of <image>`. Kinds are those of images, and
+ * `task` for an app that does not serve: an init container, `lab-app recover`.
+ */
 export function startLine({ pod, container }: Pick<ContainerOfPod, 'pod' | 'container'>, kind: string): string {
   return `start ${pod.metadata.namespace}/${pod.metadata.name}/${container.name} as ${kind} of ${container.image ?? ''}`;
 }

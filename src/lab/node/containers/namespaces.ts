@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { replaceFile } from '../../json-file.ts';
@@ -67,14 +67,16 @@ export async function prepareSandbox(sandbox: Sandbox): Promise<{ readonly file:
 
 /** Why this machine gives no container a mount namespace; `undefined` when it does. */
 export async function namespaceFault(folder: string): Promise<string | undefined> {
-  const probe = join(folder, 'probe');
-  await mkdir(probe, { recursive: true, mode: 0o700 });
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const probe = await mkdtemp(join(folder, 'namespace-'));
   try {
     await run('unshare', [...unshareFlags(), 'sh', '-c', 'PATH="$PATH:/usr/sbin:/sbin"; mount -t tmpfs tmpfs "$0" && chroot --version', probe]);
     return undefined;
   } catch (error) {
     const said = ((error as { readonly stderr?: string }).stderr ?? '').trim();
     return `this machine gives no mount namespace to user ${process.getuid?.()}: ${said === '' ? String(error) : said}`;
+  } finally {
+    await rm(probe, { recursive: true, force: true });
   }
 }
 

@@ -24,8 +24,9 @@ export function veleroObjects(cluster: Pick<LabCluster, 'ports'>): readonly Kube
       subjects: [{ kind: 'ServiceAccount', namespace: NAMESPACE, name: ACCOUNT }],
     },
     nodeAgentConfig(),
-    server(cluster),
     nodeAgent(),
+    // Last: it says that all of them were applied.
+    server(cluster),
   ];
 }
 

@@ -4,6 +4,7 @@ import type { PlannedChange } from '../../../model/change.ts';
 import { planCluster } from '../../../model/plan/cluster.ts';
 import { duration } from '../../../model/plan/fields.ts';
 import { planSpecs } from '../../../model/plan/specs.ts';
+import { specEdits } from '../../../model/resolution.ts';
 import { fencedSchema } from '../../fence-expiry.ts';
 import type { StepPorts } from '../../ports.ts';
 import { targetSchema } from '../../schemas.ts';
@@ -12,6 +13,7 @@ export const provisionWith = z.object({
   cluster: planCluster,
   specs: planSpecs,
   commit: z.string(),
+  edits: specEdits,
   fenced: fencedSchema.exactOptional(),
   /** The operator's own limits are 60 min for machines and 30 min for the pivot (lattice-cluster/src/phases). */
   timeout: duration.default(95 * 60_000),

@@ -1,0 +1,21 @@
+import { BaseCommand } from '../../cli/base-command.ts';
+import { kubeconfigFlag, planFlag } from '../../cli/flags.ts';
+import type { GuardStatus } from '../../operations/guard.ts';
+
+/** `lattice-dr guard uninstall`. */
+export default class GuardUninstall extends BaseCommand {
+  static override readonly summary = 'Take the guard of specs off the living cluster.';
+  static override readonly examples = ['<%= config.bin %> <%= command.id %> --plan us-east.yaml'];
+  static override readonly flags = { plan: planFlag, kubeconfig: kubeconfigFlag };
+
+  async run(): Promise<GuardStatus> {
+    const { flags } = await this.parse(GuardUninstall);
+    const [{ uninstallGuard }, { resultText }] = await Promise.all([import('../../operations/guard.ts'), import('../../cli/result-text.ts')]);
+    await using session = await this.openSession();
+    const { kubeconfig } = flags;
+    const request = { plan: await session.loadPlan(flags.plan), ...(kubeconfig === undefined ? {} : { kubeconfig }) };
+    const status = await uninstallGuard(request, session.lookTools());
+    this.print(await resultText.guard(status));
+    return status;
+  }
+}

@@ -1,0 +1,204 @@
+import { execFile } from 'node:child_process';
+import { appendFile, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { takeBackup } from '../../src/lab/seed/take-backup.ts';
+import type { JsonObject } from '../../src/model/json.ts';
+import type { KubeObject, ObjectRef } from '../../src/model/kube-object.ts';
+import type { DriftResult } from '../../src/operations/drift.ts';
+import type { CliEnd } from '../support/cli.ts';
+import { kubectlFor } from '../support/kubectl.ts';
+import { RebuildWorld } from '../support/rebuild-world.ts';
+
+const run = promisify(execFile);
+const SIGNAL = (): AbortSignal => AbortSignal.timeout(120_000);
+const MAIN = 'spec.workload.containers.main';
+const FLAGS = ['--confirm', 'workload', '--attest', 'fence-writes=the lab has ended every process', '--approve', 'cutover'];
+
+/** What developers changed with kubectl and never committed: service, field, and the value that runs. */
+const CHANGED: readonly (readonly [service: string, path: string, value: number | string])[] = [
+  ['orders/checkout', 'spec.replicas', 5],
+  ['orders/orders', `${MAIN}.variables.NOTE`, 'after the incident'],
+  ['orders/cart', `${MAIN}.resources.requests.memory`, '160Mi'],
+  ['orders/order-history', `${MAIN}.image`, 'registry.lab.test/shop/order-history:9.9.9'],
+];
+
+function serviceRef(place: string): ObjectRef {
+  const [namespace = '', name = ''] = place.split('/');
+  return { apiVersion: 'lattice.dev/v1alpha1', kind: 'LatticeService', namespace, name };
+}
+
+/** A merge patch that sets one field. */
+function patchOf(path: string, value: number | string): JsonObject {
+  return path.split('.').reduceRight<JsonObject | number | string>((inner, key) => ({ [key]: inner }), value) as JsonObject;
+}
+
+function fieldsOf({ objects }: Pick<DriftResult, 'objects'>): readonly string[] {
+  return objects.flatMap(({ key, fields }) => fields.map(({ path }) => `${key.replace('lattice.dev/LatticeService ', '')} ${path}`)).toSorted();
+}
+
+function driftOf(end: CliEnd): DriftResult {
+  expect(end.code, end.stderr.slice(-2_000)).toBe(12);
+  return JSON.parse(end.stdout) as DriftResult;
+}
+
+/** The book's scenario (20.8): 15 of 50 services run with specs that nobody committed, and then the cluster is lost. Each test takes up where the one before stopped. */
+describe('15 of 50 services are stale in git', { shuffle: false }, () => {
+  let world: RebuildWorld;
+  let changed: typeof CHANGED;
+  let expected: readonly string[];
+  let resolution: string;
+
+  /** The four above, and eleven more services that differ in a variable or in memory. */
+  async function change(): Promise<void> {
+    await using cluster = await world.open();
+    const services = (await cluster.list({ apiVersion: 'lattice.dev/v1alpha1', kind: 'LatticeService' }, { signal: SIGNAL() })) ?? [];
+    const named = new Set(CHANGED.map(([service]) => service));
+    const others = services
+      .map(({ metadata }) => `${metadata.namespace ?? ''}/${metadata.name}`)
+      .filter((place) => !named.has(place))
+      .toSorted()
+      .slice(0, 11);
+    changed = [
+      ...CHANGED,
+      ...others.map(
+        (place, index) =>
+          (index % 2 === 0
+            ? [place, `${MAIN}.variables.NOTE`, `by hand ${index}`]
+            : [place, `${MAIN}.resources.requests.memory`, '200Mi']) as (typeof CHANGED)[number],
+      ),
+    ];
+    for (const [place, path, value] of changed)
+      await cluster.mergePatch(serviceRef(place), patchOf(path, value), { fieldManager: 'kubectl-edit', signal: SIGNAL() });
+    const sealed = await world.cli('backup', 'seal', await takeBackup(cluster, 'lattice-shop-data', SIGNAL()));
+    expect(sealed.code, sealed.stderr.slice(-2_000)).toBe(0);
+  }
+
+  async function replicasOf(place: string): Promise<unknown> {
+    await using cluster = await world.open();
+    return (await cluster.get(serviceRef(place), SIGNAL()))?.spec?.['replicas'];
+  }
+
+  async function runningPods(name: string): Promise<number> {
+    await using cluster = await world.open();
+    const pods =
+      (await cluster.list({ apiVersion: 'v1', kind: 'Pod' }, { namespace: 'orders', labelSelector: `app.kubernetes.io/name=${name}`, signal: SIGNAL() })) ?? [];
+    return pods.filter(({ status }) => status?.['phase'] === 'Running').length;
+  }
+
+  const git = async (...args: readonly string[]): Promise<string> =>
+    (await run('git', ['-C', world.paths.repository, '-c', 'user.name=Ann', '-c', 'user.email=ann@lab.test', ...args])).stdout;
+
+  beforeAll(async () => {
+    world = await RebuildWorld.start('sample');
+    resolution = join(world.directory, 'resolution.yaml');
+    // What the names answer changes with what is changed here; that they answer is what counts.
+    await world.editPlan((spec) => {
+      for (const probe of spec.health) delete probe.expect.bodyDigest;
+      spec.guard = {
+        writers: { users: ['gitops'] },
+        platform: {
+          users: ['lattice-operator', 'velero', 'system:serviceaccount:velero:velero-server', 'lab-node', 'system:kube-controller-manager'],
+          groups: [],
+        },
+        recovery: { users: ['lattice-admin'] },
+      };
+    });
+    await change();
+    expected = changed.map(([place, path]) => `${place} ${path}`).toSorted();
+    expect(expected).toHaveLength(15);
+  });
+
+  afterAll(async () => {
+    await world[Symbol.asyncDispose]();
+  });
+
+  it('while the cluster lives, drift names exactly these fields with all three values, and says so on the objects', async () => {
+    const result = driftOf(await world.cli('drift', '--write-conditions'));
+    expect(result.sides).toEqual(['git', 'backup', 'live']);
+    // In git since the beginning, and never provisioned.
+    expect(fieldsOf(result)).toEqual([...expected, 'lattice.dev/LatticeCluster child-eu '].toSorted());
+    const checkout = result.objects.find(({ key }) => key.endsWith('orders/checkout'));
+    expect(checkout?.fields[0]).toMatchObject({ path: 'spec.replicas', risk: 'replicas', values: { git: 2, backup: 5, live: 5 } });
+    expect(result.conditions).toMatchObject({ differing: 15 });
+    await using cluster = await world.open();
+    const conditions = (await cluster.get(serviceRef('orders/checkout'), SIGNAL()))?.status?.['conditions'] as readonly JsonObject[];
+    expect(conditions.find(({ type }) => type === 'SpecDriftDetected')).toMatchObject({
+      status: 'True',
+      message: `LatticeService orders/checkout differs from git revision ${result.commit.slice(0, 12)}: spec.replicas`,
+    });
+  });
+
+  it('with the cluster dead, git against the backup says the same, and a resolution is written for a person to read', async () => {
+    await world.destroy();
+    const result = driftOf(await world.cli('drift', '--write-resolution', resolution));
+    expect(result.sides).toEqual(['git', 'backup']);
+    expect(fieldsOf(result)).toEqual(expected);
+    expect(
+      result.draft.objects
+        .flatMap(({ fields }) => fields)
+        .map(({ risk, take }) => `${risk} ${take}`)
+        .filter((text) => text.endsWith('git')),
+    ).toEqual(['image git']);
+    expect(await readFile(resolution, 'utf8')).toContain('take: git | backup | live | value');
+  });
+
+  it('a rebuild stops before anything is destroyed and names exactly these fields; approved, checkout comes up with 2 replicas', async () => {
+    const waiting = await world.cli('rebuild', ...FLAGS);
+    expect(waiting.code, waiting.stderr.slice(-2_000)).toBe(10);
+    const stopped = JSON.parse(waiting.stdout) as {
+      readonly step: string;
+      readonly steps: readonly { readonly id: string; readonly outputs?: { readonly shown: readonly { readonly object: string; readonly path: string }[] } }[];
+    };
+    expect(stopped.step).toBe('integrity-accept');
+    const shown = stopped.steps.find(({ id }) => id === 'integrity')?.outputs?.shown ?? [];
+    expect(shown.map(({ object, path }) => `${object.replace('lattice.dev/LatticeService ', '')} ${path}`).toSorted()).toEqual(expected);
+    const ended = await world.cli('resume', ...FLAGS, '--approve', 'integrity-accept');
+    expect(ended.code, ended.stderr.slice(-2_000)).toBe(0);
+    expect(await replicasOf('orders/checkout')).toBe(2);
+  });
+
+  it('by the resolution checkout comes up with 5, the image stays git’s, and a guard that came from git stands in nobody’s way', async () => {
+    const guard = await world.start(['guard', 'render', '--mode', 'deny']).ended;
+    const objects = JSON.parse(guard.stdout) as readonly KubeObject[];
+    await appendFile(join(world.paths.repository, 'clusters', 'workload', 'spec-guard.yaml'), objects.map((object) => JSON.stringify(object)).join('\n---\n'));
+    await git('add', '--all');
+    await git('commit', '--quiet', '--message', 'the guard');
+    await world.destroy();
+    const ended = await world.cli('rebuild', '--resolution', resolution, ...FLAGS);
+    expect(ended.code, ended.stderr.slice(-2_000)).toBe(0);
+    expect(await replicasOf('orders/checkout')).toBe(5);
+    expect(await runningPods('checkout')).toBe(5);
+    await using cluster = await world.open();
+    const history = await cluster.get(serviceRef('orders/order-history'), SIGNAL());
+    expect(JSON.stringify(history?.spec)).not.toContain('9.9.9');
+    const kubectl = await kubectlFor((await world.instance()).kubeconfigs.admin, world.directory);
+    const scale = async (user: string, replicas: number) =>
+      await kubectl(
+        'patch',
+        'latticeservice',
+        'checkout',
+        '-n',
+        'orders',
+        '--type=merge',
+        '-p',
+        `{"spec":{"replicas":${replicas}}}`,
+        `--as=${user}`,
+        '--as-group=system:masters',
+      );
+    expect(await scale('dev', 1)).toMatchObject({ code: 1, stderr: expect.stringContaining('specs are written from git only') });
+    expect(await scale('gitops', 5)).toMatchObject({ code: 0 });
+  });
+
+  it('the patch that was kept applies to git, and then git says what runs', async () => {
+    const patch = join(world.directory, 'specs.patch');
+    await world.cli('drift', '--without', 'live', '--resolution', resolution, '--write-patch', patch);
+    await git('apply', '--check', patch);
+    await git('apply', patch);
+    await git('commit', '--quiet', '--all', '--message', 'what ran');
+    const after = driftOf(await world.cli('drift', '--without', 'live'));
+    expect(fieldsOf(after)).toEqual(expected.filter((field) => field.endsWith('.image')));
+    expect((await readFile(patch, 'utf8')).match(/^\+ +replicas: 5$/m)).not.toBeNull();
+  });
+});
