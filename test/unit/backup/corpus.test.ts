@@ -5,7 +5,7 @@ import { createSeals, NO_SEALS } from '../../../src/steps/recovery/seals.ts';
 import { FakeSignatures } from '../../fakes/fake-signatures.ts';
 import { MemoryObjectStore } from '../../fakes/memory-object-store.ts';
 import { type Attack, attacksOn, corpusBackups } from '../../support/velero-corpus.ts';
-import { lattice, PLAN_SPECS, yaml } from '../steps/objects.ts';
+import { lattice, PLAN_SPECS, platformCluster, yaml } from '../steps/objects.ts';
 import { StepBench } from '../steps/step-harness.ts';
 import { sealAll } from '../steps/velero-bucket.ts';
 
@@ -35,8 +35,14 @@ async function world(options: { readonly versioned: boolean; readonly sealed: bo
   const bucketOf = (file: string) => buckets[file.startsWith('volumes/') ? 1 : 0];
   for (const [file, content] of Object.entries(VICTIM.files)) bucketOf(file)?.put(VICTIM.keyOf(file), content, VICTIM.completedAt);
   const bench = new StepBench({
+    clusters: { 'ours.yaml': platformCluster() },
     buckets,
-    files: { 'specs.yaml': yaml(lattice('LatticeCluster', 'workload', { spec: { latticeImage: 'registry.invalid/lattice:1' } })) },
+    files: {
+      'specs.yaml': yaml(
+        lattice('LatticeCluster', 'workload', { spec: { latticeImage: 'registry.invalid/lattice:1' } }),
+        lattice('BackupStore', 'lattice-system/small-backups', { spec: { storage: {} } }),
+      ),
+    },
     startsAt: new Date(COMPLETED + 10 * 60_000).toISOString(),
   });
   if (options.sealed) await sealAll(bench, SECTION);

@@ -4,7 +4,7 @@ import type { JsonObject } from '../../../src/model/json.ts';
 import { assertUnchanged } from '../../../src/steps/recovery/contents.ts';
 import { MemoryObjectStore } from '../../fakes/memory-object-store.ts';
 import { keyOf, putWhole, type WholeBackup } from '../backup/whole-backup.ts';
-import { lattice, PLAN_SPECS, yaml } from './objects.ts';
+import { lattice, PLAN_SPECS, platformCluster, yaml } from './objects.ts';
 import { StepBench, stepOf } from './step-harness.ts';
 import { sealAll } from './velero-bucket.ts';
 
@@ -30,8 +30,14 @@ function world(...backups: readonly WholeBackup[]): World {
   bucket.versioned = true;
   putWhole(bucket, ...backups);
   const bench = new StepBench({
+    clusters: { 'ours.yaml': platformCluster() },
     buckets: [bucket],
-    files: { 'specs.yaml': yaml(lattice('LatticeCluster', 'workload', { spec: { latticeImage: 'registry.invalid/lattice:1' } })) },
+    files: {
+      'specs.yaml': yaml(
+        lattice('LatticeCluster', 'workload', { spec: { latticeImage: 'registry.invalid/lattice:1' } }),
+        lattice('BackupStore', 'lattice-system/main', { spec: { storage: {} } }),
+      ),
+    },
   });
   const given = {
     cluster: { name: 'workload', provisioner: 'existing', existing: { kubeconfig: { file: 'ours.yaml' } } },
