@@ -50,15 +50,32 @@ interface VeleroCredentials {
   readonly text: Secret;
 }
 
-/** The credentials that the store's location will use; what is missing in git or in the sources is another check's. */
+/** The store in git, of which the platform makes the location that the backups are read through. */
+async function storeIsInGit({ store: name }: PlanBackup, ctx: PreflightCtx): Promise<KubeObject> {
+  const stores = desiredStores(await loadDesired(ctx));
+  const store = stores.find(({ metadata }) => metadata.name === name);
+  if (store !== undefined) return store;
+  const known = stores.map(({ metadata }) => `'${metadata.name}'`).join(', ') || 'none';
+  return refuse(
+    'BACKUP_STORE_NOT_USABLE',
+    `the plan's backups name store '${name}', but the specs at ${ctx.with.commit} have no BackupStore of that name (they have ${known})`,
+    'name the BackupStore as git does under spec.backups, or add its path to specs.git.paths',
+  );
+}
+
+/** The credentials that the store's location will use; `undefined` when it uses the identity of its machines. Nothing in the platform makes the Secret (backup_store_controller.rs). */
 async function veleroCredentials(section: PlanBackup, { ctx, secrets }: Looking): Promise<VeleroCredentials | undefined> {
-  const store = desiredStores(await loadDesired(ctx)).find(({ metadata }) => metadata.name === section.store);
-  const secretName = store === undefined ? undefined : credentialSecretOf(store);
+  const secretName = credentialSecretOf(await storeIsInGit(section, ctx));
   if (secretName === undefined) return undefined;
   const name = `${VELERO_NAMESPACE}/${secretName}`;
   const secret = (await secrets).get(name);
   const text = secret === undefined ? undefined : textIn(secret, 'cloud');
-  return text === undefined ? undefined : { name, text };
+  if (text !== undefined) return { name, text };
+  return refuse(
+    'SECRET_SOURCE_MISSING',
+    `BackupStore '${section.store}' needs Secret ${name} (key cloud), which nothing in the platform creates and no source of the plan holds`,
+    `add ${name} (key cloud, AWS shared-credentials form) to a source under spec.secrets`,
+  );
 }
 
 function textIn(secret: KubeObject, key: string): Secret | undefined {
@@ -72,7 +89,7 @@ function textIn(secret: KubeObject, key: string): Secret | undefined {
 async function veleroMayWrite(section: PlanBackup, looking: Looking): Promise<string> {
   const { ctx } = looking;
   const credentials = await veleroCredentials(section, looking);
-  if (credentials === undefined) return 'no source of the plan holds the credentials of Velero, so it was not tried whether they may write';
+  if (credentials === undefined) return 'Velero uses the identity of its machines, so it was not tried whether it may write';
   const key = `${rootOf(section)}restores/${ctx.run.id}/may-write`;
   const refused = await ctx.ports.objectStores.refusedToWrite(objectStoreRef(section), { credentials: credentials.text, key, signal: ctx.signal });
   if (refused === undefined) return 'the credentials of Velero may write';

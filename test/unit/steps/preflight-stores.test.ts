@@ -4,9 +4,9 @@ import type { RunResult } from '../../../src/engine/run-options.ts';
 import type { JsonObject } from '../../../src/model/json.ts';
 import type { KubeObject } from '../../../src/model/kube-object.ts';
 import { encryptForTest } from '../../fakes/memory-secret-files.ts';
-import { core, encoded, lattice, PLAN_SPECS, yaml } from './objects.ts';
+import { core, encoded, lattice, PLAN_SPECS, platformCluster, yaml } from './objects.ts';
 import { StepBench, stepOf } from './step-harness.ts';
-import { bucketWith } from './velero-bucket.ts';
+import { bucketWith, sealAll } from './velero-bucket.ts';
 
 const NAME = 'lattice-daily-20260301020000';
 const OWN = lattice('LatticeCluster', 'workload', { spec: { providerRef: 'lab', latticeImage: 'registry.invalid/lattice:1' } });
@@ -30,14 +30,16 @@ interface Given {
   readonly bucket?: ReturnType<typeof bucketWith>;
   readonly originals?: readonly KubeObject[];
   readonly input?: JsonObject;
+  readonly specs?: readonly KubeObject[];
 }
 
 async function preflight({
   bucket = bucketWith({ name: NAME }),
   originals = [CREDENTIALS],
   input = {},
+  specs = [OWN, STORE],
 }: Given): Promise<{ readonly result: RunResult; readonly told: string }> {
-  const bench = new StepBench({ files: { 'specs.yaml': yaml(OWN, STORE) }, buckets: [bucket] });
+  const bench = new StepBench({ clusters: { 'ours.yaml': platformCluster() }, files: { 'specs.yaml': yaml(...specs) }, buckets: [bucket] });
   bench.secretFiles.files.set('dr.txt', 'identity');
   bench.secretFiles.files.set('originals.age', new TextDecoder().decode(encryptForTest(yaml(...originals), 'identity')));
   const given = {
@@ -48,6 +50,7 @@ async function preflight({
     backups: [SECTION],
     objectives: { rto: '40m', rpo: '3h' },
   };
+  for (const store of ['main', 'copy']) await sealAll(bench, { store, bucket: 'backups' });
   const result = await bench.run('preflight/check', { ...given, ...input }, { time: 'stands' });
   return { result, told: JSON.stringify(await bench.journal()) };
 }
@@ -86,6 +89,19 @@ describe('preflight looks whether Velero could use the stores', () => {
         code: 'BACKUP_NOT_USABLE',
         kind: 'precondition',
         words: 'it holds LatticeCluster other and not workload',
+      },
+    ],
+    [
+      'a store that git does not have',
+      { specs: [OWN], code: 'BACKUP_STORE_NOT_USABLE', kind: 'precondition', words: 'have no BackupStore of that name (they have none)' },
+    ],
+    [
+      'credentials of Velero that no source holds',
+      {
+        originals: [passwordSecret('original')],
+        code: 'SECRET_SOURCE_MISSING',
+        kind: 'precondition',
+        words: 'needs Secret velero/velero-credentials-aws (key cloud)',
       },
     ],
     [
@@ -155,9 +171,9 @@ describe('preflight looks whether Velero could use the stores', () => {
   });
 
   it('tells what it could not try', async () => {
-    const { result, told } = await preflight({ originals: [core('Secret', 'shop/other', encoded({ a: 'b' }))] });
+    const { result, told } = await preflight({ originals: [], specs: [OWN, lattice('BackupStore', 'lattice-system/main', { spec: { storage: {} } })] });
     expect(result.error).toBeUndefined();
-    expect(told).toContain('no source of the plan holds the credentials of Velero, so it was not tried');
+    expect(told).toContain('Velero uses the identity of its machines, so it was not tried');
   });
 });
 

@@ -18,6 +18,7 @@ const READS = lattice('LatticeService', 'shop/web', {
     workload: { containers: { main: { image: 'x', command: ['/x'] } }, resources: { db: { type: 'secret', id: 'db', params: { provider: 'lattice-local' } } } },
   },
 });
+const STORE = lattice('BackupStore', 'lattice-system/main', { spec: { storage: { s3: { bucket: 'backups' } } } });
 const ORIGINAL = core('Secret', 'lattice-secrets/db', encoded({ password: 'x' }));
 const DNS = {
   servers: [{ name: 'ns1', host: '192.0.2.53', zone: 'example.com' }],
@@ -40,7 +41,7 @@ interface Given {
 }
 
 function world(
-  { specs = [OWN, READS], originals = [ORIGINAL], bucket = bucketWith({ name: 'lattice-daily-20260301020000' }), sealed = true }: Given = {},
+  { specs = [OWN, READS, STORE], originals = [ORIGINAL], bucket = bucketWith({ name: 'lattice-daily-20260301020000' }), sealed = true }: Given = {},
   programs: Readonly<Record<string, FakeProgram>> = {},
 ): World {
   const parent = platformCluster('https://parent.invalid:6443');
@@ -49,7 +50,7 @@ function world(
   parent.put(lattice('InfraProvider', 'lattice-system/lab', { status: { phase: 'Ready' } }));
   const zone = new FakeDnsZone([{ name: 'shop.example.com', type: 'A', ttlSeconds: 300, values: ['192.0.2.1'] }]);
   const bench = new StepBench({
-    clusters: { 'parent.yaml': parent },
+    clusters: { 'parent.yaml': parent, 'new.yaml': platformCluster() },
     files: { 'specs.yaml': yaml(...specs) },
     buckets: [bucket],
     programs,
@@ -190,6 +191,13 @@ describe('preflight/check', () => {
     expect(applying).toMatchObject({ code: 'COMMIT_NOT_TRUSTED' });
   });
 
+  it('does not stop where the schemas cannot be asked: specs/apply looks again', async () => {
+    const { run, bench } = world();
+    const cluster = { name: 'workload', provisioner: 'existing', existing: { kubeconfig: { file: 'not-there-yet.yaml' } } };
+    expect((await run({ cluster })).error).toBeUndefined();
+    expect(JSON.stringify(await bench.journal())).toContain('cannot be told now, specs/apply looks again: cannot read the kubeconfig not-there-yet.yaml');
+  });
+
   it('asks nothing of a parent when another provisioner makes the cluster', async () => {
     const { run, parent } = world();
     const cluster = { name: 'workload', provisioner: 'existing', existing: { kubeconfig: { file: 'parent.yaml' } } };
@@ -255,7 +263,7 @@ describe('specs/convert', () => {
       'cluster.yaml': 'apiVersion: lattice.dev/v1alpha1\nkind: LatticeCluster\nmetadata:\n  name: workload\nspec:\n  providerRef: lab\n  monitoring: true\n',
     });
     const input = { cluster: { ...PLAN_CLUSTER, latticeImage: 'registry.invalid/lattice:2' }, specs: PLAN_SPECS, commit };
-    expect(stepOf(await run(input)).outputs).toMatchObject({ conversions: 1 });
+    expect(stepOf(await run({ ...input, backups: [] })).outputs).toMatchObject({ conversions: 1 });
     const [change] = await bench.plan('specs/convert', input);
     expect(change).toMatchObject({ verb: 'configure', subject: 'lattice.dev/LatticeCluster workload', note: 'cluster.yaml:1' });
     expect(change?.diffs?.map(({ path }) => path).toSorted()).toEqual(['spec.latticeImage', 'spec.monitoring']);

@@ -1,0 +1,126 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parse, stringify } from 'yaml';
+import { diskOf } from '../../src/backup/disk.ts';
+import { digestVolume } from '../../src/lab/apps/volume-data.ts';
+import type { JsonObject } from '../../src/model/json.ts';
+import type { KubeObject } from '../../src/model/kube-object.ts';
+import type { KubeCluster } from '../../src/ports/kube-cluster.ts';
+import type { RunningCli } from './cli.ts';
+import { takeFreshBackup } from './fresh-backup.ts';
+import type { RebuildWorld } from './rebuild-world.ts';
+import { putProxyBefore } from './s3-behind-proxy.ts';
+import type { S3Proxy } from './s3-proxy.ts';
+
+const CLAIM = { apiVersion: 'v1', kind: 'PersistentVolumeClaim' } as const;
+const VOLUME = { apiVersion: 'v1', kind: 'PersistentVolume' } as const;
+const DATABASES = ['orders-db', 'stock-db'];
+const MINUTE = 60_000;
+
+const options = () => ({ fieldManager: 'test', signal: AbortSignal.timeout(MINUTE) });
+
+/**
+ * The small world, whose two volumes are taken away and brought back again and again, each time by a run of its own that has nothing else to do. Its S3 server
+ * is behind a proxy, at the address that everybody knows.
+ */
+export class VolumeStage implements AsyncDisposable {
+  readonly world: RebuildWorld;
+  readonly kube: KubeCluster;
+  readonly proxy: S3Proxy;
+  /** Name of the backup that holds both. */
+  readonly backup: string;
+  /** Digest of the bytes of each claim, as they were backed up. */
+  readonly #saved: ReadonlyMap<string, string>;
+
+  private constructor(parts: Pick<VolumeStage, 'world' | 'kube' | 'proxy' | 'backup'>, saved: ReadonlyMap<string, string>) {
+    this.world = parts.world;
+    this.kube = parts.kube;
+    this.proxy = parts.proxy;
+    this.backup = parts.backup;
+    this.#saved = saved;
+  }
+
+  static async open(world: RebuildWorld): Promise<VolumeStage> {
+    const kube = await world.open();
+    // Without pods there is no file system backup, so this one holds a snapshot of both.
+    const backup = 'both-by-snapshot';
+    await takeFreshBackup(world, backup, { includedNamespaces: ['shop'], excludedResources: ['pods'] });
+    const saved = await digests(kube);
+    return new VolumeStage({ world, kube, proxy: await putProxyBefore(world.lab), backup }, saved);
+  }
+
+  get claims(): readonly string[] {
+    return [...this.#saved.keys()];
+  }
+
+  /** Takes both volumes and their databases off the cluster, with whatever a run has left of them. */
+  async lose(): Promise<void> {
+    for (const name of DATABASES) await this.kube.delete({ apiVersion: 'lattice.dev/v1alpha1', kind: 'LatticeService', namespace: 'shop', name }, options());
+    for (const until = performance.now() + MINUTE; performance.now() < until; await sleep(200)) {
+      const [claims, volumes] = await Promise.all([this.kube.list(CLAIM, { namespace: 'shop', ...options() }), this.kube.list(VOLUME, options())]);
+      if ((claims ?? []).length + (volumes ?? []).length === 0) return;
+      for (const { metadata } of claims ?? []) await this.kube.delete({ ...CLAIM, namespace: 'shop', name: metadata.name }, options());
+      for (const { metadata, status } of volumes ?? [])
+        if (status?.['phase'] !== 'Bound') await this.kube.delete({ ...VOLUME, name: metadata.name }, options());
+    }
+    throw new Error('volumes are still there after a minute');
+  }
+
+  /** Starts a run that brings both back from the backup. */
+  async start(name: string): Promise<RunningCli> {
+    const { world } = this;
+    const { spec } = parse(await readFile(world.paths.plan, 'utf8')) as { readonly spec: JsonObject & { readonly backups: readonly JsonObject[] } };
+    const instance = await world.instance();
+    const cluster = { name, provisioner: 'existing', existing: { kubeconfig: { file: instance.kubeconfigs.public } } };
+    const plan = await this.#write(`${name}-plan`, { kind: 'RecoveryPlan', name, spec: { ...spec, cluster } });
+    const from = { from: 'snapshot', store: spec.backups[0]?.['store'] ?? '', backup: this.backup, minutesLost: 0, objectiveMinutes: 60 };
+    const specs = { cluster: '${{ plan.cluster }}', specs: '${{ plan.specs }}', commit: '${{ inputs.commit }}' };
+    const sources = this.claims.map((claim) => ({ claim, ...from }));
+    const target = '${{ steps.provision.outputs }}';
+    const steps = [
+      { id: 'provision', uses: 'cluster/provision', with: specs },
+      { id: 'volumes', uses: 'volumes/restore', needs: ['provision'], with: { target, backups: '${{ plan.backups }}', sources } },
+    ];
+    const inputs = { commit: { type: 'string', description: 'Commit of the specs repository' } };
+    const runbook = await this.#write(`${name}-runbook`, { kind: 'Runbook', name, spec: { description: 'Brings two volumes back', inputs, steps } });
+    return world.start(['rebuild', '--runbook', runbook], { plan });
+  }
+
+  /** Claims that are bound to the bytes that were backed up. */
+  async complete(): Promise<readonly string[]> {
+    const now = await digests(this.kube);
+    return this.claims.filter((claim) => now.get(claim) === this.#saved.get(claim));
+  }
+
+  /** Restores that a run has made, oldest first. */
+  async restores(name: string): Promise<readonly KubeObject[]> {
+    const all = (await this.kube.list({ apiVersion: 'velero.io/v1', kind: 'Restore' }, options())) ?? [];
+    const ours = all.filter(({ metadata }) => metadata.labels?.['dr.lattice.dev/run']?.startsWith(`${name}-`) === true);
+    return ours.sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
+  }
+
+  async #write(file: string, { kind, name, spec }: { readonly kind: string; readonly name: string; readonly spec: JsonObject }): Promise<string> {
+    const path = join(this.world.directory, `${file}.yaml`);
+    await writeFile(path, stringify({ apiVersion: 'dr.lattice.dev/v1alpha1', kind, metadata: { name }, spec }));
+    return path;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kube[Symbol.asyncDispose]();
+    await this.proxy[Symbol.asyncDispose]();
+  }
+}
+
+/** Digest of the bytes behind each bound claim. */
+async function digests(kube: KubeCluster): Promise<ReadonlyMap<string, string>> {
+  const volumes = new Map(((await kube.list(VOLUME, options())) ?? []).map((volume) => [volume.metadata.name, volume]));
+  const found = new Map<string, string>();
+  for (const { metadata, spec, status } of (await kube.list(CLAIM, { namespace: 'shop', ...options() })) ?? []) {
+    const disk = diskOf(volumes.get(String(spec?.['volumeName']))?.spec);
+    if (status?.['phase'] !== 'Bound' || disk === undefined) continue;
+    const { digest } = await digestVolume({ name: metadata.name, path: disk.handle, owned: false });
+    found.set(`${metadata.namespace ?? ''}/${metadata.name}`, digest);
+  }
+  return found;
+}
