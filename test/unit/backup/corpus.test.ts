@@ -20,6 +20,9 @@ const SECTION = {
 const COMPLETED = Date.parse(VICTIM.completedAt);
 const { signal } = new AbortController();
 
+/** The platform's object for that bucket. */
+const STORE = lattice('BackupStore', 'lattice-system/small-backups', { spec: { storage: { provider: 's3', s3: { bucket: 'lattice-backups' } } } });
+
 interface World {
   readonly bench: StepBench;
   attack(attack: Attack): void;
@@ -36,7 +39,7 @@ async function world(options: { readonly versioned: boolean; readonly sealed: bo
   for (const [file, content] of Object.entries(VICTIM.files)) bucketOf(file)?.put(VICTIM.keyOf(file), content, VICTIM.completedAt);
   const bench = new StepBench({
     buckets,
-    files: { 'specs.yaml': yaml(lattice('LatticeCluster', 'workload', { spec: { latticeImage: 'registry.invalid/lattice:1' } })) },
+    files: { 'specs.yaml': yaml(lattice('LatticeCluster', 'workload', { spec: { latticeImage: 'registry.invalid/lattice:1' } }), STORE) },
     startsAt: new Date(COMPLETED + 10 * 60_000).toISOString(),
   });
   if (options.sealed) await sealAll(bench, SECTION);

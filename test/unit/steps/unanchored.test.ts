@@ -17,6 +17,9 @@ const SECTION = {
   volumeSnapshotLocation: { provider: 'lattice-dr.dev/directory', config: { bucket: 'backups', prefix: 'volumes' } },
 } as const;
 
+/** The platform's object for that bucket. */
+const STORE = lattice('BackupStore', 'lattice-system/main', { spec: { storage: { provider: 's3', s3: { bucket: 'backups' } } } });
+
 interface World {
   readonly bucket: MemoryObjectStore;
   readonly bench: StepBench;
@@ -31,7 +34,7 @@ function world(...backups: readonly WholeBackup[]): World {
   putWhole(bucket, ...backups);
   const bench = new StepBench({
     buckets: [bucket],
-    files: { 'specs.yaml': yaml(lattice('LatticeCluster', 'workload', { spec: { latticeImage: 'registry.invalid/lattice:1' } })) },
+    files: { 'specs.yaml': yaml(lattice('LatticeCluster', 'workload', { spec: { latticeImage: 'registry.invalid/lattice:1' } }), STORE) },
   });
   const given = {
     cluster: { name: 'workload', provisioner: 'existing', existing: { kubeconfig: { file: 'ours.yaml' } } },
