@@ -17,7 +17,7 @@ const MAX_ENTRIES = 5_000_000;
  */
 const FREE_BYTES = 1024 * 1024 * 1024;
 const MOST_PER_BYTE = 200;
-const UNPACK_CHUNK_BYTES = 256 * 1024;
+const UNPACK_CHUNK_BYTES = 512 * 1024;
 
 /** One entry of a tar, under way. */
 type Entry = ReturnType<typeof extract> extends AsyncIterable<infer E> ? E : never;

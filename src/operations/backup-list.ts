@@ -1,7 +1,9 @@
 import { type CatalogueEntry, type CatalogueSource, inOrder } from '../backup/catalogue.ts';
 import { isDrError } from '../errors/dr-error.ts';
 import type { DurationMs } from '../model/duration.ts';
+import { planEtcdSnapshots } from '../model/plan/etcd-snapshots.ts';
 import { planObjectives } from '../model/plan/objectives.ts';
+import { etcdSource } from '../steps/recovery/etcd-source.ts';
 import { veleroSource } from '../steps/recovery/velero-source.ts';
 import { type BackupTools, backupSections, sealsOf } from './backup-tools.ts';
 import { restoredBackups } from './restored-backups.ts';
@@ -34,9 +36,10 @@ export interface ListRequest {
 export async function listBackups({ newest, sources = [] }: ListRequest, tools: BackupTools): Promise<BackupList> {
   const now = tools.clock.now();
   const seals = sealsOf(tools);
+  const etcd = planEtcdSnapshots.array().parse(tools.plan.values['etcdSnapshots'] ?? []);
   const velero = backupSections(tools).map((section) => veleroSource(tools.ports, { section, seals, now, ...(newest === undefined ? {} : { newest }) }));
   const [parts, tested] = await Promise.all([
-    Promise.all([...velero, ...sources].map(async (source) => await listed(source, tools.signal))),
+    Promise.all([...velero, ...etcd.map((place) => etcdSource(tools.ports, place, now)), ...sources].map(async (source) => await listed(source, tools.signal))),
     testedBackups(tools),
   ]);
   const { rpo } = planObjectives.parse(tools.plan.values['objectives']);

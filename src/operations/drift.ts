@@ -73,11 +73,11 @@ export async function drift(request: DriftRequest, tools: LookTools): Promise<Dr
   const thresholds = planIntegrity.optional().parse(request.plan.values['integrity']);
   const { resolution } = request;
   const options = {
-    folder: specs.git.paths[0] ?? '',
+    source: input.source,
     ...(resolution === undefined ? {} : { resolution }),
     ...(thresholds === undefined ? {} : { thresholds }),
   };
-  const { decision, judgement, patch } = outcomeOf(seen, options);
+  const { decision, judgement, patch } = await outcomeOf(seen, options, tools);
   if (decision.faults.length > 0) throw staleResolution(decision.faults);
   const conditions = request.conditions ? await conditionsOf(alive.clusters.live, { comparison: seen.comparison, commit }, tools) : undefined;
   const [backup] = seen.backups;

@@ -3,6 +3,7 @@ import { planBackup } from '../model/plan/backups.ts';
 import { planCluster } from '../model/plan/cluster.ts';
 import { planControlPlane } from '../model/plan/control-plane.ts';
 import { planDns } from '../model/plan/dns.ts';
+import { planEtcdSnapshots } from '../model/plan/etcd-snapshots.ts';
 import { planFence } from '../model/plan/fence.ts';
 import { beside, besideList, distinct, type Immutable, name } from '../model/plan/fields.ts';
 import { planGuard } from '../model/plan/guard.ts';
@@ -26,6 +27,7 @@ const spec = z.strictObject({
   secrets: z.array(planSecrets).default([]).describe('Where original secrets come from'),
   backups: z.array(planBackup).superRefine(distinct('store'), besideList).default([]).describe('Where recovery points are'),
   volumes: planVolumes.exactOptional().describe('How volumes come back'),
+  etcdSnapshots: z.array(planEtcdSnapshots).superRefine(distinct('name'), besideList).exactOptional().describe('Where snapshots of etcd are'),
   controlPlane: planControlPlane.exactOptional(),
   dns: planDns.exactOptional(),
   objectives: planObjectives,

@@ -20,9 +20,9 @@ import { clusterSalvage } from './salvage/salvage.ts';
 import { secretsRestore } from './secrets/restore.ts';
 import { specsApply } from './specs/apply.ts';
 import { specsConvert } from './specs/convert.ts';
+import { volumesDisplace } from './volumes/displace.ts';
 import { volumesRestore } from './volumes/restore.ts';
 import { volumesSelect } from './volumes/select.ts';
-import { volumesSetAside } from './volumes/set-aside.ts';
 import { volumesSources } from './volumes/sources.ts';
 
 const KINDS: readonly AnyStepKind<StepPorts>[] = [
@@ -47,9 +47,9 @@ const KINDS: readonly AnyStepKind<StepPorts>[] = [
   secretsRestore,
   specsApply,
   specsConvert,
+  volumesDisplace,
   volumesRestore,
   volumesSelect,
-  volumesSetAside,
   volumesSources,
 ];
 

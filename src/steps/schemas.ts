@@ -24,7 +24,7 @@ export function clusterRef(ref: z.output<typeof kubeconfigRef>): ClusterRef {
 }
 
 /** The object store that holds a backup store's bucket, reached with the operator's own credentials. */
-export function objectStoreRef(backup: PlanBackup): ObjectStoreRef {
+export function objectStoreRef(backup: Pick<PlanBackup, 'bucket' | 'region' | 'endpoint' | 'profile' | 'credentials'>): ObjectStoreRef {
   const { bucket, region, endpoint, profile, credentials } = backup;
   return {
     bucket,

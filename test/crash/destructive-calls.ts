@@ -20,7 +20,7 @@ export const EFFECT_CALLS: Readonly<Record<string, RegExp | null>> = {
   'volumes/restore delete-carrier-pod': /^child: delete pods \S+\/lattice-dr-carrier-\S+$/,
   'volumes/restore delete-incomplete-claim': /^child: delete persistentvolumeclaims \S+$/,
   'volumes/restore delete-leftover-volume': /^child: delete persistentvolumes \S+$/,
-  'volumes/set-aside set-volume-aside': /^child: delete (?:latticeservices|persistentvolumeclaims|persistentvolumes) \S+$/,
+  'volumes/displace set-volume-aside': /^child: delete (?:latticeservices|persistentvolumeclaims|persistentvolumes) \S+$/,
 };
 
 /** Changes of what was there before that take nothing away, and why. Everything else that is changed or deleted must be an effect. */

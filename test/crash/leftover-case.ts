@@ -189,7 +189,7 @@ const making = new Map<string, string>();
 
 /** A claim that is there makes room for a restore on a living cluster, and its volume goes on under another name. */
 export const asideCase: EffectCase = {
-  effect: 'volumes/set-aside set-volume-aside',
+  effect: 'volumes/displace set-volume-aside',
   sidesApart: true,
   oneAtATime: true,
   step: 'aside',
@@ -203,7 +203,7 @@ export const asideCase: EffectCase = {
     const specs = { cluster: '${{ plan.cluster }}', specs: '${{ plan.specs }}', commit: '${{ inputs.commit }}' };
     return [
       { id: 'provision', uses: 'cluster/provision', with: specs },
-      { id: 'aside', uses: 'volumes/set-aside', needs: ['provision'], with: { target: '${{ steps.provision.outputs }}', occupied, services: [] } },
+      { id: 'aside', uses: 'volumes/displace', needs: ['provision'], with: { target: '${{ steps.provision.outputs }}', occupied, services: [] } },
     ];
   },
   plan: async (stage) => ({ cluster: await existingCluster(stage) }),

@@ -56,6 +56,7 @@ const ROWS: readonly Row[] = [
       await untilSeen(() => hangs);
       await killVelero(world.operation());
       proxy.intervene(() => undefined);
+      proxy.cutHanging();
     },
     ends: [DONE],
   },

@@ -24,15 +24,15 @@ const isReady = ({ status }: KubeObject): boolean =>
     ({ type, status: holds }) => type === 'Ready' && holds === 'True',
   );
 
-describe('Velero in a lab', { timeout: 180_000 }, () => {
+describe('Velero in a lab', { timeout: 300_000 }, () => {
   let world: TestLab;
   let lab: LabConfig;
-  const signal = AbortSignal.timeout(170_000);
+  const signal = AbortSignal.timeout(290_000);
   const write = { fieldManager: 'test', force: true, signal };
   const operation = (): TestLab['operation'] => ({ ...world.operation, signal });
 
   beforeAll(async () => {
-    world = await createTestLab();
+    world = await createTestLab(360_000);
     lab = await labUp({ ...world.operation, only: ['s3'] });
   }, 120_000);
 

@@ -18,6 +18,8 @@ export interface S3Proxy extends AsyncDisposable {
   readonly endpoint: string;
   /** Decides what happens to each request; `undefined` passes it on. Requests of one key come one after the other. */
   intervene(decide: (request: S3ProxyRequest) => S3Intervention): void;
+  /** Ends the connections of requests that hang. */
+  cutHanging(): void;
   /** Requests as they came, oldest first: method and path. */
   readonly seen: readonly string[];
 }
@@ -34,6 +36,7 @@ class Proxy implements S3Proxy {
   readonly seen: string[] = [];
   readonly #target: URL;
   readonly #server: Server;
+  readonly #hanging = new Set<IncomingMessage>();
   #decide: (request: S3ProxyRequest) => S3Intervention = () => undefined;
 
   constructor(target: string) {
@@ -43,6 +46,11 @@ class Proxy implements S3Proxy {
 
   intervene(decide: (request: S3ProxyRequest) => S3Intervention): void {
     this.#decide = decide;
+  }
+
+  cutHanging(): void {
+    for (const incoming of this.#hanging) incoming.socket.destroy();
+    this.#hanging.clear();
   }
 
   async listen(port: number): Promise<void> {
@@ -61,7 +69,7 @@ class Proxy implements S3Proxy {
     this.seen.push(`${method} ${path}`);
     const intervention = this.#decide({ method, path });
     if (intervention === 'cut') incoming.socket.destroy();
-    else if (intervention === 'hang') incoming.resume();
+    else if (intervention === 'hang') this.#hanging.add(incoming.resume());
     else if (typeof intervention === 'object' && 'delayMs' in intervention) {
       setTimeout(() => this.#pass(incoming, { outgoing, answer: true }), intervention.delayMs);
     } else if (typeof intervention === 'object') {

@@ -8,6 +8,7 @@ import type { JsonObject } from '../../src/model/json.ts';
 import type { KubeObject } from '../../src/model/kube-object.ts';
 import type { KubeCluster } from '../../src/ports/kube-cluster.ts';
 import type { RunningCli } from './cli.ts';
+import { takeFreshBackup } from './fresh-backup.ts';
 import type { RebuildWorld } from './rebuild-world.ts';
 import { putProxyBefore } from './s3-behind-proxy.ts';
 import type { S3Proxy } from './s3-proxy.ts';
@@ -42,8 +43,9 @@ export class VolumeStage implements AsyncDisposable {
 
   static async open(world: RebuildWorld): Promise<VolumeStage> {
     const kube = await world.open();
-    const backups = (await kube.list({ apiVersion: 'velero.io/v1', kind: 'Backup' }, options())) ?? [];
-    const backup = backups.find(({ status }) => status?.['phase'] === 'Completed')?.metadata.name ?? '';
+    // Without pods there is no file system backup, so this one holds a snapshot of both.
+    const backup = 'both-by-snapshot';
+    await takeFreshBackup(world, backup, { includedNamespaces: ['shop'], excludedResources: ['pods'] });
     const saved = await digests(kube);
     return new VolumeStage({ world, kube, proxy: await putProxyBefore(world.lab), backup }, saved);
   }

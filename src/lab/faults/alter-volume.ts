@@ -25,9 +25,10 @@ export async function alterVolume(options: ClusterOperation & { readonly namespa
     throw new DrError({ code: 'INPUT_INVALID', message: `volume ${name} is at ${path}, which is no part of the lab in ${options.directory}: not touched` });
   }
   const files = (await readdir(path, { recursive: true, withFileTypes: true }))
-    // What begins with a dot is a database's own book-keeping and no data.
-    .filter((entry) => entry.isFile() && !entry.name.startsWith('.'))
-    .map((entry) => join(entry.parentPath, entry.name));
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    // What begins with a dot is book-keeping, of a database or of Velero, and no data.
+    .filter((file) => !relative(path, file).startsWith('.'));
   for (const file of files.sort()) if (await flipFirstByte(file)) return { volume: name, file };
   throw new DrError({ code: 'LAB_NOT_RUNNING', message: `volume ${name} at ${path} holds no bytes to change` });
 }

@@ -7,6 +7,7 @@ import type { KubeObject, ObjectRef } from '../../model/kube-object.ts';
 import { planCluster } from '../../model/plan/cluster.ts';
 import { planSecrets } from '../../model/plan/secrets.ts';
 import { planSpecs } from '../../model/plan/specs.ts';
+import { specEdits } from '../../model/resolution.ts';
 import type { KubeCluster } from '../../ports/kube-cluster.ts';
 import { KUBERNETES_PROFILE } from '../../specs/profiles/kubernetes.ts';
 import { readinessOf } from '../../specs/readiness.ts';
@@ -18,7 +19,14 @@ import { readSecretSources } from '../secrets/sources.ts';
 import { openTarget } from '../target.ts';
 import { withLimit } from '../wait.ts';
 
-const withSchema = z.object({ target: targetSchema, cluster: planCluster, secrets: z.array(planSecrets).default([]), specs: planSpecs, commit: z.string() });
+const withSchema = z.object({
+  target: targetSchema,
+  cluster: planCluster,
+  secrets: z.array(planSecrets).default([]),
+  specs: planSpecs,
+  commit: z.string(),
+  edits: specEdits,
+});
 type Ctx = ReadContext<z.output<typeof withSchema>, StepPorts>;
 type WriteCtx = StepContext<z.output<typeof withSchema>, StepPorts>;
 

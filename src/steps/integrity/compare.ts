@@ -50,11 +50,8 @@ async function look(ctx: Ctx): Promise<{ readonly seen: SpecsSeen; readonly outc
   const input = { source: { cluster, specs, commit }, backups, points, ...(live === undefined ? {} : { live }), ...(parent === undefined ? {} : { parent }) };
   const found = await lookAtSpecs(input, ctx);
   const seen = { ...found, findings: [...findings, ...found.findings] };
-  const outcome = outcomeOf(seen, {
-    folder: specs.git.paths[0] ?? '',
-    ...(resolution === undefined ? {} : { resolution }),
-    ...(thresholds === undefined ? {} : { thresholds }),
-  });
+  const wanted = { ...(resolution === undefined ? {} : { resolution }), ...(thresholds === undefined ? {} : { thresholds }) };
+  const outcome = await outcomeOf(seen, { source: input.source, ...wanted }, ctx);
   refuseFaults(outcome.decision.faults);
   return { seen, outcome };
 }

@@ -1,3 +1,4 @@
+import type { ReadContext } from '../../engine/step.ts';
 import { digestOfJson } from '../../model/digest.ts';
 import { canonicalJson, type JsonValue } from '../../model/json.ts';
 import { refKey, refOf } from '../../model/kube-object.ts';
@@ -8,7 +9,8 @@ import type { Values } from '../../specs/integrity/compare-fields.ts';
 import { type Decision, decide, UNDECIDED } from '../../specs/integrity/decide.ts';
 import { type Judgement, judge } from '../../specs/integrity/judge.ts';
 import { type SpecPatch, specPatch } from '../../specs/integrity/spec-patch.ts';
-import type { DesiredState } from '../desired-state.ts';
+import type { DesiredSource, DesiredState } from '../desired-state.ts';
+import type { StepPorts } from '../ports.ts';
 import type { SpecsSeen } from './look.ts';
 import type { CompareOutputs, ShownField } from './schema.ts';
 
@@ -24,17 +26,32 @@ export interface Outcome {
   readonly patch: SpecPatch;
 }
 
-/** Judges what was seen. `folder` of new files in git is the first path of the plan. */
-export function outcomeOf(
-  seen: SpecsSeen,
-  options: { readonly resolution?: Resolution; readonly thresholds?: PlanIntegrity; readonly folder: string },
-): Outcome {
-  const { resolution, thresholds = DEFAULT_INTEGRITY, folder } = options;
-  const decision = resolution === undefined ? UNDECIDED : decide(resolution, seen.comparison);
-  return { decision, judgement: judge(seen.comparison, thresholds, decision.isDecided), patch: patchOf(seen.desired, decision, folder) };
+export interface OutcomeOptions {
+  readonly resolution?: Resolution;
+  readonly thresholds?: PlanIntegrity;
+  /** What was compared: the patch is written for its files, and new ones go below its first path. */
+  readonly source: DesiredSource;
 }
 
-function patchOf({ files, manifests, converted }: DesiredState, { edits }: Decision, folder: string): SpecPatch {
+type Ctx = Pick<ReadContext<unknown, StepPorts>, 'ports' | 'signal'>;
+
+/** Judges what was seen. Reads the files that a resolution changes. */
+export async function outcomeOf(seen: SpecsSeen, { resolution, thresholds = DEFAULT_INTEGRITY, source }: OutcomeOptions, ctx: Ctx): Promise<Outcome> {
+  const decision = resolution === undefined ? UNDECIDED : decide(resolution, seen.comparison);
+  return { decision, judgement: judge(seen.comparison, thresholds, decision.isDecided), patch: await patchOf(seen.desired, { decision, source }, ctx) };
+}
+
+interface Patching {
+  readonly decision: Decision;
+  readonly source: DesiredSource;
+}
+
+async function patchOf({ manifests, converted }: DesiredState, { decision: { edits }, source }: Patching, { ports, signal }: Ctx): Promise<SpecPatch> {
+  const edited = new Set(edits.map(({ object }) => object));
+  const paths = [...new Set(manifests.flatMap(({ key, source: place }) => (edited.has(key) ? [place.file] : [])))];
+  const { repository, ref } = source.specs.git;
+  const files = paths.length === 0 ? [] : await ports.git.files({ repository, ref, paths, commit: source.commit }, signal);
+  const folder = source.specs.git.paths[0] ?? '';
   return specPatch(edits, {
     files: files.map(({ path, content }) => ({ path, text: new TextDecoder().decode(content) })),
     manifests,

@@ -3,7 +3,7 @@ import { commitSigner, loadDesired } from '../desired-state.ts';
 import { ownRecords, zoneOf } from '../dns/targets.ts';
 import { missingRequired, readSecretSources } from '../secrets/sources.ts';
 import { describeDangling, orderOf } from '../specs/order.ts';
-import { type CheckResult, check, type PreflightCtx, refuse } from './checks.ts';
+import { type CheckResult, check, type PreflightCtx } from './checks.ts';
 import { probesCanBeSent } from './probe-checks.ts';
 
 async function gitHasCommit(ctx: PreflightCtx): Promise<string> {

@@ -1,8 +1,9 @@
 import { setupFaults } from '../../backup/covering/coverage.ts';
+import { isDrError } from '../../errors/dr-error.ts';
 import type { KubeCluster } from '../../ports/kube-cluster.ts';
 import { loadDesired } from '../desired-state.ts';
 import { openParent } from '../parent.ts';
-import { fieldsAtRisk, prunedError } from '../pruned-fields.ts';
+import { type FieldsAtRisk, fieldsAtRisk, prunedError } from '../pruned-fields.ts';
 import { clusterRef } from '../schemas.ts';
 import { writtenBackupSetup } from '../written-setup.ts';
 import { type CheckResult, check, type PreflightCtx, refuse } from './checks.ts';
@@ -27,12 +28,25 @@ async function serverOfSchemas(ctx: PreflightCtx): Promise<KubeCluster | undefin
   return provisioner === 'existing' && existing !== undefined ? await ctx.ports.clusters.open(clusterRef(existing.kubeconfig)) : undefined;
 }
 
+/** What the server says of the specs; text where it cannot be asked, which other checks and steps answer for. */
+async function askSchemas(ctx: PreflightCtx): Promise<{ readonly server: string; readonly fields: FieldsAtRisk } | string> {
+  const desired = await loadDesired(ctx);
+  try {
+    const server = await serverOfSchemas(ctx);
+    if (server === undefined) return 'no server has the schemas of the new cluster yet';
+    return { server: server.server, fields: await fieldsAtRisk(server, desired, ctx) };
+  } catch (error) {
+    if (ctx.signal.aborted || !isDrError(error) || error.code === 'BUG') throw error;
+    return error.message;
+  }
+}
+
 /** A field that the server does not know stops `specs/apply`, when the old cluster is long gone; and one that is left out may be missed only in the next disaster. */
 async function nothingIsPruned(ctx: PreflightCtx): Promise<string> {
-  const server = await serverOfSchemas(ctx);
-  if (server === undefined) return 'no server has the schemas of the new cluster yet: specs/apply looks again';
-  const { open, accepted } = await fieldsAtRisk(server, await loadDesired(ctx), ctx);
-  if (open.length > 0) throw prunedError(open, server.server);
+  const asked = await askSchemas(ctx);
+  if (typeof asked === 'string') return `cannot be told now, specs/apply looks again: ${asked}`;
+  const { open, accepted } = asked.fields;
+  if (open.length > 0) throw prunedError(open, asked.server);
   return accepted.length === 0 ? 'the server knows every field of the specs' : `left out, as accepted: ${accepted.map(({ name }) => name).join(', ')}`;
 }
 

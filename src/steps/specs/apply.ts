@@ -72,8 +72,9 @@ function outputsOf({ desired, dropped }: Trimmed, applied: number, dangling: rea
 }
 
 async function observeApplied(ctx: Ctx): Promise<Observation<Outputs>> {
+  const wanted = await desiredFor(ctx);
   const cluster = await openTarget(ctx);
-  const trimmed = await withoutPruned(cluster, await desiredFor(ctx), ctx);
+  const trimmed = await withoutPruned(cluster, wanted, ctx);
   const { graph, dangling } = await orderOf(trimmed.desired, cluster, ctx);
   const items = graph.nodes.filter((node) => node.kind === 'apply').flatMap((node) => node.objects);
   const applied = await appliedKeys(cluster, items, ctx.signal);
@@ -161,8 +162,9 @@ export const specsApply = defineStep({
     ];
   },
   async execute(ctx) {
+    const wanted = await desiredFor(ctx);
     const cluster = await openTarget(ctx);
-    const { desired, dropped } = await withoutPruned(cluster, await desiredFor(ctx), ctx);
+    const { desired, dropped } = await withoutPruned(cluster, wanted, ctx);
     const { graph, dangling } = await orderOf(desired, cluster, ctx);
     for (const field of dropped) ctx.evidence.append({ dropped: field });
     for (const reference of dangling) ctx.evidence.append({ dangling: describeDangling(reference) });

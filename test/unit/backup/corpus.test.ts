@@ -82,7 +82,7 @@ it('the real backup itself is in order: nothing speaks against it, and sealed it
 });
 
 it('the corpus has every kind of file and every kind of attack', () => {
-  const kinds = new Set(ATTACKS.map(({ name }) => name.split(' ')[0]));
+  const kinds = new Set(ATTACKS.map(({ name }) => name.split(' ')[0] ?? ''));
   expect([...kinds].toSorted()).toEqual(['add', 'delete', 'flip', 'image', 'late', 'object', 'policy', 'replace', 'swap', 'truncate']);
   const files = new Set(ATTACKS.filter(({ name }) => name.startsWith('flip')).map(({ name }) => name.slice('flip '.length).replace(/\/\d\//, '/N/')));
   expect([...files].toSorted()).toEqual([

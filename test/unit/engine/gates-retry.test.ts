@@ -90,6 +90,30 @@ describe('a gate before a step is tried again', () => {
     }
   });
 
+  it('is not asked between two tries, so nobody can decline there: whoever wants the step stopped cancels the run', async () => {
+    const persons = new Persons();
+    const plan = failing(persons.bench, ['x']);
+    const result = await persons.beside(
+      graph,
+      async (run) => {
+        await persons.until(async () => (plan.executed.length > 0 ? true : undefined));
+        const { state } = await persons.bench.stored(run);
+        const shown = state.steps.get('b' as StepId)?.asked?.shown;
+        const refusal = await persons.refused(run, {
+          verb: 'decline',
+          step: 'b' as StepId,
+          by: 'bob',
+          reason: 'no',
+          ...(shown === undefined ? {} : { shown }),
+        });
+        expect(refusal.code).toBe('REQUEST_REJECTED');
+        await persons.send(run, { verb: 'cancel', by: 'bob' });
+      },
+      { decisions },
+    );
+    expect([result.state, plan.executed]).toEqual(['cancelled', ['x,y']]);
+  });
+
   it('does not take a flag twice: it was typed for what was planned first', async () => {
     const bench = new Bench();
     const plan = failing(bench, ['z']);

@@ -253,6 +253,41 @@ describe('backup list', () => {
   });
 });
 
+describe('snapshots of etcd', () => {
+  const manifest = {
+    formatVersion: 1,
+    takenAt: '2026-03-01T02:30:00Z',
+    tool: '1',
+    endpoint: 'https://cp-1:2379',
+    etcdVersion: '3.6.14',
+    clusterId: '1',
+    sizeBytes: 4,
+    sha256: 'a',
+    revision: '42',
+    hashKv: { hash: 1, revision: '42', compactRevision: '1' },
+    members: [],
+    resources: {},
+    encryption: [],
+  };
+
+  it('are listed with what their manifests say; what is in them is proven elsewhere', async () => {
+    const put = (name: string, sizeBytes: number | undefined) => {
+      bucket.put(`etcd/${name}.db`, 'data', '2026-03-01T02:45:00.000Z');
+      if (sizeBytes !== undefined) bucket.put(`etcd/${name}.db.manifest.json`, JSON.stringify({ ...manifest, sizeBytes }));
+    };
+    put('whole', 4);
+    put('short', 5);
+    put('bare', undefined);
+    const list = await listBackups({}, toolsFor('  etcdSnapshots: [{ name: etcd-main, bucket: backups, prefix: etcd/ }]\n'));
+    expect(list.entries.map(({ kind, name, store, takenAt, covers, verdict }) => [kind, name, store, takenAt, covers, verdict.state])).toEqual([
+      ['etcd', 'bare.db', 'etcd-main', '2026-03-01T02:45:00.000Z', 'all objects', 'not-verified'],
+      ['etcd', 'short.db', 'etcd-main', '2026-03-01T02:30:00Z', 'all objects, revision 42', 'bad'],
+      ['etcd', 'whole.db', 'etcd-main', '2026-03-01T02:30:00Z', 'all objects, revision 42', 'not-verified'],
+    ]);
+    expect(list.entries[2]?.verdict.warnings).toEqual([expect.stringContaining('not verified here')]);
+  });
+});
+
 describe('backup show', () => {
   it('reads no tarball', async () => {
     putWhole(bucket, { name: NAME });

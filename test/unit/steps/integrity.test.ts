@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
 import type { RunResult } from '../../../src/engine/run-options.ts';
 import { DrError } from '../../../src/errors/dr-error.ts';
 import type { JsonObject } from '../../../src/model/json.ts';
@@ -41,7 +42,7 @@ interface World extends CrashCase {
 function world({ git = checkout(2), backup, parent = parentWith(), live, input = {} }: Parts = {}): World {
   const bucket = bucketWith({ name: NAME, ...(backup === undefined ? {} : { objects: backup }) });
   const clusters = { 'parent.yaml': parent, ...(live === undefined ? {} : { 'old.yaml': live }) };
-  const bench = new StepBench({ clusters, buckets: [bucket], files: { 'specs.yaml': yaml(git) } });
+  const bench = new StepBench({ clusters, buckets: [bucket], files: { 'specs.yaml': stringify(git) } });
   const base = { cluster: PLAN_CLUSTER, specs: PLAN_SPECS, commit: bench.commit, backups: [{ store: 'main', bucket: 'backups' }] };
   const points = backup === undefined ? {} : { recoveryPoints: [POINT] };
   // Unpacking needs real time.
@@ -114,7 +115,9 @@ describe('integrity/compare', () => {
     const outputs = outputsOf(await world({ backup: [checkout(5, 'app:2')] }).run({ resolution: RESOLUTION }));
     expect(outputs).toMatchObject({ blocking: 0, warnings: 0, needsApproval: false });
     expect(outputs.edits).toEqual([{ object: CHECKOUT, path: 'spec.replicas', to: 5, take: 'backup', risk: 'replicas', reason: 'scaled after the incident' }]);
-    expect(outputs.byHand.length + outputs.patch.length).toBeGreaterThan(0);
+    expect(outputs.byHand).toEqual([]);
+    expect(outputs.patch).toContain('--- a/specs.yaml\n+++ b/specs.yaml\n');
+    expect(outputs.patch).toContain('-  replicas: 2\n+  replicas: 5\n');
   });
 
   it('asks for an approval of its own where a resolution takes an image from the backup', async () => {

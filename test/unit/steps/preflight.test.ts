@@ -191,6 +191,13 @@ describe('preflight/check', () => {
     expect(applying).toMatchObject({ code: 'COMMIT_NOT_TRUSTED' });
   });
 
+  it('does not stop where the schemas cannot be asked: specs/apply looks again', async () => {
+    const { run, bench } = world();
+    const cluster = { name: 'workload', provisioner: 'existing', existing: { kubeconfig: { file: 'not-there-yet.yaml' } } };
+    expect((await run({ cluster })).error).toBeUndefined();
+    expect(JSON.stringify(await bench.journal())).toContain('cannot be told now, specs/apply looks again: cannot read the kubeconfig not-there-yet.yaml');
+  });
+
   it('asks nothing of a parent when another provisioner makes the cluster', async () => {
     const { run, parent } = world();
     const cluster = { name: 'workload', provisioner: 'existing', existing: { kubeconfig: { file: 'parent.yaml' } } };

@@ -88,14 +88,14 @@ describe('volumes/select', () => {
   });
 });
 
-describe('volumes/set-aside', () => {
+describe('volumes/displace', () => {
   const occupied = [{ claim: 'shop/vol-orders', claimUid: 'claim-uid', volume: 'pv-1', volumeUid: 'pv-uid' }];
   const input = { target: TARGET, occupied, services: ['shop/orders'] };
 
   function world(): World {
     const cluster = living();
     const one = bench(cluster);
-    return { bench: one, cluster, run: async () => await one.run('volumes/set-aside', input), resume: async () => await one.resume() };
+    return { bench: one, cluster, run: async () => await one.run('volumes/displace', input), resume: async () => await one.resume() };
   }
 
   const deleted = (cluster: FakeKubeCluster) => cluster.requests.filter(({ verb }) => verb === 'delete').map(({ ref }) => `${ref.kind} ${ref.name}`);
@@ -121,7 +121,7 @@ describe('volumes/set-aside', () => {
   });
 
   it('shows what goes and what is kept', async () => {
-    expect((await world().bench.plan('volumes/set-aside', input)).map(({ verb, subject, note }) => `${verb} ${subject}: ${note}`)).toEqual([
+    expect((await world().bench.plan('volumes/displace', input)).map(({ verb, subject, note }) => `${verb} ${subject}: ${note}`)).toEqual([
       'delete LatticeService shop/orders: its spec is applied again from git',
       expect.stringMatching(/^delete claim shop\/vol-orders: what is on volume pv-1 is kept as lattice-dr-kept-[0-9a-f]{10}$/),
     ]);
@@ -133,7 +133,7 @@ describe('volumes/set-aside', () => {
       expect(deleted(cluster).filter((one) => one === 'PersistentVolume pv-1').length, where).toBe(1);
       expect(cluster.requests.filter(({ verb, ref }) => verb === 'create' && ref.kind === 'PersistentVolume').length, where).toBe(1);
     };
-    await crashEverywhere(world, check, ['volumes/set-aside set-volume-aside']);
+    await crashEverywhere(world, check, ['volumes/displace set-volume-aside']);
   });
 
   it('leaves a claim of the same name alone that is another one by now', async () => {

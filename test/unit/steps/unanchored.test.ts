@@ -56,8 +56,8 @@ function world(...backups: readonly WholeBackup[]): World {
 
 function chosen(result: RunResult): JsonObject {
   expect(result.error?.message).toBeUndefined();
-  const [point] = stepOf(result).outputs?.['recoveryPoints'] as readonly JsonObject[];
-  return point ?? {};
+  const points = stepOf(result).outputs?.['recoveryPoints'] as readonly JsonObject[] | undefined;
+  return points?.[0] ?? {};
 }
 
 describe('what preflight takes to restore from', () => {

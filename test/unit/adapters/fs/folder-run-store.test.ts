@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { appendFile, chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
@@ -82,6 +82,32 @@ describe('the folder store', () => {
     await log?.[Symbol.asyncDispose]();
     await appendFile(join(folder, 'runs', RUN, 'journal', '0001.lines'), '{"half');
     expect(await store.readLog(RUN)).toEqual([{ owner: 'me', text: 'whole\n{"half' }]);
+  });
+
+  it('tells no last line that is unfinished, or longer than what it looks at', async () => {
+    const folder = await newFolder();
+    const store = await openFolderRunStore(folder);
+    const log = await store.openLog(RUN, 'me', 0);
+    const path = join(folder, 'runs', RUN, 'journal', '0001.lines');
+    await log?.append(['x'.repeat(64 * 1_024)]);
+    expect(await store.readLogEnd(RUN)).toBeUndefined();
+    await log?.append(['y'.repeat(60_000)]);
+    expect((await store.readLogEnd(RUN))?.length).toBe(60_000);
+    await appendFile(path, '{"half');
+    expect(await store.readLogEnd(RUN)).toBeUndefined();
+    await rm(path);
+    expect(await store.readLogEnd(RUN)).toBeUndefined();
+    await log?.[Symbol.asyncDispose]();
+  });
+
+  it('says so when the last line cannot be read', async () => {
+    const folder = await newFolder();
+    const store = await openFolderRunStore(folder);
+    await store.putIfAbsent(`runs/${RUN}/journal/0001`, Buffer.from('me'));
+    await mkdir(join(folder, 'runs', RUN, 'journal', '0001.lines'));
+    await expect(store.readLogEnd(RUN)).rejects.toMatchObject({ code: 'STORE_FAILED' });
+    await writeFile(join(folder, 'runs', 'no folder'), '');
+    expect(await store.listRuns()).toEqual([RUN]);
   });
 
   it('knows an owner that died between taking its segment and its file', async () => {

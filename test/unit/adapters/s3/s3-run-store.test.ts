@@ -222,6 +222,28 @@ describe('a journal as it is read', () => {
     expect(await new S3RunStore(at.bucket, at.clock).readLog(RUN)).toEqual(whole);
   });
 
+  it('tells its last line whatever the server lists, and by the last object alone', async () => {
+    const at = await written();
+    for (const unlisted of [() => false, () => true, (key: string) => key.endsWith('4')]) {
+      at.bucket.unlisted = unlisted;
+      const before = requests(at, /^get/);
+      expect(await new S3RunStore(at.bucket, at.clock).readLogEnd(RUN)).toBe('three');
+      expect(requests(at, /^get/) - before).toBeLessThanOrEqual(5);
+    }
+    at.bucket.unlisted = () => false;
+    const before = requests(at, /^get/);
+    await new S3RunStore(at.bucket, at.clock).readLogEnd(RUN);
+    expect(requests(at, /^get/) - before).toBe(2);
+    // What was read before is known.
+    await at.other.readLog(RUN);
+    expect(await at.other.readLogEnd(RUN)).toBe('three');
+    at.bucket.objects.delete(journalKey(RUN, 4));
+    at.bucket.unlisted = () => false;
+    const list = at.bucket.list.bind(at.bucket);
+    at.bucket.list = async (prefix, options) => ({ ...(await list(prefix, options)), keys: [journalKey(RUN, 4)] });
+    await expect(new S3RunStore(at.bucket, at.clock).readLogEnd(RUN)).rejects.toMatchObject({ code: 'JOURNAL_BROKEN' });
+  });
+
   it('is not read again where it was read before', async () => {
     const at = await written();
     await at.other.putIfAbsent('elsewhere', bytes('x'));

@@ -151,8 +151,8 @@ async function stillUsed(cluster: KubeCluster, { claim }: OccupiedClaim, signal:
  * Makes room for a restore on a living cluster: the services that use the claims are removed (their specs come back from git), the claims too, and the volumes
  * go on under another name, with all that is on them.
  */
-export const volumesSetAside = defineStep({
-  kind: 'volumes/set-aside',
+export const volumesDisplace = defineStep({
+  kind: 'volumes/displace',
   version: 1,
   summary: 'makes room for restored volumes and keeps the old ones under another name',
   verifies: 'reads that claims and volumes of before are gone and each old volume is there under its new name',
