@@ -1,6 +1,6 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../cli/base-command.ts';
-import { decisionFlags, planFlag, stateDirFlag } from '../cli/flags.ts';
+import { acceptUnanchoredFlag, decisionFlags, planFlag, stateDirFlag } from '../cli/flags.ts';
 import type { ReportedRun } from '../cli/session.ts';
 
 const ONE = { exactlyOne: ['namespace', 'service', 'volume'] };
@@ -9,7 +9,7 @@ const ONE = { exactlyOne: ['namespace', 'service', 'volume'] };
 export default class Restore extends BaseCommand {
   static override readonly summary = 'Restore a namespace, a service or a volume into the living cluster.';
   static override readonly description =
-    `Takes the newest usable backup that holds the data, makes room, restores, and applies the specs of the services from git again. Nothing else of the cluster is touched.
+    `Takes the newest backup that holds the data and that something outside of its bucket vouches for, makes room, restores, and applies the specs of the services from git again. Nothing else of the cluster is touched.
 
 Data that is there now is never written over: the cluster's name is asked for, and the old volume goes on under another name (Retain) until it is released.`;
   static override readonly examples = [
@@ -22,6 +22,7 @@ Data that is there now is never written over: the cluster's name is asked for, a
     service: Flags.string({ summary: 'The volumes that this service owns.', helpValue: 'NAMESPACE/NAME', ...ONE }),
     volume: Flags.string({ summary: 'One volume, by its claim.', helpValue: 'NAMESPACE/CLAIM', ...ONE }),
     backup: Flags.string({ summary: 'Take this backup, and not the newest that holds the data.', helpValue: 'NAME' }),
+    'accept-unanchored': acceptUnanchoredFlag,
     'state-dir': stateDirFlag,
     ...decisionFlags,
   };
@@ -31,7 +32,7 @@ Data that is there now is never written over: the cluster's name is asked for, a
     const { rebuild } = await import('../operations/rebuild.ts');
     await using session = await this.openSession();
     const chosen = (['namespace', 'service', 'volume', 'backup'] as const).flatMap((name) => (flags[name] === undefined ? [] : [`${name}=${flags[name]}`]));
-    const request = await session.request({ plan: flags.plan, runbook: 'restore-selection', input: chosen });
+    const request = await session.request({ plan: flags.plan, runbook: 'restore-selection', input: chosen, 'accept-unanchored': flags['accept-unanchored'] });
     const { store } = await session.openStore(flags);
     return await session.execute(store, flags, async (env) => await rebuild(request, env));
   }

@@ -15,4 +15,7 @@ export const recoveryPointSchema = z.object({
   /** Newer backups that were not taken, and why. */
   passedOver: z.array(z.object({ name: z.string(), reason: z.string() })).exactOptional(),
 });
+/** A recovery point by what it is restored and compared by. */
+export const judgedPoint = recoveryPointSchema.pick({ store: true, name: true, contents: true });
+
 export type ChosenRecoveryPoint = z.output<typeof recoveryPointSchema>;

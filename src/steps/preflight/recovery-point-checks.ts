@@ -1,9 +1,8 @@
 import type { RecoveryPoint } from '../../backup/quick-verdict.ts';
-import { SEALS } from '../../backup/seal.ts';
 import type { PlanBackup } from '../../model/plan/backups.ts';
 import type { ChosenRecoveryPoint } from '../backup/recovery-point-schema.ts';
-import { type JudgedBackup, judgeBackup } from '../recovery/judge-backup.ts';
-import { createSeals, type Seals } from '../recovery/seals.ts';
+import type { JudgedBackup } from '../recovery/judge-backup.ts';
+import { createVoucher } from '../recovery/vouched.ts';
 import { recoveryPoints } from '../recovery-points.ts';
 import { type CheckResult, check, type PreflightCtx, refuse } from './checks.ts';
 
@@ -79,37 +78,13 @@ function verdictText({ verdict: { state }, contents }: JudgedBackup): string {
 
 async function search(usable: readonly RecoveryPoint[], section: PlanBackup, ctx: PreflightCtx): Promise<Search> {
   const passedOver: PassedOver[] = [];
-  const seals = sealsFor(ctx);
+  const vouch = createVoucher(section, ctx.with, ctx);
   for (const point of usable.slice(0, LOOKED_AT)) {
-    const judged = await judge(point.name, { section, seals, ctx });
-    const reason = refusalOf(judged, ctx.with.acceptUnanchored);
-    if (reason === undefined) return { chosen: { point, judged }, passedOver };
-    passedOver.push({ name: point.name, reason, isUnanchored: judged.verdict.state === 'unanchored' });
+    const { judged, refusal, isUnanchored } = await vouch(point.name);
+    if (refusal === undefined) return { chosen: { point, judged }, passedOver };
+    passedOver.push({ name: point.name, reason: refusal, isUnanchored });
   }
   return { chosen: undefined, passedOver };
-}
-
-/** A backup that would not be taken whatever its tarball holds is not read whole: that nothing vouches for it is known without. */
-async function judge(
-  name: string,
-  { section, seals, ctx }: { readonly section: PlanBackup; readonly seals: Seals; readonly ctx: PreflightCtx },
-): Promise<JudgedBackup> {
-  const isCandidate = ctx.with.acceptUnanchored.some((accepted) => nameIn(accepted) === name) || (await seals.find(section.store, name)) !== undefined;
-  return await judgeBackup(ctx.ports, section, { name, now: ctx.clock.now(), seals, signal: ctx.signal, read: isCandidate ? 'enough' : 'files' });
-}
-
-/** Why a backup is not taken; `undefined` when it is. An acceptance may name the contents that it is about: `NAME@sha256:…`. */
-function refusalOf({ name, verdict, contents }: JudgedBackup, accepted: readonly string[]): string | undefined {
-  if (verdict.state === 'sealed-equal' || verdict.state === 'git-equal') return undefined;
-  const acceptance = accepted.find((entry) => nameIn(entry) === name);
-  if (verdict.state === 'bad' || acceptance === undefined) return `${verdict.state}: ${verdict.reasons.join('; ')}`;
-  return acceptance === name || acceptance === `${name}@${contents}`
-    ? undefined
-    : `unanchored, and accepted with other contents: ${acceptance}, found ${contents}`;
-}
-
-function nameIn(acceptance: string): string {
-  return acceptance.split('@', 1)[0] ?? '';
 }
 
 /** Why a store has nothing to restore from: what a person can accept first. */
@@ -138,10 +113,4 @@ function assertLocations({ name, snapshotLocations }: RecoveryPoint, { store, vo
     `the volumes of ${name} are in snapshot location ${snapshotLocations.join(', ')}, which the new cluster will not have`,
     `set volumeSnapshotLocation of store '${store}' in the plan`,
   );
-}
-
-function sealsFor({ files, ports, signal, with: input }: PreflightCtx): Seals {
-  const { allowedSigners, required } = input.approvals ?? { required: false };
-  const rules = { ...(allowedSigners === undefined ? {} : { allowedSigners: allowedSigners.file }), required };
-  return createSeals({ read: async (name) => await files.ofCluster(SEALS, name), rules, signatures: ports.sealSignatures, signal });
 }

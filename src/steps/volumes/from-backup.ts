@@ -1,11 +1,14 @@
+import type { z } from 'zod';
 import { type RestoreResults, type ShortClaim, triageRestore } from '../../backup/restore-results.ts';
 import type { StepContext } from '../../engine/step.ts';
 import { DrError } from '../../errors/dr-error.ts';
 import type { KubeObject } from '../../model/kube-object.ts';
 import type { PlanBackup } from '../../model/plan/backups.ts';
 import type { KubeCluster } from '../../ports/kube-cluster.ts';
+import type { judgedPoint } from '../backup/recovery-point-schema.ts';
 import { FIELD_MANAGER } from '../platform-names.ts';
 import type { StepPorts } from '../ports.ts';
+import { assertUnchanged } from '../recovery/contents.ts';
 import { restoreResults } from '../recovery-points.ts';
 import { type ClaimState, claimStates } from './claims.ts';
 import { clearAway } from './clear-away.ts';
@@ -14,7 +17,10 @@ import { followRestore } from './follow-restore.ts';
 import type { VolumeSource } from './source-schema.ts';
 import { isTerminal, restoreName, restorePhase, restoresOf, volumeRestore } from './velero-restore.ts';
 
-type Ctx = Omit<StepContext<unknown, StepPorts>, 'with'> & { readonly with: { readonly backups: readonly PlanBackup[] } };
+type JudgedPoint = z.output<typeof judgedPoint>;
+type Ctx = Omit<StepContext<unknown, StepPorts>, 'with'> & {
+  readonly with: { readonly backups: readonly PlanBackup[]; readonly recoveryPoints: readonly JudgedPoint[] };
+};
 
 /** Volumes of one backup. */
 export interface BackupVolumes {
@@ -61,7 +67,7 @@ export async function restoreFromBackup(cluster: KubeCluster, volumes: BackupVol
  */
 async function ensureRestore(
   cluster: KubeCluster,
-  { backup }: BackupVolumes,
+  { store, backup }: BackupVolumes,
   { ctx, states }: { readonly ctx: Ctx; readonly states: readonly ClaimState[] },
 ): Promise<string> {
   const made = new Map([...(await restoresOf(cluster, { run: ctx.run.id, signal: ctx.signal }))].filter(([, { spec }]) => spec?.['backupName'] === backup));
@@ -72,11 +78,19 @@ async function ensureRestore(
   if (latest !== undefined && !isTerminal(latest)) return latest.metadata.name;
   const isBinding = states.every(({ state }) => state === 'restored' || state === 'pending');
   if (latest !== undefined && isBinding) return latest.metadata.name;
+  await assertStillJudged(store, backup, ctx);
   await clearAway(cluster, states, { tries: [...made.keys()].sort(), ctx });
   const name = nameOf(attempts + 1);
   const claims = states.filter(({ state }) => state !== 'restored').map(({ claim }) => claim);
   await cluster.create(volumeRestore({ run: ctx.run.id, backup, name, claims }), { fieldManager: FIELD_MANAGER, signal: ctx.signal });
   return name;
+}
+
+/** Whoever can write the bucket could since it was judged; Velero restores what it finds under the name. */
+async function assertStillJudged(store: string, backup: string, ctx: Ctx): Promise<void> {
+  const section = ctx.with.backups.find((one) => one.store === store);
+  const point = ctx.with.recoveryPoints.find((one) => one.store === store && one.name === backup);
+  if (section !== undefined && point !== undefined) await assertUnchanged(ctx.ports, section, { point, signal: ctx.signal });
 }
 
 interface Judged {

@@ -4,6 +4,7 @@ import { DrError } from '../../errors/dr-error.ts';
 import { planBackup } from '../../model/plan/backups.ts';
 import { planVolumes } from '../../model/plan/volumes.ts';
 import type { KubeCluster } from '../../ports/kube-cluster.ts';
+import { judgedPoint } from '../backup/recovery-point-schema.ts';
 import { defineStep } from '../define-step.ts';
 import type { StepPorts } from '../ports.ts';
 import { targetSchema } from '../schemas.ts';
@@ -17,7 +18,14 @@ import { attachOldDisks } from './old-disks.ts';
 import { isRetained, retainVolumes } from './retain.ts';
 import { lossText, sourceText, volumeSource } from './source-schema.ts';
 
-const withSchema = z.object({ target: targetSchema, backups: z.array(planBackup), sources: z.array(volumeSource), volumes: planVolumes.optional() });
+const withSchema = z.object({
+  target: targetSchema,
+  backups: z.array(planBackup),
+  sources: z.array(volumeSource),
+  /** What was judged of the backups: each must still be that when Velero is told to restore from it. */
+  recoveryPoints: z.array(judgedPoint).default([]),
+  volumes: planVolumes.optional(),
+});
 type W = z.output<typeof withSchema>;
 type Ctx = ReadContext<W, StepPorts>;
 type WriteCtx = StepContext<W, StepPorts>;

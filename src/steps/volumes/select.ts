@@ -1,12 +1,14 @@
 import { z } from 'zod';
+import type { RecoveryPoint } from '../../backup/quick-verdict.ts';
 import { savedVolume } from '../../backup/saved-volume.ts';
 import { DEFAULT_RETRY, type ReadContext, type StepContext } from '../../engine/step.ts';
 import { DrError } from '../../errors/dr-error.ts';
 import type { KubeObject } from '../../model/kube-object.ts';
-import { planBackup } from '../../model/plan/backups.ts';
+import { type PlanBackup, planBackup } from '../../model/plan/backups.ts';
 import { planCluster } from '../../model/plan/cluster.ts';
 import { label, namespacedName } from '../../model/plan/fields.ts';
 import { planObjectives } from '../../model/plan/objectives.ts';
+import { planApprovals } from '../../model/plan/people.ts';
 import { planSpecs } from '../../model/plan/specs.ts';
 import type { KubeCluster } from '../../ports/kube-cluster.ts';
 import type { ToApply } from '../../specs/classify.ts';
@@ -14,6 +16,7 @@ import { claimsOf } from '../../specs/service-claims.ts';
 import { defineStep } from '../define-step.ts';
 import { loadDesired } from '../desired-state.ts';
 import type { StepPorts } from '../ports.ts';
+import { createVoucher } from '../recovery/vouched.ts';
 import { readVolumeInfo, recoveryPoints } from '../recovery-points.ts';
 import { targetSchema } from '../schemas.ts';
 import { openTarget } from '../target.ts';
@@ -34,6 +37,8 @@ const withSchema = z
     service: namespacedName.optional(),
     volume: namespacedName.optional(),
     backup: z.string().optional(),
+    approvals: planApprovals.optional(),
+    acceptUnanchored: z.array(z.string()).default([]),
   })
   .refine(({ namespace, service, volume }) => [namespace, service, volume].filter((one) => one !== undefined).length === 1, {
     error: 'must have exactly one of namespace, service and volume',
@@ -54,23 +59,65 @@ function wanted({ namespace, service, volume }: W, services: readonly ToApply[])
   return (claim) => own.has(claim);
 }
 
-/** Usable backups from before the run, the newest first, with what they say of the volumes that are meant. */
-async function pointsOf(isWanted: (claim: string) => boolean, ctx: Ctx): Promise<readonly PointVolumes[]> {
-  const found: PointVolumes[] = [];
+interface Points {
+  readonly points: readonly PointVolumes[];
+  /** Backups that hold data of what is meant and are not taken. */
+  readonly refused: readonly { readonly name: string; readonly reason: string; readonly isUnanchored: boolean }[];
+}
+
+/** Backups from before the run that may be restored from, the newest first, with what they say of the volumes that are meant. */
+async function pointsOf(isWanted: (claim: string) => boolean, ctx: Ctx): Promise<Points> {
+  const points: PointVolumes[] = [];
+  const refused: Points['refused'][number][] = [];
   for (const section of ctx.with.backups) {
-    const options = { cluster: ctx.run.cluster, before: Date.parse(ctx.run.startedAt), now: ctx.clock.now(), signal: ctx.signal };
+    const options = { cluster: ctx.with.cluster.name, before: Date.parse(ctx.run.startedAt), now: ctx.clock.now(), signal: ctx.signal };
     const open = new Set<string>();
+    const vouch = createVoucher(section, ctx.with, ctx);
     for (const verdict of await recoveryPoints(ctx.ports, section, options)) {
       if (!verdict.usable || (ctx.with.backup !== undefined && verdict.point.name !== ctx.with.backup)) continue;
-      const volumes = verdict.point.volumes.filter((claim) => isWanted(claim) && !open.has(claim));
+      const { point } = verdict;
+      const volumes = point.volumes.filter((claim) => isWanted(claim) && !open.has(claim));
       if (volumes.length === 0) continue;
+      const { judged, refusal, isUnanchored } = await vouch(point.name);
+      if (refusal !== undefined) {
+        refused.push({ name: point.name, reason: refusal, isUnanchored });
+        continue;
+      }
       for (const claim of volumes) open.add(claim);
-      const info = await readVolumeInfo(ctx.ports, section, { name: verdict.point.name, signal: ctx.signal });
-      const point = { ...verdict.point, store: section.store, volumes, withoutData: [], snapshotLocations: [...verdict.point.snapshotLocations] };
-      found.push({ point, saved: info.flatMap((entry) => savedVolume(entry) ?? []) });
+      points.push(await withVolumes({ ...point, volumes }, section, { contents: judged.contents, ctx }));
     }
   }
-  return found;
+  return { points, refused };
+}
+
+async function withVolumes(
+  point: RecoveryPoint,
+  section: PlanBackup,
+  { contents, ctx }: { readonly contents: string; readonly ctx: Ctx },
+): Promise<PointVolumes> {
+  const info = await readVolumeInfo(ctx.ports, section, { name: point.name, signal: ctx.signal });
+  return {
+    point: { ...point, store: section.store, volumes: [...point.volumes], withoutData: [], snapshotLocations: [...point.snapshotLocations], contents },
+    saved: info.flatMap((entry) => savedVolume(entry) ?? []),
+  };
+}
+
+/** Nothing can be restored: says what a person can accept. */
+function refuseAll(refused: Points['refused'], { volume, service, namespace }: W): never {
+  const what = volume ?? service ?? namespace ?? '';
+  const all = refused.map(({ name, reason }) => `${name}: ${reason}`).join('; ');
+  const open = refused.find(({ isUnanchored }) => isUnanchored);
+  if (open !== undefined)
+    throw new DrError({
+      code: 'BACKUP_UNANCHORED',
+      message: `nothing outside of its bucket vouches for any backup with data of ${what} (${all})`,
+      suggestions: [
+        `look at the newest: lattice-dr backup verify ${open.name}; to restore from it nevertheless: --accept-unanchored ${open.name}`,
+        'seal backups when they are taken: lattice-dr backup seal NAME',
+      ],
+    });
+  if (refused.length > 0) throw new DrError({ code: 'BACKUP_BAD', message: `only bad backups hold data of ${what} (${all})` });
+  throw new DrError({ code: 'BACKUP_NOT_USABLE', message: `no usable backup holds data of ${what}` });
 }
 
 /** What holds the place of the claims: claims, and volumes that only remember one (Velero would wait for those until its limit). */
@@ -95,22 +142,19 @@ function claimOfVolume({ spec }: KubeObject): string {
 async function select(ctx: Ctx): Promise<Selection> {
   const { classification } = await loadDesired(ctx);
   const isWanted = wanted(ctx.with, classification.apply);
-  const points = await pointsOf(isWanted, ctx);
+  const { points, refused } = await pointsOf(isWanted, ctx);
   const { objectives } = ctx.with;
   const own = new Map((objectives.volumes ?? []).map(({ pvc, rpo }) => [pvc, rpo]));
   const objectiveOf = (claim: string): number => own.get(claim) ?? objectives.rpo;
   const { sources } = chooseSources({ points, survivors: [], known: [], startedAt: Date.parse(ctx.run.startedAt), objectiveOf });
-  if (sources.length === 0)
-    throw new DrError({
-      code: 'BACKUP_NOT_USABLE',
-      message: `no usable backup holds data of ${ctx.with.volume ?? ctx.with.service ?? ctx.with.namespace ?? ''}`,
-    });
+  if (sources.length === 0) refuseAll(refused, ctx.with);
   const claims = new Set(sources.map(({ claim }) => claim));
   const mounts = ({ object }: ToApply): boolean => claimsOf(object).mounted.some((name) => claims.has(`${object.metadata.namespace ?? ''}/${name}`));
   const services = classification.apply.filter(mounts);
   return {
     sources: [...sources],
     lost: [],
+    recoveryPoints: points.map(({ point: { store, name, contents } }) => ({ store, name, ...(contents === undefined ? {} : { contents }) })),
     occupied: [...(await occupiedBy([...claims], await openTarget(ctx), ctx.signal))],
     services: services.filter(({ object }) => object.kind === 'LatticeService').map(({ object }) => claimName(object)),
     objects: services.map(({ key }) => key),

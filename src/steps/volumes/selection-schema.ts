@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { namespacedName } from '../../model/plan/fields.ts';
+import { judgedPoint } from '../backup/recovery-point-schema.ts';
 import { lostVolume, volumeSource } from './source-schema.ts';
 
 /** A volume that is there already and has to make room. What of it is on disk is kept. */
@@ -17,6 +18,8 @@ export type OccupiedClaim = z.output<typeof occupiedClaim>;
 export const selection = z.object({
   sources: z.array(volumeSource),
   lost: z.array(lostVolume),
+  /** The backups that are restored from, as they were judged. */
+  recoveryPoints: z.array(judgedPoint),
   occupied: z.array(occupiedClaim),
   /** `namespace/name` of the platform's services that mount what is restored: they are removed and applied again. */
   services: z.array(z.string()),

@@ -4,7 +4,7 @@ import type { JsonObject } from '../../../src/model/json.ts';
 import type { FakeKubeCluster } from '../../fakes/fake-kube-cluster.ts';
 import { core, encoded, lattice, PLAN_CLUSTER, PLAN_SPECS, platformCluster, TARGET, yaml } from './objects.ts';
 import { type CrashCase, crashEverywhere, StepBench, stepOf } from './step-harness.ts';
-import { bucketWith } from './velero-bucket.ts';
+import { bucketWith, sealAll } from './velero-bucket.ts';
 
 const OLD = 'lattice-daily-20260228020000';
 const NEW = 'lattice-daily-20260301020000';
@@ -45,9 +45,12 @@ function bench(cluster: FakeKubeCluster): StepBench {
   return new StepBench({ clusters: { 'new.yaml': cluster }, buckets: [bucket], files });
 }
 
-async function selected(what: JsonObject, cluster = living()): Promise<RunResult> {
+const SECTION = { store: 'main', bucket: 'backups' };
+
+async function selected(what: JsonObject, cluster = living(), isSealed = true): Promise<RunResult> {
   const one = bench(cluster);
-  const common = { target: TARGET, cluster: PLAN_CLUSTER, specs: PLAN_SPECS, commit: one.commit, backups: [{ store: 'main', bucket: 'backups' }] };
+  if (isSealed) await sealAll(one, SECTION);
+  const common = { target: TARGET, cluster: PLAN_CLUSTER, specs: PLAN_SPECS, commit: one.commit, backups: [SECTION] };
   return await one.run('volumes/select', { ...common, objectives: { rto: '40m', rpo: '1h' }, ...what });
 }
 
@@ -85,6 +88,20 @@ describe('volumes/select', () => {
     ['what no backup holds', { volume: 'shop/none' }, 'no usable backup holds data of shop/none'],
   ])('refuses %s', async (_, what, message) => {
     expect((await selected(what)).error?.message).toContain(message);
+  });
+
+  it('takes nothing that nobody vouches for, until a person accepts it by name', async () => {
+    const what = { volume: 'shop/vol-orders' };
+    const { error } = await selected(what, living(), false);
+    expect(error).toMatchObject({ code: 'BACKUP_UNANCHORED', message: expect.stringContaining(NEW) });
+    expect(error?.suggestions.join('; ')).toContain(`--accept-unanchored ${NEW}`);
+    expect(chosen(await selected({ ...what, acceptUnanchored: [OLD] }, living(), false))).toEqual([`shop/vol-orders ${OLD}`]);
+  });
+
+  it('gives on what was judged, so that it can be looked for again right before the restore', async () => {
+    expect(stepOf(await selected({ volume: 'shop/vol-orders' })).outputs).toMatchObject({
+      recoveryPoints: [{ store: 'main', name: NEW, contents: expect.stringMatching(/^sha256:/) }],
+    });
   });
 });
 

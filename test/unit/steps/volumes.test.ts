@@ -7,6 +7,14 @@ import { crashEverywhere, stepOf } from './step-harness.ts';
 import { bringBack, claim, INPUT, made, NAME, RESTORE, volume, type VolumeWorld as World, world } from './volume-world.ts';
 
 describe('volumes/restore', () => {
+  it('tells Velero to restore nothing that has changed since it was judged', async () => {
+    const { bench, cluster } = world();
+    const recoveryPoints = [{ store: 'main', name: NAME, contents: `sha256:${'0'.repeat(64)}` }];
+    const { error } = await bench.run('volumes/restore', { ...INPUT, recoveryPoints });
+    expect(error).toMatchObject({ code: 'BACKUP_BAD', message: expect.stringContaining(NAME) });
+    expect(made(cluster)).toEqual([]);
+  });
+
   it('asks Velero for volumes and nothing else, and proves each claim by the volume behind it', async () => {
     const { run, cluster } = world();
     const result = await run();
