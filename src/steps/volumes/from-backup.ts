@@ -134,7 +134,18 @@ function shortError(restore: KubeObject, { short, unassigned }: ReturnType<typeo
   });
 }
 
+/**
+ * Velero validates a location every so often and refuses Restores while the last answer was bad (1.18.3 restore_controller.go, `The BSL … is unavailable`; seen
+ * after 503s): a bucket that is back is believed again within that time, so it is tried again.
+ */
 function refused(restore: KubeObject): DrError {
-  const faults = (restore.status?.['validationErrors'] ?? []) as readonly string[];
-  return new DrError({ code: 'STEP_FAILED', message: `Velero refused restore '${restore.metadata.name}': ${faults.join('; ') || 'without a reason'}` });
+  const faults = ((restore.status?.['validationErrors'] ?? []) as readonly string[]).join('; ') || 'without a reason';
+  const message = `Velero refused restore '${restore.metadata.name}': ${faults}`;
+  if (!/\bBSL\b.*\bis unavailable\b/.test(faults)) return new DrError({ code: 'STEP_FAILED', message });
+  return new DrError({
+    code: 'BACKUP_LOCATION_UNAVAILABLE',
+    message,
+    retry: 'retryable',
+    suggestions: ['look at the way from the cluster to the bucket: `kubectl -n velero get backupstoragelocations`; then resume'],
+  });
 }

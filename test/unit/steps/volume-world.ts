@@ -19,6 +19,8 @@ export interface VolumeWorld extends CrashCase {
 export interface Behaviour {
   /** How Velero ends the first, second, … Restore; the last stays. `restarting`: never. */
   readonly ends?: readonly string[];
+  /** What Velero says of a Restore that it refuses. */
+  readonly refusal?: string;
   /** Volumes come, and nothing binds them. */
   readonly unbound?: boolean;
   /** What the plan's disk check does. */
@@ -46,7 +48,7 @@ export function bringBack(cluster: FakeKubeCluster, restore: string, phase = 'Bo
 }
 
 /** Velero: each new Restore ends as told; a completed one leaves volumes and claims with its label. */
-export function world({ ends = ['Completed'], unbound = false, disks = '' }: Behaviour = {}): VolumeWorld {
+export function world({ ends = ['Completed'], refusal, unbound = false, disks = '' }: Behaviour = {}): VolumeWorld {
   const cluster = platformCluster();
   const seen: string[] = [];
   cluster.react(RESTORE, (object) => {
@@ -55,7 +57,8 @@ export function world({ ends = ['Completed'], unbound = false, disks = '' }: Beh
     seen.push(name);
     const phase = ends[Math.min(seen.length, ends.length) - 1] ?? 'Completed';
     if (phase === 'Completed') bringBack(cluster, name, unbound ? 'Pending' : 'Bound');
-    if (phase !== 'restarting') cluster.put({ ...object, status: { phase, progress: { itemsRestored: 4, totalItems: 4 } } });
+    const validationErrors = phase === 'FailedValidation' && refusal !== undefined ? { validationErrors: [refusal] } : {};
+    if (phase !== 'restarting') cluster.put({ ...object, status: { phase, progress: { itemsRestored: 4, totalItems: 4 }, ...validationErrors } });
   });
   const bucket = bucketWith();
   const bench = new StepBench({ clusters: { 'new.yaml': cluster }, buckets: [bucket], programs: { disks } });

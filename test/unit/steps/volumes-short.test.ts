@@ -110,6 +110,13 @@ describe('volumes/restore when a try leaves a volume short', () => {
     expect(made(cluster)).toHaveLength(1);
   });
 
+  it('tries again what Velero refuses because its last look at the bucket failed', async () => {
+    const refusal = 'The BSL lattice-main is unavailable, cannot retrieve the backup';
+    const { run, cluster } = world({ ends: ['FailedValidation', 'Completed'], refusal });
+    expect((await run()).error).toBeUndefined();
+    expect(made(cluster)).toHaveLength(2);
+  });
+
   it('leaves alone what a Restore of another backup has left empty: that is foreign', async () => {
     const { run, cluster } = world();
     cluster.put(core('PersistentVolumeClaim', 'shop/more', { metadata: { labels: { 'velero.io/restore-name': `of-${NAME}` } }, spec: { volumeName: 'pv-x' } }));
