@@ -1,4 +1,5 @@
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
+import { HELD_BACK } from './held-back.ts';
 
 const MINUTE = 60_000;
 
@@ -9,6 +10,7 @@ function realServers(name: string, timeoutMs: number, filesAtATime = 1) {
     test: {
       name,
       include: [`test/${name}/**/*.test.ts`],
+      exclude: [...configDefaults.exclude, ...HELD_BACK.filter(({ suite }) => suite === name).map(({ file }) => file)],
       fileParallelism: filesAtATime > 1,
       maxWorkers: filesAtATime,
       testTimeout: timeoutMs,
