@@ -75,7 +75,7 @@ describe('traps on the parent', { timeout: 180_000 }, () => {
     });
 
     const retired = await lab.bench.run(clusterRetire, 'dead', { cluster: await lab.planCluster('dead') });
-    expect(retired.effects).toEqual(['mark-unpivoted', 'delete-latticecluster']);
+    expect(retired.effects).toEqual(['mark-unpivoted', 'delete-latticecluster', 'restart-operator']);
     const { kubeconfig } = await lab.provisionByStep('dead', git);
     expect((await instances('dead')).map(({ id }) => id)).not.toContain(lost.id);
     expect(phaseOf(await capiOf(kubeconfig, 'dead'))).toBe('Provisioned');
