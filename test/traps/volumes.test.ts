@@ -93,7 +93,8 @@ describe('traps of backups and volumes', { timeout: 240_000 }, () => {
     bench = stack.use(await StepBench.open());
     const plan = loadRecoveryPlan({ file: world.paths.plan, text: await readFile(world.paths.plan, 'utf8') }).values;
     const commit = await bench.ports.git.resolve((plan['specs'] as { readonly git: never }).git, signal);
-    const given = { ...plan, commit } as unknown as typeof input;
+    // Its seal is with the state of the world's own runs.
+    const given = { ...plan, commit, acceptUnanchored: [world.backup] } as unknown as typeof input;
     const { recoveryPoints } = (await bench.run(preflightCheck, 'small', given)).outputs;
     const { sources } = (await bench.run(volumesSources, 'small', { ...given, recoveryPoints, volumes: {} })).outputs;
     await world.destroy();

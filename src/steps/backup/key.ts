@@ -153,6 +153,8 @@ export const backupKey = defineStep({
   safety: true,
   timeoutMs: 20 * 60_000,
   retry: DEFAULT_RETRY,
+  // Another commit mostly holds the same password, and then nothing is to be done otherwise.
+  definedBy: ['secrets', 'specs', 'commit', 'edits'],
   effects: [{ name: 'replace-password', destroys: 'the password that Velero has made up on the new cluster, and access to what was backed up with it' }],
   observe: observeKey,
   async plan(ctx) {
