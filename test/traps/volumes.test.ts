@@ -192,6 +192,8 @@ describe('traps of backups and volumes', { timeout: 240_000 }, () => {
     const applied = await bench.run(specsApply, 'small', { ...withoutManifest, ...git });
     expect([...attached.holds, ...applied.holds].map(({ id }) => id)).toEqual([
       'backup-location/velero/lattice-ours-18',
+      // Every location of the new cluster, whoever made it: the naive one is writable no longer.
+      'backup-location/velero/lattice-naive-18',
       'latticeclusterbackup/lattice-system/ours-18',
     ]);
     await until(async () => (await velero('ours-18'))?.spec?.['paused'] === true, 'the schedule is paused');
