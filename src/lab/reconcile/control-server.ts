@@ -66,3 +66,10 @@ async function bodyOf(incoming: IncomingMessage): Promise<JsonObject> {
   const text = Buffer.concat(chunks).toString();
   return text === '' ? {} : (JSON.parse(text) as JsonObject);
 }
+
+/** A number in the body of a request, zero or more. Throws what the caller is told. */
+export function numberIn(body: JsonObject, name: string): number {
+  const value = body[name];
+  if (typeof value === 'number' && value >= 0) return value;
+  throw new Error(`${name} must be a number, not ${JSON.stringify(value)}`);
+}

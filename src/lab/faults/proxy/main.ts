@@ -3,7 +3,7 @@ import type { JsonObject } from '../../../model/json.ts';
 import type { LabCluster } from '../../config.ts';
 import { readJsonFile } from '../../json-file.ts';
 import { pairPaths } from '../../pki/cluster-pki.ts';
-import { type ControlAnswer, type ControlRequest, startControlServer } from '../../reconcile/control-server.ts';
+import { type ControlAnswer, type ControlRequest, numberIn, startControlServer } from '../../reconcile/control-server.ts';
 import { startApiProxy } from './api-proxy.ts';
 import { FaultState } from './fault-state.ts';
 import { startLatencyProxy } from './latency-proxy.ts';
@@ -55,12 +55,6 @@ function control(faults: FaultState, { path, body }: ControlRequest): JsonObject
     default:
       return undefined;
   }
-}
-
-function numberIn(body: JsonObject, name: string): number {
-  const value = body[name];
-  if (typeof value === 'number' && value >= 0) return value;
-  throw new Error(`${name} must be a number, not ${JSON.stringify(value)}`);
 }
 
 process.once('SIGTERM', () => process.exit(0));

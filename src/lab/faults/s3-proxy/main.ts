@@ -1,7 +1,6 @@
-import type { JsonObject } from '../../../model/json.ts';
 import type { LabConfig } from '../../config.ts';
 import { readJsonFile } from '../../json-file.ts';
-import { type ControlRequest, startControlServer } from '../../reconcile/control-server.ts';
+import { type ControlRequest, numberIn, startControlServer } from '../../reconcile/control-server.ts';
 import { S3FaultState } from './s3-fault-state.ts';
 import { startS3Proxy } from './s3-proxy.ts';
 
@@ -50,12 +49,6 @@ function control(faults: S3FaultState, { path, body }: ControlRequest): boolean 
     default:
       return false;
   }
-}
-
-function numberIn(body: JsonObject, name: string): number {
-  const value = body[name];
-  if (typeof value === 'number' && value >= 0) return value;
-  throw new Error(`${name} must be a number, not ${JSON.stringify(value)}`);
 }
 
 process.once('SIGTERM', () => process.exit(0));
