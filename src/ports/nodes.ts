@@ -1,0 +1,93 @@
+/** How to reach a machine: what OpenSSH is given. The user's configuration, agent, bastions and known hosts are OpenSSH's affair, not ours. */
+export interface NodeRef {
+  /** Name of the Node in its cluster, and of the machine in messages. */
+  readonly name: string;
+  /** Host, or an alias of the SSH configuration. */
+  readonly host: string;
+  readonly port?: number | undefined;
+  readonly user?: string | undefined;
+  /** File of a private key; the agent and the configuration decide without it. */
+  readonly identityFile?: string | undefined;
+  /** SSH configuration instead of the user's own. */
+  readonly configFile?: string | undefined;
+}
+
+export interface Nodes {
+  /**
+   * A machine, over one connection that all its commands share. Connects at the first command; one that breaks is made anew. Memoise per run, dispose at its
+   * end.
+   */
+  open(ref: NodeRef): Promise<NodeMachine>;
+}
+
+/**
+ * A machine that is reached over SSH. Nothing has to be installed on it but a POSIX shell, coreutils and what a control-plane machine has anyway.
+ * Errors: `NODE_UNREACHABLE` (no connection; retryable), `NODE_HOST_KEY` (unknown or changed key: never accepted for the person), `NODE_DENIED`
+ * (authentication), `NODE_COMMAND_FAILED` (see `run`), `CANCELLED`.
+ */
+export interface NodeMachine extends AsyncDisposable {
+  readonly ref: NodeRef;
+  /**
+   * Runs a shell script as root to its end and gives its exit code, whatever it is. For what may run twice: when the connection breaks under it nobody knows
+   * whether it ran, and it throws `NODE_UNREACHABLE`. The script is not quoted into a command line: it goes in by standard input, and values go by `args`
+   * ($1, $2, ...), so that nothing has to be escaped.
+   */
+  run(script: NodeScript): Promise<NodeResult>;
+  /**
+   * Runs a script that must not run twice and may take long: started once under `key` in a folder of the machine, detached from the connection, and followed
+   * until it ends. A second call with the same key never starts it again: it follows the first or gives its result. A machine that was switched off under it
+   * makes it `lost`.
+   */
+  job(job: NodeJob): Promise<NodeResult>;
+  /** What is known of a job, without starting anything. */
+  jobState(key: string, signal: AbortSignal): Promise<NodeJobState>;
+  /**
+   * Writes a file: to `<path>.part`, synced, its SHA-256 compared, then renamed. A file of the same digest that is there is left as it is. Throws
+   * `NODE_FILE_DIFFERS` when what arrived is not what was sent.
+   */
+  upload(file: NodeUpload): Promise<void>;
+  /** A file's bytes. Throws `NODE_FILE_MISSING`. */
+  download(path: string, signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /** A port of the machine's own loopback (or another address it can reach) as a port of this machine's loopback, until disposed. */
+  forward(target: { readonly host: string; readonly port: number }, signal: AbortSignal): Promise<NodeForward>;
+}
+
+export interface NodeScript {
+  /** What it does, for progress and errors: `read the etcd manifest`. */
+  readonly title: string;
+  readonly script: string;
+  readonly args?: readonly string[];
+  /** What the script reads on standard input, after itself. */
+  readonly input?: Uint8Array | undefined;
+  readonly signal: AbortSignal;
+  /** In milliseconds; 30 s without. */
+  readonly timeoutMs?: number;
+}
+
+export interface NodeJob extends NodeScript {
+  /** Unique for the run and step, `[a-z0-9-]`, at most 100 characters: the name of its folder under `/var/lib/lattice-dr/jobs`. */
+  readonly key: string;
+}
+
+export interface NodeResult {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export type NodeJobState = { readonly state: 'absent' | 'running' | 'lost' } | { readonly state: 'ended'; readonly result: NodeResult };
+
+export interface NodeUpload {
+  readonly source: AsyncIterable<Uint8Array>;
+  readonly path: string;
+  /** Lower-case hex. */
+  readonly sha256: string;
+  /** Octal, such as 0o600. */
+  readonly mode: number;
+  readonly signal: AbortSignal;
+  readonly onProgress?: (bytes: number) => void;
+}
+
+export interface NodeForward extends AsyncDisposable {
+  readonly port: number;
+}
