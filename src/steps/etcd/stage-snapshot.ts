@@ -70,7 +70,7 @@ export async function stageSnapshot({ source, target, run, binaries }: Staging, 
 }
 
 /** Objects of the API server in an etcd. */
-export async function countObjects(etcd: Etcd, signal: AbortSignal): Promise<number> {
+async function countObjects(etcd: Etcd, signal: AbortSignal): Promise<number> {
   return await Array.fromAsync(etcd.range(REGISTRY, signal), () => 1).then((ones) => ones.length);
 }
 
