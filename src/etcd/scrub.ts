@@ -30,7 +30,7 @@ export type Paused =
 export function pauseCluster(value: Uint8Array): Paused {
   const object = valueKind(value).form === 'json' ? parseExactly(value) : undefined;
   const spec = isObject(object) ? (object['spec'] ?? {}) : undefined;
-  if (!isObject(object) || !isObject(spec)) return { state: 'unreadable' };
+  if (!isObject(object) || !isObject(spec) || isRawJSON(spec)) return { state: 'unreadable' };
   if (spec['paused'] === true) return { state: 'paused' };
   // The server writes a line feed behind each object; so it stays one of its own.
   return { state: 'running', paused: Buffer.from(`${JSON.stringify({ ...object, spec: { ...spec, paused: true } })}\n`) };
@@ -41,7 +41,7 @@ interface NumberText {
 }
 
 /** `JSON.rawJSON` (ECMAScript proposal JSON.parse source text access) is not in TypeScript's library yet. */
-const { rawJSON } = JSON as unknown as { readonly rawJSON: (text: string) => unknown };
+const { rawJSON, isRawJSON } = JSON as unknown as { readonly rawJSON: (text: string) => unknown; readonly isRawJSON: (value: unknown) => boolean };
 
 /** Numbers stay the text they were: an integer of 64 bits would come back rounded. */
 function parseExactly(value: Uint8Array): unknown {
