@@ -1,7 +1,7 @@
 import { DrError } from '../errors/dr-error.ts';
 import { parseDuration } from '../model/duration.ts';
-import type { SnapshotTools } from '../operations/examine-snapshot.ts';
-import type { VerifiedSnapshot } from '../operations/verify-snapshot.ts';
+import type { SnapshotTools } from '../steps/etcd/examine-snapshot.ts';
+import type { VerifiedSnapshot } from '../steps/etcd/verify-snapshot.ts';
 import type { EtcdRef } from '../ports/etcd.ts';
 import type { Session } from './session.ts';
 

@@ -1,9 +1,23 @@
-/** How to reach an etcd member: `https://host:2379` with files of a certificate authority and a client certificate. */
+import type { Secret } from '../model/secret.ts';
+
+/** How to reach an etcd member: `https://host:2379` with a certificate authority and a client certificate, in files or at hand. */
 export interface EtcdRef {
   readonly endpoint: string;
+  /** Instead of files. */
+  readonly pem?: EtcdPem | undefined;
+  /** How errors call it, where the endpoint says little: a tunnel to it. */
+  readonly name?: string | undefined;
   readonly caFile?: string | undefined;
   readonly certFile?: string | undefined;
   readonly keyFile?: string | undefined;
+}
+
+export interface EtcdPem {
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: Secret;
+  /** Name or address that its certificate must have, where the endpoint has another: that of a tunnel. */
+  readonly serverName: string;
 }
 
 export interface Etcds {

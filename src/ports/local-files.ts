@@ -2,6 +2,7 @@
 export interface LocalFiles {
   /** Throws `INPUT_INVALID` when it cannot be read. */
   read(path: string): AsyncIterable<Uint8Array>;
+  exists(path: string): Promise<boolean>;
   /** A small file whole, `undefined` when there is none. Throws `INPUT_INVALID` when it cannot be read. */
   readSmall(path: string): Promise<Uint8Array | undefined>;
   /** Writes a file that only this user can read, whole or not at all, and on disk when it resolves. Throws `INPUT_INVALID` when it exists or cannot be written. */

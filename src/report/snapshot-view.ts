@@ -1,4 +1,4 @@
-import type { VerifiedSnapshot } from '../operations/verify-snapshot.ts';
+import type { VerifiedSnapshot } from '../steps/etcd/verify-snapshot.ts';
 import { textTable } from './text-table.ts';
 
 /** Writes for people what a snapshot is, level by level. */

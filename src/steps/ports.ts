@@ -1,9 +1,12 @@
 import type { Certificates } from '../ports/certificates.ts';
 import type { DnsZones } from '../ports/dns-zones.ts';
+import type { Etcds, ScratchEtcds } from '../ports/etcd.ts';
 import type { Git } from '../ports/git.ts';
 import type { HttpProbe } from '../ports/http.ts';
 import type { Clusters } from '../ports/kube-cluster.ts';
+import type { LocalFiles } from '../ports/local-files.ts';
 import type { ManifestParser } from '../ports/manifest-parser.ts';
+import type { Nodes } from '../ports/nodes.ts';
 import type { ObjectStores } from '../ports/object-store.ts';
 import type { Processes } from '../ports/processes.ts';
 import type { SecretFiles } from '../ports/secret-files.ts';
@@ -25,4 +28,8 @@ export interface StepPorts {
   readonly secretFiles: SecretFiles;
   /** Of seals of backups; a signature of a decision is none. */
   readonly sealSignatures: Signatures;
+  readonly nodes: Nodes;
+  readonly etcds: Etcds;
+  readonly scratchEtcds: ScratchEtcds;
+  readonly localFiles: LocalFiles;
 }

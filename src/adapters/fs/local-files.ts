@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { link, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { link, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { DrError } from '../../errors/dr-error.ts';
 import type { LocalFiles } from '../../ports/local-files.ts';
@@ -9,13 +9,23 @@ type Content = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 
 /** Files of this machine. */
 export function createLocalFiles(): LocalFiles {
-  return { read, readSmall, writeNew, replace };
+  return { read, exists, readSmall, writeNew, replace };
 }
 
 async function* read(path: string): AsyncGenerator<Uint8Array> {
   try {
     for await (const chunk of createReadStream(path, { highWaterMark: 1024 * 1024 })) yield chunk as Uint8Array;
   } catch (cause) {
+    throw refusal(path, 'read', cause);
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (cause) {
+    if (isMissing(cause)) return false;
     throw refusal(path, 'read', cause);
   }
 }

@@ -2,7 +2,7 @@ import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../../cli/base-command.ts';
 import { etcdBinariesFlag } from '../../../cli/flags.ts';
-import type { TakenSnapshot } from '../../../operations/take-snapshot.ts';
+import type { TakenSnapshot } from '../../../steps/etcd/take-snapshot.ts';
 
 /** `lattice-dr etcd snapshot take`. */
 export default class EtcdSnapshotTake extends BaseCommand {
@@ -30,7 +30,7 @@ export default class EtcdSnapshotTake extends BaseCommand {
   async run(): Promise<TakenSnapshot> {
     const { args, flags } = await this.parse(EtcdSnapshotTake);
     const [{ takeSnapshot }, { etcdRefs, snapshotFailure, snapshotTools }, { resultText }] = await Promise.all([
-      import('../../../operations/take-snapshot.ts'),
+      import('../../../steps/etcd/take-snapshot.ts'),
       import('../../../cli/etcd-snapshots.ts'),
       import('../../../cli/result-text.ts'),
     ]);

@@ -2,7 +2,7 @@ import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../../cli/base-command.ts';
 import { etcdBinariesFlag } from '../../../cli/flags.ts';
-import type { VerifiedSnapshot } from '../../../operations/verify-snapshot.ts';
+import type { VerifiedSnapshot } from '../../../steps/etcd/verify-snapshot.ts';
 
 /** `lattice-dr etcd snapshot verify`. */
 export default class EtcdSnapshotVerify extends BaseCommand {
@@ -24,7 +24,7 @@ export default class EtcdSnapshotVerify extends BaseCommand {
   async run(): Promise<VerifiedSnapshot> {
     const { args, flags } = await this.parse(EtcdSnapshotVerify);
     const [{ verifySnapshot }, { durationFlag, snapshotFailure, snapshotTools }, { resultText }] = await Promise.all([
-      import('../../../operations/verify-snapshot.ts'),
+      import('../../../steps/etcd/verify-snapshot.ts'),
       import('../../../cli/etcd-snapshots.ts'),
       import('../../../cli/result-text.ts'),
     ]);

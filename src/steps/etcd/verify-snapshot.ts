@@ -1,8 +1,8 @@
-import { DrError } from '../errors/dr-error.ts';
-import { judgeSnapshot, type SnapshotLevel, type SnapshotVerdict } from '../etcd/snapshot-levels.ts';
-import { manifestPath, type SnapshotManifest, snapshotManifest } from '../etcd/snapshot-manifest.ts';
-import { parseJson } from '../model/json.ts';
-import type { LocalFiles } from '../ports/local-files.ts';
+import { DrError } from '../../errors/dr-error.ts';
+import { judgeSnapshot, type SnapshotLevel, type SnapshotVerdict } from '../../etcd/snapshot-levels.ts';
+import { manifestPath, type SnapshotManifest, snapshotManifest } from '../../etcd/snapshot-manifest.ts';
+import { parseJson } from '../../model/json.ts';
+import type { LocalFiles } from '../../ports/local-files.ts';
 import { examineSnapshot, type SnapshotPlace, type SnapshotTools } from './examine-snapshot.ts';
 
 export interface VerifyRequest extends SnapshotPlace {
@@ -37,7 +37,8 @@ export async function verifySnapshot(request: VerifyRequest, tools: SnapshotTool
   return { path: request.path, ...judged, ...(manifest === undefined ? {} : { manifest }) };
 }
 
-async function readManifest({ path, manifest }: VerifyRequest, files: LocalFiles): Promise<SnapshotManifest | undefined> {
+/** The manifest of a snapshot, by name or beside it; `undefined` when there is none there. Throws `INPUT_INVALID`. */
+export async function readManifest({ path, manifest }: Pick<VerifyRequest, 'path' | 'manifest'>, files: LocalFiles): Promise<SnapshotManifest | undefined> {
   const from = manifest ?? manifestPath(path);
   const content = await files.readSmall(from);
   if (content === undefined && manifest === undefined) return undefined;

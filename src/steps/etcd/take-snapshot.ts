@@ -1,8 +1,8 @@
-import { DrError, isDrError } from '../errors/dr-error.ts';
-import type { BootedFacts } from '../etcd/snapshot-levels.ts';
-import { judgeSnapshot } from '../etcd/snapshot-levels.ts';
-import { manifestPath, SNAPSHOT_MANIFEST_FORMAT, type SnapshotManifest } from '../etcd/snapshot-manifest.ts';
-import type { Etcd, EtcdRef } from '../ports/etcd.ts';
+import { DrError, isDrError } from '../../errors/dr-error.ts';
+import type { BootedFacts } from '../../etcd/snapshot-levels.ts';
+import { judgeSnapshot } from '../../etcd/snapshot-levels.ts';
+import { manifestPath, SNAPSHOT_MANIFEST_FORMAT, type SnapshotManifest } from '../../etcd/snapshot-manifest.ts';
+import type { Etcd, EtcdRef } from '../../ports/etcd.ts';
 import { examineSnapshot, type SnapshotPlace, type SnapshotTools } from './examine-snapshot.ts';
 import type { VerifiedSnapshot } from './verify-snapshot.ts';
 

@@ -1,0 +1,60 @@
+import { z } from 'zod';
+import { NO_RETRY, type ReadContext } from '../../engine/step.ts';
+import type { PlannedChange } from '../../model/change.ts';
+import { defineStep } from '../define-step.ts';
+import type { StepPorts } from '../ports.ts';
+import { restoreWith } from './prepared-schema.ts';
+import { snapshotSource } from './source-schema.ts';
+
+const withSchema = restoreWith.extend({ source: snapshotSource, attestedDead: z.array(z.string()).default([]) });
+
+function summary({ run, with: { source, prepared, plane, attestedDead } }: ReadContext<z.output<typeof withSchema>, StepPorts>): readonly PlannedChange[] {
+  const { seed, identity, changes } = prepared;
+  const silent = plane.members.filter((member) => member.silent !== undefined);
+  return [
+    { verb: 'delete', subject: `etcd of cluster ${run.cluster} as it is`, note: 'all API servers and members are stopped; their data is put aside, not deleted' },
+    { verb: 'create', subject: `etcd anew on ${seed.node}`, note: `from ${source.path}, revision ${source.revision}, as cluster ${identity.clusterId}` },
+    { verb: 'delete', subject: `everything written after revision ${source.revision}`, note: lossText(source) },
+    ...(source.verdict === 'unanchored'
+      ? [{ verb: 'create' as const, subject: `data of ${source.path}`, note: 'nothing outside of it vouches for it: accepted by a person' }]
+      : []),
+    ...changes.paused.map((name) => ({ verb: 'configure' as const, subject: `Cluster ${name}`, note: 'paused, until it is released' })),
+    ...seed.joining.map((node) => ({ verb: 'create' as const, subject: `a member on ${node}`, note: `joins after ${seed.node}` })),
+    ...silent.map(({ node }) => ({
+      verb: 'run' as const,
+      subject: `${node} does not answer`,
+      note: attestedDead.includes(node) ? 'stated to be dead' : 'it has to be proven off before anything is restored',
+    })),
+  ];
+}
+
+function lossText({ kind, takenAt, node }: z.output<typeof snapshotSource>): string {
+  if (kind === 'survivor') return `${node ?? 'a survivor'} had nothing newer; what only the lost members had is lost`;
+  return takenAt === undefined ? 'nobody knows when the snapshot was taken' : `the snapshot was taken at ${takenAt}`;
+}
+
+/** Shows the whole restore in a few lines; its gate takes the typed cluster name for all that follows. */
+export const etcdConfirm = defineStep({
+  kind: 'etcd/confirm',
+  version: 1,
+  summary: 'shows what is stopped, restored and lost, before anything is',
+  verifies: 'the typed cluster name is in the journal',
+  byHand: ['write down the snapshot, its revision and everything written after it, which is lost; have a second person read it and agree'],
+  with: withSchema,
+  outputs: z.object({}),
+  risk: 'read-only',
+  safety: true,
+  timeoutMs: 60_000,
+  retry: NO_RETRY,
+  effects: [],
+  async observe() {
+    return { state: 'present', outputs: {}, evidence: {} };
+  },
+  plan: async (ctx) => summary(ctx),
+  async execute() {
+    // Nothing to do: the gate was the work.
+  },
+  async verify() {
+    return { ok: true, outputs: {}, evidence: {} };
+  },
+});

@@ -1,0 +1,40 @@
+import { z } from 'zod';
+import type { Immutable } from '../../model/plan/fields.ts';
+
+const tls = z.object({ caFile: z.string(), certFile: z.string(), keyFile: z.string() });
+
+/** A member as its machine has it: from the definition of its etcd, and as etcd itself says. Ids and revisions are decimal text. */
+const planeMember = z.object({
+  /** Name of the machine and of its Node. */
+  node: z.string(),
+  address: z.string(),
+  /** Why the machine cannot be asked; the other fields are then what the plan lets expect. */
+  silent: z.string().optional(),
+  /** Why a machine that answers cannot carry a member. */
+  fault: z.string().optional(),
+  name: z.string(),
+  peerUrl: z.string(),
+  /** How clients on the machine reach it. */
+  endpoint: z.string(),
+  /** Certificate of clients, files of the machine. */
+  tls: tls.optional(),
+  dataDir: z.string(),
+  walDir: z.string().optional(),
+  /** Whether there is a member in the data directory. */
+  hasData: z.boolean(),
+  /** What runs beside etcd: its definitions are there. */
+  components: z.array(z.string()),
+  securePort: z.number(),
+  /** EncryptionConfiguration of its API server. */
+  encryptionConfig: z.string().optional(),
+  /** What its etcd says. */
+  alive: z
+    .object({ clusterId: z.string(), memberId: z.string(), revision: z.string(), version: z.string(), hasLeader: z.boolean() })
+    .optional(),
+});
+
+/** A control plane before anything was touched. */
+export const plane = z.object({ members: z.array(planeMember) });
+
+export type PlaneMember = Immutable<z.output<typeof planeMember>>;
+export type Plane = Immutable<z.output<typeof plane>>;

@@ -1,0 +1,90 @@
+import { z } from 'zod';
+import type { ReadContext } from '../../engine/step.ts';
+import { DrError, isDrError } from '../../errors/dr-error.ts';
+import { kubeadmPreset } from '../../etcd/presets/kubeadm.ts';
+import type { NodeAnswer, NodeCommand, NodeProbe, Preset } from '../../etcd/presets/preset.ts';
+import { commandFailed } from '../../etcd/presets/probe.ts';
+import { type PlanControlPlane, planControlPlane } from '../../model/plan/control-plane.ts';
+import type { NodeMachine, NodeRef } from '../../ports/nodes.ts';
+import type { StepPorts } from '../ports.ts';
+import { type Plane, plane } from './plane-schema.ts';
+
+/** What every step on a control plane is given: the plan's machines, and what was found out about them before anything was touched. */
+export const planeWith = z.object({ controlPlane: planControlPlane, plane });
+
+/** What work on machines needs of a step. */
+export type MachineCtx = Pick<ReadContext<{ readonly controlPlane: PlanControlPlane }, StepPorts>, 'run' | 'with' | 'ports' | 'clock' | 'signal'>;
+export type PlaneCtx = Pick<
+  ReadContext<{ readonly controlPlane: PlanControlPlane; readonly plane: Plane }, StepPorts>,
+  'run' | 'with' | 'ports' | 'clock' | 'signal'
+>;
+
+/** A control-plane machine of the plan. */
+export interface PlaneNode {
+  readonly name: string;
+  readonly address: string;
+  readonly machine: NodeMachine;
+  readonly preset: Preset;
+}
+
+/** All machines of the plan, in its order. Connects to none. */
+export async function openNodes({ with: { controlPlane }, ports }: MachineCtx): Promise<readonly PlaneNode[]> {
+  const preset = presetOf(controlPlane);
+  return await Promise.all(
+    controlPlane.nodes.map(async (node) => ({ name: node.name, address: node.address, preset, machine: await ports.nodes.open(refOf(node, controlPlane)) })),
+  );
+}
+
+/** One machine of the plan. */
+export async function openNode(name: string, ctx: MachineCtx): Promise<PlaneNode> {
+  const node = (await openNodes(ctx)).find((one) => one.name === name);
+  if (node !== undefined) return node;
+  throw new DrError({ code: 'INPUT_INVALID', message: `the plan has no control-plane node '${name}'` });
+}
+
+function refOf({ name, address, ssh }: PlanControlPlane['nodes'][number], { sshConfig }: PlanControlPlane): NodeRef {
+  const identity = ssh?.identity;
+  if (identity !== undefined && !('file' in identity)) {
+    throw new DrError({
+      code: 'INPUT_INVALID',
+      message: `the private key of node '${name}' is in variable ${identity.env}, and ssh takes it from a file or from the agent`,
+      suggestions: ['add it to the SSH agent and leave ssh.identity out'],
+    });
+  }
+  return { name, host: ssh?.host ?? address, port: ssh?.port, user: ssh?.user, identityFile: identity?.file, configFile: sshConfig };
+}
+
+function presetOf({ distribution }: PlanControlPlane): Preset {
+  if (distribution === 'kubeadm') return kubeadmPreset();
+  throw new DrError({
+    code: 'INPUT_INVALID',
+    message: `etcd of ${distribution} cannot be restored by this tool`,
+    suggestions: ['lattice-dr runbook show restore-etcd --markdown prints the procedure to follow by hand'],
+  });
+}
+
+/** Runs a command on a machine. Throws `NODE_COMMAND_FAILED` in its words when it does not end with 0. */
+export async function tell({ machine }: PlaneNode, command: NodeCommand, signal: AbortSignal): Promise<NodeAnswer> {
+  const answer = await machine.run({ ...command, signal });
+  if (answer.exitCode !== 0) throw commandFailed(command, answer);
+  return answer;
+}
+
+/** Asks a machine. */
+export async function ask<T>({ machine }: PlaneNode, probe: NodeProbe<T>, signal: AbortSignal): Promise<T> {
+  const { title, script, args, timeoutMs } = probe;
+  return probe.parse(await machine.run({ title, script, args, signal, ...(timeoutMs === undefined ? {} : { timeoutMs }) }));
+}
+
+/** What a machine that may be dead says, or why it says nothing. */
+export type Reached<T> = { readonly said: T; readonly silent?: never } | { readonly said?: never; readonly silent: string };
+
+/** Runs work on a machine that may be dead. Everything but silence is thrown on. */
+export async function ifReached<T>(work: () => Promise<T>): Promise<Reached<T>> {
+  try {
+    return { said: await work() };
+  } catch (error) {
+    if (!isDrError(error, 'NODE_UNREACHABLE')) throw error;
+    return { silent: error.message };
+  }
+}
