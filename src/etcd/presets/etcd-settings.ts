@@ -101,7 +101,7 @@ export function etcdctlEnv({ endpoint, tls }: EtcdAccess): Readonly<Record<strin
 }
 
 /** `--initial-cluster` as etcd reads it: `name=url`, several URLs of one member by repeating its name. */
-export function parseInitialCluster(text: string): readonly MemberAddress[] {
+function parseInitialCluster(text: string): readonly MemberAddress[] {
   return urls(text).map((part) => {
     const at = part.indexOf('=');
     if (at < 1) throw invalid(`'${part}' in initial-cluster is no name=url`);
