@@ -14,6 +14,7 @@ import { createSshSignatures } from '../adapters/process/ssh-signatures.ts';
 import { createObjectStores } from '../adapters/s3/s3-object-stores.ts';
 import { openS3RunStore } from '../adapters/s3/s3-run-store.ts';
 import { createSecretFiles } from '../adapters/secrets/secret-files.ts';
+import { createNodes } from '../adapters/ssh/ssh-nodes.ts';
 import { createCertificates } from '../adapters/tls/server-certificates.ts';
 import { createManifestParser } from '../adapters/yaml/manifest-parser.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -46,6 +47,9 @@ export function compose(env: Environment): Composition {
   const resolver = createNameResolver();
   const git = createGit({ cacheDir: gitCache(env), env });
   const manifests = createManifestParser();
+  const localFiles = createLocalFiles();
+  const etcds = createEtcds();
+  const scratchEtcds = createScratchEtcds({ processes, clock: systemClock, random: systemRandom });
   const ports: StepPorts = {
     clusters: createClusters({ clock: systemClock, env }),
     objectStores: createObjectStores({ secrets }),
@@ -58,6 +62,10 @@ export function compose(env: Environment): Composition {
     certificates: createCertificates(),
     secretFiles: secrets,
     sealSignatures: createSshSignatures({ processes, purpose: 'seal' }),
+    nodes: createNodes({ clock: systemClock, random: systemRandom, env }),
+    etcds,
+    scratchEtcds,
+    localFiles,
   };
   const buckets = new AsyncDisposableStack();
   return {
@@ -65,15 +73,15 @@ export function compose(env: Environment): Composition {
     clock: systemClock,
     random: systemRandom,
     signatures: createSshSignatures({ processes, purpose: 'approval' }),
-    localFiles: createLocalFiles(),
-    etcds: createEtcds(),
-    scratchEtcds: createScratchEtcds({ processes, clock: systemClock, random: systemRandom }),
+    localFiles,
+    etcds,
+    scratchEtcds,
     async openStore(place) {
       if ('folder' in place) return await openFolderRunStore(place.folder);
       return buckets.use(await openS3RunStore(place.s3, { secrets, clock: systemClock }));
     },
     async [Symbol.asyncDispose]() {
-      await Promise.all([ports.clusters, ports.objectStores, ports.dnsZones, buckets].map(async (port) => await port[Symbol.asyncDispose]()));
+      await Promise.all([ports.clusters, ports.objectStores, ports.dnsZones, ports.nodes, buckets].map(async (port) => await port[Symbol.asyncDispose]()));
     },
   };
 }

@@ -22,7 +22,7 @@ import type { RunStatus } from '../operations/run-status.ts';
 import type { ShownRunbook } from '../operations/show-runbook.ts';
 import type { ValidResult } from '../operations/validate.ts';
 import type { ValidRunbook } from '../operations/validate-runbook.ts';
-import type { VerifiedSnapshot } from '../steps/etcd/verify-snapshot.ts';
+import type { VerifiedSnapshot } from '../operations/verify-snapshot.ts';
 import type { WrittenPlan } from '../report/init-view.ts';
 
 /** Results of operations as text for people. Renderers are loaded when they are used, so that help stays fast. */

@@ -1,6 +1,7 @@
 import type { OwnerEnvironment, RunEnvironment, RunResult } from '../engine/run-options.ts';
 import type { StepProgress } from '../engine/step.ts';
 import type { ClusterName, RunId } from '../model/ids.ts';
+import type { JsonObject } from '../model/json.ts';
 import type { Resolution } from '../model/resolution.ts';
 import type { AskTools } from '../operations/ask-run.ts';
 import type { BackupTools } from '../operations/backup-tools.ts';
@@ -31,7 +32,7 @@ import { readInputFile } from './input-files.ts';
 import { joinFlags, type ResumeFlags, resumeRequest } from './resume-request.ts';
 import { chooseRun } from './run-id.ts';
 import { readRunbook } from './runbook-files.ts';
-import { placeFlags, statePlace } from './state-store.ts';
+import { etcdFolder, placeFlags, statePlace } from './state-store.ts';
 
 /** Flags that lead to the state of runs. */
 export interface StoreFlags {
@@ -47,6 +48,8 @@ export interface RequestFlags {
   readonly mode?: RunRequest['mode'];
   readonly resolution?: string | undefined;
   readonly 'accept-unanchored'?: readonly string[] | undefined;
+  /** Inputs that flags of one command stand for. */
+  readonly inputs?: JsonObject;
 }
 
 /** The result of a run, with the commands that follow it. */
@@ -68,11 +71,17 @@ export class Session implements AsyncDisposable {
     const [plan, runbook] = await Promise.all([readInputFile(flags.plan, 'plan'), readRunbook(flags.runbook, this.#context.root)]);
     const accepted = flags['accept-unanchored'];
     const inputs = {
+      ...flags.inputs,
       ...parseInputs(flags.input),
       ...(accepted === undefined ? {} : { [ACCEPT_INPUT]: accepted }),
       ...(flags.resolution === undefined ? {} : { [RESOLUTION_INPUT]: resolutionInput(await this.loadResolution(flags.resolution)) }),
     };
     return { plan, runbook, inputs, mode: flags.mode ?? 'recovery' };
+  }
+
+  /** Folder for large files of runs on this machine. */
+  get workFolder(): string {
+    return etcdFolder(this.#context.env);
   }
 
   /** A Resolution file. Throws `INPUT_INVALID` with all faults. */

@@ -11,6 +11,11 @@ export function stateHome(env: Environment): string {
   return join(base === undefined || base === '' ? join(homeOf(env), '.local', 'state') : base, 'lattice-dr');
 }
 
+/** Where snapshots are that runs on control planes take and prepare: a folder per run. */
+export function etcdFolder(env: Environment): string {
+  return join(stateHome(env), 'etcd');
+}
+
 /** Where bare copies of git repositories are kept: `${XDG_CACHE_HOME:-~/.cache}/lattice-dr/git`. */
 export function gitCache(env: Environment): string {
   const base = env['XDG_CACHE_HOME'];

@@ -25,6 +25,9 @@ export interface Etcds {
   open(ref: EtcdRef): Promise<Etcd>;
 }
 
+/** What `details.reason` of an `ETCD_FAILED` says, of refusals that somebody acts upon. */
+export type EtcdRefusal = 'learner-behind' | 'not-a-learner' | 'too-many-learners' | 'unhealthy-cluster' | 'peer-url-exists' | 'member-not-found';
+
 /** One member. Ids and revisions are decimal strings: they have 64 bits. Errors: `ETCD_UNAVAILABLE`, `ETCD_FAILED` with the server's words. */
 export interface Etcd extends AsyncDisposable {
   /** Answered by the member alone, also without quorum. */

@@ -6,6 +6,27 @@ import { clusterProvision } from './cluster/provision.ts';
 import { clusterReady } from './cluster/ready.ts';
 import { clusterRetire } from './cluster/retire.ts';
 import { dnsCutover } from './dns/cutover.ts';
+import { etcdApi } from './etcd/api.ts';
+import { etcdBackup } from './etcd/backup.ts';
+import { etcdChoose } from './etcd/choose.ts';
+import { etcdConfirm } from './etcd/confirm.ts';
+import { etcdControllers } from './etcd/controllers.ts';
+import { etcdFence } from './etcd/fence.ts';
+import { etcdGrow } from './etcd/grow.ts';
+import { etcdInventory } from './etcd/inventory.ts';
+import { etcdDiscard, etcdJudge } from './etcd/judge.ts';
+import { etcdKubelets } from './etcd/kubelets.ts';
+import { etcdLock, etcdRelease } from './etcd/lock.ts';
+import { etcdOpen } from './etcd/open.ts';
+import { etcdPreserve } from './etcd/preserve.ts';
+import { etcdProve } from './etcd/prove.ts';
+import { etcdPush } from './etcd/push.ts';
+import { etcdInstall, etcdRestore } from './etcd/restore.ts';
+import { etcdSave } from './etcd/save.ts';
+import { etcdScrub } from './etcd/scrub.ts';
+import { etcdStage } from './etcd/stage.ts';
+import { etcdStart } from './etcd/start-seed.ts';
+import { etcdUnpause } from './etcd/unpause.ts';
 import { fenceAttest } from './fence/attest.ts';
 import { fenceCommand } from './fence/command.ts';
 import { gateConfirm } from './gate/confirm.ts';
@@ -34,6 +55,30 @@ const KINDS: readonly AnyStepKind<StepPorts>[] = [
   clusterRetire,
   clusterSalvage,
   dnsCutover,
+  etcdApi,
+  etcdBackup,
+  etcdChoose,
+  etcdConfirm,
+  etcdControllers,
+  etcdDiscard,
+  etcdFence,
+  etcdGrow,
+  etcdInstall,
+  etcdInventory,
+  etcdJudge,
+  etcdKubelets,
+  etcdLock,
+  etcdOpen,
+  etcdPreserve,
+  etcdProve,
+  etcdPush,
+  etcdRelease,
+  etcdRestore,
+  etcdSave,
+  etcdScrub,
+  etcdStage,
+  etcdStart,
+  etcdUnpause,
   fenceAttest,
   fenceCommand,
   gateConfirm,

@@ -4,8 +4,8 @@ import { copyFile, readdir, readFile, stat, truncate, writeFile } from 'node:fs/
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { TakenSnapshot } from '../../src/steps/etcd/take-snapshot.ts';
-import type { VerifiedSnapshot } from '../../src/steps/etcd/verify-snapshot.ts';
+import type { TakenSnapshot } from '../../src/operations/take-snapshot.ts';
+import type { VerifiedSnapshot } from '../../src/operations/verify-snapshot.ts';
 import { startCli } from '../support/cli.ts';
 import { flip, loneSurvivor, noDatabase, offsetOf, refit } from './etcd-damage.ts';
 import { findServer, freePort, type KubeServers, missingServers, startKube, temporaryFolder } from './servers.ts';

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { besideList, command, distinct, type Immutable, name, port, secretRef, text } from './fields.ts';
+import { planRecoveryKeys } from './recovery-keys.ts';
 
 /** A control-plane machine and how to reach it. */
 const node = z.strictObject({
@@ -21,6 +22,7 @@ export const planControlPlane = z.strictObject({
     .enum(['kubeadm', 'systemd', 'rke2', 'k3s', 'lab'])
     .describe('Decides where etcd, its certificates and static pods are; systemd: etcd is a unit of its own; lab: machines of a lab'),
   nodes: z.array(node).min(1, { error: 'must name at least one node' }).superRefine(distinct('name'), besideList),
+  ...planRecoveryKeys,
   sshConfig: text.exactOptional().describe("SSH configuration instead of the user's own, relative to the plan"),
   fence: z
     .strictObject({

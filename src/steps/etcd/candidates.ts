@@ -1,10 +1,13 @@
 import type { StepContext } from '../../engine/step.ts';
-import { judgeSnapshot, type SnapshotLevel } from '../../etcd/snapshot-levels.ts';
+import type { SnapshotLevel } from '../../etcd/snapshot-levels.ts';
+import { snapshotRefusals } from '../../etcd/snapshot-refusals.ts';
+import type { PlanControlPlane } from '../../model/plan/control-plane.ts';
 import type { StepPorts } from '../ports.ts';
 import { examineSnapshot } from './examine-snapshot.ts';
+import { readRecoveryKeys } from './recovery-keys.ts';
 import { snapshotToolsOf } from './snapshot-tools.ts';
 import type { SnapshotSource } from './source-schema.ts';
-import { readManifest } from './verify-snapshot.ts';
+import { judgedSnapshot, type PlannedCluster, readManifest } from './verify-snapshot.ts';
 
 /** A snapshot that could be restored. */
 export interface Candidate {
@@ -21,24 +24,27 @@ export interface JudgedCandidate {
   readonly refusals: readonly string[];
 }
 
+type JudgeCtx = StepContext<Judging, StepPorts>;
+
 interface Judging {
+  readonly controlPlane: PlanControlPlane;
   readonly binaries?: string | undefined;
   readonly clusterUid?: string | undefined;
   readonly acceptUnanchored: readonly string[];
 }
 
 /** Boots a candidate and judges it. */
-export async function judgeCandidate({ kind, path, node, clusterUid: own }: Candidate, ctx: StepContext<Judging, StepPorts>): Promise<JudgedCandidate> {
+export async function judgeCandidate({ kind, path, node, clusterUid: own }: Candidate, ctx: JudgeCtx): Promise<JudgedCandidate> {
   const tools = snapshotToolsOf(ctx);
   const manifest = await readManifest({ path }, tools.files);
   const facts = await examineSnapshot({ path, binaries: ctx.with.binaries }, tools);
   // What a member of the plan's own machine says of itself is of this cluster.
   const clusterUid = ctx.with.clusterUid ?? own;
-  const judged = judgeSnapshot(
-    { ...facts, ...(manifest === undefined ? {} : { manifest }) },
-    { now: ctx.clock.now(), ...(clusterUid === undefined ? {} : { clusterUid }) },
-  );
-  const refusals = refusalsOf(judged, ctx.with.acceptUnanchored.includes(path));
+  const judged = judgedSnapshot({ ...facts, ...(manifest === undefined ? {} : { manifest }) }, { clusterUid, planned: await plannedOf(ctx) }, ctx.clock.now());
+  const isAccepted = ctx.with.acceptUnanchored.includes(path);
+  const refusals = snapshotRefusals(judged)
+    .filter(({ isAcceptable }) => !(isAcceptable && isAccepted))
+    .map(({ level, reason }) => `${level}: ${reason}`);
   const uid = facts.booted?.content.clusterUid;
   const source: SnapshotSource = {
     kind,
@@ -59,9 +65,9 @@ function levelText({ level, state, reason }: SnapshotLevel): string {
   return `${level} ${state}: ${reason}`;
 }
 
-/** Every level has to be proven. One without a manifest has nothing to compare its bytes with, which a person may accept; nothing else is. */
-function refusalsOf({ levels }: { readonly levels: readonly SnapshotLevel[] }, isAccepted: boolean): readonly string[] {
-  return levels.filter(({ level, state }) => state !== 'proven' && !(isAccepted && level === 'L0' && state === 'not checked')).map(levelText);
+/** The cluster that a candidate should be of, with its keys that the plan says are kept outside of it. */
+async function plannedOf({ run, with: { controlPlane }, ports, signal }: JudgeCtx): Promise<PlannedCluster> {
+  return { cluster: run.cluster, keys: await readRecoveryKeys(controlPlane, { secretFiles: ports.secretFiles, manifests: ports.manifests, signal }) };
 }
 
 /** The highest revision first; of equals a survivor. */

@@ -44,7 +44,9 @@ async function choose(ctx: Ctx): Promise<SnapshotSource> {
   const [best] = newestFirst(judged.filter(({ refusals }) => refusals.length === 0));
   if (best === undefined) throw noneUsable(judged);
   refuseLoss(best.source, ctx);
-  const aside = judged.filter((one) => one !== best).map(({ source, refusals }) => `${source.path}: ${refusals.length > 0 ? refusals.join('; ') : `revision ${source.revision}, which is older`}`);
+  const aside = judged
+    .filter((one) => one !== best)
+    .map(({ source, refusals }) => `${source.path}: ${refusals.length > 0 ? refusals.join('; ') : `revision ${source.revision}, which is older`}`);
   return { ...best.source, passedOver: aside };
 }
 

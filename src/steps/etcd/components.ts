@@ -35,7 +35,11 @@ export async function stopComponent(node: PlaneNode, component: Component, ctx: 
   await tell(node, node.preset.forceStop(component), ctx.signal);
   if (await untilStopped(node, component, { ...ctx, limitMs: FORCED_MS })) return;
   const state = await ask(node, node.preset.running(component), ctx.signal);
-  throw new DrError({ code: 'FENCE_NOT_PROVEN', message: `${component} of ${node.name} does not end: ${stateText(state)}`, suggestions: ['end it there, or switch the machine off, and resume'] });
+  throw new DrError({
+    code: 'FENCE_NOT_PROVEN',
+    message: `${component} of ${node.name} does not end: ${stateText(state)}`,
+    suggestions: ['end it there, or switch the machine off, and resume'],
+  });
 }
 
 /** Puts a component's definition back and waits until it listens. */
@@ -43,7 +47,12 @@ export async function startComponent(node: PlaneNode, component: Component, ctx:
   const place = await ask(node, node.preset.parkState(component, ctx.run.id), ctx.signal);
   if (place === 'absent') throw new DrError({ code: 'CONTROL_PLANE_NOT_READY', message: `${node.name} has no definition of ${component} any more` });
   if (place === 'parked') await tell(node, node.preset.unpark(component, ctx.run.id), ctx.signal);
-  await until(node, component, { ...ctx, limitMs: START_MS, isIt: ({ running, ports }) => running && (component === 'kube-vip' || ports.length > 0), what: 'does not start' });
+  await until(node, component, {
+    ...ctx,
+    limitMs: START_MS,
+    isIt: ({ running, ports }) => running && (component === 'kube-vip' || ports.length > 0),
+    what: 'does not start',
+  });
 }
 
 interface Waiting extends MachineCtx {

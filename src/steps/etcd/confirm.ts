@@ -12,7 +12,11 @@ function summary({ run, with: { source, prepared, plane, attestedDead } }: ReadC
   const { seed, identity, changes } = prepared;
   const silent = plane.members.filter((member) => member.silent !== undefined);
   return [
-    { verb: 'delete', subject: `etcd of cluster ${run.cluster} as it is`, note: 'all API servers and members are stopped; their data is put aside, not deleted' },
+    {
+      verb: 'delete',
+      subject: `etcd of cluster ${run.cluster} as it is`,
+      note: 'all API servers and members are stopped; their data is put aside, not deleted',
+    },
     { verb: 'create', subject: `etcd anew on ${seed.node}`, note: `from ${source.path}, revision ${source.revision}, as cluster ${identity.clusterId}` },
     { verb: 'delete', subject: `everything written after revision ${source.revision}`, note: lossText(source) },
     ...(source.verdict === 'unanchored'

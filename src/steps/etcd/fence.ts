@@ -79,7 +79,10 @@ function isSilent({ plane }: With, { node }: Fenced): boolean {
 
 async function proven(ctx: WriteCtx): Promise<{ readonly found: readonly Fenced[]; readonly poweredOff: readonly string[] }> {
   const silent = ctx.with.plane.members.filter((member) => member.silent !== undefined && !ctx.with.attestedDead.includes(member.node));
-  const poweredOff = await switchOff(silent.map(({ node }) => ({ node, open: '' })), ctx);
+  const poweredOff = await switchOff(
+    silent.map(({ node }) => ({ node, open: '' })),
+    ctx,
+  );
   return { found: await lookAtFence(ctx, fenceOf(ctx.with, poweredOff)), poweredOff };
 }
 
@@ -107,15 +110,23 @@ export const etcdFence = defineStep({
   async observe(ctx) {
     const found = await lookAtFence(ctx, fenceOf(ctx.with));
     const open = found.filter((one) => one.open !== undefined);
-    if (open.length > 0) return { state: open.length === found.length ? 'absent' : 'partial', evidence: { open: open.map(({ node, open: why }) => `${node}: ${why ?? ''}`) } };
+    if (open.length > 0)
+      return { state: open.length === found.length ? 'absent' : 'partial', evidence: { open: open.map(({ node, open: why }) => `${node}: ${why ?? ''}`) } };
     return { state: 'present', outputs: { proofs: proofsOf(found), poweredOff: [] }, evidence: {} };
   },
   plan: async ({ with: { controlPlane } }) =>
-    controlPlane.nodes.map(({ name }) => ({ verb: 'run' as const, subject: `stop the control plane on ${name}`, note: 'definitions are put aside, not deleted' })),
+    controlPlane.nodes.map(({ name }) => ({
+      verb: 'run' as const,
+      subject: `stop the control plane on ${name}`,
+      note: 'definitions are put aside, not deleted',
+    })),
   async execute(ctx) {
     const found = await lookAtFence(ctx, fenceOf(ctx.with));
     const open = found.filter((one) => one.open !== undefined);
-    await stopMachines(open.filter((one) => !isSilent(ctx.with, one)), ctx);
+    await stopMachines(
+      open.filter((one) => !isSilent(ctx.with, one)),
+      ctx,
+    );
     const { found: now } = await proven(ctx);
     const left = now.filter((one) => one.open !== undefined);
     if (left.length > 0) throw notFenced(left, ctx);
@@ -124,7 +135,11 @@ export const etcdFence = defineStep({
     const { found, poweredOff } = await proven(ctx);
     const open = found.filter((one) => one.open !== undefined);
     if (open.length > 0) throw notFenced(open, ctx);
-    return { ok: true, outputs: { proofs: proofsOf(found), poweredOff: [...poweredOff] }, evidence: { proofs: proofsOf(found).map(({ node, proof }) => `${node}: ${proof}`) } };
+    return {
+      ok: true,
+      outputs: { proofs: proofsOf(found), poweredOff: [...poweredOff] },
+      evidence: { proofs: proofsOf(found).map(({ node, proof }) => `${node}: ${proof}`) },
+    };
   },
 });
 

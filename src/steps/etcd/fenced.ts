@@ -47,7 +47,9 @@ async function lookAtMachine(node: PlaneNode, member: PlaneMember, ctx: PlaneCtx
   if (aside !== undefined) return { ...at, proof: 'its old data is aside' };
   const components = await Promise.all(node.preset.components.map(async (component) => ((await isStopped(node, component, ctx)) ? [] : [component])));
   const left = components.flat();
-  return left.length === 0 ? { ...at, proof: 'nothing of the control plane runs there, or is defined to' } : { ...at, open: `${left.join(', ')} run there or may start again` };
+  return left.length === 0
+    ? { ...at, proof: 'nothing of the control plane runs there, or is defined to' }
+    : { ...at, open: `${left.join(', ')} run there or may start again` };
 }
 
 interface Silent {

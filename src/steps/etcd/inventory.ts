@@ -2,11 +2,11 @@ import { z } from 'zod';
 import { DEFAULT_RETRY } from '../../engine/step.ts';
 import { isDrError } from '../../errors/dr-error.ts';
 import { apiServerSettings } from '../../etcd/presets/apiserver-settings.ts';
+import { memberData } from '../../etcd/presets/aside.ts';
 import { etcdAccess, etcdSettingsOfManifest } from '../../etcd/presets/etcd-settings.ts';
 import type { Definitions, NodeFile } from '../../etcd/presets/preset.ts';
 import { planControlPlane } from '../../model/plan/control-plane.ts';
 import { defineStep } from '../define-step.ts';
-import { memberData } from '../../etcd/presets/aside.ts';
 import { keptJson, readKept } from './kept.ts';
 import { ifMemberAnswers } from './member-access.ts';
 import { ask, ifReached, type MachineCtx, openNodes, type PlaneNode } from './plane.ts';
@@ -24,7 +24,8 @@ async function lookAt(node: PlaneNode, ctx: MachineCtx): Promise<PlaneMember> {
   const { said, silent } = await ifReached(async () => await ask(node, node.preset.definitions(ctx.run.id), ctx.signal));
   if (said === undefined) return { ...expected(node), silent };
   const etcd = said.inPlace.get('etcd') ?? said.parked.get('etcd');
-  if (etcd === undefined) return { ...expected(node), fault: 'it has no definition of etcd: set it up as a control-plane machine of this cluster, without starting etcd' };
+  if (etcd === undefined)
+    return { ...expected(node), fault: 'it has no definition of etcd: set it up as a control-plane machine of this cluster, without starting etcd' };
   try {
     return await lookAtMember(node, { etcd, definitions: said }, ctx);
   } catch (error) {
@@ -74,6 +75,7 @@ async function lookAtMember(
     hasData,
     components: [...new Set([...definitions.inPlace.keys(), ...definitions.parked.keys()])],
     securePort: apiSettings?.securePort ?? DEFAULT_PORT,
+    ...(apiSettings?.advertiseAddress === undefined ? {} : { advertiseAddress: apiSettings.advertiseAddress }),
     ...(apiSettings?.encryptionConfig === undefined ? {} : { encryptionConfig: apiSettings.encryptionConfig }),
     ...(alive === undefined
       ? {}
@@ -81,7 +83,11 @@ async function lookAtMember(
   };
 }
 
-function faultOf(node: PlaneNode, { name, peerUrls }: { readonly name: string; readonly peerUrls: readonly string[] }, definitions: Definitions): string | undefined {
+function faultOf(
+  node: PlaneNode,
+  { name, peerUrls }: { readonly name: string; readonly peerUrls: readonly string[] },
+  definitions: Definitions,
+): string | undefined {
   if (peerUrls.length !== 1) return `its etcd has ${peerUrls.length} peer URLs, and a restored member has one`;
   const isStacked = definitions.inPlace.has('kube-apiserver') || definitions.parked.has('kube-apiserver');
   // KubeadmControlPlane knows members by the names of Nodes and removes what it does not know (`reconcileEtcdMembers`).

@@ -31,7 +31,8 @@ async function whyNot(ctx: Ctx): Promise<string | undefined> {
   const leading = members.filter(({ alive }) => alive?.hasLeader === true);
   const clusters = [...new Set(leading.map(({ alive }) => alive?.clusterId ?? ''))];
   if (clusters.length > 1) return `two clusters have a leader each (${clusters.join(', ')}): stop, fence one side, and compare them before anything else`;
-  if (leading.length > 0) return (await agreeOnNothing(leading, ctx)) ? undefined : `etcd has quorum: ${leading.map(({ node }) => node).join(', ')} see a leader`;
+  if (leading.length > 0)
+    return (await agreeOnNothing(leading, ctx)) ? undefined : `etcd has quorum: ${leading.map(({ node }) => node).join(', ')} see a leader`;
   const quorum = Math.floor(members.length / 2) + 1;
   const intact = members.filter(({ alive, hasData }) => alive !== undefined || hasData);
   if (intact.length < quorum) return undefined;
@@ -117,7 +118,11 @@ export const etcdDiscard = defineStep({
   async execute(ctx) {
     refuseUnfit(ctx);
     if (ctx.with.saved.length === 0) {
-      throw new DrError({ code: 'ETCD_QUORUM', message: 'nothing of what lives could be saved and verified, so it is not discarded', suggestions: ['see the findings of the step that saves'] });
+      throw new DrError({
+        code: 'ETCD_QUORUM',
+        message: 'nothing of what lives could be saved and verified, so it is not discarded',
+        suggestions: ['see the findings of the step that saves'],
+      });
     }
     const last = ctx.attestations.at(-1);
     if (last?.text === DISCARD_WORDS) return;

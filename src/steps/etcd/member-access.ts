@@ -2,8 +2,8 @@ import { DrError, isDrError } from '../../errors/dr-error.ts';
 import { Secret } from '../../model/secret.ts';
 import type { Etcd, EtcdPem, EtcdRef } from '../../ports/etcd.ts';
 import { withLimit } from '../wait.ts';
-import type { PlaneMember } from './plane-schema.ts';
 import type { MachineCtx, PlaneNode } from './plane.ts';
+import type { PlaneMember } from './plane-schema.ts';
 
 /** A member that says nothing for so long serves nobody. */
 const ANSWER_MS = 10_000;
@@ -34,15 +34,25 @@ async function readPem(
   { caFile, certFile, keyFile, serverName }: NonNullable<PlaneMember['tls']> & { readonly serverName: string },
   signal: AbortSignal,
 ): Promise<EtcdPem> {
-  const [ca, cert, key] = await Promise.all([caFile, certFile, keyFile].map(async (path) => Buffer.concat(await Array.fromAsync(machine.download(path, signal))).toString()));
+  const [ca, cert, key] = await Promise.all(
+    [caFile, certFile, keyFile].map(async (path) => Buffer.concat(await Array.fromAsync(machine.download(path, signal))).toString()),
+  );
   return { ca: ca ?? '', cert: cert ?? '', key: new Secret(key ?? ''), serverName };
 }
 
 /** What a member says that may be down: `undefined` when nothing, or nothing in time. */
-export async function ifMemberAnswers<T>(node: PlaneNode, member: MemberPlace, ctx: MachineCtx, work: (etcd: Etcd, signal: AbortSignal) => Promise<T>): Promise<T | undefined> {
+export async function ifMemberAnswers<T>(
+  node: PlaneNode,
+  member: MemberPlace,
+  ctx: MachineCtx,
+  work: (etcd: Etcd, signal: AbortSignal) => Promise<T>,
+): Promise<T | undefined> {
   const late = (): DrError => new DrError({ code: 'ETCD_UNAVAILABLE', message: `etcd of ${member.node} says nothing` });
   try {
-    return await withLimit(ctx, ANSWER_MS, { late, work: async (signal) => await withMember(node, member, { ...ctx, signal }, async (etcd) => await work(etcd, signal)) });
+    return await withLimit(ctx, ANSWER_MS, {
+      late,
+      work: async (signal) => await withMember(node, member, { ...ctx, signal }, async (etcd) => await work(etcd, signal)),
+    });
   } catch (error) {
     if (isDrError(error, 'ETCD_UNAVAILABLE')) return undefined;
     throw error;

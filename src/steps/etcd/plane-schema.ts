@@ -25,12 +25,12 @@ const planeMember = z.object({
   /** What runs beside etcd: its definitions are there. */
   components: z.array(z.string()),
   securePort: z.number(),
+  /** What its API server says that it is reached by. */
+  advertiseAddress: z.string().optional(),
   /** EncryptionConfiguration of its API server. */
   encryptionConfig: z.string().optional(),
   /** What its etcd says. */
-  alive: z
-    .object({ clusterId: z.string(), memberId: z.string(), revision: z.string(), version: z.string(), hasLeader: z.boolean() })
-    .optional(),
+  alive: z.object({ clusterId: z.string(), memberId: z.string(), revision: z.string(), version: z.string(), hasLeader: z.boolean() }).optional(),
 });
 
 /** A control plane before anything was touched. */

@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { DEFAULT_RETRY } from '../../engine/step.ts';
 import { asideState, putAside } from '../../etcd/presets/aside.ts';
 import { defineStep } from '../define-step.ts';
-import { requireFenced } from './fenced.ts';
 import { fenceAgain, fencedWith } from './fence.ts';
+import { requireFenced } from './fenced.ts';
 import { ask, openNodes, type PlaneCtx, type PlaneNode, tell } from './plane.ts';
 import type { PlaneMember } from './plane-schema.ts';
 
@@ -45,7 +45,8 @@ export const etcdPreserve = defineStep({
     if (open.length === 0) return { state: 'present', outputs: { places: placesOf(found) }, evidence: {} };
     return { state: open.length === found.length ? 'absent' : 'partial', evidence: { open: open.map(({ member }) => member.node) } };
   },
-  plan: async ({ with: { plane } }) => plane.members.map(({ node, dataDir }) => ({ verb: 'configure' as const, subject: `${dataDir}/member on ${node}`, note: 'moved aside' })),
+  plan: async ({ with: { plane } }) =>
+    plane.members.map(({ node, dataDir }) => ({ verb: 'configure' as const, subject: `${dataDir}/member on ${node}`, note: 'moved aside' })),
   async execute(ctx) {
     await requireFenced(ctx, fenceAgain(ctx.with));
     await Promise.all(
@@ -54,7 +55,8 @@ export const etcdPreserve = defineStep({
           name: 'put-aside',
           key: node.name,
           timeoutMs: 120_000,
-          check: async () => ((await ask(node, asideState(ctx.run.id), ctx.signal)) === undefined ? { state: 'todo', evidence: {} } : { state: 'done', result: true }),
+          check: async () =>
+            (await ask(node, asideState(ctx.run.id), ctx.signal)) === undefined ? { state: 'todo', evidence: {} } : { state: 'done', result: true },
           run: async (signal) => {
             await tell(node, putAside({ runId: ctx.run.id, dataDir, walDir }), signal);
             return true;

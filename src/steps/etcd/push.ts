@@ -32,7 +32,11 @@ async function files(ctx: Ctx): Promise<readonly Pushed[]> {
 
 async function missing(seed: Seed, wanted: readonly Pushed[], ctx: Ctx): Promise<readonly string[]> {
   const script = 'for file in "$@"; do sha256sum -- "$file" 2>/dev/null || true; done';
-  const found = await ask(seed.node, probe({ title: 'read hashes of what was brought', script, args: wanted.map(({ to }) => to), timeoutMs: 600_000 }, (text) => text), ctx.signal);
+  const found = await ask(
+    seed.node,
+    probe({ title: 'read hashes of what was brought', script, args: wanted.map(({ to }) => to), timeoutMs: 600_000 }, (text) => text),
+    ctx.signal,
+  );
   return wanted.filter(({ sha256, to }) => !found.includes(`${sha256}  ${to}`)).map(({ to }) => to);
 }
 
@@ -58,7 +62,9 @@ export const etcdPush = defineStep({
     const open = await missing(seed, await files(ctx), ctx);
     return open.length === 0 ? { state: 'present', outputs: {}, evidence: {} } : { state: 'absent', evidence: { missing: open } };
   },
-  plan: async (ctx) => [{ verb: 'create', subject: `${pushed(ctx, 'prepared.db')} on ${ctx.with.prepared.seed.node}`, note: `${ctx.with.prepared.sizeBytes} bytes` }],
+  plan: async (ctx) => [
+    { verb: 'create', subject: `${pushed(ctx, 'prepared.db')} on ${ctx.with.prepared.seed.node}`, note: `${ctx.with.prepared.sizeBytes} bytes` },
+  ],
   async execute(ctx) {
     const { node } = await openSeed(ctx);
     for (const { from, to, sha256, mode } of await files(ctx)) {

@@ -5,8 +5,8 @@ import { commandFailed } from '../../etcd/presets/probe.ts';
 import { installCommand, restoreCommand } from '../../etcd/presets/restore-data.ts';
 import { defineStep } from '../define-step.ts';
 import type { StepPorts } from '../ports.ts';
-import { requireFenced } from './fenced.ts';
 import { fenceAgain, fencedWith } from './fence.ts';
+import { requireFenced } from './fenced.ts';
 import { tell } from './plane.ts';
 import { openSeed, type Seed, seedState } from './seed-request.ts';
 
@@ -30,7 +30,11 @@ async function restore({ node, request }: Seed, ctx: Ctx): Promise<void> {
       if (!isDrError(error, 'NODE_JOB_LOST')) throw error;
     }
   }
-  throw new DrError({ code: 'NODE_JOB_LOST', message: `${node.name} was lost ${TRIES} times under a restore`, suggestions: ['look at the machine; take another one first in the plan'] });
+  throw new DrError({
+    code: 'NODE_JOB_LOST',
+    message: `${node.name} was lost ${TRIES} times under a restore`,
+    suggestions: ['look at the machine; take another one first in the plan'],
+  });
 }
 
 /** Restores into a folder beside the data directory's place: a restore that fails leaves what etcd would start on and serve. */
@@ -39,7 +43,9 @@ export const etcdRestore = defineStep({
   version: 1,
   summary: 'restores the prepared snapshot beside the place where it will be, under a token that no cluster ever had',
   verifies: 'the restored tree is whole and on disk',
-  byHand: ['`etcdutl snapshot restore prepared.db --data-dir /var/lib/etcd/.lattice-dr-RUN --initial-cluster-token lattice-dr-RUN` with name and peer URL of the member'],
+  byHand: [
+    '`etcdutl snapshot restore prepared.db --data-dir /var/lib/etcd/.lattice-dr-RUN --initial-cluster-token lattice-dr-RUN` with name and peer URL of the member',
+  ],
   with: fencedWith,
   outputs: z.object({}),
   risk: 'reversible',
@@ -52,14 +58,18 @@ export const etcdRestore = defineStep({
     if (state === 'ready' || state === 'installed') return { state: 'present', outputs: {}, evidence: { state } };
     return { state, evidence: {} };
   },
-  plan: async ({ with: { prepared } }) => [{ verb: 'create', subject: `restored data on ${prepared.seed.node}`, note: `cluster ${prepared.identity.clusterId}` }],
+  plan: async ({ with: { prepared } }) => [
+    { verb: 'create', subject: `restored data on ${prepared.seed.node}`, note: `cluster ${prepared.identity.clusterId}` },
+  ],
   async execute(ctx) {
     await requireFenced(ctx, fenceAgain(ctx.with));
     await restore(await openSeed(ctx), ctx);
   },
   async verify(ctx) {
     const state = await seedState(await openSeed(ctx), ctx);
-    return state === 'ready' || state === 'installed' ? { ok: true, outputs: {}, evidence: { state } } : { ok: false, reason: `the restore is ${state}`, evidence: {} };
+    return state === 'ready' || state === 'installed'
+      ? { ok: true, outputs: {}, evidence: { state } }
+      : { ok: false, reason: `the restore is ${state}`, evidence: {} };
   },
 });
 

@@ -7,16 +7,23 @@ import { keptJson, readKept } from './kept.ts';
 import { memberRef } from './member-access.ts';
 import { openNode, planeWith } from './plane.ts';
 import type { PlaneMember } from './plane-schema.ts';
-import { workFile } from './work-files.ts';
-import { takeSnapshot } from './take-snapshot.ts';
 import { snapshotToolsOf } from './snapshot-tools.ts';
+import { saveSnapshot } from './take-snapshot.ts';
+import { workFile } from './work-files.ts';
 
 const withSchema = planeWith.extend({
   /** Folder of this machine for large files of runs. */
   folder: z.string(),
   binaries: z.string().optional(),
 });
-const savedSnapshot = z.object({ node: z.string(), path: z.string(), sha256: z.string(), revision: z.string(), clusterUid: z.string().optional(), clusterId: z.string() });
+const savedSnapshot = z.object({
+  node: z.string(),
+  path: z.string(),
+  sha256: z.string(),
+  revision: z.string(),
+  clusterUid: z.string().optional(),
+  clusterId: z.string(),
+});
 export const savedSnapshots = z.object({ saved: z.array(savedSnapshot), findings: z.array(z.string()) });
 
 type With = z.output<typeof withSchema>;
@@ -46,7 +53,7 @@ async function save(ctx: WriteCtx): Promise<z.output<typeof savedSnapshots>> {
 async function saveMember(member: PlaneMember, ctx: WriteCtx): Promise<z.output<typeof savedSnapshot>> {
   const path = await freeFile(member.node, ctx);
   await using reached = await memberRef(await openNode(member.node, ctx), member, ctx);
-  const { manifest } = await takeSnapshot({ path, binaries: ctx.with.binaries, endpoints: [reached.ref] }, snapshotToolsOf(ctx));
+  const { manifest } = await saveSnapshot({ path, binaries: ctx.with.binaries, endpoints: [reached.ref] }, snapshotToolsOf(ctx));
   const { sha256, revision, clusterUid, clusterId } = manifest;
   return { node: member.node, path, sha256, revision, clusterId, ...(clusterUid === undefined ? {} : { clusterUid }) };
 }
@@ -84,6 +91,10 @@ export const etcdSave = defineStep({
   async verify(ctx) {
     const kept = await readKept(ctx, FILE, savedSnapshots);
     if (kept === undefined) return { ok: false, reason: 'nothing is kept of what was saved', evidence: {} };
-    return { ok: true, outputs: kept, evidence: { saved: kept.saved.map(({ node, revision, sha256 }) => `${node}: revision ${revision}, sha256 ${sha256}`), findings: kept.findings } };
+    return {
+      ok: true,
+      outputs: kept,
+      evidence: { saved: kept.saved.map(({ node, revision, sha256 }) => `${node}: revision ${revision}, sha256 ${sha256}`), findings: kept.findings },
+    };
   },
 });

@@ -89,7 +89,11 @@ export const etcdStage = defineStep({
     const marker = await booted.etcd.get(markerKey(ctx.run.id), ctx.signal);
     const count = (await Array.fromAsync(booted.etcd.range(REGISTRY, ctx.signal), () => 1)).length;
     if (found.hash !== hashKv.hash || count !== objects || marker === undefined) {
-      return { ok: false, reason: `${path} does not come back as it was left: HashKV ${found.hash}, ${count} objects`, evidence: { hashKv: { ...hashKv }, objects } };
+      return {
+        ok: false,
+        reason: `${path} does not come back as it was left: HashKV ${found.hash}, ${count} objects`,
+        evidence: { hashKv: { ...hashKv }, objects },
+      };
     }
     return { ok: true, outputs: kept, evidence: { sha256, objects, clusterId: identity.clusterId, paused: changes.paused, unpaused: changes.unpaused } };
   },

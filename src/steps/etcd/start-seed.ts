@@ -1,17 +1,17 @@
 import { z } from 'zod';
 import { DEFAULT_RETRY, type ReadContext } from '../../engine/step.ts';
+import { DrError } from '../../errors/dr-error.ts';
 import { REGISTRY } from '../../etcd/registry.ts';
 import { markerKey } from '../../etcd/scrub.ts';
 import type { Etcd } from '../../ports/etcd.ts';
 import { defineStep } from '../define-step.ts';
 import type { StepPorts } from '../ports.ts';
+import { withLimit } from '../wait.ts';
 import { startComponent } from './components.ts';
-import { requireFenced } from './fenced.ts';
 import { fenceAgain, fencedWith } from './fence.ts';
+import { requireFenced } from './fenced.ts';
 import { ifMemberAnswers } from './member-access.ts';
 import { openSeed, type SeedCtx } from './seed-request.ts';
-import { DrError } from '../../errors/dr-error.ts';
-import { withLimit } from '../wait.ts';
 
 type Ctx = ReadContext<z.output<typeof fencedWith>, StepPorts>;
 
@@ -74,7 +74,8 @@ export const etcdStart = defineStep({
     const { node } = await openSeed(ctx);
     await startComponent(node, 'etcd', ctx);
     await withLimit(ctx, SERVE_MS, {
-      late: () => new DrError({ code: 'ETCD_UNAVAILABLE', message: `the restored etcd of ${node.name} does not serve`, suggestions: ['see its log on the machine'] }),
+      late: () =>
+        new DrError({ code: 'ETCD_UNAVAILABLE', message: `the restored etcd of ${node.name} does not serve`, suggestions: ['see its log on the machine'] }),
       work: async (signal) => {
         while ((await serves({ ...ctx, signal })) === undefined) await ctx.clock.sleep(LOOK_EVERY_MS, signal);
       },

@@ -1,4 +1,5 @@
 import { expect } from 'vitest';
+import { createLocalFiles } from '../../../src/adapters/fs/local-files.ts';
 import { createManifestParser } from '../../../src/adapters/yaml/manifest-parser.ts';
 import { type Decisions, NO_DECISIONS } from '../../../src/engine/decisions.ts';
 import type { RunEvent } from '../../../src/engine/events.ts';
@@ -64,6 +65,12 @@ export interface RunOptions {
 /** Steps get plain values here: there is nothing to evaluate. */
 const evaluator: ExpressionEvaluator = { resolve: (template) => template as JsonValue, condition: () => true };
 
+/** Steps on machines are tested on machines: no fake tells what a shell does. */
+const unreachable = async (): Promise<never> => {
+  throw new Error('there are no machines and no etcd here');
+};
+const NO_MACHINES = { open: unreachable, [Symbol.asyncDispose]: async () => undefined };
+
 /** Runs single steps through the real engine, with every outside system in memory. */
 export class StepBench {
   readonly clock: FakeClock;
@@ -97,6 +104,10 @@ export class StepBench {
       certificates: this.certificates,
       secretFiles: this.secretFiles,
       sealSignatures: new FakeSignatures({}),
+      nodes: NO_MACHINES,
+      etcds: { open: unreachable },
+      scratchEtcds: { boot: unreachable },
+      localFiles: createLocalFiles(),
     };
   }
 

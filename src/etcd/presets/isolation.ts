@@ -1,0 +1,70 @@
+import type { NodeCommand, NodeProbe } from './preset.ts';
+import { commandFailed, probe } from './probe.ts';
+
+/** How an API server is kept from everybody but its own machine: `none` where the machine has no packet filter that we know. */
+export type Isolation = 'nft' | 'iptables' | 'none';
+
+/**
+ * Drops what comes to a port from outside of the machine, before any rule that is there: what the machine sends itself, tunnels of SSH among it, comes by its loopback. A table, and a
+ * chain, of our own, so that taking it away leaves nothing.
+ */
+const CLOSE = String.raw`
+port=$1
+PATH=$PATH:/usr/sbin:/sbin
+if command -v nft >/dev/null 2>&1 && nft list tables >/dev/null 2>&1; then
+  nft list table inet lattice_dr >/dev/null 2>&1 && { echo nft; exit 0; }
+  printf 'table inet lattice_dr {\n chain input {\n  type filter hook input priority -200; policy accept;\n  iifname != "lo" tcp dport %s drop\n }\n}\n' "$port" | nft -f - || exit 1
+  echo nft
+elif command -v iptables >/dev/null 2>&1 && iptables -w -L INPUT -n >/dev/null 2>&1; then
+  for tables in iptables ip6tables; do
+    command -v $tables >/dev/null 2>&1 || continue
+    $tables -w -C INPUT ! -i lo -p tcp --dport "$port" -m comment --comment lattice-dr -j DROP 2>/dev/null ||
+      $tables -w -I INPUT 1 ! -i lo -p tcp --dport "$port" -m comment --comment lattice-dr -j DROP || exit 1
+  done
+  echo iptables
+else
+  echo none
+fi
+`;
+
+const OPEN = String.raw`
+port=$1
+PATH=$PATH:/usr/sbin:/sbin
+if command -v nft >/dev/null 2>&1 && nft list table inet lattice_dr >/dev/null 2>&1; then nft delete table inet lattice_dr || exit 1; fi
+for tables in iptables ip6tables; do
+  command -v $tables >/dev/null 2>&1 || continue
+  while $tables -w -D INPUT ! -i lo -p tcp --dport "$port" -m comment --comment lattice-dr -j DROP 2>/dev/null; do :; done
+done
+exit 0
+`;
+
+const STATE = String.raw`
+port=$1
+PATH=$PATH:/usr/sbin:/sbin
+if command -v nft >/dev/null 2>&1 && nft list table inet lattice_dr >/dev/null 2>&1; then echo nft; exit 0; fi
+if command -v iptables >/dev/null 2>&1 && iptables -w -C INPUT ! -i lo -p tcp --dport "$port" -m comment --comment lattice-dr -j DROP 2>/dev/null; then echo iptables; exit 0; fi
+echo none
+`;
+
+/** Closes a port to everybody but the machine itself, and says by what. */
+export function isolate(port: number): NodeProbe<Isolation> {
+  return reading({ title: `close port ${port} to other machines`, script: CLOSE, args: [String(port)] });
+}
+
+/** By what a port is closed to other machines now. */
+export function isolationState(port: number): NodeProbe<Isolation> {
+  return reading({ title: `see whether port ${port} is closed to other machines`, script: STATE, args: [String(port)] });
+}
+
+/** Opens the port again; done already is done. */
+export function openPort(port: number): NodeCommand {
+  return { title: `open port ${port} to other machines`, script: OPEN, args: [String(port)] };
+}
+
+function reading(command: NodeCommand): NodeProbe<Isolation> {
+  return probe(command, (stdout) => {
+    const said = stdout.trim();
+    if (said === 'nft' || said === 'iptables' || said === 'none') return said;
+    throw commandFailed(command, { exitCode: 0, stdout, stderr: '' });
+  });
+}

@@ -1,0 +1,124 @@
+import { z } from 'zod';
+import { DEFAULT_RETRY, type ReadContext } from '../../engine/step.ts';
+import { DrError, isDrError } from '../../errors/dr-error.ts';
+import { markOf } from '../../etcd/presets/aside.ts';
+import { isolate, isolationState } from '../../etcd/presets/isolation.ts';
+import type { KubeCluster } from '../../ports/kube-cluster.ts';
+import { defineStep } from '../define-step.ts';
+import { KUBE_SYSTEM } from '../kube-system.ts';
+import type { StepPorts } from '../ports.ts';
+import { withLimit } from '../wait.ts';
+import { capiClusters, namespacedName, withApi } from './api-access.ts';
+import { startComponent } from './components.ts';
+import { fenceAgain, fencedWith } from './fence.ts';
+import { requireFenced } from './fenced.ts';
+import { ask } from './plane.ts';
+import { openSeed } from './seed-request.ts';
+import { snapshotSource } from './source-schema.ts';
+
+const withSchema = fencedWith.extend({ source: snapshotSource });
+type Ctx = ReadContext<z.output<typeof withSchema>, StepPorts>;
+
+/** Note on the seed that its API server was opened: from then on there is no way back but another restore. */
+export const OPENED = 'opened';
+
+/** A server on a large etcd fills its caches before it is ready. */
+const READY_MS = 5 * 60_000;
+const LOOK_EVERY_MS = 500;
+
+/** What the seed's API server is found to be; `undefined` when it does not answer. */
+export async function apiFaults(ctx: Ctx): Promise<readonly string[] | undefined> {
+  const { node, member } = await openSeed(ctx);
+  try {
+    return await withApi(node, member, ctx, async (cluster) => await faultsOf(cluster, ctx));
+  } catch (error) {
+    if (!isDrError(error, 'KUBE_UNAVAILABLE', 'KUBE_UNTRUSTED')) throw error;
+    return undefined;
+  }
+}
+
+async function faultsOf(cluster: KubeCluster, ctx: Ctx): Promise<readonly string[]> {
+  const { status, body } = await cluster.raw('/readyz?verbose', ctx.signal);
+  if (status !== 200) return [`it is not ready: ${failedChecks(body)}`];
+  const { clusterUid } = ctx.with.source;
+  const [system, secrets] = await Promise.all([cluster.get(KUBE_SYSTEM, ctx.signal), cluster.raw('/api/v1/secrets?limit=500', ctx.signal)]);
+  const uid = system?.metadata.uid;
+  return [
+    ...(clusterUid === undefined || uid === clusterUid ? [] : [`its kube-system has the uid ${uid ?? 'none'}, not ${clusterUid}`]),
+    // With a wrong key of encryption a server is ready and cannot read.
+    ...(secrets.status === 200 ? [] : [`its secrets cannot be read: ${secrets.body.slice(0, 300)}`]),
+    ...(await unpausedClusters(cluster, ctx)),
+  ];
+}
+
+function failedChecks(body: string): string {
+  const failed = body.split('\n').filter((line) => line.startsWith('[-]'));
+  return failed.length === 0 ? body.slice(0, 200) : failed.join(', ');
+}
+
+/** Those that could not be paused in the data are the next step's. */
+async function unpausedClusters(cluster: KubeCluster, { with: { prepared }, signal }: Ctx): Promise<readonly string[]> {
+  if (prepared.changes.paused.length === 0) return [];
+  const paused = new Set(prepared.changes.paused);
+  const found = await capiClusters(cluster, signal);
+  return found.filter((one) => paused.has(namespacedName(one)) && one.spec?.['paused'] !== true).map((one) => `Cluster ${namespacedName(one)} is not paused`);
+}
+
+/** Starts the seed's API server, reachable by its own machine alone, and looks through it at what came back. */
+export const etcdApi = defineStep({
+  kind: 'etcd/api',
+  version: 1,
+  summary: 'starts the API server of the first machine, closed to all others, and looks at what came back',
+  verifies: 'it is ready, the cluster is the wanted one, secrets can be decrypted, every Cluster is paused',
+  byHand: [
+    'on the seed: `nft add table inet lattice_dr`, with a chain that drops port 6443 but from `lo`; then move kube-apiserver.yaml back',
+    '`kubectl get --raw /readyz?verbose`, `kubectl get secrets -A`, `kubectl get clusters -A -o yaml`: paused',
+  ],
+  with: withSchema,
+  outputs: z.object({ isolation: z.string() }),
+  risk: 'reversible',
+  safety: true,
+  timeoutMs: 20 * 60_000,
+  retry: DEFAULT_RETRY,
+  effects: [],
+  async observe(ctx) {
+    const { node, member } = await openSeed(ctx);
+    const [opened, isolation, faults] = await Promise.all([
+      ask(node, markOf(ctx.run.id, OPENED), ctx.signal),
+      ask(node, isolationState(member.securePort), ctx.signal),
+      apiFaults(ctx),
+    ]);
+    if (faults === undefined) return { state: 'absent', evidence: { isolation } };
+    if (opened !== undefined && faults.length === 0) return { state: 'present', outputs: { isolation: 'opened' }, evidence: {} };
+    if (isolation === 'none') return { state: 'partial', evidence: { isolation } };
+    return faults.length === 0 ? { state: 'present', outputs: { isolation }, evidence: {} } : { state: 'partial', evidence: { faults: [...faults] } };
+  },
+  plan: async ({ with: { prepared } }) => [{ verb: 'run', subject: `start kube-apiserver on ${prepared.seed.node}`, note: 'closed to other machines' }],
+  async execute(ctx) {
+    await requireFenced(ctx, fenceAgain(ctx.with));
+    const { node, member } = await openSeed(ctx);
+    if ((await ask(node, markOf(ctx.run.id, OPENED), ctx.signal)) === undefined) await ask(node, isolate(member.securePort), ctx.signal);
+    await startComponent(node, 'kube-apiserver', ctx);
+    let last: readonly string[] | undefined;
+    await withLimit(ctx, READY_MS, {
+      late: () =>
+        new DrError({ code: 'CONTROL_PLANE_NOT_READY', message: `the API server of ${node.name} is not ready: ${last?.join('; ') ?? 'it does not answer'}` }),
+      work: async (signal) => {
+        for (;;) {
+          last = await apiFaults({ ...ctx, signal });
+          if (last !== undefined && !last.some((fault) => fault.startsWith('it is not ready'))) return;
+          await ctx.clock.sleep(LOOK_EVERY_MS, signal);
+        }
+      },
+    });
+  },
+  async verify(ctx) {
+    const { node, member } = await openSeed(ctx);
+    const [faults, state] = await Promise.all([apiFaults(ctx), ask(node, isolationState(member.securePort), ctx.signal)]);
+    if (faults === undefined) return { ok: false, reason: 'the API server does not answer', evidence: {} };
+    if (faults.length > 0) return { ok: false, reason: faults.join('; '), evidence: {} };
+    const isolation =
+      state === 'none' ? 'none: the machine has neither nft nor iptables; all other API servers are stopped, and kubelets may have reached this one' : state;
+    return { ok: true, outputs: { isolation }, evidence: { isolation } };
+  },
+});

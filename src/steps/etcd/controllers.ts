@@ -1,0 +1,76 @@
+import { z } from 'zod';
+import { DEFAULT_RETRY, type ReadContext } from '../../engine/step.ts';
+import { DrError } from '../../errors/dr-error.ts';
+import type { Component } from '../../etcd/presets/preset.ts';
+import { defineStep } from '../define-step.ts';
+import type { StepPorts } from '../ports.ts';
+import { withLimit } from '../wait.ts';
+import { withApi } from './api-access.ts';
+import { startComponent } from './components.ts';
+import { fencedWith } from './fence.ts';
+import { ask } from './plane.ts';
+import { openSeed, type Seed } from './seed-request.ts';
+
+type Ctx = ReadContext<z.output<typeof fencedWith>, StepPorts>;
+const CONTROLLERS: readonly Component[] = ['kube-controller-manager', 'kube-scheduler'];
+/** A candidate waits 15 s on a lease that it first sees, then renews its own every 2 s (client-go `leaderelection`, defaults of both). */
+const RENEWED_MS = 60_000;
+const LOOK_EVERY_MS = 1_000;
+
+function controllersOf({ member }: Seed): readonly Component[] {
+  return CONTROLLERS.filter((component) => member.components.includes(component));
+}
+
+async function stopped(seed: Seed, ctx: Ctx): Promise<readonly Component[]> {
+  const states = await Promise.all(
+    controllersOf(seed).map(async (component) => ({ component, state: await ask(seed.node, seed.node.preset.running(component), ctx.signal) })),
+  );
+  return states.filter(({ state }) => !state.running).map(({ component }) => component);
+}
+
+async function renewTimes(seed: Seed, ctx: Ctx): Promise<ReadonlyMap<string, unknown>> {
+  return await withApi(seed.node, seed.member, ctx, async (cluster) => {
+    const leases = controllersOf(seed).map(async (name) => {
+      const lease = await cluster.get({ apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', namespace: 'kube-system', name }, ctx.signal);
+      return [name, lease?.spec?.['renewTime']] as const;
+    });
+    return new Map(await Promise.all(leases));
+  });
+}
+
+/** Starts controllers only now: what they would have done to unchanged data cannot be undone. */
+export const etcdControllers = defineStep({
+  kind: 'etcd/controllers',
+  version: 1,
+  summary: 'starts controller manager and scheduler of the first machine, once what they act on has been looked at',
+  verifies: 'each has renewed its Lease',
+  byHand: ['move kube-controller-manager.yaml and kube-scheduler.yaml back on the seed; `kubectl get lease -n kube-system`: renewed again and again'],
+  with: fencedWith,
+  outputs: z.object({}),
+  risk: 'reversible',
+  safety: true,
+  timeoutMs: 15 * 60_000,
+  retry: DEFAULT_RETRY,
+  effects: [],
+  async observe(ctx) {
+    const open = await stopped(await openSeed(ctx), ctx);
+    return open.length === 0 ? { state: 'present', outputs: {}, evidence: {} } : { state: 'absent', evidence: { stopped: [...open] } };
+  },
+  plan: async ({ with: { prepared } }) => [{ verb: 'run', subject: `start ${CONTROLLERS.join(' and ')} on ${prepared.seed.node}` }],
+  async execute(ctx) {
+    const seed = await openSeed(ctx);
+    for (const component of controllersOf(seed)) await startComponent(seed.node, component, ctx);
+  },
+  async verify(ctx) {
+    const seed = await openSeed(ctx);
+    const before = await renewTimes(seed, ctx);
+    await withLimit(ctx, RENEWED_MS, {
+      late: () => new DrError({ code: 'VERIFY_FAILED', message: `nobody renews the Leases ${controllersOf(seed).join(', ')}` }),
+      work: async (signal) => {
+        while ([...(await renewTimes(seed, { ...ctx, signal }))].some(([name, time]) => time === before.get(name)))
+          await ctx.clock.sleep(LOOK_EVERY_MS, signal);
+      },
+    });
+    return { ok: true, outputs: {}, evidence: { renewed: [...before.keys()] } };
+  },
+});

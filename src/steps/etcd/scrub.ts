@@ -1,0 +1,57 @@
+import { z } from 'zod';
+import { DEFAULT_RETRY, type ReadContext } from '../../engine/step.ts';
+import { refOf } from '../../model/kube-object.ts';
+import { defineStep } from '../define-step.ts';
+import { FIELD_MANAGER } from '../platform-names.ts';
+import type { StepPorts } from '../ports.ts';
+import { capiClusters, namespacedName, withApi } from './api-access.ts';
+import { fencedWith } from './fence.ts';
+import { openSeed } from './seed-request.ts';
+
+type Ctx = ReadContext<z.output<typeof fencedWith>, StepPorts>;
+
+/** Clusters that could not be paused in the data and are not paused yet. */
+async function running(ctx: Ctx): Promise<readonly string[]> {
+  const wanted = new Set(ctx.with.prepared.changes.unpaused);
+  if (wanted.size === 0) return [];
+  const { node, member } = await openSeed(ctx);
+  const found = await withApi(node, member, ctx, async (cluster) => await capiClusters(cluster, ctx.signal));
+  return found.filter((one) => wanted.has(namespacedName(one)) && one.spec?.['paused'] !== true).map(namespacedName);
+}
+
+/** Pauses by the API what could not be paused in the data, because it is encrypted there, before any controller may start. */
+export const etcdScrub = defineStep({
+  kind: 'etcd/scrub',
+  version: 1,
+  summary: 'pauses every Cluster that is encrypted in the data, before any controller runs',
+  verifies: 'reads that each of them is paused',
+  byHand: ['`kubectl patch cluster NAME -n NAMESPACE --type merge -p \'{"spec":{"paused":true}}\'` for every Cluster'],
+  with: fencedWith,
+  outputs: z.object({ paused: z.array(z.string()) }),
+  risk: 'reversible',
+  safety: true,
+  timeoutMs: 10 * 60_000,
+  retry: DEFAULT_RETRY,
+  effects: [],
+  async observe(ctx) {
+    const open = await running(ctx);
+    return open.length === 0
+      ? { state: 'present', outputs: { paused: [...ctx.with.prepared.changes.unpaused] }, evidence: {} }
+      : { state: 'absent', evidence: { open: [...open] } };
+  },
+  plan: async ({ with: { prepared } }) => prepared.changes.unpaused.map((name) => ({ verb: 'configure' as const, subject: `Cluster ${name}`, note: 'paused' })),
+  async execute(ctx) {
+    const open = new Set(await running(ctx));
+    const { node, member } = await openSeed(ctx);
+    await withApi(node, member, ctx, async (cluster) => {
+      for (const one of (await capiClusters(cluster, ctx.signal)).filter((found) => open.has(namespacedName(found)))) {
+        await cluster.mergePatch(refOf(one), { spec: { paused: true } }, { fieldManager: FIELD_MANAGER, signal: ctx.signal });
+      }
+    });
+  },
+  async verify(ctx) {
+    const open = await running(ctx);
+    if (open.length > 0) return { ok: false, reason: `not paused: ${open.join(', ')}`, evidence: {} };
+    return { ok: true, outputs: { paused: [...ctx.with.prepared.changes.unpaused] }, evidence: {} };
+  },
+});

@@ -1,0 +1,75 @@
+import { z } from 'zod';
+import { DEFAULT_RETRY, type ReadContext } from '../../engine/step.ts';
+import { type KubeObject, refOf } from '../../model/kube-object.ts';
+import { defineStep } from '../define-step.ts';
+import { FIELD_MANAGER } from '../platform-names.ts';
+import type { StepPorts } from '../ports.ts';
+import { capiClusters, namespacedName, withApi } from './api-access.ts';
+import { fencedWith } from './fence.ts';
+import { openSeed } from './seed-request.ts';
+
+type Ctx = ReadContext<z.output<typeof fencedWith>, StepPorts>;
+
+/** Clusters that this run has paused and that still are; one that was paused before stays so. */
+async function paused(ctx: Ctx): Promise<readonly KubeObject[]> {
+  const { changes } = ctx.with.prepared;
+  const ours = new Set([...changes.paused, ...changes.unpaused]);
+  if (ours.size === 0) return [];
+  const { node, member } = await openSeed(ctx);
+  const found = await withApi(node, member, ctx, async (cluster) => await capiClusters(cluster, ctx.signal));
+  return found.filter((one) => ours.has(namespacedName(one)) && one.spec?.['paused'] === true);
+}
+
+/** Gives Clusters back to Cluster API, which then acts on Machines as they were at the snapshot. */
+export const etcdUnpause = defineStep({
+  kind: 'etcd/unpause',
+  version: 1,
+  summary: 'lets Cluster API work again on the Clusters that were paused in the data',
+  verifies: 'reads that none of them is paused any more',
+  byHand: [
+    '`kubectl get machines -A` against the machines of the provider: delete Machines of dead machines first, note machines that no Machine knows',
+    '`kubectl patch cluster NAME -n NAMESPACE --type merge -p \'{"spec":{"paused":false}}\'`, and watch Machines for some minutes',
+  ],
+  with: fencedWith,
+  outputs: z.object({}),
+  risk: 'destructive',
+  safety: false,
+  timeoutMs: 10 * 60_000,
+  retry: DEFAULT_RETRY,
+  effects: [{ name: 'unpause', destroys: 'machines that Cluster API finds wrong: it removes members and machines that it has no Machine for' }],
+  async observe(ctx) {
+    const open = await paused(ctx);
+    return open.length === 0 ? { state: 'present', outputs: {}, evidence: {} } : { state: 'absent', evidence: { paused: open.map(namespacedName) } };
+  },
+  plan: async ({ with: { prepared } }) =>
+    [...prepared.changes.paused, ...prepared.changes.unpaused].map((name) => ({
+      verb: 'configure' as const,
+      subject: `Cluster ${name}`,
+      note: 'no longer paused',
+    })),
+  async execute(ctx) {
+    const { node, member } = await openSeed(ctx);
+    for (const one of await paused(ctx)) {
+      await ctx.effect({
+        name: 'unpause',
+        key: namespacedName(one),
+        timeoutMs: 60_000,
+        check: async () =>
+          (await paused(ctx)).some((open) => namespacedName(open) === namespacedName(one)) ? { state: 'todo', evidence: {} } : { state: 'done', result: true },
+        run: async (signal) => {
+          await withApi(node, member, { ...ctx, signal }, async (cluster) => {
+            const { uid = '', resourceVersion = '' } = one.metadata;
+            await cluster.mergePatch(refOf(one), { metadata: { uid, resourceVersion }, spec: { paused: false } }, { fieldManager: FIELD_MANAGER, signal });
+          });
+          return true;
+        },
+      });
+    }
+  },
+  async verify(ctx) {
+    const open = await paused(ctx);
+    return open.length === 0
+      ? { ok: true, outputs: {}, evidence: {} }
+      : { ok: false, reason: `still paused: ${open.map(namespacedName).join(', ')}`, evidence: {} };
+  },
+});
