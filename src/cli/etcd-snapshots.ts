@@ -1,5 +1,4 @@
 import { DrError } from '../errors/dr-error.ts';
-import { parseDuration } from '../model/duration.ts';
 import type { SnapshotTools } from '../operations/examine-snapshot.ts';
 import type { VerifiedSnapshot } from '../operations/verify-snapshot.ts';
 import type { EtcdRef } from '../ports/etcd.ts';
@@ -9,14 +8,6 @@ import type { Session } from './session.ts';
 export function snapshotTools({ composition: { localFiles, etcds, scratchEtcds, clock }, signal, tool }: Session): SnapshotTools {
   const onProgress = (text: string): void => void process.stderr.write(`${text}\n`);
   return { files: localFiles, etcds, scratch: scratchEtcds, clock, tool, signal, onProgress };
-}
-
-/** A flag that holds a duration, in milliseconds. Throws `USAGE`. */
-export function durationFlag(name: string, value: string | undefined): number | undefined {
-  if (value === undefined) return undefined;
-  const ms = parseDuration(value);
-  if (ms !== undefined) return ms;
-  throw new DrError({ code: 'USAGE', message: `'${value}' of --${name} is no duration`, suggestions: ['write it with its unit: 90s, 15m, 1h30m'] });
 }
 
 export interface EndpointFlags {

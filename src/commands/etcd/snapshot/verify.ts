@@ -23,9 +23,10 @@ export default class EtcdSnapshotVerify extends BaseCommand {
 
   async run(): Promise<VerifiedSnapshot> {
     const { args, flags } = await this.parse(EtcdSnapshotVerify);
-    const [{ verifySnapshot }, { durationFlag, snapshotFailure, snapshotTools }, { resultText }] = await Promise.all([
+    const [{ verifySnapshot }, { snapshotFailure, snapshotTools }, { durationFlag }, { resultText }] = await Promise.all([
       import('../../../operations/verify-snapshot.ts'),
       import('../../../cli/etcd-snapshots.ts'),
+      import('../../../cli/duration-flags.ts'),
       import('../../../cli/result-text.ts'),
     ]);
     const maxAgeMs = durationFlag('max-age', flags['max-age']);
