@@ -101,15 +101,12 @@ class Judge {
       found,
       comparer,
     );
-    const { locks: wanted } = this.#options;
-    const asked = wanted === 'tarball' ? objects.filter((object) => this.#isTarball(object)) : objects;
-    const locks = wanted === undefined ? undefined : await this.#places.locksOf(asked, signal);
     const quick = quickVerdict(files, this.#options.now);
-    const isGone = own.objects.length === 0;
-    const findings = isGone ? [goneFinding(found)] : this.#findings({ quick, files, tarball, listed });
     const isWhole = tarball !== undefined && tarball.fault === undefined;
     const git = isWhole ? comparer?.result() : undefined;
     const anchors = { ...(seal === undefined ? {} : { seal }), ...(git === undefined ? {} : { git }) };
+    const isGone = own.objects.length === 0;
+    const findings = isGone ? [goneFinding(found)] : this.#findings({ quick, files, tarball, listed });
     const holdsVolumes = objects.some(({ place }) => place !== 'backup') || (quick.usable && quick.point.volumes.length > 0);
     return {
       store,
@@ -120,13 +117,20 @@ class Judge {
       findings,
       objects,
       contents: contentsOf(objects),
-      ...(locks === undefined ? {} : { immutability: immutabilityOf(locks, this.#options.now) }),
+      ...(await this.#immutability(objects)),
       ...anchors,
       files,
       ...(tarball === undefined ? {} : { tarball }),
       holdsVolumes,
       volumes: isEqual(seal) && objects.some(({ place }) => place !== 'backup') ? 'sealed' : 'not checked',
     };
+  }
+
+  async #immutability(objects: readonly BackupObject[]): Promise<Pick<JudgedBackup, 'immutability'>> {
+    const { locks, now, signal } = this.#options;
+    if (locks === undefined) return {};
+    const asked = locks === 'tarball' ? objects.filter((object) => this.#isTarball(object)) : objects;
+    return { immutability: immutabilityOf(await this.#places.locksOf(asked, signal), now) };
   }
 
   /** Reads what has to be read: nothing where versions prove that a sealed backup is what it was, else the tarball to its end and what the seal leaves open. */

@@ -7,7 +7,7 @@ import { LATTICE_GROUP } from '../../specs/profiles/lattice-names.ts';
 /** Objects of a tarball that specs can be about. */
 export interface SpecObjects {
   /** Hears every object of the tarball. */
-  take(item: TarballItem, content: Uint8Array): void;
+  readonly take: (item: TarballItem, content: Uint8Array) => void;
   /** What was kept of them. */
   readonly objects: readonly KubeObject[];
 }
