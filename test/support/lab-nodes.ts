@@ -14,7 +14,7 @@ import { findServer, missingServers } from '../integration/servers.ts';
 const run = promisify(execFile);
 
 /** Quick kubelets: a test does not wait 20 s for a manifest to be read. */
-export const QUICK_KUBELET = { fileCheckMs: 100, heartbeatMs: 1_000, maxRestartMs: 1_000 } as const;
+const QUICK_KUBELET = { fileCheckMs: 100, heartbeatMs: 1_000, maxRestartMs: 1_000 } as const;
 
 const PROGRAMS = ['etcd', 'etcdctl', 'etcdutl', 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler'];
 

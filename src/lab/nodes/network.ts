@@ -69,12 +69,20 @@ export async function removeBridge(network: number, signal: AbortSignal): Promis
 export async function plugIn(set: NodeSet, node: LabNode, options: { readonly pid: number; readonly signal: AbortSignal }): Promise<void> {
   const { pid, signal } = options;
   const inside = async (...args: readonly string[]): Promise<string> => await runCommand('nsenter', [`--net=/proc/${pid}/ns/net`, 'ip', ...args], { signal });
-  if (ownerOf(node.cable) === undefined)
-    await runCommand('ip', ['link', 'add', node.cable, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', String(pid)], { signal });
+  await unplug(node, signal);
+  await runCommand('ip', ['link', 'add', node.cable, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', String(pid)], { signal });
   await runCommand('ip', ['link', 'set', node.cable, 'master', bridgeName(set.network), 'up'], { signal });
   await inside('link', 'set', 'lo', 'up');
-  await inside('addr', 'replace', `${node.address}/24`, 'dev', 'eth0');
+  await inside('addr', 'add', `${node.address}/24`, 'dev', 'eth0');
   await inside('link', 'set', 'eth0', 'up');
+}
+
+/** Takes a machine's network card away. The kernel does it for a machine that was killed, too, but takes its time. */
+export async function unplug(node: LabNode, signal: AbortSignal): Promise<void> {
+  if (ownerOf(node.cable) === undefined) return;
+  await runCommand('ip', ['link', 'del', node.cable], { signal }).catch((error: unknown) => {
+    if (ownerOf(node.cable) !== undefined) throw error;
+  });
 }
 
 /** Pulls or plugs the cable at the bridge; the machine sees a link without a carrier. */

@@ -76,17 +76,6 @@ export async function findNodeSet(labDirectory: string): Promise<NodeSet | undef
   return await readJsonFile<NodeSet>(join(nodesFolder(labDirectory), 'set.json'));
 }
 
-/** The machines of a lab. Throws `LAB_NOT_RUNNING` when it has none. */
-export async function getNodeSet(labDirectory: string): Promise<NodeSet> {
-  const set = await findNodeSet(labDirectory);
-  if (set !== undefined) return set;
-  throw new DrError({
-    code: 'LAB_NOT_RUNNING',
-    message: `the lab in ${labDirectory} has no control-plane machines`,
-    suggestions: ['make some: lattice-dr lab up --nodes 3'],
-  });
-}
-
 /** A machine by name. Throws `LAB_NOT_RUNNING` naming those there are. */
 export function nodeOf(set: NodeSet, name: string): LabNode {
   const found = set.nodes.find((node) => node.name === name);

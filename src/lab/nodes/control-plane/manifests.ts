@@ -49,7 +49,7 @@ export function etcdManifest(node: LabNode, images: ControlPlaneImages, members:
 }
 
 /** etcd's command line, static pod or not. */
-export function etcdCommand(node: LabNode, members: readonly LabNode[]): readonly string[] {
+function etcdCommand(node: LabNode, members: readonly LabNode[]): readonly string[] {
   const joining = members.length > 0;
   const cluster = (joining ? members : [node]).map((member) => `${member.name}=${peerUrl(member)}`).join(',');
   return [
@@ -77,13 +77,25 @@ export function etcdCommand(node: LabNode, members: readonly LabNode[]): readonl
   ];
 }
 
-export function apiserverManifest(
-  node: LabNode,
-  images: ControlPlaneImages,
-  options: { readonly etcdServers: readonly string[]; readonly encryption: boolean },
-): string {
-  const { etcdServers, encryption } = options;
-  const command = [
+export interface ApiServerOptions {
+  readonly etcdServers: readonly string[];
+  readonly encryption: boolean;
+}
+
+export function apiserverManifest(node: LabNode, images: ControlPlaneImages, options: ApiServerOptions): string {
+  const certs = ['k8s-certs', PKI, 'DirectoryOrCreate'] as const;
+  const encryption = ['encryption', '/etc/kubernetes/encryption', 'DirectoryOrCreate'] as const;
+  return pod({
+    name: 'kube-apiserver',
+    image: images['kube-apiserver'],
+    command: apiserverCommand(node, options),
+    volumes: options.encryption ? [certs, encryption] : [certs],
+    annotations: { 'kubeadm.kubernetes.io/kube-apiserver.advertise-address.endpoint': `${node.address}:6443` },
+  });
+}
+
+function apiserverCommand(node: LabNode, { etcdServers, encryption }: ApiServerOptions): readonly string[] {
+  return [
     'kube-apiserver',
     `--advertise-address=${node.address}`,
     '--allow-privileged=true',
@@ -114,15 +126,6 @@ export function apiserverManifest(
     `--tls-cert-file=${PKI}/apiserver.crt`,
     `--tls-private-key-file=${PKI}/apiserver.key`,
   ];
-  const certs = ['k8s-certs', PKI, 'DirectoryOrCreate'] as const;
-  const encryptionVolume = ['encryption', '/etc/kubernetes/encryption', 'DirectoryOrCreate'] as const;
-  return pod({
-    name: 'kube-apiserver',
-    image: images['kube-apiserver'],
-    command,
-    volumes: encryption ? [certs, encryptionVolume] : [certs],
-    annotations: { 'kubeadm.kubernetes.io/kube-apiserver.advertise-address.endpoint': `${node.address}:6443` },
-  });
 }
 
 export function controllerManagerManifest(images: ControlPlaneImages): string {

@@ -23,8 +23,8 @@ export interface LabKubeletFile {
 }
 
 /** Of a real kubelet: `staticPodPath`, `fileCheckFrequency` and so on. */
-export const KUBELET_CONFIG = '/var/lib/kubelet/config.yaml';
-export const LAB_KUBELET_FILE = '/etc/lattice-dr-lab/kubelet.json';
+const KUBELET_CONFIG = '/var/lib/kubelet/config.yaml';
+const LAB_KUBELET_FILE = '/etc/lattice-dr-lab/kubelet.json';
 
 /** Reads both files. Defaults are a kubelet's (Kubernetes 1.36 `pkg/kubelet/apis/config/v1beta1/defaults.go`). */
 export async function readKubeletConfig(): Promise<KubeletConfig> {

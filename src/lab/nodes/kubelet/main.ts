@@ -19,13 +19,16 @@ log(`kubelet stand-in of ${config.nodeName} started, reads ${config.manifests} e
 
 let readAt = -Infinity;
 let manifests = await readManifests(config.manifests, config.nodeName);
+
+async function readAgain(): Promise<void> {
+  readAt = performance.now();
+  const before = manifests.faults.join();
+  manifests = await readManifests(config.manifests, config.nodeName);
+  if (manifests.faults.join() !== before) manifests.faults.forEach(log);
+}
+
 while (true) {
-  if (performance.now() - readAt >= config.fileCheckMs) {
-    readAt = performance.now();
-    const before = manifests.faults.join();
-    manifests = await readManifests(config.manifests, config.nodeName);
-    if (manifests.faults.join() !== before) for (const fault of manifests.faults) log(fault);
-  }
+  if (performance.now() - readAt >= config.fileCheckMs) await readAgain();
   await loop.reconcile(manifests.pods);
   heartbeat.beatWhenDue();
   await sleep(LOOK_MS);

@@ -21,7 +21,7 @@ export async function writeImage(set: NodeSet, node: LabNode, images: Readonly<R
 }
 
 /** A KubeletConfiguration, as kubeadm writes one. */
-export function kubeletConfig({ fileCheckMs, heartbeatMs, maxRestartMs }: KubeletBehaviour): string {
+function kubeletConfig({ fileCheckMs, heartbeatMs, maxRestartMs }: KubeletBehaviour): string {
   return stringify({
     apiVersion: 'kubelet.config.k8s.io/v1beta1',
     kind: 'KubeletConfiguration',

@@ -9,7 +9,7 @@ import { findRecord, processOf } from '../../supervise/record.ts';
 import type { ServerSpec } from '../../supervise/server-spec.ts';
 import { startServer } from '../../supervise/start-server.ts';
 import { stopServer } from '../../supervise/stop-server.ts';
-import { ensureBridge, plugIn } from '../network.ts';
+import { ensureBridge, plugIn, unplug } from '../network.ts';
 import type { LabNode, NodeSet } from '../node-set.ts';
 
 /** A machine answers SSH within a second; the rest is for a system that is busy. */
@@ -30,6 +30,7 @@ export async function powerOn(set: NodeSet, node: LabNode, operation: LabOperati
 /** Takes the power away: every process of the machine is killed at once, its disk stays. Nothing is left of its mounts and its network. */
 export async function powerOff(node: LabNode, operation: LabOperation & { readonly keepWanted?: boolean }): Promise<void> {
   await stopServer({ ...operation, id: node.server, force: true });
+  await unplug(node, operation.signal);
 }
 
 /** The machine's process 1 as this system numbers it; `undefined` while it is off. */
