@@ -24,9 +24,9 @@ async function waiting(ctx: Ctx): Promise<readonly PlaneNode[]> {
 
 async function restart(node: PlaneNode, ctx: Ctx): Promise<void> {
   const { restartKubelet, kubeletStarted } = node.preset;
-  if (restartKubelet === undefined || kubeletStarted === undefined) return;
+  if (restartKubelet === undefined) return;
   await tell(node, restartKubelet, ctx.signal);
-  const started = await ask(node, kubeletStarted, ctx.signal);
+  const started = kubeletStarted === undefined ? undefined : await ask(node, kubeletStarted, ctx.signal);
   await tell(node, setMark(ctx.run.id, { name: RESTARTED, value: String(started ?? 0) }), ctx.signal);
 }
 
