@@ -44,10 +44,16 @@ const aborted = (): AbortSignal => {
   return stop.signal;
 };
 
+interface Sent {
+  readonly bytes: Uint8Array;
+  /** SHA-256 that the sender says. */
+  readonly promised?: string;
+}
+
 /** What every implementation of `NodeMachine` keeps. */
 export function nodesContract(open: () => Promise<NodeBench>): void {
   const read = async ({ machine }: NodeBench, path: string): Promise<Buffer> => await buffer(machine.download(path, signal));
-  const send = async ({ machine }: NodeBench, path: string, bytes: Uint8Array, promised = sha256(bytes)): Promise<void> =>
+  const send = async ({ machine }: NodeBench, path: string, { bytes, promised = sha256(bytes) }: Sent): Promise<void> =>
     await machine.upload({ source: inParts(bytes), path, sha256: promised, mode: 0o600, signal });
 
   it('hands over arguments and input as they are, and gives the exit code whatever it is', async () => {
@@ -95,7 +101,7 @@ export function nodesContract(open: () => Promise<NodeBench>): void {
       ["it's a name", Buffer.from('x')],
     ] as const) {
       const path = `${bench.folder}/${name}`;
-      await send(bench, path, bytes);
+      await send(bench, path, { bytes });
       expect((await read(bench, path)).equals(bytes)).toBe(true);
     }
   });
@@ -111,10 +117,10 @@ export function nodesContract(open: () => Promise<NodeBench>): void {
   it('refuses what is not what was promised, and keeps the file of before', async () => {
     const bench = await open();
     const path = `${bench.folder}/file`;
-    await send(bench, path, Buffer.from('before'));
-    await expect(send(bench, path, Buffer.from('truncat'), sha256(Buffer.from('truncated')))).rejects.toMatchObject({ code: 'NODE_FILE_DIFFERS' });
+    await send(bench, path, { bytes: Buffer.from('before') });
+    await expect(send(bench, path, { bytes: Buffer.from('truncat'), promised: sha256(Buffer.from('truncated')) })).rejects.toMatchObject({ code: 'NODE_FILE_DIFFERS' });
     expect((await read(bench, path)).toString()).toBe('before');
-    await send(bench, path, Buffer.from('after'));
+    await send(bench, path, { bytes: Buffer.from('after') });
     expect((await read(bench, path)).toString()).toBe('after');
   });
 

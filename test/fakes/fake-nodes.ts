@@ -147,12 +147,15 @@ export class FakeMachine implements NodeMachine {
 
   #begin(job: NodeJob): void {
     this.#jobs.set(job.key, { state: 'running' });
-    const end = this.#perform(job).then((result) => {
-      if (this.#jobs.get(job.key)?.state === 'running') this.#jobs.set(job.key, { state: 'ended', result });
-    });
+    const end = this.#finish(job);
     this.#ends.set(job.key, end);
     // Who waits for it is told; nobody may be waiting.
     end.catch(() => undefined);
+  }
+
+  async #finish(job: NodeJob): Promise<void> {
+    const result = await this.#perform(job);
+    if (this.#jobs.get(job.key)?.state === 'running') this.#jobs.set(job.key, { state: 'ended', result });
   }
 
   async #perform(script: NodeScript): Promise<NodeResult> {

@@ -48,7 +48,7 @@ export interface SshdMachine extends AsyncDisposable {
   processes(): Promise<readonly number[]>;
 }
 
-export async function makeKey(file: string): Promise<string> {
+async function makeKey(file: string): Promise<string> {
   await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'test', '-f', file]);
   return file;
 }

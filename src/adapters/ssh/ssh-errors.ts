@@ -56,7 +56,7 @@ export function notRoot(ref: NodeRef, user: string, words: string): DrError {
 }
 
 /** A command that a person can type to come to the machine by the same way. */
-export function typed({ host, port, user, identityFile, configFile }: NodeRef): string {
+function typed({ host, port, user, identityFile, configFile }: NodeRef): string {
   const options = [
     ...(configFile === undefined ? [] : ['-F', configFile]),
     ...(identityFile === undefined ? [] : ['-i', identityFile]),
