@@ -118,7 +118,9 @@ export function nodesContract(open: () => Promise<NodeBench>): void {
     const bench = await open();
     const path = `${bench.folder}/file`;
     await send(bench, path, { bytes: Buffer.from('before') });
-    await expect(send(bench, path, { bytes: Buffer.from('truncat'), promised: sha256(Buffer.from('truncated')) })).rejects.toMatchObject({ code: 'NODE_FILE_DIFFERS' });
+    await expect(send(bench, path, { bytes: Buffer.from('truncat'), promised: sha256(Buffer.from('truncated')) })).rejects.toMatchObject({
+      code: 'NODE_FILE_DIFFERS',
+    });
     expect((await read(bench, path)).toString()).toBe('before');
     await send(bench, path, { bytes: Buffer.from('after') });
     expect((await read(bench, path)).toString()).toBe('after');
