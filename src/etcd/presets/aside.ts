@@ -4,10 +4,12 @@ import { commandFailed, probe, taggedLines } from './probe.ts';
 /** What a run keeps on a machine is below this folder; whoever is root there may read it, nobody else. */
 export const NODE_FOLDER = '/var/lib/lattice-dr';
 
-/** Whether there is a member in a data directory. */
+const MEMBER = 'if [ -s "$1/member/snap/db" ] && ls "$1"/member/wal/*.wal >/dev/null 2>&1; then echo yes; else echo no; fi';
+
+/** Whether there is a member in a data directory, with a database and a log: an etcd that was refused by its cluster leaves folders behind. */
 export function memberData(dataDir: string): NodeProbe<boolean> {
   return probe(
-    { title: `see whether there is a member in ${dataDir}`, script: 'if [ -e "$1/member" ]; then echo yes; else echo no; fi', args: [dataDir] },
+    { title: `see whether there is a member in ${dataDir}`, script: MEMBER, args: [dataDir] },
     (stdout) => stdout.startsWith('yes'),
   );
 }

@@ -27,6 +27,7 @@ import { FakeClock } from '../../fakes/fake-clock.ts';
 import { createFakeClusters } from '../../fakes/fake-clusters.ts';
 import { createFakeDnsZones } from '../../fakes/fake-dns-zone.ts';
 import { type FakeAnswers, FakeHttpProbe } from '../../fakes/fake-http-probe.ts';
+import { FakeNodes } from '../../fakes/fake-nodes.ts';
 import { FakeProcesses, type FakeProgram } from '../../fakes/fake-processes.ts';
 import { FakeRandom } from '../../fakes/fake-random.ts';
 import { FakeSignatures } from '../../fakes/fake-signatures.ts';
@@ -65,11 +66,10 @@ export interface RunOptions {
 /** Steps get plain values here: there is nothing to evaluate. */
 const evaluator: ExpressionEvaluator = { resolve: (template) => template as JsonValue, condition: () => true };
 
-/** Steps on machines are tested on machines: no fake tells what a shell does. */
+/** Steps on etcd are tested on real ones. */
 const unreachable = async (): Promise<never> => {
-  throw new Error('there are no machines and no etcd here');
+  throw new Error('there is no etcd here');
 };
-const NO_MACHINES = { open: unreachable, [Symbol.asyncDispose]: async () => undefined };
 
 /** Runs single steps through the real engine, with every outside system in memory. */
 export class StepBench {
@@ -79,6 +79,7 @@ export class StepBench {
   readonly git = new MemoryGit();
   readonly secretFiles = new MemorySecretFiles();
   readonly certificates = new FakeCertificates();
+  readonly nodes = new FakeNodes();
   readonly processes: FakeProcesses;
   readonly http: FakeHttpProbe;
   readonly commit: string;
@@ -104,7 +105,7 @@ export class StepBench {
       certificates: this.certificates,
       secretFiles: this.secretFiles,
       sealSignatures: new FakeSignatures({}),
-      nodes: NO_MACHINES,
+      nodes: this.nodes,
       etcds: { open: unreachable },
       scratchEtcds: { boot: unreachable },
       localFiles: createLocalFiles(),
