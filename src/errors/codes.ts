@@ -104,6 +104,7 @@ export const ERROR_CODES = {
   REPOSITORY_KEY_FOREIGN: { kind: 'precondition', meaning: 'somebody has given the new cluster another password for its backup repositories' },
   REQUEST_REJECTED: { kind: 'precondition', meaning: 'the process that owns the run did not accept what was asked of it' },
   REQUEST_UNANSWERED: { kind: 'unavailable', meaning: 'the process that owns the run did not say in time what became of a request' },
+  ROLLBACK_REFUSED: { kind: 'precondition', meaning: 'a restore of etcd may not be taken back any more' },
   RUN_CHANGED: { kind: 'precondition', meaning: 'plan, runbook or step contracts differ from those the run started with' },
   RUN_LOCKED: { kind: 'locked', meaning: 'another run holds the cluster' },
   RUN_NOT_FOUND: { kind: 'usage', meaning: 'there is no such run in the state store' },

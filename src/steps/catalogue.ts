@@ -12,6 +12,7 @@ import { etcdChoose } from './etcd/choose.ts';
 import { etcdConfirm } from './etcd/confirm.ts';
 import { etcdControllers } from './etcd/controllers.ts';
 import { etcdFence } from './etcd/fence.ts';
+import { etcdFormer } from './etcd/former.ts';
 import { etcdGrow } from './etcd/grow.ts';
 import { etcdInventory } from './etcd/inventory.ts';
 import { etcdDiscard, etcdJudge } from './etcd/judge.ts';
@@ -22,6 +23,7 @@ import { etcdPreserve } from './etcd/preserve.ts';
 import { etcdProve } from './etcd/prove.ts';
 import { etcdPush } from './etcd/push.ts';
 import { etcdInstall, etcdRestore } from './etcd/restore.ts';
+import { etcdPutBack, etcdUnlock } from './etcd/rollback.ts';
 import { etcdSave } from './etcd/save.ts';
 import { etcdScrub } from './etcd/scrub.ts';
 import { etcdStage } from './etcd/stage.ts';
@@ -62,6 +64,7 @@ const KINDS: readonly AnyStepKind<StepPorts>[] = [
   etcdControllers,
   etcdDiscard,
   etcdFence,
+  etcdFormer,
   etcdGrow,
   etcdInstall,
   etcdInventory,
@@ -72,12 +75,14 @@ const KINDS: readonly AnyStepKind<StepPorts>[] = [
   etcdPreserve,
   etcdProve,
   etcdPush,
+  etcdPutBack,
   etcdRelease,
   etcdRestore,
   etcdSave,
   etcdScrub,
   etcdStage,
   etcdStart,
+  etcdUnlock,
   etcdUnpause,
   fenceAttest,
   fenceCommand,

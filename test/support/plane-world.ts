@@ -77,9 +77,12 @@ export class PlaneWorld implements AsyncDisposable {
     return (await (await this.api(node)).get(ref, AbortSignal.timeout(SOON))) !== undefined;
   }
 
-  /** Takes a member's data away under it, as a lost disk does, and leaves the machine as it is. */
+  /**
+   * Takes a member's data away under it and leaves the machine as it is. What is in its place keeps etcd from starting: with an empty folder it would come back as the
+   * same member, vote, and be given everything again.
+   */
   async loseData(node: string): Promise<void> {
-    await this.nodes.ssh(node, 'rm -rf /var/lib/etcd/member; pkill -KILL -x etcd');
+    await this.nodes.ssh(node, 'rm -rf /var/lib/etcd/member; touch /var/lib/etcd/member; pkill -KILL -x etcd');
   }
 
   async untilNoQuorum(node: string): Promise<void> {

@@ -4,14 +4,11 @@ import { commandFailed, probe, taggedLines } from './probe.ts';
 /** What a run keeps on a machine is below this folder; whoever is root there may read it, nobody else. */
 export const NODE_FOLDER = '/var/lib/lattice-dr';
 
-const MEMBER = 'if [ -s "$1/member/snap/db" ] && ls "$1"/member/wal/*.wal >/dev/null 2>&1; then echo yes; else echo no; fi';
+const MEMBER = 'if [ -s "$1/member/snap/db" ] && ls "${2:-$1/member/wal}"/*.wal >/dev/null 2>&1; then echo yes; else echo no; fi';
 
 /** Whether there is a member in a data directory, with a database and a log: an etcd that was refused by its cluster leaves folders behind. */
-export function memberData(dataDir: string): NodeProbe<boolean> {
-  return probe(
-    { title: `see whether there is a member in ${dataDir}`, script: MEMBER, args: [dataDir] },
-    (stdout) => stdout.startsWith('yes'),
-  );
+export function memberData(dataDir: string, walDir = ''): NodeProbe<boolean> {
+  return probe({ title: `see whether there is a member in ${dataDir}`, script: MEMBER, args: [dataDir, walDir] }, (stdout) => stdout.startsWith('yes'));
 }
 
 /** A folder that is not empty takes no other one's place (rename(2)), so of two that come at once one wins, and a lock always says whose it is. */

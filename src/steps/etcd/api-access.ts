@@ -2,7 +2,7 @@ import { DrError } from '../../errors/dr-error.ts';
 import { isObject, type JsonValue } from '../../model/json.ts';
 import type { KubeObject } from '../../model/kube-object.ts';
 import { Secret } from '../../model/secret.ts';
-import type { KubeCluster } from '../../ports/kube-cluster.ts';
+import type { KubeCluster, Patience } from '../../ports/kube-cluster.ts';
 import { CAPI_CLUSTER, CAPI_CLUSTER_V1BETA2 } from '../platform-names.ts';
 import type { MachineCtx, PlaneNode } from './plane.ts';
 import type { PlaneMember } from './plane-schema.ts';
@@ -12,8 +12,10 @@ const KUBECONFIGS = ['/etc/kubernetes/super-admin.conf', '/etc/kubernetes/admin.
 /** In every certificate of an API server that kubeadm makes (`cmd/kubeadm/app/util/pkiutil`, `GetAPIServerAltNames`). */
 const SERVER_NAME = 'kubernetes';
 
-/** A server that is just starting answers nothing: whoever asks waits by itself. */
-const PATIENCE = { connectTimeoutMs: 5_000, requestDeadlineMs: 20_000 };
+/** A server that has been seen to answer may ask to wait. */
+const PATIENT = { connectTimeoutMs: 5_000, requestDeadlineMs: 30_000 };
+/** One that may not have started yet: whoever asks asks again by itself. */
+export const AT_ONCE = { connectTimeoutMs: 5_000, requestDeadlineMs: 0 };
 
 /**
  * Talks to the API server of one machine, whatever a load balancer says, through a tunnel: isolated or not. The machine's own administrator kubeconfig stays in
@@ -22,13 +24,13 @@ const PATIENCE = { connectTimeoutMs: 5_000, requestDeadlineMs: 20_000 };
 export async function withApi<T>(
   node: PlaneNode,
   member: Pick<PlaneMember, 'securePort'>,
-  ctx: MachineCtx,
+  ctx: MachineCtx & { readonly patience?: Patience },
   work: (cluster: KubeCluster) => Promise<T>,
 ): Promise<T> {
   const text = await readKubeconfig(node, ctx);
   await using forward = await node.machine.forward({ host: '127.0.0.1', port: member.securePort }, ctx.signal);
   // Not closed here: whoever opens the same tunnel's port again is given the same one.
-  const cluster = await ctx.ports.clusters.open({ kubeconfig: await throughTunnel(text, forward.port, ctx) }, PATIENCE);
+  const cluster = await ctx.ports.clusters.open({ kubeconfig: await throughTunnel(text, forward.port, ctx) }, ctx.patience ?? PATIENT);
   return await work(cluster);
 }
 

@@ -8,7 +8,7 @@ import { defineStep } from '../define-step.ts';
 import { KUBE_SYSTEM } from '../kube-system.ts';
 import type { StepPorts } from '../ports.ts';
 import { withLimit } from '../wait.ts';
-import { capiClusters, namespacedName, withApi } from './api-access.ts';
+import { AT_ONCE, capiClusters, namespacedName, withApi } from './api-access.ts';
 import { startComponent } from './components.ts';
 import { fenceAgain, fencedWith } from './fence.ts';
 import { requireFenced } from './fenced.ts';
@@ -30,7 +30,7 @@ const LOOK_EVERY_MS = 500;
 export async function apiFaults(ctx: Ctx): Promise<readonly string[] | undefined> {
   const { node, member } = await openSeed(ctx);
   try {
-    return await withApi(node, member, ctx, async (cluster) => await faultsOf(cluster, ctx));
+    return await withApi(node, member, { ...ctx, patience: AT_ONCE }, async (cluster) => await faultsOf(cluster, ctx));
   } catch (error) {
     if (!isDrError(error, 'KUBE_UNAVAILABLE', 'KUBE_UNTRUSTED')) throw error;
     return undefined;

@@ -60,7 +60,7 @@ async function lookAtMember(
   const apiSettings = api === undefined ? undefined : apiServerSettings(api);
   const member = { node: node.name, endpoint, ...(tls === undefined ? {} : { tls }) };
   const [hasData, alive] = await Promise.all([
-    ask(node, memberData(settings.dataDir), ctx.signal),
+    ask(node, memberData(settings.dataDir, settings.walDir), ctx.signal),
     ifMemberAnswers(node, member, ctx, async (etcdOf, signal) => await etcdOf.status(signal)),
   ]);
   const fault = faultOf(node, settings, definitions);

@@ -1,0 +1,172 @@
+import { z } from 'zod';
+import { NO_RETRY, type ReadContext, type StepContext } from '../../engine/step.ts';
+import { DrError } from '../../errors/dr-error.ts';
+import { freeLock, lockHolder, markOf } from '../../etcd/presets/aside.ts';
+import { openPort } from '../../etcd/presets/isolation.ts';
+import { putBack, putBackState } from '../../etcd/presets/put-back.ts';
+import { isRunId, type RunId } from '../../model/ids.ts';
+import { defineStep } from '../define-step.ts';
+import type { StepPorts } from '../ports.ts';
+import { OPENED } from './api.ts';
+import { stopComponent } from './components.ts';
+import { ask, openNodes, type PlaneNode, planeWith, tell } from './plane.ts';
+import type { PlaneMember } from './plane-schema.ts';
+
+/** What takes a restore back is given: the run that is taken back, and the control plane as that run found it. */
+export const rollbackWith = planeWith.extend({ of: z.string() });
+type With = z.output<typeof rollbackWith>;
+type Ctx = ReadContext<With, StepPorts>;
+
+interface Machine {
+  readonly node: PlaneNode;
+  readonly member: PlaneMember;
+}
+
+/** Names of what the other run has put aside are made of its id. */
+export function asOther<C extends Ctx>(ctx: C): C {
+  const id = ctx.with.of;
+  if (!isRunId(id)) throw new DrError({ code: 'INPUT_INVALID', message: `'${id}' is no id of a run` });
+  return { ...ctx, run: { ...ctx.run, id: id as RunId } };
+}
+
+/** Machines that the other run could work on. */
+export async function touched(ctx: Ctx): Promise<readonly Machine[]> {
+  const nodes = await openNodes(ctx);
+  return ctx.with.plane.members.flatMap((member) => {
+    const node = nodes.find(({ name }) => name === member.node);
+    return node === undefined || member.silent !== undefined ? [] : [{ node, member }];
+  });
+}
+
+/** What speaks against taking a run back. */
+async function refusals(ctx: Ctx): Promise<readonly string[]> {
+  const found = await Promise.all(
+    (await touched(ctx)).map(async ({ node }) => {
+      const [holder, opened] = await Promise.all([ask(node, lockHolder(), ctx.signal), ask(node, markOf(ctx.with.of, OPENED), ctx.signal)]);
+      return [
+        ...(opened === undefined ? [] : [`the API server of ${node.name} was opened at ${opened}: what was written since would be lost`]),
+        ...(holder === undefined || holder === ctx.with.of ? [] : [`${node.name} is held by run ${holder}`]),
+      ];
+    }),
+  );
+  return found.flat();
+}
+
+async function waiting(ctx: Ctx): Promise<readonly Machine[]> {
+  const all = await touched(ctx);
+  const states = await Promise.all(all.map(async ({ node }) => await ask(node, putBackState(ctx.with.of), ctx.signal)));
+  return all.filter((_machine, index) => states[index] === 'aside');
+}
+
+/** Stops what the run has started, and gives each member its own data back. */
+export const etcdPutBack = defineStep({
+  kind: 'etcd/put-back',
+  version: 1,
+  summary: 'stops what a restore has started, and gives every old member its own data back',
+  verifies: 'no data is aside on any machine',
+  byHand: ['on each control-plane machine stop etcd, `mv /var/lib/etcd/member` away and `mv /var/lib/lattice-dr/RUN/member /var/lib/etcd/member`'],
+  with: rollbackWith,
+  outputs: z.object({}),
+  risk: 'destructive',
+  safety: true,
+  timeoutMs: 20 * 60_000,
+  retry: NO_RETRY,
+  effects: [
+    { name: 'stop', destroys: 'a server that the restore has started' },
+    { name: 'put-back', destroys: 'nothing: the restored data is moved out of the way, and kept' },
+  ],
+  async observe(ctx) {
+    const open = await waiting(ctx);
+    return open.length === 0 ? { state: 'present', outputs: {}, evidence: {} } : { state: 'absent', evidence: { aside: open.map(({ node }) => node.name) } };
+  },
+  plan: async ({ with: { plane } }) =>
+    plane.members.map(({ node, dataDir }) => ({ verb: 'configure' as const, subject: `${dataDir}/member on ${node}`, note: 'the old data is put back' })),
+  async execute(ctx) {
+    const reasons = await refusals(ctx);
+    if (reasons.length > 0)
+      throw new DrError({
+        code: 'ROLLBACK_REFUSED',
+        message: reasons.join('; '),
+        suggestions: ['only another restore leads back now: lattice-dr restore-etcd'],
+      });
+    for (const machine of await waiting(ctx)) await giveBack(machine, ctx);
+  },
+  async verify(ctx) {
+    const open = await waiting(ctx);
+    return open.length === 0
+      ? { ok: true, outputs: {}, evidence: {} }
+      : { ok: false, reason: `data is still aside on ${open.map(({ node }) => node.name).join(', ')}`, evidence: {} };
+  },
+});
+
+async function giveBack({ node, member: { dataDir, walDir, securePort } }: Machine, ctx: StepContext<With, StepPorts>): Promise<void> {
+  await ctx.effect({
+    name: 'stop',
+    key: node.name,
+    timeoutMs: 10 * 60_000,
+    check: async () => ({ state: 'todo', evidence: {} }),
+    run: async (signal) => {
+      for (const component of node.preset.components) await stopComponent(node, component, asOther({ ...ctx, signal }));
+      await tell(node, openPort(securePort), signal);
+      return true;
+    },
+  });
+  await ctx.effect({
+    name: 'put-back',
+    key: node.name,
+    timeoutMs: 120_000,
+    check: async () =>
+      (await ask(node, putBackState(ctx.with.of), ctx.signal)) === 'aside' ? { state: 'todo', evidence: {} } : { state: 'done', result: true },
+    run: async (signal) => {
+      await tell(node, putBack({ runId: ctx.with.of, dataDir, walDir }), signal);
+      return true;
+    },
+  });
+}
+
+/** Frees the locks that the run which was taken back had left. */
+export const etcdUnlock = defineStep({
+  kind: 'etcd/unlock',
+  version: 1,
+  summary: 'frees the locks of the run that was taken back',
+  verifies: 'reads that no machine is held by it',
+  byHand: ['on each control-plane machine: `rm -r /var/lib/lattice-dr/lock`'],
+  with: rollbackWith,
+  outputs: z.object({}),
+  risk: 'destructive',
+  safety: false,
+  timeoutMs: 5 * 60_000,
+  retry: NO_RETRY,
+  effects: [{ name: 'free-lock', destroys: 'the lock of a run that is over, on a machine' }],
+  async observe(ctx) {
+    const held = await holders(ctx);
+    return held.length === 0 ? { state: 'present', outputs: {}, evidence: {} } : { state: 'absent', evidence: { held: held.map(({ name }) => name) } };
+  },
+  plan: async ({ with: { plane } }) => plane.members.map(({ node }) => ({ verb: 'delete' as const, subject: `lock on ${node}` })),
+  async execute(ctx) {
+    for (const node of await holders(ctx)) {
+      await ctx.effect({
+        name: 'free-lock',
+        key: node.name,
+        timeoutMs: 60_000,
+        check: async () => ((await ask(node, lockHolder(), ctx.signal)) === ctx.with.of ? { state: 'todo', evidence: {} } : { state: 'done', result: true }),
+        run: async (signal) => {
+          await tell(node, freeLock(ctx.with.of), signal);
+          return true;
+        },
+      });
+    }
+  },
+  async verify(ctx) {
+    const held = await holders(ctx);
+    return held.length === 0
+      ? { ok: true, outputs: {}, evidence: {} }
+      : { ok: false, reason: `still held: ${held.map(({ name }) => name).join(', ')}`, evidence: {} };
+  },
+});
+
+async function holders(ctx: Ctx): Promise<readonly PlaneNode[]> {
+  const all = await touched(ctx);
+  const found = await Promise.all(all.map(async ({ node }) => await ask(node, lockHolder(), ctx.signal)));
+  return all.filter((_machine, index) => found[index] === ctx.with.of).map(({ node }) => node);
+}
