@@ -93,7 +93,7 @@ describe.skipIf(missing.length > 0)(`SSH that goes wrong${missing.length > 0 ? `
     });
 
     it('a changed host key is refused, with the command that forgets the old one', async () => {
-      const other = (await knownHost({ hostKey: bastion.hostKey, port: machine.port })) as string;
+      const other = await knownHost({ hostKey: bastion.hostKey, port: machine.port });
       const own = await config('changed', ['StrictHostKeyChecking accept-new'], [other]);
       const error: unknown = await uptime(await reach({ configFile: own })).catch((reason: unknown) => reason);
       expect(error).toMatchObject({ code: 'NODE_HOST_KEY', details: { reason: 'changed' } });
@@ -345,7 +345,7 @@ describe.skipIf(missing.length > 0)(`SSH that goes wrong${missing.length > 0 ? `
     const script = 'sleep 0.5; read -r secret; test "$(printf %s "$secret" | wc -c)" = "$1"; sleep 0.5';
     const input = Buffer.from(`${canary}\n`);
     const command = { title: 'use a secret', script, args: [String(canary.length)], input, signal };
-    expect(await node.run({ ...command, script: `${script}` })).toMatchObject({ exitCode: 0 });
+    expect(await node.run(command)).toMatchObject({ exitCode: 0 });
     expect(await node.job({ ...command, key: 'secret', timeoutMs: MINUTE })).toMatchObject({ exitCode: 0 });
     sampling.abort();
     await sampled;
