@@ -18,8 +18,6 @@ import { createNodes } from '../adapters/ssh/ssh-nodes.ts';
 import { createCertificates } from '../adapters/tls/server-certificates.ts';
 import { createManifestParser } from '../adapters/yaml/manifest-parser.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { Etcds, ScratchEtcds } from '../ports/etcd.ts';
-import type { LocalFiles } from '../ports/local-files.ts';
 import type { Random } from '../ports/random.ts';
 import type { RunStore, RunStorePlace } from '../ports/run-store.ts';
 import type { Signatures } from '../ports/signatures.ts';
@@ -33,9 +31,6 @@ export interface Composition extends AsyncDisposable {
   readonly clock: Clock;
   readonly random: Random;
   readonly signatures: Signatures;
-  readonly localFiles: LocalFiles;
-  readonly etcds: Etcds;
-  readonly scratchEtcds: ScratchEtcds;
   /** Opens run state; makes a folder when needed, never a bucket. Throws `STORE_FAILED`, `SECRET_SOURCE_MISSING`. */
   openStore(place: RunStorePlace): Promise<RunStore>;
 }
@@ -47,9 +42,6 @@ export function compose(env: Environment): Composition {
   const resolver = createNameResolver();
   const git = createGit({ cacheDir: gitCache(env), env });
   const manifests = createManifestParser();
-  const localFiles = createLocalFiles();
-  const etcds = createEtcds();
-  const scratchEtcds = createScratchEtcds({ processes, clock: systemClock, random: systemRandom });
   const ports: StepPorts = {
     clusters: createClusters({ clock: systemClock, env }),
     objectStores: createObjectStores({ secrets }),
@@ -63,9 +55,9 @@ export function compose(env: Environment): Composition {
     secretFiles: secrets,
     sealSignatures: createSshSignatures({ processes, purpose: 'seal' }),
     nodes: createNodes({ clock: systemClock, random: systemRandom, env }),
-    etcds,
-    scratchEtcds,
-    localFiles,
+    etcds: createEtcds(),
+    scratchEtcds: createScratchEtcds({ processes, clock: systemClock, random: systemRandom }),
+    localFiles: createLocalFiles(),
   };
   const buckets = new AsyncDisposableStack();
   return {
@@ -73,9 +65,6 @@ export function compose(env: Environment): Composition {
     clock: systemClock,
     random: systemRandom,
     signatures: createSshSignatures({ processes, purpose: 'approval' }),
-    localFiles,
-    etcds,
-    scratchEtcds,
     async openStore(place) {
       if ('folder' in place) return await openFolderRunStore(place.folder);
       return buckets.use(await openS3RunStore(place.s3, { secrets, clock: systemClock }));

@@ -8,9 +8,10 @@ import type { PlannedCluster } from '../steps/etcd/verify-snapshot.ts';
 import type { Session } from './session.ts';
 
 /** What work on snapshots needs, with progress on standard error. */
-export function snapshotTools({ composition: { localFiles, etcds, scratchEtcds, clock }, signal, tool }: Session): SnapshotTools {
+export function snapshotTools({ composition: { ports, clock }, signal, tool }: Session): SnapshotTools {
   const onProgress = (text: string): void => void process.stderr.write(`${text}\n`);
-  return { files: localFiles, etcds, scratch: scratchEtcds, clock, tool, signal, onProgress };
+  const { localFiles: files, etcds, scratchEtcds: scratch } = ports;
+  return { files, etcds, scratch, clock, tool, signal, onProgress };
 }
 
 /** What a plan says of the cluster, its keys read from where they are kept; `undefined` without a plan. */

@@ -11,7 +11,7 @@ import { findServer } from '../integration/servers.ts';
 import { type CliEnd, type RunningCli, startCli } from './cli.ts';
 import { eventually, TestNodes } from './lab-nodes.ts';
 
-export const CLUSTER = 'workload';
+const CLUSTER = 'workload';
 const BINARIES = dirname(findServer('etcdutl') ?? '');
 const SOON = 60_000;
 

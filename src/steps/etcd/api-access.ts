@@ -22,8 +22,7 @@ export const AT_ONCE = { connectTimeoutMs: 5_000, requestDeadlineMs: 0 };
  * memory. Throws `KUBE_UNAVAILABLE`, `KUBECONFIG_INVALID`, `NODE_UNREACHABLE`.
  */
 export async function withApi<T>(
-  node: PlaneNode,
-  member: Pick<PlaneMember, 'securePort'>,
+  { node, member }: { readonly node: PlaneNode; readonly member: Pick<PlaneMember, 'securePort'> },
   ctx: MachineCtx & { readonly patience?: Patience },
   work: (cluster: KubeCluster) => Promise<T>,
 ): Promise<T> {

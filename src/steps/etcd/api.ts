@@ -10,27 +10,24 @@ import type { StepPorts } from '../ports.ts';
 import { withLimit } from '../wait.ts';
 import { AT_ONCE, capiClusters, namespacedName, withApi } from './api-access.ts';
 import { startComponent } from './components.ts';
-import { fenceAgain, fencedWith } from './fence.ts';
+import { fenceAgain, fencedWith } from './fence-schema.ts';
 import { requireFenced } from './fenced.ts';
-import { ask } from './plane.ts';
+import { ask, OPENED } from './plane.ts';
 import { openSeed } from './seed-request.ts';
 import { snapshotSource } from './source-schema.ts';
 
 const withSchema = fencedWith.extend({ source: snapshotSource });
 type Ctx = ReadContext<z.output<typeof withSchema>, StepPorts>;
 
-/** Note on the seed that its API server was opened: from then on there is no way back but another restore. */
-export const OPENED = 'opened';
-
 /** A server on a large etcd fills its caches before it is ready. */
 const READY_MS = 5 * 60_000;
 const LOOK_EVERY_MS = 500;
 
 /** What the seed's API server is found to be; `undefined` when it does not answer. */
-export async function apiFaults(ctx: Ctx): Promise<readonly string[] | undefined> {
+async function apiFaults(ctx: Ctx): Promise<readonly string[] | undefined> {
   const { node, member } = await openSeed(ctx);
   try {
-    return await withApi(node, member, { ...ctx, patience: AT_ONCE }, async (cluster) => await faultsOf(cluster, ctx));
+    return await withApi({ node, member }, { ...ctx, patience: AT_ONCE }, async (cluster) => await faultsOf(cluster, ctx));
   } catch (error) {
     if (!isDrError(error, 'KUBE_UNAVAILABLE', 'KUBE_UNTRUSTED')) throw error;
     return undefined;

@@ -3,7 +3,7 @@ import { DEFAULT_RETRY, type ReadContext } from '../../engine/step.ts';
 import { DrError } from '../../errors/dr-error.ts';
 import { defineStep } from '../define-step.ts';
 import type { StepPorts } from '../ports.ts';
-import { fencedWith } from './fence.ts';
+import { fencedWith } from './fence-schema.ts';
 import { memberRef } from './member-access.ts';
 import { openSeed } from './seed-request.ts';
 import { snapshotToolsOf } from './snapshot-tools.ts';

@@ -9,8 +9,7 @@ import type { StepPorts } from '../ports.ts';
 import { type Candidate, judgeCandidate, newestFirst } from './candidates.ts';
 import { keptJson, readKept } from './kept.ts';
 import { planeWith } from './plane.ts';
-import { savedSnapshots } from './save.ts';
-import { type SnapshotSource, snapshotSource } from './source-schema.ts';
+import { type SnapshotSource, savedSnapshots, snapshotSource } from './source-schema.ts';
 
 const withSchema = planeWith.extend({
   saved: savedSnapshots.shape.saved,

@@ -7,7 +7,7 @@ import type { StepPorts } from '../ports.ts';
 import { withLimit } from '../wait.ts';
 import { withApi } from './api-access.ts';
 import { startComponent } from './components.ts';
-import { fencedWith } from './fence.ts';
+import { fencedWith } from './fence-schema.ts';
 import { ask } from './plane.ts';
 import { openSeed, type Seed } from './seed-request.ts';
 
@@ -29,7 +29,7 @@ async function stopped(seed: Seed, ctx: Ctx): Promise<readonly Component[]> {
 }
 
 async function renewTimes(seed: Seed, ctx: Ctx): Promise<ReadonlyMap<string, unknown>> {
-  return await withApi(seed.node, seed.member, ctx, async (cluster) => {
+  return await withApi(seed, ctx, async (cluster) => {
     const leases = controllersOf(seed).map(async (name) => {
       const lease = await cluster.get({ apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', namespace: 'kube-system', name }, ctx.signal);
       return [name, lease?.spec?.['renewTime']] as const;

@@ -4,32 +4,12 @@ import { COMPONENTS } from '../../etcd/presets/preset.ts';
 import { defineStep } from '../define-step.ts';
 import type { StepPorts } from '../ports.ts';
 import { isStopped, stopComponent } from './components.ts';
+import { fenceOf, fenceOutputs, fenceWith } from './fence-schema.ts';
 import { FENCE_LIMIT_MS, type Fenced, type FenceWith, lookAtFence, notFenced, powerOff } from './fenced.ts';
 import { openNodes, type PlaneNode } from './plane.ts';
-import { restoreWith } from './prepared-schema.ts';
 
-const withSchema = restoreWith.extend({
-  /** Machines that a person has seen off, by name. */
-  attestedDead: z.array(z.string()).default([]),
-});
-const outputs = z.object({
-  proofs: z.array(z.object({ node: z.string(), proof: z.string() })),
-  poweredOff: z.array(z.string()),
-});
-/** What later steps are given of the fence. */
-export const fencedWith = restoreWith.extend({ attestedDead: z.array(z.string()).default([]), fenced: outputs });
-
-type With = z.output<typeof withSchema>;
+type With = z.output<typeof fenceWith>;
 type WriteCtx = StepContext<With, StepPorts>;
-
-function fenceOf({ attestedDead, prepared }: With, poweredOff: readonly string[] = []): FenceWith {
-  return { attestedDead, poweredOff, clusterId: prepared.identity.clusterId };
-}
-
-/** What a later step needs to look at the fence again. */
-export function fenceAgain({ attestedDead, fenced, prepared }: z.output<typeof fencedWith>): FenceWith {
-  return fenceOf({ attestedDead, prepared } as With, fenced.poweredOff);
-}
 
 /** API servers of all machines first, because whoever writes goes before what it writes to; etcd last. A machine whose data is aside is left alone. */
 async function stopMachines(open: readonly Fenced[], ctx: WriteCtx): Promise<void> {
@@ -97,8 +77,8 @@ export const etcdFence = defineStep({
     '`crictl ps --label io.kubernetes.container.name=etcd -q` is empty, and ports 2379, 2380 and 6443 refuse from another machine',
     'switch a machine off at the provider that does not answer',
   ],
-  with: withSchema,
-  outputs,
+  with: fenceWith,
+  outputs: fenceOutputs,
   risk: 'destructive',
   safety: true,
   timeoutMs: 20 * 60_000,

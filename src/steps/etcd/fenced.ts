@@ -28,17 +28,21 @@ export async function lookAtFence(ctx: PlaneCtx, fence: FenceWith): Promise<read
     ctx.with.plane.members.map(async (member) => {
       const node = nodes.find(({ name }) => name === member.node);
       if (node === undefined) return { node: member.node, open: 'the plan does not name it any more' };
-      const { said, silent } = await ifReached(async () => await lookAtMachine(node, member, ctx, fence));
+      const { said, silent } = await ifReached(async () => await lookAtMachine({ node, member }, ctx, fence));
       return said ?? (await lookAtSilent({ member, silent, others: nodes.filter((other) => other !== node) }, ctx, fence));
     }),
   );
 }
 
-async function lookAtMachine(node: PlaneNode, member: PlaneMember, ctx: PlaneCtx, { clusterId }: FenceWith): Promise<Fenced> {
+async function lookAtMachine(
+  { node, member }: { readonly node: PlaneNode; readonly member: PlaneMember },
+  ctx: PlaneCtx,
+  { clusterId }: FenceWith,
+): Promise<Fenced> {
   const [aside, { running }] = await Promise.all([ask(node, asideState(ctx.run.id), ctx.signal), ask(node, node.preset.running('etcd'), ctx.signal)]);
   const at = { node: member.node };
   if (running) {
-    const status = await ifMemberAnswers(node, member, ctx, async (etcd, signal) => await etcd.status(signal));
+    const status = await ifMemberAnswers({ node, member }, ctx, async (etcd, signal) => await etcd.status(signal));
     if (clusterId !== undefined && status?.clusterId === clusterId) return { ...at, proof: 'its member is of the restored cluster' };
     // Its own data is aside: a member that is just coming up has only what this run gave it.
     if (aside !== undefined && status === undefined) return { ...at, proof: 'its old data is aside' };
@@ -78,7 +82,9 @@ async function whoHears(member: PlaneMember, others: readonly PlaneNode[], ctx: 
   for (const other of others) {
     const own = ctx.with.plane.members.find(({ node }) => node === other.name);
     const place = { node: member.node, endpoint: `https://${member.address}:2379`, ...(own?.tls === undefined ? {} : { tls: own.tls }) };
-    const { said } = await ifReached(async () => ({ status: await ifMemberAnswers(other, place, ctx, async (etcd, signal) => await etcd.status(signal)) }));
+    const { said } = await ifReached(async () => ({
+      status: await ifMemberAnswers({ node: other, member: place }, ctx, async (etcd, signal) => await etcd.status(signal)),
+    }));
     if (said?.status !== undefined) return other.name;
   }
   return undefined;

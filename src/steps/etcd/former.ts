@@ -7,7 +7,7 @@ import type { StepPorts } from '../ports.ts';
 import { withLimit } from '../wait.ts';
 import { ifMemberAnswers } from './member-access.ts';
 import { ask, tell } from './plane.ts';
-import { asOther, rollbackWith, touched } from './rollback.ts';
+import { asOther, rollbackWith, touched } from './rollback-plane.ts';
 
 type Ctx = ReadContext<z.output<typeof rollbackWith>, StepPorts>;
 /** A kubelet's look, and an etcd that reads its data. */
@@ -36,7 +36,7 @@ async function differences(ctx: Ctx): Promise<readonly string[]> {
   const found = await Promise.all(
     (await touched(ctx)).map(async ({ node, member }) => {
       if (member.alive === undefined) return [];
-      const status = await ifMemberAnswers(node, member, ctx, async (etcd, signal) => await etcd.status(signal));
+      const status = await ifMemberAnswers({ node, member }, ctx, async (etcd, signal) => await etcd.status(signal));
       if (status === undefined) return [`${node.name} does not answer`];
       const { clusterId, memberId, revision } = member.alive;
       const isSame = status.clusterId === clusterId && status.memberId === memberId && BigInt(status.revision) >= BigInt(revision);

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { DEFAULT_RETRY, type ReadContext } from '../../engine/step.ts';
 import { defineStep } from '../define-step.ts';
 import type { StepPorts } from '../ports.ts';
-import { fenceAgain, fencedWith } from './fence.ts';
+import { fenceAgain, fencedWith } from './fence-schema.ts';
 import { requireFenced } from './fenced.ts';
 import { type Joining, join, memberState } from './join.ts';
 import { ask, openNodes } from './plane.ts';

@@ -61,7 +61,7 @@ async function lookAtMember(
   const member = { node: node.name, endpoint, ...(tls === undefined ? {} : { tls }) };
   const [hasData, alive] = await Promise.all([
     ask(node, memberData(settings.dataDir, settings.walDir), ctx.signal),
-    ifMemberAnswers(node, member, ctx, async (etcdOf, signal) => await etcdOf.status(signal)),
+    ifMemberAnswers({ node, member }, ctx, async (etcdOf, signal) => await etcdOf.status(signal)),
   ]);
   const fault = faultOf(node, settings, definitions);
   return {

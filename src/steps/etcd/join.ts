@@ -30,7 +30,7 @@ export type MemberState = { readonly state: 'absent' } | { readonly state: 'unst
 
 /** Looks a machine's member up by its peer URL. */
 export async function memberState({ member, leader }: Joining, ctx: PlaneCtx): Promise<MemberState> {
-  const members = await withMember(leader.node, leader.member, ctx, async (etcd) => await etcd.members(ctx.signal));
+  const members = await withMember(leader, ctx, async (etcd) => await etcd.members(ctx.signal));
   const found = members.find(({ peerUrls }) => peerUrls.includes(member.peerUrl));
   if (found === undefined) return { state: 'absent' };
   if (found.name === '') return { state: 'unstarted', found };
@@ -72,7 +72,7 @@ async function add(joining: Joining, ctx: JoinCtx): Promise<void> {
         { ...ctx, signal },
         { limitMs: HEALTHY_MS, what: `${node.name} is not taken as a learner`, wait: ['unhealthy-cluster', 'too-many-learners'], done: ['peer-url-exists'] },
         async () => {
-          await withMember(leader.node, leader.member, { ...ctx, signal }, async (etcd) => await etcd.addLearner(member.peerUrl, signal));
+          await withMember(leader, { ...ctx, signal }, async (etcd) => await etcd.addLearner(member.peerUrl, signal));
         },
       );
       return true;
@@ -93,7 +93,7 @@ async function define({ node, member, leader }: Joining, ctx: JoinCtx): Promise<
   const { parked } = await ask(node, node.preset.definitions(ctx.run.id), ctx.signal);
   const definition = parked.get('etcd');
   if (definition === undefined) return;
-  const members = await withMember(leader.node, leader.member, ctx, async (etcd) => await etcd.members(ctx.signal));
+  const members = await withMember(leader, ctx, async (etcd) => await etcd.members(ctx.signal));
   const named = members.map(({ name, peerUrls }) => ({ name: peerUrls.includes(member.peerUrl) ? member.name : name, peerUrl: peerUrls[0] ?? '' }));
   const { path, text } = node.preset.join(definition, named);
   const content = Buffer.from(text);
@@ -124,7 +124,7 @@ async function promote(joining: Joining, ctx: JoinCtx): Promise<void> {
         done: ['not-a-learner'],
       } as const;
       await untilTaken({ ...ctx, signal }, rules, async () => {
-        await withMember(leader.node, leader.member, { ...ctx, signal }, async (etcd: Etcd) => await etcd.promote(id, signal));
+        await withMember(leader, { ...ctx, signal }, async (etcd: Etcd) => await etcd.promote(id, signal));
       });
       return true;
     },

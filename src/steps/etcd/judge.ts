@@ -7,10 +7,10 @@ import type { StepPorts } from '../ports.ts';
 import { ifMemberAnswers } from './member-access.ts';
 import { openNodes, planeWith } from './plane.ts';
 import type { PlaneMember } from './plane-schema.ts';
-import { savedSnapshots } from './save.ts';
+import { savedSnapshots } from './source-schema.ts';
 
 /** What a person types to have a living etcd replaced by a snapshot. */
-export const DISCARD_WORDS = 'discard-live-state';
+const DISCARD_WORDS = 'discard-live-state';
 
 type Ctx = ReadContext<z.output<typeof planeWith>, StepPorts>;
 
@@ -47,7 +47,7 @@ async function agreeOnNothing(leading: readonly PlaneMember[], ctx: Ctx): Promis
   const hashes = await Promise.all(
     leading.map(async (member) => {
       const node = nodes.find(({ name }) => name === member.node);
-      return node && (await ifMemberAnswers(node, member, ctx, async (etcd, signal) => await etcd.hashKv(String(lowest), signal)));
+      return node && (await ifMemberAnswers({ node, member }, ctx, async (etcd, signal) => await etcd.hashKv(String(lowest), signal)));
     }),
   );
   const known = hashes.filter((hash): hash is EtcdHash => hash !== undefined);

@@ -3,7 +3,7 @@ import { DEFAULT_RETRY, type ReadContext } from '../../engine/step.ts';
 import { markOf, setMark } from '../../etcd/presets/aside.ts';
 import { defineStep } from '../define-step.ts';
 import type { StepPorts } from '../ports.ts';
-import { fencedWith } from './fence.ts';
+import { fencedWith } from './fence-schema.ts';
 import { ask, ifReached, openNodes, type PlaneNode, tell } from './plane.ts';
 
 type Ctx = ReadContext<z.output<typeof fencedWith>, StepPorts>;

@@ -10,11 +10,17 @@ const ANSWER_MS = 10_000;
 
 export type MemberPlace = Pick<PlaneMember, 'node' | 'endpoint' | 'tls'>;
 
+/** A member, and the machine that leads to it. */
+export interface MemberAt {
+  readonly node: PlaneNode;
+  readonly member: MemberPlace;
+}
+
 /**
  * Talks to a member through a tunnel to its machine, with a client certificate that lies there: nothing but SSH has to be open, and no key is written here.
  * Throws `ETCD_UNAVAILABLE`, `NODE_UNREACHABLE`, `NODE_FILE_MISSING`.
  */
-export async function withMember<T>(node: PlaneNode, member: MemberPlace, ctx: MachineCtx, work: (etcd: Etcd) => Promise<T>): Promise<T> {
+export async function withMember<T>({ node, member }: MemberAt, ctx: MachineCtx, work: (etcd: Etcd) => Promise<T>): Promise<T> {
   await using reached = await memberRef(node, member, ctx);
   await using etcd = await ctx.ports.etcds.open(reached.ref);
   return await work(etcd);
@@ -41,17 +47,13 @@ async function readPem(
 }
 
 /** What a member says that may be down: `undefined` when nothing, or nothing in time. */
-export async function ifMemberAnswers<T>(
-  node: PlaneNode,
-  member: MemberPlace,
-  ctx: MachineCtx,
-  work: (etcd: Etcd, signal: AbortSignal) => Promise<T>,
-): Promise<T | undefined> {
+export async function ifMemberAnswers<T>(at: MemberAt, ctx: MachineCtx, work: (etcd: Etcd, signal: AbortSignal) => Promise<T>): Promise<T | undefined> {
+  const { member } = at;
   const late = (): DrError => new DrError({ code: 'ETCD_UNAVAILABLE', message: `etcd of ${member.node} says nothing` });
   try {
     return await withLimit(ctx, ANSWER_MS, {
       late,
-      work: async (signal) => await withMember(node, member, { ...ctx, signal }, async (etcd) => await work(etcd, signal)),
+      work: async (signal) => await withMember(at, { ...ctx, signal }, async (etcd) => await work(etcd, signal)),
     });
   } catch (error) {
     if (isDrError(error, 'ETCD_UNAVAILABLE')) return undefined;

@@ -4,10 +4,9 @@ import { markOf, setMark } from '../../etcd/presets/aside.ts';
 import { isolationState, openPort } from '../../etcd/presets/isolation.ts';
 import { defineStep } from '../define-step.ts';
 import type { StepPorts } from '../ports.ts';
-import { OPENED } from './api.ts';
 import { startComponent } from './components.ts';
-import { fencedWith } from './fence.ts';
-import { ask, tell } from './plane.ts';
+import { fencedWith } from './fence-schema.ts';
+import { ask, OPENED, tell } from './plane.ts';
 import { openSeed, type Seed } from './seed-request.ts';
 
 type Ctx = ReadContext<z.output<typeof fencedWith>, StepPorts>;

@@ -13,6 +13,9 @@ import { type Plane, plane } from './plane-schema.ts';
 /** What every step on a control plane is given: the plan's machines, and what was found out about them before anything was touched. */
 export const planeWith = z.object({ controlPlane: planControlPlane, plane });
 
+/** Note on the seed that its API server was opened: from then on there is no way back but another restore. */
+export const OPENED = 'opened';
+
 /** What work on machines needs of a step. */
 export type MachineCtx = Pick<ReadContext<{ readonly controlPlane: PlanControlPlane }, StepPorts>, 'run' | 'with' | 'ports' | 'clock' | 'signal'>;
 export type PlaneCtx = Pick<

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { DEFAULT_RETRY } from '../../engine/step.ts';
 import { asideState, putAside } from '../../etcd/presets/aside.ts';
 import { defineStep } from '../define-step.ts';
-import { fenceAgain, fencedWith } from './fence.ts';
+import { fenceAgain, fencedWith } from './fence-schema.ts';
 import { requireFenced } from './fenced.ts';
 import { ask, openNodes, type PlaneCtx, type PlaneNode, tell } from './plane.ts';
 import type { PlaneMember } from './plane-schema.ts';

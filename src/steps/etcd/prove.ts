@@ -9,7 +9,7 @@ import { FIELD_MANAGER } from '../platform-names.ts';
 import type { StepPorts } from '../ports.ts';
 import { withLimit } from '../wait.ts';
 import { withApi } from './api-access.ts';
-import { fencedWith } from './fence.ts';
+import { fencedWith } from './fence-schema.ts';
 import { withMember } from './member-access.ts';
 import { openNodes, type PlaneNode } from './plane.ts';
 import type { PlaneMember } from './plane-schema.ts';
@@ -37,7 +37,7 @@ async function grown(ctx: Ctx): Promise<readonly Grown[]> {
 }
 
 async function ofEach<T>(all: readonly Grown[], ctx: Ctx, work: (etcd: Etcd) => Promise<T>): Promise<readonly T[]> {
-  return await Promise.all(all.map(async ({ node, member }) => await withMember(node, member, ctx, work)));
+  return await Promise.all(all.map(async ({ node, member }) => await withMember({ node, member }, ctx, work)));
 }
 
 /** What the members differ in; empty when they are one cluster with one content. */
@@ -76,12 +76,12 @@ async function apiFaults(all: readonly Grown[], ctx: Ctx): Promise<readonly stri
   const faults: string[] = [];
   for (const writer of all) {
     const value = `${ctx.run.id} ${writer.node.name} ${ctx.clock.now()}`;
-    await withApi(writer.node, writer.member, ctx, async (cluster) => {
+    await withApi(writer, ctx, async (cluster) => {
       const { apiVersion, kind, namespace, name } = PROOF;
       await cluster.apply({ apiVersion, kind, metadata: { namespace, name }, data: { value } }, { fieldManager: FIELD_MANAGER, signal: ctx.signal });
     });
     for (const { node, member } of all) {
-      const found = await withApi(node, member, ctx, async (cluster) => await cluster.get(PROOF, ctx.signal));
+      const found = await withApi({ node, member }, ctx, async (cluster) => await cluster.get(PROOF, ctx.signal));
       const data = found?.['data'];
       if (!isObject(data) || data['value'] !== value) faults.push(`${node.name} does not read what was written through ${writer.node.name}`);
     }
@@ -100,7 +100,7 @@ async function untilEndpoints(all: readonly Grown[], ctx: Ctx): Promise<readonly
       new DrError({ code: 'VERIFY_FAILED', message: `the service kubernetes leads to ${last.join(', ')}, and API servers are at ${wanted.join(', ')}` }),
     work: async (signal) => {
       for (;;) {
-        last = await withApi(first.node, first.member, { ...ctx, signal }, async (cluster) => await endpointsOf(cluster, signal));
+        last = await withApi(first, { ...ctx, signal }, async (cluster) => await endpointsOf(cluster, signal));
         if (last.join() === wanted.join()) return;
         await ctx.clock.sleep(LOOK_EVERY_MS, signal);
       }

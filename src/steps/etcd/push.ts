@@ -4,7 +4,7 @@ import { DEFAULT_RETRY, type ReadContext } from '../../engine/step.ts';
 import { probe } from '../../etcd/presets/probe.ts';
 import { defineStep } from '../define-step.ts';
 import type { StepPorts } from '../ports.ts';
-import { fencedWith } from './fence.ts';
+import { fencedWith } from './fence-schema.ts';
 import { ask } from './plane.ts';
 import { openSeed, pushed, type Seed, seedState } from './seed-request.ts';
 

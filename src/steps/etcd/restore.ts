@@ -5,7 +5,7 @@ import { commandFailed } from '../../etcd/presets/probe.ts';
 import { installCommand, restoreCommand } from '../../etcd/presets/restore-data.ts';
 import { defineStep } from '../define-step.ts';
 import type { StepPorts } from '../ports.ts';
-import { fenceAgain, fencedWith } from './fence.ts';
+import { fenceAgain, fencedWith } from './fence-schema.ts';
 import { requireFenced } from './fenced.ts';
 import { tell } from './plane.ts';
 import { openSeed, type Seed, seedState } from './seed-request.ts';

@@ -4,39 +4,13 @@ import { DrError } from '../../errors/dr-error.ts';
 import { freeLock, lockHolder, markOf } from '../../etcd/presets/aside.ts';
 import { openPort } from '../../etcd/presets/isolation.ts';
 import { putBack, putBackState } from '../../etcd/presets/put-back.ts';
-import { isRunId, type RunId } from '../../model/ids.ts';
 import { defineStep } from '../define-step.ts';
 import type { StepPorts } from '../ports.ts';
-import { OPENED } from './api.ts';
 import { stopComponent } from './components.ts';
-import { ask, openNodes, type PlaneNode, planeWith, tell } from './plane.ts';
-import type { PlaneMember } from './plane-schema.ts';
+import { ask, OPENED, type PlaneNode, tell } from './plane.ts';
+import { asOther, type Machine, type RollbackWith, rollbackWith, touched } from './rollback-plane.ts';
 
-/** What takes a restore back is given: the run that is taken back, and the control plane as that run found it. */
-export const rollbackWith = planeWith.extend({ of: z.string() });
-type With = z.output<typeof rollbackWith>;
-type Ctx = ReadContext<With, StepPorts>;
-
-interface Machine {
-  readonly node: PlaneNode;
-  readonly member: PlaneMember;
-}
-
-/** Names of what the other run has put aside are made of its id. */
-export function asOther<C extends Ctx>(ctx: C): C {
-  const id = ctx.with.of;
-  if (!isRunId(id)) throw new DrError({ code: 'INPUT_INVALID', message: `'${id}' is no id of a run` });
-  return { ...ctx, run: { ...ctx.run, id: id as RunId } };
-}
-
-/** Machines that the other run could work on. */
-export async function touched(ctx: Ctx): Promise<readonly Machine[]> {
-  const nodes = await openNodes(ctx);
-  return ctx.with.plane.members.flatMap((member) => {
-    const node = nodes.find(({ name }) => name === member.node);
-    return node === undefined || member.silent !== undefined ? [] : [{ node, member }];
-  });
-}
+type Ctx = ReadContext<RollbackWith, StepPorts>;
 
 /** What speaks against taking a run back. */
 async function refusals(ctx: Ctx): Promise<readonly string[]> {
@@ -99,7 +73,7 @@ export const etcdPutBack = defineStep({
   },
 });
 
-async function giveBack({ node, member: { dataDir, walDir, securePort } }: Machine, ctx: StepContext<With, StepPorts>): Promise<void> {
+async function giveBack({ node, member: { dataDir, walDir, securePort } }: Machine, ctx: StepContext<RollbackWith, StepPorts>): Promise<void> {
   await ctx.effect({
     name: 'stop',
     key: node.name,

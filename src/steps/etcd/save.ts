@@ -8,6 +8,7 @@ import { memberRef } from './member-access.ts';
 import { openNode, planeWith } from './plane.ts';
 import type { PlaneMember } from './plane-schema.ts';
 import { snapshotToolsOf } from './snapshot-tools.ts';
+import { savedSnapshot, savedSnapshots } from './source-schema.ts';
 import { saveSnapshot } from './take-snapshot.ts';
 import { workFile } from './work-files.ts';
 
@@ -16,16 +17,6 @@ const withSchema = planeWith.extend({
   folder: z.string(),
   binaries: z.string().optional(),
 });
-const savedSnapshot = z.object({
-  node: z.string(),
-  path: z.string(),
-  sha256: z.string(),
-  revision: z.string(),
-  clusterUid: z.string().optional(),
-  clusterId: z.string(),
-});
-export const savedSnapshots = z.object({ saved: z.array(savedSnapshot), findings: z.array(z.string()) });
-
 type With = z.output<typeof withSchema>;
 type WriteCtx = StepContext<With, StepPorts>;
 const FILE = 'survivors.json';

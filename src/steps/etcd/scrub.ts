@@ -5,7 +5,7 @@ import { defineStep } from '../define-step.ts';
 import { FIELD_MANAGER } from '../platform-names.ts';
 import type { StepPorts } from '../ports.ts';
 import { capiClusters, namespacedName, withApi } from './api-access.ts';
-import { fencedWith } from './fence.ts';
+import { fencedWith } from './fence-schema.ts';
 import { openSeed } from './seed-request.ts';
 
 type Ctx = ReadContext<z.output<typeof fencedWith>, StepPorts>;
@@ -15,7 +15,7 @@ async function running(ctx: Ctx): Promise<readonly string[]> {
   const wanted = new Set(ctx.with.prepared.changes.unpaused);
   if (wanted.size === 0) return [];
   const { node, member } = await openSeed(ctx);
-  const found = await withApi(node, member, ctx, async (cluster) => await capiClusters(cluster, ctx.signal));
+  const found = await withApi({ node, member }, ctx, async (cluster) => await capiClusters(cluster, ctx.signal));
   return found.filter((one) => wanted.has(namespacedName(one)) && one.spec?.['paused'] !== true).map(namespacedName);
 }
 
@@ -43,7 +43,7 @@ export const etcdScrub = defineStep({
   async execute(ctx) {
     const open = new Set(await running(ctx));
     const { node, member } = await openSeed(ctx);
-    await withApi(node, member, ctx, async (cluster) => {
+    await withApi({ node, member }, ctx, async (cluster) => {
       for (const one of (await capiClusters(cluster, ctx.signal)).filter((found) => open.has(namespacedName(found)))) {
         await cluster.mergePatch(refOf(one), { spec: { paused: true } }, { fieldManager: FIELD_MANAGER, signal: ctx.signal });
       }

@@ -20,3 +20,16 @@ export const snapshotSource = z.object({
   passedOver: z.array(z.string()),
 });
 export type SnapshotSource = Immutable<z.output<typeof snapshotSource>>;
+
+/** What was saved of a member that still answered. */
+export const savedSnapshot = z.object({
+  node: z.string(),
+  path: z.string(),
+  sha256: z.string(),
+  revision: z.string(),
+  clusterUid: z.string().optional(),
+  clusterId: z.string(),
+});
+
+/** All of them, and what could not be saved. */
+export const savedSnapshots = z.object({ saved: z.array(savedSnapshot), findings: z.array(z.string()) });

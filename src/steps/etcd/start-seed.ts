@@ -8,7 +8,7 @@ import { defineStep } from '../define-step.ts';
 import type { StepPorts } from '../ports.ts';
 import { withLimit } from '../wait.ts';
 import { startComponent } from './components.ts';
-import { fenceAgain, fencedWith } from './fence.ts';
+import { fenceAgain, fencedWith } from './fence-schema.ts';
 import { requireFenced } from './fenced.ts';
 import { ifMemberAnswers } from './member-access.ts';
 import { openSeed, type SeedCtx } from './seed-request.ts';
@@ -46,7 +46,7 @@ async function contentFaults(etcd: Etcd, ctx: SeedCtx, signal: AbortSignal): Pro
 
 async function serves(ctx: Ctx): Promise<readonly string[] | undefined> {
   const { node, member } = await openSeed(ctx);
-  return await ifMemberAnswers(node, member, ctx, async (etcd, signal) => await identityFaults(etcd, ctx, signal));
+  return await ifMemberAnswers({ node, member }, ctx, async (etcd, signal) => await identityFaults(etcd, ctx, signal));
 }
 
 /** Starts the restored member. What it is was predicted before anything was fenced; it must say the same. */
@@ -83,7 +83,7 @@ export const etcdStart = defineStep({
   },
   async verify(ctx) {
     const { node, member } = await openSeed(ctx);
-    const faults = await ifMemberAnswers(node, member, ctx, async (etcd, signal) => [
+    const faults = await ifMemberAnswers({ node, member }, ctx, async (etcd, signal) => [
       ...(await identityFaults(etcd, ctx, signal)),
       ...(await contentFaults(etcd, ctx, signal)),
     ]);

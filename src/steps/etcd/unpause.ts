@@ -5,7 +5,7 @@ import { defineStep } from '../define-step.ts';
 import { FIELD_MANAGER } from '../platform-names.ts';
 import type { StepPorts } from '../ports.ts';
 import { capiClusters, namespacedName, withApi } from './api-access.ts';
-import { fencedWith } from './fence.ts';
+import { fencedWith } from './fence-schema.ts';
 import { openSeed } from './seed-request.ts';
 
 type Ctx = ReadContext<z.output<typeof fencedWith>, StepPorts>;
@@ -16,7 +16,7 @@ async function paused(ctx: Ctx): Promise<readonly KubeObject[]> {
   const ours = new Set([...changes.paused, ...changes.unpaused]);
   if (ours.size === 0) return [];
   const { node, member } = await openSeed(ctx);
-  const found = await withApi(node, member, ctx, async (cluster) => await capiClusters(cluster, ctx.signal));
+  const found = await withApi({ node, member }, ctx, async (cluster) => await capiClusters(cluster, ctx.signal));
   return found.filter((one) => ours.has(namespacedName(one)) && one.spec?.['paused'] === true);
 }
 
@@ -57,7 +57,7 @@ export const etcdUnpause = defineStep({
         check: async () =>
           (await paused(ctx)).some((open) => namespacedName(open) === namespacedName(one)) ? { state: 'todo', evidence: {} } : { state: 'done', result: true },
         run: async (signal) => {
-          await withApi(node, member, { ...ctx, signal }, async (cluster) => {
+          await withApi({ node, member }, { ...ctx, signal }, async (cluster) => {
             const { uid = '', resourceVersion = '' } = one.metadata;
             await cluster.mergePatch(refOf(one), { metadata: { uid, resourceVersion }, spec: { paused: false } }, { fieldManager: FIELD_MANAGER, signal });
           });

@@ -4,6 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { catalogue } from '../../../src/steps/catalogue.ts';
 
 const FOLDER = import.meta.dirname;
+/** What shells and etcd do no fake tells: runs of these are killed on machines. */
+const ON_MACHINES = 'etcd/';
 
 /** Effects that the crash cases of this folder say they come by; `crashEverywhere` holds each case to its word. */
 async function effectsCrashedAt(): Promise<ReadonlySet<string>> {
@@ -15,7 +17,9 @@ async function effectsCrashedAt(): Promise<ReadonlySet<string>> {
 
 describe('crash cases on fakes', () => {
   it('there is one for every destructive effect of the catalogue, and for nothing else', async () => {
-    const declared = [...catalogue.values()].flatMap(({ kind, effects }) => effects.map(({ name }) => `${kind} ${name}`));
+    const declared = [...catalogue.values()]
+      .filter(({ kind }) => !kind.startsWith(ON_MACHINES))
+      .flatMap(({ kind, effects }) => effects.map(({ name }) => `${kind} ${name}`));
     expect([...(await effectsCrashedAt())].sort()).toEqual([...declared].sort());
   });
 });
