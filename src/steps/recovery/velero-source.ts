@@ -70,7 +70,7 @@ function entryOf({ name, store, files, objects, immutability, verdict }: JudgedB
     ...(takenAt === undefined ? {} : { takenAt }),
     sizeBytes: objects.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
     // Some servers go on listing a folder in which everything is deleted.
-    covers: objects.length === 0 ? MISSING : coverageText(files),
+    covers: objects.some(({ place }) => place === 'backup') ? coverageText(files) : MISSING,
     ...(immutability === undefined ? {} : { immutability }),
     verdict,
   };

@@ -47,7 +47,8 @@ function world({ ends = ['Succeeded'], recovery = RECOVERY }: { readonly ends?: 
   return { bench, cluster, pods, run: async () => await bench.run('volumes/recover', input), resume: async () => await bench.resume() };
 }
 
-const taskOf = ({ spec }: KubeObject): string => (spec?.['containers'] as readonly { readonly command: readonly string[] }[])[0]?.command.join(' ') ?? '';
+const taskOf = ({ spec }: KubeObject): string =>
+  ((spec?.['containers'] ?? []) as readonly { readonly command: readonly string[] }[])[0]?.command.join(' ') ?? '';
 const markOf = (cluster: FakeKubeCluster): string | undefined => cluster.peek(CLAIM)?.metadata.annotations?.['dr.lattice.dev/recovered-by'];
 
 describe('volumes/recover', () => {

@@ -74,7 +74,7 @@ async function install(object: KubeObject, context: PlatformContext, signal: Abo
 
 /** A release as Helm keeps it: JSON, gzip, base64 (helm v3 `pkg/storage/driver/util.go`, encodeRelease). */
 function encodedRelease({ metadata: { name }, spec }: KubeObject, namespace: string): string {
-  const { name: chart, version } = spec?.['chart'] as { readonly name: string; readonly version: string };
+  const { name: chart = '', version = '' } = (spec?.['chart'] ?? {}) as { readonly name?: string; readonly version?: string };
   const release = { name, namespace, version: 1, chart: { metadata: { name: chart, version } }, config: spec?.['values'] ?? {}, info: { status: 'deployed' } };
   return gzipSync(JSON.stringify(release)).toString('base64');
 }

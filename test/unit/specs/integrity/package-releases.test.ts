@@ -61,7 +61,7 @@ it.each<[string, readonly KubeObject[], readonly KubeObject[], readonly string[]
     [release({ namespace: 'cache', config: {} })],
     ['package cache/redis: values differ from its release in the backup: persistence, replicas'],
   ],
-])('tells %s', (_, git, secrets, expected) => {
+])('tells %s', (...[, git, secrets, expected]) => {
   const found = releaseFindings(git, secrets);
   expect(found.map((finding) => finding.replace('auth, ', ''))).toEqual(expected);
   expect(JSON.stringify(found)).not.toMatch(/hunter2|resolved/);
