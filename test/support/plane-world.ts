@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { systemClock } from '../../src/adapters/clock/system-clock.ts';
@@ -57,8 +57,12 @@ export class PlaneWorld implements AsyncDisposable {
     return startCli([...args, '--json'], { env, cwd: this.folder });
   }
 
+  startRestore(...args: readonly string[]): RunningCli {
+    return this.start('restore-etcd', '--plan', this.plan, '--binaries', BINARIES, '--confirm', CLUSTER, ...args);
+  }
+
   async restore(...args: readonly string[]): Promise<CliEnd> {
-    return await this.start('restore-etcd', '--plan', this.plan, '--binaries', BINARIES, '--confirm', CLUSTER, ...args).ended;
+    return await this.startRestore(...args).ended;
   }
 
   /** The API server of one machine. */
@@ -101,12 +105,10 @@ export class PlaneWorld implements AsyncDisposable {
     return /"cluster_id":(\d+)/.exec(stdout)?.[1] ?? '';
   }
 
-  async readFileOf(node: string, path: string): Promise<string> {
-    return (await this.nodes.ssh(node, `cat ${path}`)).stdout;
-  }
-
-  async readText(path: string): Promise<string> {
-    return await readFile(path, 'utf8');
+  /** Who a member is, as it says itself. */
+  async identity(node: string): Promise<string> {
+    const { stdout } = await this.nodes.etcdctl([node], 'endpoint', 'status', '-w', 'json');
+    return [/"cluster_id":(\d+)/, /"member_id":(\d+)/, /"revision":(\d+)/].map((part) => part.exec(stdout)?.[1] ?? '').join(' ');
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

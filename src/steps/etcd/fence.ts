@@ -1,11 +1,11 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import { NO_RETRY, type StepContext } from '../../engine/step.ts';
 import { COMPONENTS } from '../../etcd/presets/preset.ts';
 import { defineStep } from '../define-step.ts';
 import type { StepPorts } from '../ports.ts';
 import { isStopped, stopComponent } from './components.ts';
 import { fenceOf, fenceOutputs, fenceWith } from './fence-schema.ts';
-import { FENCE_LIMIT_MS, type Fenced, type FenceWith, lookAtFence, notFenced, powerOff } from './fenced.ts';
+import { FENCE_LIMIT_MS, type Fenced, lookAtFence, notFenced, powerOff } from './fenced.ts';
 import { openNodes, type PlaneNode } from './plane.ts';
 
 type With = z.output<typeof fenceWith>;

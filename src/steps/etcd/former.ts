@@ -36,6 +36,9 @@ async function differences(ctx: Ctx): Promise<readonly string[]> {
   const found = await Promise.all(
     (await touched(ctx)).map(async ({ node, member }) => {
       if (member.alive === undefined) return [];
+      // An etcd that starts without quorum opens its ports and serves no clients (etcd `server/embed/serve.go` waits for `ReadyNotify`).
+      if (!member.alive.hasLeader)
+        return (await ask(node, node.preset.running('etcd'), ctx.signal)).ports.length > 0 ? [] : [`etcd of ${node.name} does not run`];
       const status = await ifMemberAnswers({ node, member }, ctx, async (etcd, signal) => await etcd.status(signal));
       if (status === undefined) return [`${node.name} does not answer`];
       const { clusterId, memberId, revision } = member.alive;
@@ -55,7 +58,7 @@ export const etcdFormer = defineStep({
   kind: 'etcd/former',
   version: 1,
   summary: 'puts every definition back, and proves that the members are what they were',
-  verifies: 'each member that answered before answers again, with its cluster id, member id and no lower revision',
+  verifies: 'each member that answered runs again on its own data; where there was a leader, with its ids and no lower revision',
   byHand: ['move the manifests back into /etc/kubernetes/manifests on each machine; `etcdctl endpoint status -w json` shows the old ids'],
   with: rollbackWith,
   outputs: z.object({}),

@@ -34,7 +34,7 @@ async function waiting(ctx: Ctx): Promise<readonly Machine[]> {
 
 /** Stops what the run has started, and gives each member its own data back. */
 export const etcdPutBack = defineStep({
-  kind: 'etcd/put-back',
+  kind: 'etcd/revert',
   version: 1,
   summary: 'stops what a restore has started, and gives every old member its own data back',
   verifies: 'no data is aside on any machine',

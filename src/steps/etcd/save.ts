@@ -8,7 +8,7 @@ import { memberRef } from './member-access.ts';
 import { openNode, planeWith } from './plane.ts';
 import type { PlaneMember } from './plane-schema.ts';
 import { snapshotToolsOf } from './snapshot-tools.ts';
-import { savedSnapshot, savedSnapshots } from './source-schema.ts';
+import { type savedSnapshot, savedSnapshots } from './source-schema.ts';
 import { saveSnapshot } from './take-snapshot.ts';
 import { workFile } from './work-files.ts';
 
