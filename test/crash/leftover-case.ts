@@ -109,12 +109,24 @@ function restoreCase(
   };
 }
 
-async function restoreSteps(stage: Stage, from: JsonObject = { from: 'snapshot' }): Promise<readonly JsonObject[]> {
+/** Where a backup has the bytes of a database's volume: file by file, or in a snapshot. */
+async function bytesIn(backup: string, kube: KubeCluster, database: string): Promise<JsonObject> {
+  const saved = (await listed(kube, { apiVersion: VELERO, kind: 'PodVolumeBackup' })).find(
+    ({ metadata, spec }) =>
+      metadata.labels?.['velero.io/backup-name'] === backup && String((spec?.['pod'] as JsonObject | undefined)?.['name']).startsWith(`${database}-db`),
+  );
+  if (saved === undefined) return { from: 'snapshot' };
+  const files = { snapshot: saved.status?.['snapshotID'] ?? '', uploader: saved.spec?.['uploaderType'] ?? '', volume: saved.spec?.['volume'] ?? '' };
+  return { from: 'fs-backup', files };
+}
+
+async function restoreSteps(stage: Stage, from?: JsonObject): Promise<readonly JsonObject[]> {
   await using kube = await stage.world.open();
   const claim = await loseVolume(kube, databaseOf(stage));
   const [section] = await backupsOf(stage.world);
-  const backup = { store: section?.['store'] ?? '', backup: await backupName(kube), takenAt: new Date().toISOString() };
-  const source = { claim, ...from, ...backup, minutesLost: 0, objectiveMinutes: 60 };
+  const backup = await backupName(kube);
+  const saved = { store: section?.['store'] ?? '', backup, takenAt: new Date().toISOString() };
+  const source = { claim, ...(from ?? (await bytesIn(backup, kube, databaseOf(stage)))), ...saved, minutesLost: 0, objectiveMinutes: 60 };
   const specs = { cluster: '${{ plan.cluster }}', specs: '${{ plan.specs }}', commit: '${{ inputs.commit }}' };
   const target = '${{ steps.provision.outputs }}';
   return [

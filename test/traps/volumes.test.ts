@@ -109,7 +109,7 @@ describe('traps of backups and volumes', { timeout: 240_000 }, () => {
     kubectl = await kubectlFor(target.kubeconfig, world.directory);
     const { bucket, region, endpoint, credentialsPath } = world.lab.s3;
     store = await bench.ports.objectStores.open({ bucket, region, endpoint, credentials: { file: credentialsPath } });
-  }, 240_000);
+  }, LIMIT_MS);
 
   afterAll(async () => {
     await stack.disposeAsync();
