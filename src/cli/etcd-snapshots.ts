@@ -1,8 +1,9 @@
 import { DrError } from '../errors/dr-error.ts';
-import { parseDuration } from '../model/duration.ts';
-import type { SnapshotTools } from '../operations/examine-snapshot.ts';
-import type { VerifiedSnapshot } from '../operations/verify-snapshot.ts';
+import { planControlPlane } from '../model/plan/control-plane.ts';
+import type { PlannedCluster, VerifiedSnapshot } from '../operations/verify-snapshot.ts';
 import type { EtcdRef } from '../ports/etcd.ts';
+import type { SnapshotTools } from '../steps/etcd/examine-snapshot.ts';
+import { readRecoveryKeys } from '../steps/etcd/recovery-keys.ts';
 import type { Session } from './session.ts';
 
 /** What work on snapshots needs, with progress on standard error. */
@@ -11,12 +12,14 @@ export function snapshotTools({ composition: { localFiles, etcds, scratchEtcds, 
   return { files: localFiles, etcds, scratch: scratchEtcds, clock, tool, signal, onProgress };
 }
 
-/** A flag that holds a duration, in milliseconds. Throws `USAGE`. */
-export function durationFlag(name: string, value: string | undefined): number | undefined {
-  if (value === undefined) return undefined;
-  const ms = parseDuration(value);
-  if (ms !== undefined) return ms;
-  throw new DrError({ code: 'USAGE', message: `'${value}' of --${name} is no duration`, suggestions: ['write it with its unit: 90s, 15m, 1h30m'] });
+/** What a plan says of the cluster, its keys read from where they are kept; `undefined` without a plan. */
+export async function plannedCluster(session: Session, path: string | undefined): Promise<PlannedCluster | undefined> {
+  if (path === undefined) return undefined;
+  const { plan, values } = await session.loadPlan(path);
+  const { secretFiles, manifests } = session.composition.ports;
+  const section = values['controlPlane'];
+  const keys = section === undefined ? {} : await readRecoveryKeys(planControlPlane.parse(section), { secretFiles, manifests, signal: session.signal });
+  return { cluster: plan.spec.cluster.name, keys };
 }
 
 export interface EndpointFlags {
@@ -45,6 +48,8 @@ export function snapshotFailure({ path, verdict, levels }: VerifiedSnapshot): Dr
   const failed = levels.filter(({ state }) => state === 'failed').map(({ level, reason }) => `${level}: ${reason}`);
   if (failed.length > 0)
     return new DrError({ code: 'SNAPSHOT_NOT_PROVEN', message: `${path} is bad: ${failed.join('; ')}`, suggestions: ['use another snapshot'] });
+  const open = levels.filter(({ state }) => state !== 'proven').map(({ level, reason }) => `${level}: ${reason}`);
+  if (verdict === 'unproven') return new DrError({ code: 'SNAPSHOT_NOT_PROVEN', message: `${path} is unproven: ${open.join('; ')}` });
   return new DrError({
     code: 'SNAPSHOT_NOT_PROVEN',
     message: `${path} is unanchored: nothing speaks against it, and no manifest says that it is what was taken`,

@@ -169,6 +169,13 @@ export const backupStoreFlag = Flags.string({
 });
 
 /** Where etcd's own programs are. */
+export const snapshotPlanFlag = Flags.string({
+  char: 'p',
+  summary: 'RecoveryPlan of the cluster, which says where the keys are that its snapshots need.',
+  helpValue: 'FILE',
+  env: 'LATTICE_DR_PLAN',
+});
+
 export const etcdBinariesFlag = Flags.string({
   summary: 'Folder of etcd and etcdutl, of the minor version that the cluster runs; by default those in PATH.',
   helpValue: 'DIRECTORY',

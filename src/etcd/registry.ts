@@ -8,7 +8,7 @@ export const REGISTRY = '/registry/';
 export const KUBE_SYSTEM_KEY = `${REGISTRY}namespaces/kube-system`;
 
 /** First bytes of an object that the API server keeps as protobuf (apimachinery `runtime/serializer/protobuf`, `k8s\0`). */
-const PROTOBUF_MAGIC = Buffer.from('k8s\0');
+export const PROTOBUF_MAGIC = Buffer.from('k8s\0');
 /** First bytes of a value that is encrypted at rest: `k8s:enc:<provider>:v<n>:<key name>:` (apiserver `storage/value/encrypt`). */
 const ENCRYPTED = /^k8s:enc:([a-z0-9]+):(v\d+):([^:]*):/;
 /** As much of a value as its kind can be told from, in bytes; names of keys have at most 253. */

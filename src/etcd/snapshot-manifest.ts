@@ -29,6 +29,8 @@ export const snapshotManifest = z.strictObject({
   encryption: z.array(z.string()),
   /** uid of the namespace `kube-system`, which is the identity of a cluster; absent when it is encrypted. */
   clusterUid: z.string().optional(),
+  /** Authorities that the snapshot itself holds and that could be read: SHA-256 of certificate or public key. */
+  authorities: z.array(z.strictObject({ cluster: z.string(), name: z.string(), sha256: z.string() })).optional(),
 });
 
 export type SnapshotManifest = z.infer<typeof snapshotManifest>;

@@ -1,14 +1,17 @@
 import { DrError, isDrError } from '../errors/dr-error.ts';
+import { authoritiesInside } from '../etcd/pki/inside.ts';
 import type { BootedFacts } from '../etcd/snapshot-levels.ts';
 import { judgeSnapshot } from '../etcd/snapshot-levels.ts';
 import { manifestPath, SNAPSHOT_MANIFEST_FORMAT, type SnapshotManifest } from '../etcd/snapshot-manifest.ts';
 import type { Etcd, EtcdRef } from '../ports/etcd.ts';
-import { examineSnapshot, type SnapshotPlace, type SnapshotTools } from './examine-snapshot.ts';
-import type { VerifiedSnapshot } from './verify-snapshot.ts';
+import { examineSnapshot, type SnapshotPlace, type SnapshotTools } from '../steps/etcd/examine-snapshot.ts';
+import { judgedSnapshot, type PlannedCluster, type VerifiedSnapshot } from './verify-snapshot.ts';
 
 export interface TakeRequest extends SnapshotPlace {
   /** Members of one cluster. The snapshot is of the first; the others are asked for their hash at its revision. */
   readonly endpoints: readonly [EtcdRef, ...EtcdRef[]];
+  /** What the plan says of the cluster. */
+  readonly planned?: PlannedCluster | undefined;
 }
 
 /** A snapshot that was taken, judged by booting it. */
@@ -39,9 +42,9 @@ export async function takeSnapshot(request: TakeRequest, tools: SnapshotTools): 
   const differing = hashes.filter(({ hashKv }) => hashKv.compactRevision === booted.hashKv.compactRevision && hashKv.hash !== booted.hashKv.hash);
   if (differing.length > 0)
     throw notProven(path, `HashKV at revision ${booted.hashKv.revision} is another one on ${differing.map(({ endpoint }) => endpoint).join(', ')}`);
-  const manifest = manifestOf({ booted, takenAt, tool: tools.tool, endpoint: first.endpoint, status }, facts.file, hashes);
+  const manifest = manifestOf({ booted, takenAt, tool: tools.tool, endpoint: first.endpoint, status, planned: request.planned }, facts.file, hashes);
   await files.writeNew(manifestPath(path), [Buffer.from(`${JSON.stringify(manifest, undefined, 2)}\n`)]);
-  return { path, ...judgeSnapshot({ ...facts, manifest }, { now: clock.now() }), manifest, findings };
+  return { path, ...judgedSnapshot({ ...facts, manifest }, request, clock.now()), manifest, findings };
 }
 
 function endpointMissing(): never {
@@ -80,14 +83,16 @@ interface Taken {
   readonly tool: string;
   readonly endpoint: string;
   readonly status: { readonly version: string; readonly clusterId: string };
+  readonly planned: PlannedCluster | undefined;
 }
 
 function manifestOf(
-  { booted, takenAt, tool, endpoint, status }: Taken,
+  { booted, takenAt, tool, endpoint, status, planned }: Taken,
   file: { readonly sizeBytes: number; readonly sha256: string },
   members: SnapshotManifest['members'],
 ): SnapshotManifest {
   const { content, hashKv } = booted;
+  const authorities = authoritiesInside(content.authorities, planned?.keys.encryption ?? [], Date.parse(takenAt));
   return {
     formatVersion: SNAPSHOT_MANIFEST_FORMAT,
     takenAt,
@@ -103,6 +108,7 @@ function manifestOf(
     resources: content.resources,
     encryption: [...content.encryption],
     ...(content.clusterUid === undefined ? {} : { clusterUid: content.clusterUid }),
+    ...(authorities.length === 0 ? {} : { authorities: authorities.map(({ cluster, name, sha256 }) => ({ cluster, name, sha256 })) }),
   };
 }
 

@@ -24,6 +24,45 @@ export interface Etcd extends AsyncDisposable {
   range(prefix: string, signal: AbortSignal): AsyncIterable<EtcdKeyValue>;
   /** The database as the member has it, then the SHA-256 of it: what `etcdctl snapshot save` writes. */
   snapshot(signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /** One pair, `undefined` when there is none. */
+  get(key: string, signal: AbortSignal): Promise<EtcdRevised | undefined>;
+  /** Writes a key if it is still at that revision (`0`: if there is none). `false`: it has changed, and nothing was written. */
+  put(pair: EtcdPut, signal: AbortSignal): Promise<boolean>;
+  /** Deletes every key of the prefix; gives how many. */
+  deletePrefix(prefix: string, signal: AbortSignal): Promise<number>;
+  /** Leases with the keys that end with them. */
+  leases(signal: AbortSignal): Promise<readonly EtcdLease[]>;
+  /** Ends a lease and its keys. */
+  revokeLease(id: string, signal: AbortSignal): Promise<void>;
+  /** Takes every alarm back; gives what there was. */
+  disarmAlarms(signal: AbortSignal): Promise<readonly string[]>;
+  /** Forgets what was before the revision, and waits until it is gone from the database. */
+  compact(revision: string, signal: AbortSignal): Promise<void>;
+  /** Gives freed pages back; the member answers nothing else meanwhile. */
+  defragment(signal: AbortSignal): Promise<void>;
+  /** Adds a member that does not vote; gives its id. */
+  addLearner(peerUrl: string, signal: AbortSignal): Promise<string>;
+  /** Makes a learner vote. Refused until it has caught up, and for one that votes already. */
+  promote(memberId: string, signal: AbortSignal): Promise<void>;
+  removeMember(memberId: string, signal: AbortSignal): Promise<void>;
+  /** Hands the lead to another member. Only the leader takes it. */
+  moveLeader(memberId: string, signal: AbortSignal): Promise<void>;
+}
+
+export interface EtcdRevised {
+  readonly value: Uint8Array;
+  readonly modRevision: string;
+}
+
+export interface EtcdPut {
+  readonly key: string;
+  readonly value: Uint8Array;
+  readonly ifRevision: string;
+}
+
+export interface EtcdLease {
+  readonly id: string;
+  readonly keys: readonly string[];
 }
 
 export interface EtcdStatus {
@@ -65,6 +104,8 @@ export interface ScratchOptions {
   readonly snapshot: string;
   /** Folder of `etcd` and `etcdutl`; the machine's PATH without it. */
   readonly binaries?: string | undefined;
+  /** Adds so much to the revision and compacts there, so that whoever watched a later state than the snapshot's is told to list again. */
+  readonly bumpRevision?: number | undefined;
   readonly signal: AbortSignal;
 }
 

@@ -5,6 +5,7 @@ export const DEPENDENCY_REASONS: Readonly<Record<string, string>> = {
   '@kubernetes/client-node': 'reads kubeconfigs: exec plugins, client certificates, proxies',
   '@marcbachmann/cel-js': 'evaluates expressions and conditions of runbooks (CEL), with type checks before the run',
   '@oclif/core': 'flags, help and command discovery',
+  '@noble/ciphers': 'opens values of etcd that the provider secretbox encrypted (XSalsa20-Poly1305, which Node does not have)',
   'age-encryption': 'decrypts age files of secrets in this process, so that no plain text is written',
   asn1js: 'needed beside pkijs to build certificates',
   'dns-packet': 'asks authoritative DNS servers directly',

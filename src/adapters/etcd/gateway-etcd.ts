@@ -1,4 +1,4 @@
-import type { Etcd, EtcdHash, EtcdKeyValue, EtcdMember, EtcdStatus } from '../../ports/etcd.ts';
+import type { Etcd, EtcdHash, EtcdKeyValue, EtcdLease, EtcdMember, EtcdPut, EtcdRevised, EtcdStatus } from '../../ports/etcd.ts';
 import type { Gateway } from './gateway.ts';
 
 /** Pairs per page: a page of the largest objects an API server takes (1.5 MiB) stays far below what Node can hold. */
@@ -73,9 +73,85 @@ export class GatewayEtcd implements Etcd {
     }
   }
 
+  async get(key: string, signal: AbortSignal): Promise<EtcdRevised | undefined> {
+    const { kvs = [] } = (await this.#gateway.call('kv/range', { key: base64(key) }, signal)) as {
+      readonly kvs?: readonly { readonly value?: string; readonly mod_revision: string }[];
+    };
+    const [found] = kvs;
+    return found === undefined ? undefined : { value: Buffer.from(found.value ?? '', 'base64'), modRevision: found.mod_revision };
+  }
+
+  async put({ key, value, ifRevision }: EtcdPut, signal: AbortSignal): Promise<boolean> {
+    const request = {
+      compare: [{ key: base64(key), target: 'MOD', result: 'EQUAL', mod_revision: ifRevision }],
+      success: [{ request_put: { key: base64(key), value: Buffer.from(value).toString('base64') } }],
+    };
+    const { succeeded = false } = (await this.#gateway.call('kv/txn', request, signal)) as { readonly succeeded?: boolean };
+    return succeeded;
+  }
+
+  async deletePrefix(prefix: string, signal: AbortSignal): Promise<number> {
+    const request = { key: base64(prefix), range_end: endOf(prefix).toString('base64') };
+    const { deleted = '0' } = (await this.#gateway.call('kv/deleterange', request, signal)) as { readonly deleted?: string };
+    return Number(deleted);
+  }
+
+  async leases(signal: AbortSignal): Promise<readonly EtcdLease[]> {
+    const { leases = [] } = (await this.#gateway.call('lease/leases', {}, signal)) as { readonly leases?: readonly { readonly ID: string }[] };
+    const found: EtcdLease[] = [];
+    for (const { ID } of leases) {
+      const { keys = [] } = (await this.#gateway.call('lease/timetolive', { ID, keys: true }, signal)) as { readonly keys?: readonly string[] };
+      found.push({ id: ID, keys: keys.map((key) => Buffer.from(key, 'base64').toString()) });
+    }
+    return found;
+  }
+
+  async revokeLease(id: string, signal: AbortSignal): Promise<void> {
+    await this.#gateway.call('lease/revoke', { ID: id }, signal);
+  }
+
+  async disarmAlarms(signal: AbortSignal): Promise<readonly string[]> {
+    const { alarms = [] } = (await this.#gateway.call('maintenance/alarm', { action: 'GET' }, signal)) as {
+      readonly alarms?: readonly { readonly memberID?: string; readonly alarm: string }[];
+    };
+    for (const { memberID = '0', alarm } of alarms) await this.#gateway.call('maintenance/alarm', { action: 'DEACTIVATE', memberID, alarm }, signal);
+    return alarms.map(({ alarm }) => alarm);
+  }
+
+  async compact(revision: string, signal: AbortSignal): Promise<void> {
+    await this.#gateway.call('kv/compaction', { revision, physical: true }, signal);
+  }
+
+  async defragment(signal: AbortSignal): Promise<void> {
+    await this.#gateway.call('maintenance/defragment', {}, signal);
+  }
+
+  async addLearner(peerUrl: string, signal: AbortSignal): Promise<string> {
+    const { member } = (await this.#gateway.call('cluster/member/add', { peerURLs: [peerUrl], isLearner: true }, signal)) as {
+      readonly member: { readonly ID: string };
+    };
+    return member.ID;
+  }
+
+  async promote(memberId: string, signal: AbortSignal): Promise<void> {
+    await this.#gateway.call('cluster/member/promote', { ID: memberId }, signal);
+  }
+
+  async removeMember(memberId: string, signal: AbortSignal): Promise<void> {
+    await this.#gateway.call('cluster/member/remove', { ID: memberId }, signal);
+  }
+
+  async moveLeader(memberId: string, signal: AbortSignal): Promise<void> {
+    await this.#gateway.call('maintenance/transfer-leadership', { targetID: memberId }, signal);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#gateway.close();
   }
+}
+
+function base64(text: string): string {
+  return Buffer.from(text).toString('base64');
 }
 
 /** The first key behind all that begin with the prefix. */

@@ -74,7 +74,7 @@ interface Place {
 }
 
 /** A token of its own: with etcd's default, a member restored where it once began has the identity of the old one. */
-async function restore({ etcdutl, folder, token }: Place, { snapshot, signal }: ScratchOptions, processes: Processes): Promise<void> {
+async function restore({ etcdutl, folder, token }: Place, { snapshot, bumpRevision, signal }: ScratchOptions, processes: Processes): Promise<void> {
   const args = [
     'snapshot',
     'restore',
@@ -89,6 +89,7 @@ async function restore({ etcdutl, folder, token }: Place, { snapshot, signal }: 
     PEER_URL,
     '--initial-cluster-token',
     token,
+    ...(bumpRevision === undefined ? [] : ['--bump-revision', String(bumpRevision), '--mark-compacted']),
   ];
   await inItsWords(snapshot, async () => await processes.run({ file: etcdutl, args, signal, timeoutMs: RESTORE_MS }));
 }

@@ -1,13 +1,15 @@
 import { createReadStream } from 'node:fs';
-import { link, open, readFile, rm } from 'node:fs/promises';
+import { link, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { DrError } from '../../errors/dr-error.ts';
 import type { LocalFiles } from '../../ports/local-files.ts';
 import { isMissing, syncFolder } from './durable-files.ts';
 
+type Content = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+
 /** Files of this machine. */
 export function createLocalFiles(): LocalFiles {
-  return { read, readSmall, writeNew };
+  return { read, readSmall, writeNew, replace };
 }
 
 async function* read(path: string): AsyncGenerator<Uint8Array> {
@@ -28,13 +30,22 @@ async function readSmall(path: string): Promise<Uint8Array | undefined> {
 }
 
 /** A name that is there is whole: the bytes are synced under another one first. `link` refuses a name that exists, which a rename would replace. */
-async function writeNew(path: string, content: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<void> {
+async function writeNew(path: string, content: Content): Promise<void> {
+  await writeWhole(path, content, async (partial) => await link(partial, path));
+}
+
+async function replace(path: string, content: Content): Promise<void> {
+  await writeWhole(path, content, async (partial) => await rename(partial, path));
+}
+
+async function writeWhole(path: string, content: Content, put: (partial: string) => Promise<void>): Promise<void> {
   const partial = `${path}.part`;
   try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     await using file = await open(partial, 'w', 0o600);
     for await (const chunk of content) await file.write(chunk);
     await file.sync();
-    await link(partial, path);
+    await put(partial);
     await syncFolder(dirname(path));
   } catch (cause) {
     throw cause instanceof DrError ? cause : refusal(path, 'written', cause);

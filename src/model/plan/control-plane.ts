@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { besideList, distinct, name, port, secretRef, text } from './fields.ts';
+import { planRecoveryKeys } from './recovery-keys.ts';
 
 /** A control-plane machine and how to reach it. */
 const node = z.strictObject({
@@ -19,4 +20,5 @@ const node = z.strictObject({
 export const planControlPlane = z.strictObject({
   distribution: z.enum(['kubeadm', 'rke2', 'k3s']).describe('Decides where etcd, its certificates and static pods are'),
   nodes: z.array(node).min(1, { error: 'must name at least one node' }).superRefine(distinct('name'), besideList),
+  ...planRecoveryKeys,
 });

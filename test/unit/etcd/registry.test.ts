@@ -89,7 +89,7 @@ describe('what an API server keeps', () => {
       yield { key: '/registry/secrets/default/a', value: Buffer.from('k8s:enc:aescbc:v1:key1:zz') };
       yield { key: '/registry/secrets/default/b', value: Buffer.from('zz') };
     }
-    expect(await readContent(pairs())).toEqual({
+    expect(await readContent(pairs())).toMatchObject({
       resources: { namespaces: 2, secrets: 2 },
       encryption: ['aescbc:v1:key1'],
       unknown: ['/registry/secrets/default/b'],

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { clusterIdOf, memberIdOf } from '../../../src/etcd/identity.ts';
 import { judgeSnapshot, type SnapshotExpectation, type SnapshotFacts, type SnapshotLevel } from '../../../src/etcd/snapshot-levels.ts';
 import type { SnapshotManifest } from '../../../src/etcd/snapshot-manifest.ts';
+import { snapshotRefusals } from '../../../src/etcd/snapshot-refusals.ts';
 
 const NOW = Date.parse('2026-11-29T12:00:00Z');
 const UID = '06aa08d8-8134-4c90-adef-96f0f5a9ab13';
@@ -30,12 +31,12 @@ const manifest: SnapshotManifest = {
 const booted: NonNullable<SnapshotFacts['booted']> = {
   peerUrl,
   token,
-  status: { clusterId, memberId, revision: '100' },
+  status: { clusterId, memberId, revision: '100', version: '3.6.16' },
   members: [{ id: memberId, name: 'lattice-dr-scratch', isLearner: false }],
   alarms: [],
   hashKv: manifest.hashKv,
   offlineRevision: '100',
-  content: { resources: { namespaces: 4 }, encryption: [], unknown: [], missing: [], clusterUid: UID },
+  content: { resources: { namespaces: 4 }, encryption: [], samples: [], authorities: [], unknown: [], missing: [], clusterUid: UID },
 };
 const sound: SnapshotFacts = { file: { sizeBytes: 20_512, sha256: SHA, ownHash: 'equal' }, manifest, booted };
 const wanted: SnapshotExpectation = { clusterUid: UID, maxAgeMs: 2 * 3_600_000, now: NOW };
@@ -61,7 +62,7 @@ const rows: readonly Row[] = [
   { name: 'at another revision', facts: withBooted({ offlineRevision: '99' }), verdict: 'bad', levels: ['L2 failed'], says: /revision 99, and 100/ },
   {
     name: 'that came up as another member',
-    facts: withBooted({ status: { clusterId, memberId: '5', revision: '100' } }),
+    facts: withBooted({ status: { clusterId, memberId: '5', revision: '100', version: '3.6.16' } }),
     verdict: 'bad',
     levels: ['L3 failed'],
     says: /came up as member 5/,
@@ -127,11 +128,18 @@ const rows: readonly Row[] = [
   },
   { name: 'older than is accepted', facts: sound, expected: { maxAgeMs: 60_000 }, verdict: 'bad', levels: ['L6 failed'], says: /1 h 0 min ago/ },
   {
+    name: 'of another minor version than the programs',
+    facts: withBooted({ status: { ...booted.status, version: '3.5.30' } }),
+    verdict: 'unproven',
+    levels: ['L3 not checked'],
+    says: /try it with the programs of 3\.6/,
+  },
+  {
     name: 'that etcd refuses',
     facts: { file: sound.file, manifest, refused: 'panic: invalid page' },
     verdict: 'bad',
     levels: ['L2 failed', 'L3 failed', 'L4 failed', 'L5 failed', 'L6 not checked'],
-    says: /invalid page/,
+    says: /invalid page; it is of etcd 3\.6\.16/,
   },
   {
     name: 'with a wrong hash of its own',
@@ -148,6 +156,24 @@ describe('a snapshot', () => {
     expect(judged.verdict).toBe(verdict);
     expect(judged.levels.filter(({ state }) => state !== 'proven').map(({ level, state }) => `${level} ${state}`)).toEqual(levels);
     expect(judged.levels.map(({ reason }: SnapshotLevel) => reason).join('\n')).toMatch(says);
+  });
+
+  const refused = (facts: SnapshotFacts, expected: SnapshotExpectation = wanted) =>
+    snapshotRefusals(judgeSnapshot(facts, expected)).map(({ level, isAcceptable }) => `${level}${isAcceptable ? ' unless accepted' : ''}`);
+
+  it('is restored when all of it is proven, and otherwise refused by the level that is not', () => {
+    expect(refused(sound)).toEqual([]);
+    expect(refused(withBooted({ content: { ...booted.content, encryption: ['aescbc:v1:key1'] } }))).toEqual(['L5']);
+    expect(refused(sound, { now: NOW })).toEqual(['L6']);
+    expect(refused(withBooted({ status: { ...booted.status, version: '3.5.30' } }))).toEqual(['L3']);
+    expect(refused(sound, { ...wanted, maxAgeMs: 1 })).toEqual(['L6']);
+  });
+
+  it('without a manifest is restored when a person accepts that, and nothing else is accepted with it', () => {
+    expect(refused(alone)).toEqual(['L0 unless accepted', 'L6 unless accepted']);
+    const sealed = { ...alone, booted: { ...booted, content: { ...booted.content, encryption: ['aescbc:v1:key1'] } } };
+    expect(refused(sealed)).toEqual(['L0 unless accepted', 'L5', 'L6 unless accepted']);
+    expect(refused({ ...alone, booted: { ...booted, members: [], status: { ...booted.status, memberId: '5' } } })).toContain('L3');
   });
 
   it('of a cluster that nobody named is not proven to be of the wanted one', () => {

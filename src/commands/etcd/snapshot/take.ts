@@ -1,7 +1,7 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../../cli/base-command.ts';
-import { etcdBinariesFlag } from '../../../cli/flags.ts';
+import { etcdBinariesFlag, snapshotPlanFlag } from '../../../cli/flags.ts';
 import type { TakenSnapshot } from '../../../operations/take-snapshot.ts';
 
 /** `lattice-dr etcd snapshot take`. */
@@ -24,19 +24,21 @@ export default class EtcdSnapshotTake extends BaseCommand {
     ca: Flags.string({ summary: 'Certificate of the authority of etcd.', helpValue: 'FILE', env: 'LATTICE_DR_ETCD_CA' }),
     cert: Flags.string({ summary: 'Client certificate.', helpValue: 'FILE', env: 'LATTICE_DR_ETCD_CERT', dependsOn: ['key'] }),
     key: Flags.string({ summary: 'Key of the client certificate.', helpValue: 'FILE', env: 'LATTICE_DR_ETCD_KEY', dependsOn: ['cert'] }),
+    plan: snapshotPlanFlag,
     binaries: etcdBinariesFlag,
   };
 
   async run(): Promise<TakenSnapshot> {
     const { args, flags } = await this.parse(EtcdSnapshotTake);
-    const [{ takeSnapshot }, { etcdRefs, snapshotFailure, snapshotTools }, { resultText }] = await Promise.all([
+    const [{ takeSnapshot }, { etcdRefs, plannedCluster, snapshotFailure, snapshotTools }, { resultText }] = await Promise.all([
       import('../../../operations/take-snapshot.ts'),
       import('../../../cli/etcd-snapshots.ts'),
       import('../../../cli/result-text.ts'),
     ]);
     const endpoints = etcdRefs(flags);
     await using session = await this.openSession();
-    const taken = await takeSnapshot({ path: args.snapshot, endpoints, binaries: flags.binaries }, snapshotTools(session));
+    const planned = await plannedCluster(session, flags.plan);
+    const taken = await takeSnapshot({ path: args.snapshot, endpoints, planned, binaries: flags.binaries }, snapshotTools(session));
     this.print(await resultText.snapshot(taken));
     const failure = snapshotFailure(taken);
     if (failure !== undefined) await this.endWith(failure);

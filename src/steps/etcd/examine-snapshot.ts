@@ -1,11 +1,11 @@
-import { asDrError, isDrError } from '../errors/dr-error.ts';
-import { REGISTRY } from '../etcd/registry.ts';
-import { readContent } from '../etcd/snapshot-content.ts';
-import { readSnapshotFile } from '../etcd/snapshot-file.ts';
-import type { BootedFacts, SnapshotFacts } from '../etcd/snapshot-levels.ts';
-import type { Clock } from '../ports/clock.ts';
-import type { Etcds, ScratchEtcd, ScratchEtcds } from '../ports/etcd.ts';
-import type { LocalFiles } from '../ports/local-files.ts';
+import { asDrError, isDrError } from '../../errors/dr-error.ts';
+import { REGISTRY } from '../../etcd/registry.ts';
+import { readContent } from '../../etcd/snapshot-content.ts';
+import { readSnapshotFile } from '../../etcd/snapshot-file.ts';
+import type { BootedFacts, SnapshotFacts } from '../../etcd/snapshot-levels.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Etcds, ScratchEtcd, ScratchEtcds } from '../../ports/etcd.ts';
+import type { LocalFiles } from '../../ports/local-files.ts';
 
 /** What work on snapshots needs. */
 export interface SnapshotTools {
