@@ -63,7 +63,7 @@ export function facts(changes: Partial<ControlPlaneFacts> = {}): ControlPlaneFac
 }
 
 const said = (changes: Partial<ControlPlaneFacts['said']>): ControlPlaneFacts['said'] => ({ ...facts().said, ...changes });
-const API_DOWN = { state: 'silent', failing: ['connection refused'] } as const;
+const API_DOWN = { state: 'silent', failing: [] } as const;
 const three = (a: NodeFacts, b: NodeFacts, c: NodeFacts): Partial<ControlPlaneFacts> => ({ nodes: [a, b, c] });
 const { snapshot: _known, ...WITHOUT_SNAPSHOT } = facts();
 const withoutSnapshot = (changes: Partial<ControlPlaneFacts>): ControlPlaneFacts => ({ ...WITHOUT_SNAPSHOT, ...changes });
