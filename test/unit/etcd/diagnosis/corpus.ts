@@ -319,10 +319,10 @@ export const CORPUS: readonly Row[] = [
     verdict: 'leave-alone',
     rule: 'objects-deleted',
     twin: {
-      name: 'and the only member left has no leader',
-      facts: facts({ ...lonely, said: said({ areObjectsDeleted: true }) }),
-      verdict: 'restore-etcd',
-      rule: 'survivor',
+      name: 'and a member is down',
+      facts: facts({ ...three(node('cp-1'), node('cp-2'), mute('cp-3')), said: said({ areObjectsDeleted: true }) }),
+      verdict: 'repair',
+      rule: 'member-down',
     },
   },
   {
