@@ -77,6 +77,7 @@ export const ERROR_CODES = {
   KUBECONFIG_INVALID: { kind: 'precondition', meaning: 'a kubeconfig is missing, unreadable or has no usable context' },
   LAB_BINARY_BUILD_FAILED: { kind: 'step', meaning: 'a lab server could not be built' },
   LAB_GO_MISSING: { kind: 'precondition', meaning: 'Go is missing or too old to build a lab server' },
+  LAB_NODES_UNSUPPORTED: { kind: 'precondition', meaning: 'this system cannot give the lab control-plane machines of its own' },
   LAB_NOT_RUNNING: { kind: 'precondition', meaning: 'the lab is not running, or not in the state the command needs' },
   LAB_SERVER_FAILED: { kind: 'step', meaning: 'a lab server ended or did not become ready; the end of its log is quoted' },
   NODE_COMMAND_FAILED: { kind: 'step', meaning: 'a command on a machine failed or did not end in time; its words are quoted' },

@@ -4,7 +4,15 @@ import { delimiter, join } from 'node:path';
 import { DrError } from '../errors/dr-error.ts';
 
 /** Programs of the lab that come from Debian packages, and which. */
-export const DEBIAN_PROGRAMS = { named: 'bind9', nsupdate: 'bind9-dnsutils', dig: 'bind9-dnsutils', 'ssh-keygen': 'openssh-client' } as const;
+export const DEBIAN_PROGRAMS = {
+  named: 'bind9',
+  nsupdate: 'bind9-dnsutils',
+  dig: 'bind9-dnsutils',
+  'ssh-keygen': 'openssh-client',
+  sshd: 'openssh-server',
+  ip: 'iproute2',
+  nft: 'nftables',
+} as const;
 
 export type DebianProgram = keyof typeof DEBIAN_PROGRAMS;
 

@@ -75,6 +75,7 @@ export const LAB_BINARIES = {
     demo: true,
     versionArguments: ['--version'],
   },
+  'kube-scheduler': { version: '1.36.3', module: 'kubernetes', package: 'k8s.io/kubernetes/cmd/kube-scheduler', demo: false, versionArguments: ['--version'] },
   velero: { version: '1.18.3', module: 'velero', package: './velero', demo: true },
   'velero-restore-helper': { version: '1.18.3', module: 'velero', package: 'github.com/vmware-tanzu/velero/cmd/velero-restore-helper', demo: true },
   'volume-snapshotter': { version: '1', module: 'velero', package: './volume-snapshotter', demo: true },

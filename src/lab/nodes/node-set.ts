@@ -1,0 +1,89 @@
+import { join } from 'node:path';
+import { DrError } from '../../errors/dr-error.ts';
+import { readJsonFile, writeJsonFile } from '../json-file.ts';
+
+/** Where etcd comes from: a static pod beside the API server, as kubeadm makes it, or a systemd unit. */
+export const NODE_PRESETS = ['kubeadm', 'systemd'] as const;
+export type NodePreset = (typeof NODE_PRESETS)[number];
+
+/** The machines of one control plane, in `<lab>/nodes/set.json`. Written once; what runs is asked of the kernel. */
+export interface NodeSet {
+  readonly formatVersion: 1;
+  /** Directory of the lab. */
+  readonly directory: string;
+  readonly cluster: string;
+  readonly preset: NodePreset;
+  /** Of the bridge `ldr<index>` and the network `10.77.<index>.0/24`, claimed on this machine. */
+  readonly network: number;
+  readonly nodes: readonly LabNode[];
+  readonly ssh: NodeSsh;
+  /** Files of the authorities, service-account keys and the encryption key, kept outside of the machines: what an operator has in a safe. */
+  readonly pki: string;
+  /** Administrator, at the first machine's API server. */
+  readonly kubeconfig: string;
+  /** Folders of this system with the programs that run in the machines. */
+  readonly programs: readonly string[];
+  /** Values are encrypted in etcd. */
+  readonly encryption: boolean;
+  /** How every machine's kubelet stand-in behaves. */
+  readonly kubelet: KubeletBehaviour;
+}
+
+/** One machine. */
+export interface LabNode {
+  /** Host name, name of the Node object and of the etcd member. */
+  readonly name: string;
+  readonly address: string;
+  /** `<lab>/nodes/<name>`. */
+  readonly directory: string;
+  /** The bridge's end of its cable. */
+  readonly cable: string;
+  /** Id of its process among the lab's servers. */
+  readonly server: string;
+  /** Administrator, at this machine's own API server. */
+  readonly kubeconfig: string;
+}
+
+/** For plain `ssh -F <configFile> <name>`, also from anywhere else on this machine. */
+export interface NodeSsh {
+  readonly configFile: string;
+  readonly knownHostsFile: string;
+  readonly identityFile: string;
+  readonly user: 'root';
+}
+
+export interface KubeletBehaviour {
+  /** How often the manifest directory is read (F62). */
+  readonly fileCheckMs: number;
+  /** From seeing that a manifest has left to telling the process. */
+  readonly slowStopMs: number;
+  /** How often it tells the API server that it lives (F64). */
+  readonly heartbeatMs: number;
+  /** The longest wait before a container that keeps ending is started again. */
+  readonly maxRestartMs: number;
+}
+
+/** What is documented of a kubelet, which is slow. */
+export const DEFAULT_KUBELET: KubeletBehaviour = { fileCheckMs: 20_000, slowStopMs: 0, heartbeatMs: 10_000, maxRestartMs: 300_000 };
+
+/** Folder of the machines of a lab. */
+export function nodesFolder(labDirectory: string): string {
+  return join(labDirectory, 'nodes');
+}
+
+/** The machines of a lab; `undefined` when it has none. */
+export async function findNodeSet(labDirectory: string): Promise<NodeSet | undefined> {
+  return await readJsonFile<NodeSet>(join(nodesFolder(labDirectory), 'set.json'));
+}
+
+/** A machine by name. Throws `LAB_NOT_RUNNING` naming those there are. */
+export function nodeOf(set: NodeSet, name: string): LabNode {
+  const found = set.nodes.find((node) => node.name === name);
+  if (found !== undefined) return found;
+  const names = set.nodes.map((node) => node.name).join(', ');
+  throw new DrError({ code: 'LAB_NOT_RUNNING', message: `there is no machine ${name}; there are ${names}` });
+}
+
+export async function saveNodeSet(set: NodeSet): Promise<void> {
+  await writeJsonFile(join(nodesFolder(set.directory), 'set.json'), set);
+}
