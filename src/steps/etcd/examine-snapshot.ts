@@ -1,7 +1,7 @@
 import { asDrError, isDrError } from '../../errors/dr-error.ts';
 import { REGISTRY } from '../../etcd/registry.ts';
 import { readContent } from '../../etcd/snapshot-content.ts';
-import { readSnapshotFile } from '../../etcd/snapshot-file.ts';
+import { readSnapshotFile, type SnapshotFileFacts } from '../../etcd/snapshot-file.ts';
 import type { BootedFacts, SnapshotFacts } from '../../etcd/snapshot-levels.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Etcds, ScratchEtcd, ScratchEtcds } from '../../ports/etcd.ts';
@@ -24,13 +24,15 @@ export interface SnapshotPlace {
   readonly path: string;
   /** Folder of `etcd` and `etcdutl`; the machine's PATH without it. */
   readonly binaries?: string | undefined;
+  /** What its bytes are, by whoever has just written them; they are read without it. */
+  readonly read?: SnapshotFileFacts | undefined;
 }
 
 /** Finds out what a snapshot is: its bytes, and then what an etcd says that is restored from it. Bytes that fail are never given to etcd. */
-export async function examineSnapshot({ path, binaries }: SnapshotPlace, tools: SnapshotTools): Promise<Omit<SnapshotFacts, 'manifest'>> {
+export async function examineSnapshot({ path, binaries, read }: SnapshotPlace, tools: SnapshotTools): Promise<Omit<SnapshotFacts, 'manifest'>> {
   const { files, scratch, signal, onProgress } = tools;
-  onProgress(`reading ${path}`);
-  const file = await readSnapshotFile(files.read(path));
+  if (read === undefined) onProgress(`reading ${path}`);
+  const file = read ?? (await readSnapshotFile(files.read(path)));
   if (file.ownHash !== 'equal') return { file };
   onProgress(`starting an etcd on a copy of it (${file.sizeBytes} bytes)`);
   try {
