@@ -36,12 +36,14 @@ export default class EtcdSnapshotVerify extends BaseCommand {
     const [
       { verifySnapshot },
       { verifyStoredSnapshot },
-      { downloadCache, durationFlag, placeWork, plannedCluster, snapshotFailure, snapshotTools },
+      { downloadCache, placeWork, plannedCluster, snapshotFailure, snapshotTools },
+      { durationFlag },
       { resultText },
     ] = await Promise.all([
       import('../../../operations/verify-snapshot.ts'),
       import('../../../operations/verify-stored-snapshot.ts'),
       import('../../../cli/etcd-snapshots.ts'),
+      import('../../../cli/duration-flags.ts'),
       import('../../../cli/result-text.ts'),
     ]);
     const maxAgeMs = durationFlag('max-age', flags['max-age']);
