@@ -72,6 +72,7 @@ export class StepBench {
   readonly git = new MemoryGit();
   readonly secretFiles = new MemorySecretFiles();
   readonly certificates = new FakeCertificates();
+  readonly nodes = new FakeNodes();
   readonly processes: FakeProcesses;
   readonly http: FakeHttpProbe;
   readonly commit: string;
@@ -97,6 +98,7 @@ export class StepBench {
       certificates: this.certificates,
       secretFiles: this.secretFiles,
       sealSignatures: new FakeSignatures({}),
+      nodes: this.nodes,
     };
   }
 
