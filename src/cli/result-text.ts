@@ -7,6 +7,7 @@ import type { BackupDetails } from '../operations/backup-verify.ts';
 import type { TakenBaseline } from '../operations/baseline.ts';
 import type { ExportedCapi } from '../operations/capi-export.ts';
 import type { ClusterStatus } from '../operations/cluster-status.ts';
+import type { DiagnosedControlPlane } from '../operations/diagnose.ts';
 import type { DriftResult } from '../operations/drift.ts';
 import type { GuardStatus } from '../operations/guard.ts';
 import type { HoldList } from '../operations/holds.ts';
@@ -78,6 +79,9 @@ export const resultText = {
   },
   async sealed(sealed: SealedBackup): Promise<string> {
     return (await import('../report/backup-view.ts')).backupSealView(sealed);
+  },
+  async diagnosis(diagnosis: DiagnosedControlPlane): Promise<string> {
+    return (await import('../report/diagnosis-view.ts')).diagnosisView(diagnosis);
   },
   async snapshots(list: SnapshotList): Promise<string> {
     return (await import('../report/snapshot-view.ts')).snapshotListView(list);

@@ -27,6 +27,8 @@ export interface ListedSnapshot {
   readonly clusterUid?: string;
   readonly objects?: number;
   readonly encryption: readonly string[];
+  /** Names of the cluster's authorities that it holds itself. */
+  readonly authorities: readonly string[];
   /** `unanchored`: no manifest. `bad`: another size than its manifest says, or a seal that does not vouch for it. `unverified`: what lies there fits; verify boots it. */
   readonly state: 'unverified' | 'unanchored' | 'bad';
   readonly reason?: string;
@@ -67,12 +69,13 @@ async function listedOf(stored: StoredSnapshot, { place, rpoMs, tools }: Listing
   const ageMs = Math.max(0, tools.clock.now() - Date.parse(takenAt));
   const known =
     manifest === undefined
-      ? { encryption: [] }
+      ? { encryption: [], authorities: [] }
       : {
           revision: manifest.revision,
           etcdVersion: manifest.etcdVersion,
           objects: Object.values(manifest.resources).reduce((sum, count) => sum + count, 0),
           encryption: manifest.encryption,
+          authorities: (manifest.authorities ?? []).filter((one) => one.cluster.endsWith(`/${tools.plan.plan.spec.cluster.name}`)).map((one) => one.name),
           ...(manifest.clusterUid === undefined ? {} : { clusterUid: manifest.clusterUid }),
         };
   const wrong =

@@ -26,6 +26,7 @@ import { FakeClock } from '../../fakes/fake-clock.ts';
 import { createFakeClusters } from '../../fakes/fake-clusters.ts';
 import { createFakeDnsZones } from '../../fakes/fake-dns-zone.ts';
 import { type FakeAnswers, FakeHttpProbe } from '../../fakes/fake-http-probe.ts';
+import { FakeNodes } from '../../fakes/fake-nodes.ts';
 import { FakeProcesses, type FakeProgram } from '../../fakes/fake-processes.ts';
 import { FakeRandom } from '../../fakes/fake-random.ts';
 import { FakeSignatures } from '../../fakes/fake-signatures.ts';
