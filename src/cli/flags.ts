@@ -183,7 +183,8 @@ export const snapshotPlaceFlag = Flags.string({
 });
 
 export const etcdBinariesFlag = Flags.string({
-  summary: 'Folder of etcd and etcdutl, of the minor version that the cluster runs; by default those in PATH.',
+  summary:
+    'Folder of etcd and etcdutl, of the minor version that the cluster runs, or of a folder for each minor version (3.5, 3.6); by default those in PATH.',
   helpValue: 'DIRECTORY',
   env: 'LATTICE_DR_BINARIES',
 });

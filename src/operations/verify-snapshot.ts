@@ -42,7 +42,7 @@ export interface VerifiedSnapshot extends JudgedSnapshot {
  */
 export async function verifySnapshot(request: VerifyRequest, tools: SnapshotTools): Promise<VerifiedSnapshot> {
   const manifest = await readManifest(request, tools.files);
-  const facts = await examineSnapshot(request, tools);
+  const facts = await examineSnapshot({ ...request, etcdVersion: manifest?.etcdVersion }, tools);
   return {
     path: request.path,
     ...judgedSnapshot(

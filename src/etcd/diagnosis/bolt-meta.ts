@@ -21,7 +21,7 @@ export const BOLT_HEAD_BYTES = 32_768;
  */
 export function boltFault(head: Uint8Array, sizeBytes: number): string | undefined {
   const bytes = Buffer.from(head);
-  const metas = [0, ...[4_096, 8_192, 16_384]].map((at) => metaAt(bytes, at)).filter((meta) => meta !== undefined);
+  const metas = [0, 4_096, 8_192, 16_384].map((at) => metaAt(bytes, at)).filter((meta) => meta !== undefined);
   if (metas.length === 0) return 'neither of its meta pages is whole';
   const needed = Math.max(...metas.map(({ pages, pageSize }) => pages * pageSize));
   return sizeBytes < needed ? `it has ${sizeBytes} bytes, and its pages need ${needed}` : undefined;

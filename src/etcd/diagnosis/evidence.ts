@@ -3,7 +3,7 @@ import type { KnownSnapshot, NodeFacts, TroubleKind } from './facts.ts';
 import type { Picture } from './picture.ts';
 
 /** What helps against each trouble. */
-export const CURES: Readonly<Record<TroubleKind, string>> = {
+const CURES: Readonly<Record<TroubleKind, string>> = {
   'certificate-expired': 'renew its certificates (kubeadm certs renew all) and restart it',
   'certificate-ending': 'renew its certificates (kubeadm certs renew all)',
   'disk-full': 'free space on its disk, or grow it',
@@ -16,7 +16,7 @@ export const CURES: Readonly<Record<TroubleKind, string>> = {
 };
 
 /** One line of a node: how it is, what its data is, what is wrong. */
-export function nodeLine({ name, reach, data, etcd, member, troubles }: NodeFacts): string {
+function nodeLine({ name, reach, data, etcd, member, troubles }: NodeFacts): string {
   const state = { up: 'answers', silent: 'does not answer', gone: 'is gone with its disk, by what a person says' }[reach];
   const said = member === undefined ? `etcd ${etcd === 'unknown' ? 'not seen' : etcd}` : memberText(member);
   const wrong = troubles.map(({ kind, detail }) => `${kind}: ${detail}`);
@@ -40,7 +40,7 @@ export function snapshotLine({ facts: { snapshot, now } }: Picture): string {
   return `snapshot ${name}, taken ${ageOf(snapshot, now)} ago (${takenAt}), is ${verdict}${reason === undefined ? '' : `: ${reason}`}`;
 }
 
-export function ageOf({ takenAt }: KnownSnapshot, now: number): string {
+function ageOf({ takenAt }: KnownSnapshot, now: number): string {
   return formatDuration(Math.max(0, now - Date.parse(takenAt)));
 }
 

@@ -34,7 +34,7 @@ describe('the decision table', () => {
     for (const { name, facts: seen, verdict, twin } of CORPUS) {
       expect(twin.verdict, name).not.toBe(verdict);
       const changed = new Set(differences(seen, twin.facts).map((path) => path.split('.').slice(0, 3).join('.')));
-      expect([...changed].length, `${name}: ${[...changed].join(', ')}`).toBe(1);
+      expect(changed.size, `${name}: ${[...changed].join(', ')}`).toBe(1);
     }
   });
 
