@@ -3,16 +3,19 @@ import { quoted } from './remote-shell.ts';
 /** Folder of a machine with a folder for each job. */
 export const JOBS_FOLDER = '/var/lib/lattice-dr/jobs';
 
+/** This start of the machine; with the PID namespace, because only within one a pid says who a process is. */
+const BOOT = 'boot() { echo "$(cat /proc/sys/kernel/random/boot_id)/$(readlink /proc/self/ns/pid)"; }';
+
 /**
  * What a job's process does, in its folder. Whoever makes `started` runs the script, so it may be launched any number of times and runs once; that is on disk
  * before the script begins, so a power cut does not forget it. `owner` tells the process from a later one with the same pid. The exit code is there whole or not at all.
  */
-const RUNNER = String.raw`
+const RUNNER = String.raw`${BOOT}
 cd "$1" || exit 1
 mkdir started 2>/dev/null || exit 0
 stat=$(cat /proc/$$/stat)
 set -- ${'${stat##*) }'}
-echo "$$ ${'${20}'} $4 $(cat /proc/sys/kernel/random/boot_id)" > owner.new && mv owner.new owner
+echo "$$ ${'${20}'} $4 $(boot)" > owner.new && mv owner.new owner
 sync . started owner || sync
 exec 3<input
 rm -f input
@@ -26,7 +29,7 @@ echo "$rc" > rc.new && { sync rc.new || sync; } && mv rc.new rc && { sync . || s
  * Sets `state`: `absent`, `created` (nothing was started), `running`, `ended`, `lost`. A script whose first process is gone may have left others that still work:
  * that is running too. A process is itself by pid and start time; after a restart of the machine the boot id differs.
  */
-const LOOK = String.raw`
+const LOOK = String.raw`${BOOT}
 alive() {
   read -r line 2>/dev/null < "/proc/$1/stat" || return 1
   set -- "$2" ${'${line##*) }'}
@@ -49,7 +52,7 @@ look() {
     return
   fi
   state=running
-  if [ "$boot" = "$(cat /proc/sys/kernel/random/boot_id)" ]; then
+  if [ "$boot" = "$(boot)" ]; then
     alive "$pid" "$start" && return
     session_alive "$session" && return
   fi
@@ -67,15 +70,17 @@ tell() {
 export const STATE_SCRIPT = `${LOOK}\ndir=$1\nlook\ntell\n`;
 
 /**
- * `$1`: folder of the job; `$2`: seconds to wait at most. Says the state when the job has ended, or when the time is over. A job that was made and not started is
- * waited for too.
+ * `$1`: folder of the job; `$2`: seconds to wait at most. Says the state when the job has ended, or when the time is over. A job that was made and not started gets
+ * three seconds of it.
  */
 export const FOLLOW_SCRIPT = String.raw`${LOOK}
 dir=$1
-until=$(( $(date +%s) + $2 ))
+since=$(date +%s)
 look
 while [ "$state" = running ] || [ "$state" = created ]; do
-  [ "$(date +%s)" -lt "$until" ] || break
+  waited=$(( $(date +%s) - since ))
+  [ "$waited" -lt "$2" ] || break
+  [ "$state" = created ] && [ "$waited" -ge 3 ] && break
   sleep 0.1
   look
 done

@@ -167,11 +167,21 @@ export class SshConnection {
     const args = ['-N', '-T', '-S', socket, ...options, ...refArgs(this.ref), '--', this.ref.host];
     const call = { signal: new AbortController().signal, timeoutMs: CONNECT_MS };
     const { exitCode, stderr, timedOut } = await this.#ssh(args, call);
-    if (exitCode !== 0) throw connectError(this.ref, timedOut ? `no connection within ${CONNECT_MS} ms. ${stderr}` : stderr);
+    if (exitCode !== 0) throw connectError(this.ref, await this.#words({ stderr, timedOut }));
     const bare = { socket, become: '' };
     const master = { ...bare, become: await this.#privilege(bare) };
     this.#current = master;
     return master;
+  }
+
+  /** With a master, `ssh` keeps what a bastion's own `ssh` says (OpenSSH `sshconnect.c`, `ssh_proxy_connect`); so it is asked once more without one. */
+  async #words({ stderr, timedOut }: Pick<SshAnswer, 'stderr' | 'timedOut'>): Promise<string> {
+    if (timedOut) return `no connection within ${CONNECT_MS} ms. ${stderr}`;
+    if (!/kex_exchange_identification|UNKNOWN port|Connection closed by remote host|Connection reset/.test(stderr)) return stderr;
+    const options = [...MASTER_OPTIONS.filter((option) => !option.startsWith('Control')), 'ControlMaster=no', 'ControlPath=none'];
+    const args = ['-T', ...options.flatMap((option) => ['-o', option]), ...refArgs(this.ref), '--', this.ref.host, 'true'];
+    const more = await this.#ssh(args, { signal: new AbortController().signal, timeoutMs: CONNECT_MS });
+    return `${stderr}${more.stderr}`;
   }
 
   /** How to become root: not at all, or by `sudo` without a password. */
@@ -230,9 +240,9 @@ const END_GROUP = String.raw`
 stat=$(cat "/proc/$1/stat") || exit 0
 set -- ${'${stat##*) }'}
 [ "$3" -gt 1 ] || exit 1
-kill -TERM -- "-$3"
+kill -s TERM -- "-$3"
 sleep 1
-kill -KILL -- "-$3" 2>/dev/null
+kill -s KILL -- "-$3" 2>/dev/null
 exit 0
 `;
 
