@@ -11,6 +11,9 @@ const VERDICTS: Readonly<Record<DiagnosedControlPlane['verdict'], string>> = {
   'split-brain': 'STOP, SPLIT BRAIN',
 };
 
+/** What a line of evidence about one machine has, which the table says better. */
+const NODE_LINE = /; data (?:intact|unreadable|absent|unknown)(?:;|$)/;
+
 /** Writes a diagnosis for people: the verdict first, then what it rests on, then every machine. */
 export function diagnosisView(diagnosis: DiagnosedControlPlane): string {
   const { cluster, at, verdict, action, rule, evidence, facts, findings } = diagnosis;
@@ -23,7 +26,7 @@ export function diagnosisView(diagnosis: DiagnosedControlPlane): string {
     `  rule:  ${rule.id}: ${rule.about}\n`,
     `  from:  ${rule.source}\n`,
     `\n${evidence
-      .slice(0, Math.max(1, evidence.length - facts.nodes.length))
+      .filter((line) => !NODE_LINE.test(line))
       .map((line) => `  - ${line}\n`)
       .join('')}`,
     `\n${textTable([heading, ...facts.nodes.map(nodeRow)], [4])}`,

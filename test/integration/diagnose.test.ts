@@ -151,7 +151,8 @@ describe.skipIf(missing !== '')(`diagnosis of real machines${missing === '' ? ''
   });
 
   it('11: a full quota is compacted, not restored', async () => {
-    await ssh('cp-1', `sed -i 's#^    - etcd$#    - etcd\\n    - --quota-backend-bytes=400000#' ${MANIFEST}`);
+    await ssh('cp-1', `sed -i 's#^\\( *\\)- etcd$#\\1- etcd\\n\\1- --quota-backend-bytes=400000#' ${MANIFEST}`);
+    expect(await ssh('cp-1', `cat ${MANIFEST}`)).toContain('quota-backend-bytes');
     await eventually(
       async () => {
         await world.etcdctl(['cp-1'], 'put', 'filler', 'x'.repeat(100_000));

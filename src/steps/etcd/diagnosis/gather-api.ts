@@ -18,10 +18,10 @@ export interface ApiTools extends GatherTools {
   readonly clusters: Clusters;
 }
 
-/** What one API server says of itself; `undefined` where none is defined. */
+/** What one API server says of itself; `undefined` where none is meant to be. */
 export async function gatherApi(node: PlannedNode, definitions: Definitions | undefined, tools: ApiTools): Promise<ApiFacts | undefined> {
   const file = definitions?.inPlace.get('kube-apiserver');
-  if (file === undefined) return undefined;
+  if (file === undefined) return isStacked(definitions) ? { state: 'silent', failing: [`${node.name}: nothing on it defines an API server`] } : undefined;
   try {
     return await withLimit(tools, READY_MS, {
       work: async (signal) =>
@@ -32,6 +32,11 @@ export async function gatherApi(node: PlannedNode, definitions: Definitions | un
     if (tools.signal.aborted || (isDrError(error) && error.code === 'BUG')) throw error;
     return { state: 'silent', failing: [`${node.name}: ${error instanceof Error ? error.message : String(error)}`] };
   }
+}
+
+/** Where a controller manager or scheduler is, an API server is meant to be; a machine of external etcd has none of them. */
+function isStacked(definitions: Definitions | undefined): boolean {
+  return definitions !== undefined && (definitions.inPlace.has('kube-controller-manager') || definitions.inPlace.has('kube-scheduler'));
 }
 
 /** `/readyz` needs no credentials (the role `system:public-info-viewer` of every cluster), so none are taken from the machine. */
