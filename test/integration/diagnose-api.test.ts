@@ -60,7 +60,7 @@ describe.skipIf(missing !== '')(
     });
 
     it('one whose manifest is gone is told as what it is', async () => {
-      await ssh(`mv ${MANIFEST} /root/`);
+      await ssh(`mv ${MANIFEST} /var/tmp/`);
       await eventually(async () => (await ssh(PROCESSES)).trim() === '', SOON, 'the API server has ended');
       expect(await diagnose()).toMatchObject({
         verdict: 'repair',

@@ -12,7 +12,7 @@ import { findServer } from './servers.ts';
 const missing = await nodesMissing();
 const SOON = 40_000;
 const MANIFEST = '/etc/kubernetes/manifests/etcd.yaml';
-const ASIDE = '/root/etcd.yaml';
+const ASIDE = '/var/tmp/etcd.yaml';
 const PROCESSES = 'for d in /proc/[0-9]*; do p=$(readlink $d/exe); [ "${p##*/}" = etcd ] && echo ${d#/proc/}; done; true';
 
 describe.skipIf(missing !== '')(`diagnosis of real machines${missing === '' ? '' : ` (skipped: ${missing})`}`, { timeout: 180_000, shuffle: false }, () => {
@@ -179,14 +179,14 @@ describe.skipIf(missing !== '')(`diagnosis of real machines${missing === '' ? ''
     const own = `--name cp-3 --initial-cluster cp-3=https://${address}:2380 --initial-advertise-peer-urls https://${address}:2380`;
     await ssh(
       'cp-3',
-      `mv /var/lib/etcd/member /root/member; ${findServer('etcdutl')} snapshot restore ${join(folder, 'split.db')} --data-dir /var/lib/etcd/new ${own} --initial-cluster-token other && mv /var/lib/etcd/new/member /var/lib/etcd/member`,
+      `mv /var/lib/etcd/member /var/tmp/member; ${findServer('etcdutl')} snapshot restore ${join(folder, 'split.db')} --data-dir /var/lib/etcd/new ${own} --initial-cluster-token other && mv /var/lib/etcd/new/member /var/lib/etcd/member`,
     );
     await start('cp-3');
     await eventually(async () => await isUp('cp-3'), SOON, 'the other cluster has a leader');
     const seen = await diagnose();
     expect(seen).toMatchObject({ verdict: 'split-brain', rule: 'split-brain' });
     await stop('cp-3');
-    await ssh('cp-3', 'rm -rf /var/lib/etcd/member; mv /root/member /var/lib/etcd/member');
+    await ssh('cp-3', 'rm -rf /var/lib/etcd/member; mv /var/tmp/member /var/lib/etcd/member');
     await start('cp-3');
     await hasQuorum();
   });
