@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { httpUrl, type Immutable, name, secretRef, text } from './fields.ts';
+import { authority, httpUrl, type Immutable, name, secretRef, text } from './fields.ts';
 
 const placeName = name.describe('Name of the place, for lists');
 
@@ -10,6 +10,7 @@ const inBucket = z.strictObject({
   prefix: text.exactOptional().describe('Where in the bucket; all of it without'),
   region: text.exactOptional(),
   endpoint: httpUrl.exactOptional().describe('For servers other than AWS'),
+  ca: authority.exactOptional(),
   profile: text.exactOptional().describe('AWS profile of the operator; read access is enough for all but taking snapshots'),
   credentials: secretRef.exactOptional().describe('AWS shared-credentials file'),
 });
