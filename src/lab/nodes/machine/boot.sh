@@ -14,7 +14,7 @@ for path in "$@"; do
 done
 if [ ! -e root/etc/lattice-dr-lab/installed ]; then
   # What this system may have of its own must not be taken for the machine's.
-  rm -rf root/etc/kubernetes root/etc/etcd root/var/lib/etcd root/var/lib/kubelet root/var/lib/lattice-dr root/var/log/pods root/opt/cni
+  rm -rf root/etc/kubernetes root/etc/etcd root/var/lib/etcd root/var/lib/kubelet root/var/lib/lattice-dr root/var/log/pods root/opt/cni root/etc/systemd/system root/{etc,run,usr/lib}/systemd/system/{kubelet,etcd}.service
   cp -a image/. root/
   if [ -d kubernetes ]; then cp -a kubernetes/. root/; fi
   touch root/etc/lattice-dr-lab/installed
