@@ -32,6 +32,8 @@ const seal = z.object({
   /** When the backup says it was complete, and when it was sealed: what happened in between, nobody vouches for. ISO 8601, UTC. */
   completedAt: z.string(),
   sealedAt: z.string(),
+  /** When Velero was to delete the backup; absent in older seals, and of a backup that is kept for good. */
+  expiresAt: z.string().exactOptional(),
   /** Version of the tool. */
   tool: z.string(),
   /** In order of place and key. */

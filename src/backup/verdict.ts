@@ -1,6 +1,6 @@
 /**
- * What is known of a backup's content. `sealed-equal`: every byte is the one that was sealed outside of the bucket. `git-equal`: every object that would be
- * applied from it equals git. `unanchored`: nothing speaks against it and nothing outside of the bucket vouches for it; never good, because whoever can write
+ * What is known of a backup's content. `sealed-equal`: every byte is the one that was sealed outside of the bucket. `git-equal`: it holds objects only,
+ * and git says the same of each. `unanchored`: nothing speaks against it and nothing outside of the bucket vouches for it; never good, because whoever can write
  * the bucket can rewrite a backup consistently. `bad`: something speaks against it. `not-verified`: of a kind whose content nothing here reads.
  */
 export type VerdictState = 'sealed-equal' | 'git-equal' | 'unanchored' | 'bad' | 'not-verified';
@@ -40,8 +40,18 @@ export interface BackupVerdict {
 export interface GitComparison {
   readonly commit: string;
   readonly compared: number;
-  /** Objects that differ, or that git does not have, by `refKey`. */
-  readonly differing: readonly string[];
+  /** Objects that differ, or that one of the two should have and does not. */
+  readonly differing: readonly DifferingObject[];
+  /** Objects of which git says nothing, by resource: `deployments.apps shop/api`. */
+  readonly beside: readonly string[];
+}
+
+/** An object in which a backup and git differ. */
+export interface DifferingObject {
+  /** `refKey` of the object. */
+  readonly object: string;
+  /** Paths of the fields that differ; empty when one of the two does not have the object at all. */
+  readonly fields: readonly string[];
 }
 
 /** A backup's seal, compared with what is in the bucket now. */
@@ -62,16 +72,20 @@ export interface VerdictInputs {
   readonly seal?: SealComparison;
   /** Absent: not compared. */
   readonly git?: GitComparison;
+  /** It holds bytes of volumes, of which git says nothing. */
+  readonly holdsVolumes?: boolean;
 }
+
+/** So many objects, and fields of each, are written out. */
+const NAMED = 5;
 
 const NO_SEAL = 'nothing outside of the bucket vouches for it: it was never sealed, and whoever can write the bucket can rewrite it consistently';
 
 /** Judges a backup by all that was found. */
-export function verdictOf({ findings, seal, git }: VerdictInputs): BackupVerdict {
+export function verdictOf({ findings, seal, git, holdsVolumes = false }: VerdictInputs): BackupVerdict {
   const told = (severity: BackupFinding['severity']) => findings.filter((finding) => finding.severity === severity).map(({ message }) => message);
   const bad = [...told('bad'), ...(seal?.refused === undefined ? (seal?.differences ?? []) : [])];
-  const differing =
-    git === undefined || git.differing.length === 0 ? [] : [`${git.differing.length} of ${git.compared} objects differ from git at ${git.commit.slice(0, 12)}`];
+  const differing = git === undefined || git.differing.length === 0 ? [] : [differenceText(git)];
   const refused = seal?.refused === undefined ? [] : [`its seal does not count: ${seal.refused}`];
   const warnings = [...told('warning'), ...differing];
   if (bad.length > 0) return { state: 'bad', reasons: bad, warnings: [...warnings, ...refused] };
@@ -79,6 +93,24 @@ export function verdictOf({ findings, seal, git }: VerdictInputs): BackupVerdict
   if (unread.length > 0)
     return { state: 'unanchored', reasons: [`it is sealed, and ${unread.length} of its objects have to be read to be compared`], warnings };
   if (seal !== undefined && seal.refused === undefined) return { state: 'sealed-equal', reasons: [], warnings };
-  if (git !== undefined && git.compared > 0 && git.differing.length === 0) return { state: 'git-equal', reasons: [], warnings: [...warnings, ...refused] };
-  return { state: 'unanchored', reasons: refused.length > 0 ? refused : [NO_SEAL], warnings };
+  const equalsGit = git !== undefined && git.compared > 0 && git.differing.length === 0;
+  const untold = equalsGit ? untoldBy(git, holdsVolumes) : differing;
+  if (equalsGit && untold.length === 0) return { state: 'git-equal', reasons: [], warnings: [...warnings, ...refused] };
+  return { state: 'unanchored', reasons: [...(refused.length > 0 ? refused : [NO_SEAL]), ...untold], warnings: told('warning') };
+}
+
+/** What is in a backup, whose specs equal git, and git says nothing of. */
+function untoldBy({ commit, beside }: GitComparison, holdsVolumes: boolean): readonly string[] {
+  const others = beside.length === 0 ? [] : [`${beside.length} other objects (${listed(beside)})`];
+  const untold = [...(holdsVolumes ? ['the bytes of its volumes'] : []), ...others];
+  return untold.length === 0 ? [] : [`its specs equal git at ${commit.slice(0, 12)}, which says nothing of ${untold.join(' and ')}`];
+}
+
+function listed(names: readonly string[]): string {
+  return `${names.slice(0, NAMED).join('; ')}${names.length > NAMED ? ` and ${names.length - NAMED} more` : ''}`;
+}
+
+function differenceText({ commit, compared, differing }: GitComparison): string {
+  const named = differing.map(({ object, fields }) => (fields.length === 0 ? object : `${object} (${fields.slice(0, NAMED).join(', ')})`));
+  return `${differing.length} of ${compared} objects differ from git at ${commit.slice(0, 12)}: ${listed(named)}`;
 }

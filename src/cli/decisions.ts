@@ -1,7 +1,6 @@
 import type { Acceptance } from '../engine/acceptances.ts';
 import type { Decisions } from '../engine/decisions.ts';
 import { DrError } from '../errors/dr-error.ts';
-import { type DurationMs, parseDuration } from '../model/duration.ts';
 
 /** The flag about an owner that cannot be looked at from here. */
 export interface OwnerFlags {
@@ -40,13 +39,6 @@ export function parseDecisions({ confirm, approve = [], attest = [], ...flags }:
 /** Reads the flags about what is taken into account. */
 export function parseAccepted({ 'accept-pruned': pruned = [] }: Pick<DecisionFlags, 'accept-pruned'>): readonly Acceptance[] {
   return pruned.map((subject) => ({ what: 'pruned' as const, subject }));
-}
-
-/** Reads `--wait-for-answers`, in milliseconds; 0 without it. Throws `USAGE`. */
-export function parseWait({ 'wait-for-answers': wait }: DecisionFlags): DurationMs {
-  const waitMs = wait === undefined ? 0 : parseDuration(wait);
-  if (waitMs !== undefined) return waitMs;
-  throw usage(`--wait-for-answers got '${wait ?? ''}', which is no duration: write a number and a unit, such as 30m`);
 }
 
 function textsByStep(entries: readonly string[] = [], flag: string, shape: string): Readonly<Record<string, string>> {

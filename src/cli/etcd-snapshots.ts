@@ -1,5 +1,4 @@
 import { DrError } from '../errors/dr-error.ts';
-import { parseDuration } from '../model/duration.ts';
 import { planControlPlane } from '../model/plan/control-plane.ts';
 import type { PlannedCluster, VerifiedSnapshot } from '../operations/verify-snapshot.ts';
 import type { EtcdRef } from '../ports/etcd.ts';
@@ -21,14 +20,6 @@ export async function plannedCluster(session: Session, path: string | undefined)
   const section = values['controlPlane'];
   const keys = section === undefined ? {} : await readRecoveryKeys(planControlPlane.parse(section), { secretFiles, manifests, signal: session.signal });
   return { cluster: plan.spec.cluster.name, keys };
-}
-
-/** A flag that holds a duration, in milliseconds. Throws `USAGE`. */
-export function durationFlag(name: string, value: string | undefined): number | undefined {
-  if (value === undefined) return undefined;
-  const ms = parseDuration(value);
-  if (ms !== undefined) return ms;
-  throw new DrError({ code: 'USAGE', message: `'${value}' of --${name} is no duration`, suggestions: ['write it with its unit: 90s, 15m, 1h30m'] });
 }
 
 export interface EndpointFlags {

@@ -6,8 +6,8 @@ import { platformFault } from '../lab/faults/platform-fault.ts';
 import { killS3 } from '../lab/faults/s3-down.ts';
 import { clearS3Faults, cutS3, makeS3ReadOnly, refuseS3, s3Faults, slowS3 } from '../lab/faults/s3-faults.ts';
 import { killNodeAgent, killVelero } from '../lab/faults/velero-kill.ts';
-import { parseDuration } from '../model/duration.ts';
 import type { JsonObject } from '../model/json.ts';
+import { durationFlag } from './duration-flags.ts';
 import type { FaultName } from './fault-names.ts';
 
 /** Flags of `lab fault`, as parsed. */
@@ -28,16 +28,16 @@ export interface FaultFlags {
 type Inject = (operation: ClusterOperation, flags: FaultFlags) => Promise<JsonObject | void>;
 
 const FAULTS: Readonly<Record<FaultName, Inject>> = {
-  'api-down': async (operation, flags) => await killApiServer({ ...operation, forMs: durationOf('--for', flags.for) }),
+  'api-down': async (operation, flags) => await killApiServer({ ...operation, forMs: durationFlag('for', flags.for) }),
   'api-refuse': async (operation, flags) => {
     const { every, count } = flags;
     const status = flags.status === '429' ? 429 : flags.status === '500' ? 500 : 503;
-    return await refuseRequests({ ...operation, status, retryAfterSeconds: 1, every, count, forMs: durationOf('--for', flags.for) });
+    return await refuseRequests({ ...operation, status, retryAfterSeconds: 1, every, count, forMs: durationFlag('for', flags.for) });
   },
   'api-slow': async (operation, flags) =>
-    await slowRequests({ ...operation, delayMs: durationOf('--delay', flags.delay), forMs: durationOf('--for', flags.for) }),
+    await slowRequests({ ...operation, delayMs: durationFlag('delay', flags.delay), forMs: durationFlag('for', flags.for) }),
   'api-cut-watches': async (operation) => ({ cut: await cutWatches(operation) }),
-  'api-latency': async (operation, flags) => await setLatency({ ...operation, delayMs: durationOf('--delay', flags.delay) }),
+  'api-latency': async (operation, flags) => await setLatency({ ...operation, delayMs: durationFlag('delay', flags.delay) }),
   'api-clear': async (operation) => await clearApiFaults(operation),
   'api-show': async (operation) => await apiFaults(operation),
   'alter-volume': async (operation, flags) => ({ ...(await alterVolume({ ...operation, ...splitName('--volume', flags.volume) })) }),
@@ -47,13 +47,13 @@ const FAULTS: Readonly<Record<FaultName, Inject>> = {
   's3-read-only': async (operation, flags) => await makeS3ReadOnly({ ...operation, ...aimed(flags) }),
   's3-clear': async (operation) => await clearS3Faults(operation),
   's3-show': async (operation) => await s3Faults(operation),
-  's3-down': async (operation, flags) => await killS3({ ...operation, forMs: durationOf('--for', flags.for) }),
+  's3-down': async (operation, flags) => await killS3({ ...operation, forMs: durationFlag('for', flags.for) }),
   'velero-kill': async (operation, { after }) => await killVelero({ ...operation, ...(after === undefined ? {} : { afterVolumes: after }) }),
   'node-agent-kill': async (operation) => await killNodeAgent(operation),
-  'webhook-down': async (operation, flags) => await platformFault({ ...operation, fault: 'webhook-down', body: { forMs: durationOf('--for', flags.for) } }),
+  'webhook-down': async (operation, flags) => await platformFault({ ...operation, fault: 'webhook-down', body: { forMs: durationFlag('for', flags.for) } }),
   'webhook-slow': async (operation, flags) =>
-    await platformFault({ ...operation, fault: 'webhook-slow', body: { delayMs: durationOf('--delay', flags.delay), forMs: durationOf('--for', flags.for) } }),
-  'operator-hang': async (operation, flags) => await platformFault({ ...operation, fault: 'hang', body: { forMs: durationOf('--for', flags.for) } }),
+    await platformFault({ ...operation, fault: 'webhook-slow', body: { delayMs: durationFlag('delay', flags.delay), forMs: durationFlag('for', flags.for) } }),
+  'operator-hang': async (operation, flags) => await platformFault({ ...operation, fault: 'hang', body: { forMs: durationFlag('for', flags.for) } }),
   'object-refuse': async (operation, flags) => await platformFault({ ...operation, fault: 'refuse', body: objectOf(flags.object) }),
   'object-allow': async (operation, flags) => await platformFault({ ...operation, fault: 'allow', body: objectOf(flags.object) }),
   provisioning: async (operation, flags) => await platformFault({ ...operation, fault: 'provisioning', body: { mode: flags.mode } }),
@@ -66,13 +66,7 @@ export async function injectFault(name: FaultName, operation: ClusterOperation, 
 
 /** How long a fault of S3 lasts, and whom it strikes. */
 function aimed({ for: duration, account }: FaultFlags): { readonly forMs: number; readonly account?: string } {
-  return { forMs: durationOf('--for', duration), ...(account === undefined ? {} : { account }) };
-}
-
-function durationOf(flag: string, text: string): number {
-  const ms = parseDuration(text);
-  if (ms !== undefined) return ms;
-  throw new DrError({ code: 'USAGE', message: `${flag} got '${text}', which is no duration such as 30s or 20ms` });
+  return { forMs: durationFlag('for', duration), ...(account === undefined ? {} : { account }) };
 }
 
 /** `namespace/name` of a claim. */

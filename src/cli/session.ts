@@ -25,7 +25,8 @@ import type { StepPorts } from '../steps/ports.ts';
 import { HOLD_RELEASERS } from '../steps/release.ts';
 import type { CommandContext } from './command-context.ts';
 import { type Composition, compose } from './compose.ts';
-import { type DecisionFlags, type OwnerFlags, parseAccepted, parseDecisions, parseInputs, parseWait } from './decisions.ts';
+import { type DecisionFlags, type OwnerFlags, parseAccepted, parseDecisions, parseInputs } from './decisions.ts';
+import { durationFlag } from './duration-flags.ts';
 import { executeRun } from './execute-run.ts';
 import { readInputFile } from './input-files.ts';
 import { joinFlags, type ResumeFlags, resumeRequest } from './resume-request.ts';
@@ -132,7 +133,7 @@ export class Session implements AsyncDisposable {
     const decisions = parseDecisions(flags);
     const owner = await this.owner(store, flags);
     const { result, commands, text } = await executeRun(
-      { ...this.#context, composition: this.composition, owner, decisions, waitForAnswersMs: parseWait(flags) },
+      { ...this.#context, composition: this.composition, owner, decisions, waitForAnswersMs: durationFlag('wait-for-answers', flags['wait-for-answers']) ?? 0 },
       work,
     );
     this.#context.print(text);

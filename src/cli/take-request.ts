@@ -1,9 +1,9 @@
 import type { StepProgress } from '../engine/step.ts';
 import { DrError } from '../errors/dr-error.ts';
-import { type DurationMs, parseDuration } from '../model/duration.ts';
 import type { VeleroTakeRequest } from '../operations/backup-take.ts';
 import type { TakeRequest } from '../operations/take-request.ts';
 import type { LoadedPlan } from '../runbook/load-plan.ts';
+import { durationFlag } from './duration-flags.ts';
 
 /** Flags that say what is taken. */
 export interface TakeFlags {
@@ -16,13 +16,6 @@ export interface TakeFlags {
   readonly limit: string;
 }
 
-/** Reads `--limit`, in milliseconds. Throws `USAGE`. */
-export function parseLimit(limit: string): DurationMs {
-  const limitMs = parseDuration(limit);
-  if (limitMs !== undefined) return limitMs;
-  throw new DrError({ code: 'USAGE', message: `--limit got '${limit}', which is no duration: write a number and a unit, such as 90m` });
-}
-
 /** What the flags of `backup take` ask for; what Velero is asked for is told apart when it is wanted. Throws `USAGE`. */
 export function takeRequests(
   flags: TakeFlags,
@@ -30,7 +23,7 @@ export function takeRequests(
   onProgress: (progress: StepProgress) => void,
 ): { readonly common: TakeRequest; readonly velero: () => VeleroTakeRequest } {
   const { name, kubeconfig } = flags;
-  const common = { plan, limitMs: parseLimit(flags.limit), onProgress, ...(name === undefined ? {} : { name }) };
+  const common = { plan, limitMs: durationFlag('limit', flags.limit), onProgress, ...(name === undefined ? {} : { name }) };
   return { common, velero: () => ({ ...common, ...(kubeconfig === undefined ? {} : { kubeconfig }), what: whatOf(flags, plan) }) };
 }
 

@@ -1,6 +1,7 @@
 import { DrError } from '../errors/dr-error.ts';
 import { type Digest, digestOf } from '../model/digest.ts';
 import type { StepId } from '../model/ids.ts';
+import type { RunStore } from '../ports/run-store.ts';
 import { fileNameOf } from './evidence-spool.ts';
 import type { RunScope } from './run-scope.ts';
 import type { KeptFiles } from './step.ts';
@@ -44,7 +45,13 @@ export function keptFiles<P>({ frozen, env }: Place<P>, step: StepId): KeptFiles
       return key === undefined || content === undefined ? undefined : { name: key, content };
     },
     ofCluster: async (folder, name) => await env.store.get(`${folder}/${frozen.cluster}/${name}`),
+    namesOfCluster: async (folder) => await namesUnder(env.store, `${folder}/${frozen.cluster}/`),
   };
+}
+
+/** Keys under a prefix, without it. */
+export async function namesUnder(store: Pick<RunStore, 'list'>, prefix: string): Promise<readonly string[]> {
+  return (await store.list(prefix)).map((key) => key.slice(prefix.length));
 }
 
 /** Keeps a file once; gives the digest of what is kept. Throws `STORE_FAILED`. */

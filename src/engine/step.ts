@@ -96,10 +96,17 @@ export interface KeptFiles {
   latest(series: string): Promise<{ readonly name: string; readonly content: Uint8Array } | undefined>;
   /** A file that was kept of the cluster, whenever: `<folder>/<cluster>/<name>`; `undefined` when there is none of that name. */
   ofCluster(folder: string, name: string): Promise<Uint8Array | undefined>;
+  /** Names of what was kept of the cluster in a folder, whenever, as `ofCluster` takes them, sorted. */
+  namesOfCluster(folder: string): Promise<readonly string[]>;
 }
 
 /** For steps that are asked without a run: nothing is kept. */
-export const NO_FILES: KeptFiles = { read: async () => undefined, latest: async () => undefined, ofCluster: async () => undefined };
+export const NO_FILES: KeptFiles = {
+  read: async () => undefined,
+  latest: async () => undefined,
+  ofCluster: async () => undefined,
+  namesOfCluster: async () => [],
+};
 
 /** What `observe` and `plan` receive: nothing in it can change the world or the journal. */
 export interface ReadContext<W, P> {

@@ -1,6 +1,6 @@
 import { newSeal, parseSeal, type Seal, type SealFile, sealKey, sealText } from '../backup/seal.ts';
 import { DrError } from '../errors/dr-error.ts';
-import { judgeBackup } from '../steps/recovery/judge-backup.ts';
+import { type JudgedBackup, judgeBackup } from '../steps/recovery/judge-backup.ts';
 import { NO_SEALS } from '../steps/recovery/seals.ts';
 import type { Signer } from './ask-run.ts';
 import { type BackupTools, sealsOf, sectionOf } from './backup-tools.ts';
@@ -51,6 +51,7 @@ export async function sealBackup({ name, store, sign }: SealRequest, tools: Back
     backup: name,
     completedAt: judged.quick.usable ? judged.quick.point.completedAt : '',
     sealedAt: new Date(clock.now()).toISOString(),
+    ...expiryOf(judged),
     tool,
     objects: judged.objects,
   });
@@ -61,6 +62,12 @@ export async function sealBackup({ name, store, sign }: SealRequest, tools: Back
     message: `'${key}' came into being in '${tools.store.location}' meanwhile`,
     suggestions: ['seal it again: it is compared then'],
   });
+}
+
+/** When Velero will delete it, as its own metadata says. */
+function expiryOf({ files: { metadata } }: JudgedBackup): Pick<Seal, 'expiresAt'> {
+  const { expiration } = (metadata?.['status'] ?? {}) as { readonly expiration?: unknown };
+  return typeof expiration === 'string' ? { expiresAt: expiration } : {};
 }
 
 function keptSeal(content: Uint8Array, key: string): Pick<SealedBackup, 'seal' | 'signedBy'> {

@@ -1,4 +1,5 @@
 import { SEALS } from '../backup/seal.ts';
+import { namesUnder } from '../engine/kept-files.ts';
 import { DrError } from '../errors/dr-error.ts';
 import { type PlanBackup, planBackup } from '../model/plan/backups.ts';
 import { type ApprovalRules, approvalRulesOf } from '../model/plan/people.ts';
@@ -22,7 +23,8 @@ export function backupSections({ plan }: Pick<BackupTools, 'plan'>): readonly Pl
 export function sealsOf({ plan, store, ports, signal }: BackupTools): Seals {
   const rules: ApprovalRules = approvalRulesOf(plan.values);
   const folder = `${SEALS}/${plan.plan.spec.cluster.name}`;
-  return createSeals({ read: async (name) => await store.get(`${folder}/${name}`), rules, signatures: ports.sealSignatures, signal });
+  const read = async (name: string) => await store.get(`${folder}/${name}`);
+  return createSeals({ read, list: async () => await namesUnder(store, `${folder}/`), rules, signatures: ports.sealSignatures, signal });
 }
 
 /** The store that is meant: the named one, else the only one. Throws `USAGE`. */

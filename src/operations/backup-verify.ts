@@ -1,14 +1,15 @@
 import { coverageText } from '../backup/catalogue.ts';
 import type { Immutability } from '../backup/immutability.ts';
 import type { SealedPlace } from '../backup/seal.ts';
-import type { BackupFinding, BackupVerdict } from '../backup/verdict.ts';
-import { DrError } from '../errors/dr-error.ts';
+import type { BackupFinding, BackupVerdict, GitComparison } from '../backup/verdict.ts';
+import { DrError, isDrError } from '../errors/dr-error.ts';
 import type { Digest } from '../model/digest.ts';
 import { planCluster } from '../model/plan/cluster.ts';
 import { planSecrets } from '../model/plan/secrets.ts';
 import { planSpecs } from '../model/plan/specs.ts';
 import { credentialFindings } from '../steps/recovery/cluster-credential.ts';
-import { type JudgedBackup, judgeBackup } from '../steps/recovery/judge-backup.ts';
+import { openGitAnchor } from '../steps/recovery/git-anchor.ts';
+import { type ComparerOf, type JudgedBackup, judgeBackup } from '../steps/recovery/judge-backup.ts';
 import { type BackupTools, sealsOf, sectionOf } from './backup-tools.ts';
 
 export interface BackupRequest {
@@ -31,6 +32,8 @@ export interface BackupDetails {
   readonly verdict: BackupVerdict;
   readonly findings: readonly BackupFinding[];
   readonly sealedAt?: string;
+  /** How it compares with git at the plan's ref; absent when nothing of it is in git, or git could not be read. */
+  readonly git?: GitComparison;
   readonly immutability?: Immutability;
   /** Digest over names, sizes, ETags and versions of all objects: what an acceptance of this very content names. */
   readonly contents: Digest;
@@ -82,12 +85,29 @@ async function credentialsOf({ store }: BackupRequest, tools: BackupTools): Prom
 async function lookAt({ name, store }: BackupRequest, read: 'bytes' | 'enough' | 'files', tools: BackupTools): Promise<BackupDetails> {
   const section = sectionOf(tools, store);
   const now = tools.clock.now();
-  const judged = await judgeBackup(tools.ports, section, { name, now, seals: sealsOf(tools), signal: tools.signal, read, locks: 'all' });
-  return { ...detailsOf(judged), at: new Date(now).toISOString() };
+  const [seals, anchor] = [sealsOf(tools), read === 'files' ? {} : await gitOf(tools)];
+  const options = { name, now, seals, signal: tools.signal, read, locks: 'all' } as const;
+  const judged = await judgeBackup(tools.ports, section, { ...options, ...(anchor.git === undefined ? {} : { git: anchor.git }) });
+  const { verdict, ...details } = detailsOf(judged);
+  const warnings = [...verdict.warnings, ...(anchor.unread === undefined ? [] : [anchor.unread])];
+  return { ...details, verdict: { ...verdict, warnings }, at: new Date(now).toISOString() };
+}
+
+/** The plan's specs as what can vouch for a backup, or why they cannot be read. */
+async function gitOf(tools: BackupTools): Promise<{ readonly git?: ComparerOf; readonly unread?: string }> {
+  const specs = planSpecs.parse(tools.plan.values['specs']);
+  const cluster = planCluster.parse(tools.plan.values['cluster']);
+  try {
+    const commit = await tools.ports.git.resolve(specs.git, tools.signal);
+    return { git: await openGitAnchor({ specs, cluster, commit }, tools) };
+  } catch (error) {
+    if (tools.signal.aborted || !isDrError(error) || error.code === 'BUG') throw error;
+    return { unread: `it was not compared with git: ${error.message}` };
+  }
 }
 
 function detailsOf(judged: JudgedBackup): Omit<BackupDetails, 'at'> {
-  const { store, name, quick, files, verdict, findings, seal, immutability, contents, objects, tarball, volumes } = judged;
+  const { store, name, quick, files, verdict, findings, seal, git, immutability, contents, objects, tarball, volumes } = judged;
   return {
     store,
     name,
@@ -97,6 +117,7 @@ function detailsOf(judged: JudgedBackup): Omit<BackupDetails, 'at'> {
     verdict,
     findings,
     ...(seal === undefined || seal.sealedAt === '' ? {} : { sealedAt: seal.sealedAt }),
+    ...(git === undefined ? {} : { git }),
     ...(immutability === undefined ? {} : { immutability }),
     contents,
     objects: objects.map(({ place, key, sizeBytes, lastModified, versionId, earlier, sha256 }) => ({

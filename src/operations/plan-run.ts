@@ -3,6 +3,7 @@ import { withDeadline } from '../engine/deadline.ts';
 import type { ExpressionEvaluator, ExpressionScope } from '../engine/expression.ts';
 import { topologicalOrder } from '../engine/graph.ts';
 import type { Gate, StepGraph, StepNode } from '../engine/graph-types.ts';
+import { namesUnder } from '../engine/kept-files.ts';
 import { type AnyStepKind, type KeptFiles, NO_FILES, type Observation, type ReadContext, type Risk, type RunInfo, type StepCatalogue } from '../engine/step.ts';
 import { asDrError, DrError } from '../errors/dr-error.ts';
 import type { PlannedChange } from '../model/change.ts';
@@ -82,12 +83,11 @@ export async function planRun(request: RunRequest, tools: PlanTools): Promise<Ru
 /** Of a dry run nothing is kept; what was kept of the cluster is there. */
 function filesOf(cluster: ClusterName, openStore: PlanTools['openStore']): KeptFiles {
   let opened: Promise<RunStore> | undefined;
+  const store = async (): Promise<RunStore> => await (opened ??= openStore());
   return {
     ...NO_FILES,
-    async ofCluster(folder, name) {
-      opened ??= openStore();
-      return await (await opened).get(`${folder}/${cluster}/${name}`);
-    },
+    ofCluster: async (folder, name) => await (await store()).get(`${folder}/${cluster}/${name}`),
+    namesOfCluster: async (folder) => await namesUnder(await store(), `${folder}/${cluster}/`),
   };
 }
 

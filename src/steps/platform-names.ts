@@ -15,6 +15,8 @@ export const LATTICE_CLUSTER: ResourceType = { apiVersion: LATTICE_API, kind: 'L
 export const CAPI_CLUSTER: ResourceType = { apiVersion: 'cluster.x-k8s.io/v1beta1', kind: 'Cluster' };
 export const CAPI_CLUSTER_V1BETA2: ResourceType = { apiVersion: 'cluster.x-k8s.io/v1beta2', kind: 'Cluster' };
 
+export const CRD_TYPE: ResourceType = { apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition' };
+
 /** The operator's Deployment (lattice-operator chart). */
 export const OPERATOR: ObjectRef = { apiVersion: 'apps/v1', kind: 'Deployment', namespace: SYSTEM_NAMESPACE, name: 'lattice-operator' };
 

@@ -72,6 +72,7 @@ describe.each([
         const content = Buffer.from(JSON.stringify({ seal }));
         seals = createSeals({
           read: async () => content,
+          list: async () => [],
           rules: { required: false },
           signatures: new FakeSignatures({}),
           signal: new AbortController().signal,

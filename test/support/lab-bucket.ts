@@ -6,6 +6,7 @@ import { backupKeys } from '../../src/backup/velero-layout.ts';
 import type { LabConfig } from '../../src/lab/config.ts';
 import { layoutOf } from '../../src/lab/layout.ts';
 import type { JsonObject } from '../../src/model/json.ts';
+import { withObject } from './velero-corpus.ts';
 
 const READER = 'reader';
 
@@ -66,6 +67,12 @@ export class LabBucket implements Disposable {
     if (to.resources === undefined) return;
     const resources = JSON.parse(gunzipSync(await this.#read(source.resourceList)).toString('utf8')) as JsonObject;
     await this.put(target.resourceList, gzipSync(JSON.stringify({ ...resources, ...to.resources })));
+  }
+
+  /** Rewrites one object of a backup's tarball, so that all files of the backup still agree. */
+  async rewriteObject(backup: { readonly prefix: string; readonly name: string }, path: string, edit: (text: string) => string): Promise<void> {
+    const { tarball } = backupKeys(backup.prefix, backup.name);
+    await this.put(tarball, withObject(await this.#read(tarball), path, edit));
   }
 
   async #read(key: string): Promise<Buffer> {

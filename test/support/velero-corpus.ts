@@ -62,6 +62,39 @@ function backupOf(name: string): CorpusBackup {
   };
 }
 
+/** A tarball in which one object is rewritten. */
+export function withObject(tarball: Uint8Array, path: string, edit: (text: string) => string): Uint8Array {
+  const files = untar(gunzipSync(tarball));
+  const before = Buffer.from(files[path] ?? []).toString();
+  const after = edit(before);
+  if (after === before) throw new Error(`nothing in ${path} was changed`);
+  return gzipSync(packTar({ ...files, [path]: Buffer.from(after) }));
+}
+
+/** The same backup as Velero leaves it of a schedule for the platform's own kinds: no claims, no workloads. */
+export function ofSpecsOnly({ files, ...backup }: CorpusBackup): CorpusBackup {
+  const isSpec = (path: string): boolean =>
+    !path.startsWith('resources/') || /^resources\/([^/]+\.lattice\.dev|namespaces|customresourcedefinitions[^/]*)\//.test(path);
+  const tarball = untar(gunzipSync(files['backup/*.tar.gz'] ?? new Uint8Array()));
+  const list = unpacked(files['backup/*-resource-list.json.gz'] ?? new Uint8Array()) as Record<string, string[]>;
+  const resources = Object.fromEntries(Object.entries(list).filter(([type]) => /^lattice\.dev\/|^v1\/Namespace$|\/CustomResourceDefinition$/.test(type)));
+  const own = Object.fromEntries(Object.entries(files).filter(([file]) => !file.startsWith('volumes/')));
+  const metadata = JSON.parse(Buffer.from(files['backup/velero-backup.json'] ?? []).toString()) as { readonly status: JsonObject };
+  const { volumeSnapshotsAttempted: _attempted, volumeSnapshotsCompleted: _completed, ...status } = metadata.status;
+  return {
+    ...backup,
+    files: {
+      ...own,
+      'backup/velero-backup.json': Buffer.from(JSON.stringify({ ...metadata, status }, null, 2)),
+      'backup/*.tar.gz': gzipSync(packTar(Object.fromEntries(Object.entries(tarball).filter(([path]) => isSpec(path))))),
+      'backup/*-resource-list.json.gz': gzipSync(JSON.stringify(resources)),
+      'backup/*-volumeinfo.json.gz': gzipSync('null'),
+      'backup/*-volumesnapshots.json.gz': gzipSync('null'),
+      'backup/*-podvolumebackups.json.gz': gzipSync('null'),
+    },
+  };
+}
+
 /** Attacks on one file after which all files still agree. */
 const CONSISTENT: ReadonlySet<string> = new Set(['replace', 'add']);
 
@@ -86,6 +119,9 @@ export function attacksOn(victim: CorpusBackup, other: CorpusBackup): readonly A
   ];
 }
 
+/** A LatticeService of the tarball. */
+export const SERVICE = 'resources/latticeservices.lattice.dev/namespaces/shop/api.json';
+
 /** Attacks on objects in the tarball, with the resource list brought into line. */
 function objectAttacks({ files }: CorpusBackup): readonly Attack[] {
   const tarball = untar(gunzipSync(files['backup/*.tar.gz'] ?? new Uint8Array()));
@@ -96,12 +132,12 @@ function objectAttacks({ files }: CorpusBackup): readonly Attack[] {
     changes: { 'backup/*.tar.gz': gzipSync(packTar(objects)), 'backup/*-resource-list.json.gz': gzipSync(JSON.stringify(resources)) },
   });
   const deployment = 'resources/deployments.apps/namespaces/shop/api.json';
+  const [workload, type] = deployment in tarball ? [deployment, 'apps/v1/Deployment'] : [SERVICE, 'lattice.dev/v1alpha1/LatticeService'];
   const widened = { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRoleBinding', metadata: { name: 'all' }, roleRef: { name: 'cluster-admin' } };
   const added = { ...tarball, 'resources/clusterrolebindings.rbac.authorization.k8s.io/cluster/all.json': Buffer.from(JSON.stringify(widened)) };
-  const removed = Object.fromEntries(Object.entries(tarball).filter(([path]) => !path.endsWith('/shop/api.json') || !path.startsWith('resources/deployments')));
-  const type = 'apps/v1/Deployment';
+  const removed = Object.fromEntries(Object.entries(tarball).filter(([path]) => path !== workload));
   return [
-    attack('image swapped', { ...tarball, [deployment]: edited(tarball[deployment], /"image":"[^"]*"/, '"image":"registry.invalid/evil:1"') }),
+    attack('image swapped', { ...tarball, [workload]: edited(tarball[workload], /"image":"[^"]*"/, '"image":"registry.invalid/evil:1"') }),
     attack('policy widened: object added', added, { ...list, 'rbac.authorization.k8s.io/v1/ClusterRoleBinding': ['all'] }),
     attack('object removed', removed, { ...list, [type]: (list[type] ?? []).filter((name) => name !== 'shop/api') }),
     { ...attack('object added, resource list left as it was', added), isConsistent: false },

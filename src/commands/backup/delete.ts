@@ -22,16 +22,16 @@ Asks for the name of the backup, typed; without a terminal --confirm carries it.
 
   async run(): Promise<DeletedBackup> {
     const { args, flags } = await this.parse(BackupDelete);
-    const [{ deleteMoskBackup }, { createDeleteConfirm }, { parseLimit }, { resultText }] = await Promise.all([
+    const [{ deleteMoskBackup }, { createDeleteConfirm }, { durationFlag }, { resultText }] = await Promise.all([
       import('../../operations/mosk-delete.ts'),
       import('../../cli/delete-confirm.ts'),
-      import('../../cli/take-request.ts'),
+      import('../../cli/duration-flags.ts'),
       import('../../cli/result-text.ts'),
     ]);
     await using session = await this.openSession();
     const { store, ...tools } = await session.backupTools(flags);
     const confirm = createDeleteConfirm({ typed: flags.confirm, json: this.jsonEnabled(), signal: session.signal });
-    const request = { plan: tools.plan, name: args.name, limitMs: parseLimit(flags.limit), confirm, onProgress: session.progress() };
+    const request = { plan: tools.plan, name: args.name, limitMs: durationFlag('limit', flags.limit), confirm, onProgress: session.progress() };
     const deleted = await deleteMoskBackup(request, store, tools);
     this.print(await resultText.deleted(deleted));
     return deleted;

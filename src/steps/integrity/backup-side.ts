@@ -1,15 +1,15 @@
 import { readTarball } from '../../backup/tarball.ts';
-import type { TarballItem } from '../../backup/tarball-paths.ts';
 import { backupKeys } from '../../backup/velero-layout.ts';
-import { backupCovers, resourceOf } from '../../backup/velero-scope.ts';
+import { backupCovers } from '../../backup/velero-scope.ts';
 import { DrError } from '../../errors/dr-error.ts';
-import { isObject, type JsonObject, parseJson } from '../../model/json.ts';
+import type { JsonObject } from '../../model/json.ts';
 import { type KubeObject, type ResourceType, refKey, refOf } from '../../model/kube-object.ts';
 import type { PlanBackup } from '../../model/plan/backups.ts';
 import type { BackupCopy } from '../../specs/integrity/compare.ts';
-import { LATTICE_GROUP } from '../../specs/profiles/lattice-names.ts';
+import { CRD_TYPE } from '../platform-names.ts';
 import type { StepPorts } from '../ports.ts';
 import { bucketPrefix } from '../recovery/places.ts';
+import { specObjects } from '../recovery/spec-objects.ts';
 import { readBackupMetadata } from '../recovery-points.ts';
 import { objectStoreRef } from '../schemas.ts';
 
@@ -24,8 +24,6 @@ export interface BackupSide extends BackupCopy {
   readonly names: readonly string[];
   readonly crds: readonly KubeObject[];
 }
-
-export const CRD_TYPE: ResourceType = { apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition' };
 
 export interface BackupSource {
   readonly ports: StepPorts;
@@ -60,12 +58,7 @@ async function readOne(section: PlanBackup, name: string, { ports, types, signal
   const store = await ports.objectStores.open(objectStoreRef(section));
   const { tarball } = backupKeys(bucketPrefix(section), name);
   const [metadata, head] = await Promise.all([readBackupMetadata(ports, section, { name, signal }), store.head(tarball, signal)]);
-  const wanted = new Set([CRD_TYPE, ...types].map(resourceOf));
-  const objects: KubeObject[] = [];
-  const onObject = ({ resource }: TarballItem, content: Uint8Array): void => {
-    const object = resource.endsWith(`.${LATTICE_GROUP}`) || wanted.has(resource) ? parseJson(content) : undefined;
-    if (isObject(object)) objects.push(object as unknown as KubeObject);
-  };
+  const { objects, take: onObject } = specObjects([CRD_TYPE, ...types]);
   const { fault } = await readTarball(await store.stream(tarball, signal), { sizeBytes: head?.sizeBytes ?? 0, onObject, signal });
   if (fault !== undefined) throw new DrError({ code: 'BACKUP_BAD', message: `the tarball of ${name} is not whole: ${fault}` });
   return { objects, covers: backupCovers((metadata?.['spec'] ?? {}) as JsonObject) };

@@ -4,7 +4,7 @@ import type { KubeCluster } from '../../ports/kube-cluster.ts';
 import type { LiveCopy } from '../../specs/integrity/compare.ts';
 import { typeKey } from '../../specs/profile.ts';
 import { LATTICE_GROUP } from '../../specs/profiles/lattice-names.ts';
-import { CRD_TYPE } from './backup-side.ts';
+import { CRD_TYPE } from '../platform-names.ts';
 
 /** What the living cluster says. */
 export interface LiveSide extends Omit<LiveCopy, 'handedDown'> {

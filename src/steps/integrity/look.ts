@@ -6,10 +6,11 @@ import { type Comparison, compareSpecs } from '../../specs/integrity/compare.ts'
 import { schemasOf } from '../../specs/integrity/schema-defaults.ts';
 import { typesOf } from '../../specs/manifest.ts';
 import type { DesiredSource, DesiredState } from '../desired-state.ts';
-import { handedDownBy } from '../handed-down.ts';
+import { readParent } from '../parent-side.ts';
+import { CRD_TYPE } from '../platform-names.ts';
 import type { StepPorts } from '../ports.ts';
 import { withLimit } from '../wait.ts';
-import { type BackupPoint, type BackupSide, CRD_TYPE, readBackups } from './backup-side.ts';
+import { type BackupPoint, type BackupSide, readBackups } from './backup-side.ts';
 import { type LiveSide, readLive } from './live-side.ts';
 
 /** What is compared. */
@@ -80,17 +81,6 @@ function openEnds(seen: { readonly trusted: number; readonly backup: BackupSide 
   if (trusted > 0) return [];
   const source = (backup?.crds.length ?? 0) > 0 ? 'the backup itself says which defaults there are' : 'nothing says which defaults a server fills in';
   return [`no cluster could be asked for its schemas: ${source}`];
-}
-
-interface Above {
-  readonly crds: LiveSide['crds'];
-  readonly keys: readonly string[];
-  readonly findings: readonly string[];
-}
-
-async function readParent(parent: KubeCluster, signal: AbortSignal): Promise<Above> {
-  const [crds, handedDown] = await Promise.all([parent.list(CRD_TYPE, { signal }), handedDownBy(parent, signal)]);
-  return { crds: crds ?? [], ...handedDown };
 }
 
 /** Reads sides, each for itself. */

@@ -1,8 +1,10 @@
 import type { RecoveryPoint } from '../../backup/quick-verdict.ts';
+import { isDrError } from '../../errors/dr-error.ts';
 import type { PlanBackup } from '../../model/plan/backups.ts';
 import type { ChosenRecoveryPoint } from '../backup/recovery-point-schema.ts';
-import type { JudgedBackup } from '../recovery/judge-backup.ts';
-import { createVoucher } from '../recovery/vouched.ts';
+import { openGitAnchor } from '../recovery/git-anchor.ts';
+import type { ComparerOf, JudgedBackup } from '../recovery/judge-backup.ts';
+import { createVoucher, type PassedOver, refuseAll, vanishedIn } from '../recovery/vouched.ts';
 import { recoveryPoints } from '../recovery-points.ts';
 import { type CheckResult, check, type PreflightCtx, refuse } from './checks.ts';
 
@@ -13,12 +15,6 @@ const LOOKED_AT = 50;
 export interface ChosenPoints {
   readonly points: readonly ChosenRecoveryPoint[];
   readonly checks: readonly CheckResult[];
-}
-
-interface PassedOver {
-  readonly name: string;
-  readonly reason: string;
-  readonly isUnanchored: boolean;
 }
 
 interface Search {
@@ -32,10 +28,11 @@ interface Search {
  * person has accepted without. The age is told against the objective, and an old one is no reason to stop: it may be all there is.
  */
 export async function chooseRecoveryPoints(ctx: PreflightCtx): Promise<ChosenPoints> {
+  const git = ctx.with.backups.length === 0 ? undefined : await gitAnchor(ctx);
   const points: ChosenRecoveryPoint[] = [];
   const checks = ctx.with.backups.map(async (section) =>
     check(`recovery point in ${section.store}`, async () => {
-      const { point, text } = await chooseIn(section, ctx);
+      const { point, text } = await chooseIn(section, git, ctx);
       points.push(point);
       return text;
     }),
@@ -45,15 +42,38 @@ export async function chooseRecoveryPoints(ctx: PreflightCtx): Promise<ChosenPoi
   return { points: points.toSorted((a, b) => order.indexOf(a.store) - order.indexOf(b.store)), checks: results };
 }
 
-async function chooseIn(section: PlanBackup, ctx: PreflightCtx): Promise<{ readonly point: ChosenRecoveryPoint; readonly text: string }> {
+/** Specs that cannot be read are told by another check; here they vouch for nothing. */
+async function gitAnchor(ctx: PreflightCtx): Promise<ComparerOf | undefined> {
+  try {
+    return await openGitAnchor(ctx.with, ctx);
+  } catch (error) {
+    if (ctx.signal.aborted || !isDrError(error) || error.code === 'BUG') throw error;
+    return undefined;
+  }
+}
+
+interface Chosen {
+  readonly point: ChosenRecoveryPoint;
+  readonly text: string;
+}
+
+async function chooseIn(section: PlanBackup, git: ComparerOf | undefined, ctx: PreflightCtx): Promise<Chosen> {
   const now = ctx.clock.now();
   const verdicts = await recoveryPoints(ctx.ports, section, { cluster: ctx.with.cluster.name, before: Date.parse(ctx.run.startedAt), now, signal: ctx.signal });
   const usable = verdicts.flatMap((verdict) => (verdict.usable ? [verdict.point] : []));
-  const refused = verdicts.flatMap((verdict) => (verdict.usable ? [] : [{ name: verdict.name, reason: verdict.reason }]));
-  const { chosen, passedOver } = await search(usable, section, ctx);
-  if (chosen === undefined) return refuseAll(section, { passedOver, refused });
+  const gone = (await vanishedIn(section, ctx.with, ctx)).filter(({ seal }) => !(Date.parse(seal.completedAt) > Date.parse(ctx.run.startedAt)));
+  const refused = [...gone, ...verdicts.flatMap((verdict) => (verdict.usable ? [] : [{ name: verdict.name, reason: verdict.reason }]))];
+  const { chosen, passedOver: unvouched } = await search(usable, createVoucher(section, { ...ctx.with, git }, ctx));
+  if (chosen === undefined)
+    return refuseAll(unvouched, refused, {
+      unanchored: `store '${section.store}' has no backup that anything outside of its bucket vouches for`,
+      bad: `store '${section.store}' has only bad backups`,
+      none: `store '${section.store}' has no usable backup`,
+      whenNone: ['check bucket, prefix and clusterBackup in the plan'],
+    });
   const { point, judged } = chosen;
   assertLocations(point, section);
+  const passedOver = [...gone.filter(({ seal }) => Date.parse(seal.completedAt) > Date.parse(point.completedAt)), ...unvouched];
   const ageMs = now - Date.parse(point.completedAt);
   const late = ageMs > ctx.with.objectives.rpo ? `, older than the objective of ${ctx.with.objectives.rpo / 60_000} min` : '';
   const newer = passedOver.map(({ name, reason }) => `; newer, but not taken: ${name} (${reason})`).join('');
@@ -76,34 +96,14 @@ function verdictText({ verdict: { state }, contents }: JudgedBackup): string {
   return state === 'unanchored' ? `unanchored, accepted by a person (contents ${contents})` : state;
 }
 
-async function search(usable: readonly RecoveryPoint[], section: PlanBackup, ctx: PreflightCtx): Promise<Search> {
+async function search(usable: readonly RecoveryPoint[], vouch: ReturnType<typeof createVoucher>): Promise<Search> {
   const passedOver: PassedOver[] = [];
-  const vouch = createVoucher(section, ctx.with, ctx);
   for (const point of usable.slice(0, LOOKED_AT)) {
     const { judged, refusal, isUnanchored } = await vouch(point.name);
     if (refusal === undefined) return { chosen: { point, judged }, passedOver };
     passedOver.push({ name: point.name, reason: refusal, isUnanchored });
   }
   return { chosen: undefined, passedOver };
-}
-
-/** Why a store has nothing to restore from: what a person can accept first. */
-function refuseAll(
-  { store }: PlanBackup,
-  { passedOver, refused }: { readonly passedOver: readonly PassedOver[]; readonly refused: readonly Pick<PassedOver, 'name' | 'reason'>[] },
-): never {
-  const all = [...passedOver, ...refused].map(({ name, reason }) => `${name}: ${reason}`).join('; ') || 'none found';
-  const open = passedOver.find(({ isUnanchored }) => isUnanchored);
-  if (open !== undefined)
-    refuse(
-      'BACKUP_UNANCHORED',
-      `store '${store}' has no backup that anything outside of its bucket vouches for (${all})`,
-      `look at the newest: lattice-dr backup verify ${open.name}; to restore from it nevertheless: --accept-unanchored ${open.name}`,
-      'seal backups when they are taken: lattice-dr backup seal NAME',
-    );
-  if (passedOver.length > 0)
-    refuse('BACKUP_BAD', `store '${store}' has only bad backups (${all})`, 'older versions of their objects may still be there: lattice-dr backup show NAME');
-  refuse('BACKUP_NOT_USABLE', `store '${store}' has no usable backup (${all})`, 'check bucket, prefix and clusterBackup in the plan');
 }
 
 function assertLocations({ name, snapshotLocations }: RecoveryPoint, { store, volumeSnapshotLocation }: PlanBackup): void {

@@ -24,6 +24,9 @@ export interface ObjectComparer {
   result(): GitComparison;
 }
 
+/** Makes the comparer of one backup, by its small files; `undefined` for one that has nothing in common with git, whose tarball need not be read for this. */
+export type ComparerOf = (files: VeleroFiles) => ObjectComparer | undefined;
+
 export interface JudgeOptions {
   readonly name: string;
   /** Milliseconds since the epoch. */
@@ -35,8 +38,8 @@ export interface JudgeOptions {
   /** Whose locks are asked for, two requests each. Default: nobody's. */
   readonly locks?: 'all' | 'tarball';
   readonly target?: TargetFacts;
-  /** Made anew for each backup, because it is told of one backup's objects; with it the tarball is always read. */
-  readonly git?: () => ObjectComparer;
+  /** What it is compared with git by; a backup that has something in common with git is always read to its end then. */
+  readonly git?: ComparerOf;
 }
 
 /** One Velero backup, judged from the bucket alone. */
@@ -53,9 +56,13 @@ export interface JudgedBackup {
   /** Absent when it was not asked. */
   readonly immutability?: Immutability;
   readonly seal?: SealComparison;
+  /** Absent when it was not compared. */
+  readonly git?: GitComparison;
   readonly files: VeleroFiles;
   /** Absent when its bytes had not to be read. */
   readonly tarball?: TarballFacts;
+  /** Whether bytes of volumes are part of it. */
+  readonly holdsVolumes: boolean;
   /** What is known of the bytes in its volumes: no more than that they are the sealed ones, if even that. */
   readonly volumes: 'sealed' | 'not checked';
 }
@@ -88,33 +95,42 @@ class Judge {
     ]);
     const places = found?.file === undefined ? volumePlaces(files) : joinPlaces(volumePlaces(files), sealedPlaces(found.file.seal));
     const listed = [own, ...(await this.#places.volumeObjects(places, signal))];
-    const comparer = this.#options.git?.();
+    const comparer = this.#options.git?.(files);
     const { tarball, seal, objects } = await this.#compare(
       listed.flatMap((part) => part.objects),
       found,
       comparer,
     );
-    const { locks: wanted } = this.#options;
-    const asked = wanted === 'tarball' ? objects.filter((object) => this.#isTarball(object)) : objects;
-    const locks = wanted === undefined ? undefined : await this.#places.locksOf(asked, signal);
     const quick = quickVerdict(files, this.#options.now);
-    const findings = this.#findings({ quick, files, tarball, listed });
-    const git = comparer?.result();
-    const inputs = { findings, ...(seal === undefined ? {} : { seal }), ...(git === undefined ? {} : { git }) };
+    const isWhole = tarball !== undefined && tarball.fault === undefined;
+    const git = isWhole ? comparer?.result() : undefined;
+    const anchors = { ...(seal === undefined ? {} : { seal }), ...(git === undefined ? {} : { git }) };
+    const isGone = own.objects.length === 0;
+    const findings = isGone ? [goneFinding(found)] : this.#findings({ quick, files, tarball, listed });
+    const holdsVolumes = objects.some(({ place }) => place !== 'backup') || (quick.usable && quick.point.volumes.length > 0);
     return {
       store,
       name,
       quick,
-      verdict: verdictOf(inputs),
+      // Of a backup that is gone, each object is: that is told once.
+      verdict: verdictOf({ findings, ...(isGone ? {} : anchors), holdsVolumes }),
       findings,
       objects,
       contents: contentsOf(objects),
-      ...(locks === undefined ? {} : { immutability: immutabilityOf(locks, this.#options.now) }),
-      ...(seal === undefined ? {} : { seal }),
+      ...(await this.#immutability(objects)),
+      ...anchors,
       files,
       ...(tarball === undefined ? {} : { tarball }),
+      holdsVolumes,
       volumes: isEqual(seal) && objects.some(({ place }) => place !== 'backup') ? 'sealed' : 'not checked',
     };
+  }
+
+  async #immutability(objects: readonly BackupObject[]): Promise<Pick<JudgedBackup, 'immutability'>> {
+    const { locks, now, signal } = this.#options;
+    if (locks === undefined) return {};
+    const asked = locks === 'tarball' ? objects.filter((object) => this.#isTarball(object)) : objects;
+    return { immutability: immutabilityOf(await this.#places.locksOf(asked, signal), now) };
   }
 
   /** Reads what has to be read: nothing where versions prove that a sealed backup is what it was, else the tarball to its end and what the seal leaves open. */
@@ -122,7 +138,7 @@ class Judge {
     const { read } = this.#options;
     const sealed = found?.file?.seal;
     const proven = sealed !== undefined && read === 'enough' && comparer === undefined && isUnchanged(sealed, listed);
-    const tarball = proven || read === 'files' ? undefined : await this.#tarball(listed, comparer);
+    const tarball = proven || (read === 'files' && comparer === undefined) ? undefined : await this.#tarball(listed, comparer);
     const known = tarball === undefined ? {} : { tarball };
     const withTarball = listed.map((object) => (tarball !== undefined && this.#isTarball(object) ? { ...object, sha256: tarball.sha256 } : object));
     const refused = found?.refused === undefined ? {} : { refused: found.refused };
@@ -184,6 +200,12 @@ interface Found {
   readonly files: VeleroFiles;
   readonly tarball: TarballFacts | undefined;
   readonly listed: readonly PlacedObjects[];
+}
+
+function goneFinding(found: FoundSeal | undefined): BackupFinding {
+  const sealedAt = found?.file?.seal.sealedAt;
+  const message = sealedAt === undefined ? 'there is nothing of it in the bucket' : `it was sealed at ${sealedAt} and is gone from the bucket`;
+  return { severity: 'bad', check: 'files', message };
 }
 
 /** Whether what the bucket says of every object proves that it is the sealed one. */

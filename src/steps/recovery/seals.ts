@@ -6,6 +6,8 @@ import type { Signatures } from '../../ports/signatures.ts';
 export interface Seals {
   /** The seal of a backup; `undefined` when there is none. */
   find(store: string, backup: string): Promise<FoundSeal | undefined>;
+  /** Names of the backups of a store that were sealed, whether they are still there or not. */
+  sealed(store: string): Promise<readonly string[]>;
 }
 
 /** A kept seal, or why what is kept does not count as one. */
@@ -14,6 +16,8 @@ export type FoundSeal = { readonly file: SealFile; readonly refused?: string } |
 export interface SealsOptions {
   /** Reads a seal of this cluster by `<store>/<backup>.json`. */
   readonly read: (name: string) => Promise<Uint8Array | undefined>;
+  /** Names that `read` takes. */
+  readonly list: () => Promise<readonly string[]>;
   /** Whose signatures count, and whether one is needed. */
   readonly rules: Pick<ApprovalRules, 'allowedSigners' | 'required'>;
   readonly signatures: Signatures;
@@ -21,10 +25,10 @@ export interface SealsOptions {
 }
 
 /** No seals at all: for whoever has no run state at hand. */
-export const NO_SEALS: Seals = { find: async () => undefined };
+export const NO_SEALS: Seals = { find: async () => undefined, sealed: async () => [] };
 
 /** Reads seals and checks their signatures by the plan's rules. */
-export function createSeals({ read, rules, signatures, signal }: SealsOptions): Seals {
+export function createSeals({ read, list, rules, signatures, signal }: SealsOptions): Seals {
   return {
     async find(store, backup) {
       const content = await read(`${store}/${backup}.json`);
@@ -35,11 +39,18 @@ export function createSeals({ read, rules, signatures, signal }: SealsOptions): 
       const refused = await signatureRefusal(file, { rules, signatures, signal });
       return refused === undefined ? { file } : { file, refused };
     },
+    async sealed(store) {
+      const names = await list();
+      return names.flatMap((name) => (name.startsWith(`${store}/`) && name.endsWith('.json') ? [name.slice(store.length + 1, -'.json'.length)] : []));
+    },
   };
 }
 
 /** A signature that is refused never counts, whether one is needed or not: somebody altered the seal, or somebody else made it. */
-async function signatureRefusal({ seal, signature }: SealFile, { rules, signatures, signal }: Omit<SealsOptions, 'read'>): Promise<string | undefined> {
+async function signatureRefusal(
+  { seal, signature }: SealFile,
+  { rules, signatures, signal }: Omit<SealsOptions, 'read' | 'list'>,
+): Promise<string | undefined> {
   if (signature === undefined) return rules.required ? 'the plan requires signatures (spec.approvals) and it has none' : undefined;
   if (rules.allowedSigners === undefined) return undefined;
   const check = await signatures.verify({ text: sealText(seal), ...signature }, rules.allowedSigners, signal);

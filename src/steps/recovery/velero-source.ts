@@ -6,6 +6,7 @@ import type { StepPorts } from '../ports.ts';
 import { backupNames } from '../recovery-points.ts';
 import { type JudgedBackup, judgeBackup } from './judge-backup.ts';
 import type { Seals } from './seals.ts';
+import { type VanishedBackup, vanishedBackups } from './vanished.ts';
 
 /** Backups looked at side by side, a dozen requests each. */
 const BACKUPS_AT_A_TIME = 4;
@@ -23,11 +24,13 @@ export function veleroSource(ports: Pick<StepPorts, 'objectStores'>, { section, 
   return {
     name: `store ${section.store}`,
     async list(signal) {
-      const names = newestOf(await backupNames(ports, section, signal), newest);
+      const present = await backupNames(ports, section, signal);
       const limit = pLimit({ concurrency: BACKUPS_AT_A_TIME, rejectOnClear: true });
-      return await limit.map([...names], async (name) =>
+      const entries = await limit.map([...newestOf(present, newest)], async (name) =>
         entryOf(await judgeBackup(ports, section, { name, now, seals, signal, read: 'files', locks: 'tarball' })),
       );
+      const missing = await vanishedBackups(seals, { store: section.store, present, now });
+      return [...entries, ...missing.map(missingEntry)];
     },
   };
 }
@@ -37,6 +40,20 @@ function newestOf(names: readonly string[], count: number | undefined): readonly
   if (count === undefined) return names;
   const series = Map.groupBy(names, (name) => name.replace(/-\d{14}$/, ''));
   return [...series.values()].flatMap((members) => members.toSorted().slice(-count));
+}
+
+/** What is missed, as a line of the catalogue; all that is known of it is its seal. */
+function missingEntry({ name, seal, reason }: VanishedBackup): CatalogueEntry {
+  const { kind } = originOf(name);
+  return {
+    kind: kind === 'other' ? 'velero' : kind,
+    name,
+    store: seal.store,
+    ...(seal.completedAt === '' ? {} : { takenAt: seal.completedAt }),
+    sizeBytes: 0,
+    covers: 'missing',
+    verdict: { state: 'bad', reasons: [reason], warnings: [] },
+  };
 }
 
 /** A judged backup as a line of the catalogue. */

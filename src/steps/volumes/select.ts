@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { RecoveryPoint } from '../../backup/quick-verdict.ts';
 import { savedVolume } from '../../backup/saved-volume.ts';
-import { DEFAULT_RETRY, type ReadContext, type StepContext } from '../../engine/step.ts';
+import { DEFAULT_RETRY, type ReadContext } from '../../engine/step.ts';
 import { DrError } from '../../errors/dr-error.ts';
 import type { KubeObject } from '../../model/kube-object.ts';
 import { type PlanBackup, planBackup } from '../../model/plan/backups.ts';
@@ -16,12 +16,13 @@ import { claimsOf } from '../../specs/service-claims.ts';
 import { defineStep } from '../define-step.ts';
 import { loadDesired } from '../desired-state.ts';
 import type { StepPorts } from '../ports.ts';
-import { createVoucher } from '../recovery/vouched.ts';
+import { createVoucher, type PassedOver, type RefusalTexts, refuseAll, vanishedIn } from '../recovery/vouched.ts';
 import { readVolumeInfo, recoveryPoints } from '../recovery-points.ts';
 import { targetSchema } from '../schemas.ts';
 import { openTarget } from '../target.ts';
 import { chooseSources, type PointVolumes } from './choose-sources.ts';
 import { CLAIM_TYPE, claimName, VOLUME_TYPE } from './claims.ts';
+import { frozenChoice } from './frozen-choice.ts';
 import { type OccupiedClaim, type Selection, selection } from './selection-schema.ts';
 import { lossText, sourceText } from './source-schema.ts';
 
@@ -45,8 +46,8 @@ const withSchema = z
   });
 type W = z.output<typeof withSchema>;
 type Ctx = ReadContext<W, StepPorts>;
-type WriteCtx = StepContext<W, StepPorts>;
 
+/** Frozen: what is on the cluster changes by what is done next. */
 const FILE = 'selection.json';
 
 /** Says of a claim, `namespace/name`, whether it is meant. */
@@ -62,13 +63,13 @@ function wanted({ namespace, service, volume }: W, services: readonly ToApply[])
 interface Points {
   readonly points: readonly PointVolumes[];
   /** Backups that hold data of what is meant and are not taken. */
-  readonly refused: readonly { readonly name: string; readonly reason: string; readonly isUnanchored: boolean }[];
+  readonly refused: readonly PassedOver[];
 }
 
 /** Backups from before the run that may be restored from, the newest first, with what they say of the volumes that are meant. */
 async function pointsOf(isWanted: (claim: string) => boolean, ctx: Ctx): Promise<Points> {
   const points: PointVolumes[] = [];
-  const refused: Points['refused'][number][] = [];
+  const refused: PassedOver[] = [];
   for (const section of ctx.with.backups) {
     const options = { cluster: ctx.with.cluster.name, before: Date.parse(ctx.run.startedAt), now: ctx.clock.now(), signal: ctx.signal };
     const open = new Set<string>();
@@ -102,22 +103,18 @@ async function withVolumes(
   };
 }
 
-/** Nothing can be restored: says what a person can accept. */
-function refuseAll(refused: Points['refused'], { volume, service, namespace }: W): never {
+async function missing(ctx: Ctx): Promise<readonly { readonly name: string; readonly reason: string }[]> {
+  return (await Promise.all(ctx.with.backups.map(async (section) => await vanishedIn(section, ctx.with, ctx)))).flat();
+}
+
+function refusalTexts({ volume, service, namespace }: W): RefusalTexts {
   const what = volume ?? service ?? namespace ?? '';
-  const all = refused.map(({ name, reason }) => `${name}: ${reason}`).join('; ');
-  const open = refused.find(({ isUnanchored }) => isUnanchored);
-  if (open !== undefined)
-    throw new DrError({
-      code: 'BACKUP_UNANCHORED',
-      message: `nothing outside of its bucket vouches for any backup with data of ${what} (${all})`,
-      suggestions: [
-        `look at the newest: lattice-dr backup verify ${open.name}; to restore from it nevertheless: --accept-unanchored ${open.name}`,
-        'seal backups when they are taken: lattice-dr backup seal NAME',
-      ],
-    });
-  if (refused.length > 0) throw new DrError({ code: 'BACKUP_BAD', message: `only bad backups hold data of ${what} (${all})` });
-  throw new DrError({ code: 'BACKUP_NOT_USABLE', message: `no usable backup holds data of ${what}` });
+  return {
+    unanchored: `nothing outside of its bucket vouches for any backup with data of ${what}`,
+    bad: `only bad backups hold data of ${what}`,
+    none: `no usable backup holds data of ${what}`,
+    whenNone: ['look at what each backup holds: lattice-dr backup list'],
+  };
 }
 
 /** What holds the place of the claims: claims, and volumes that only remember one (Velero would wait for those until its limit). */
@@ -147,7 +144,7 @@ async function select(ctx: Ctx): Promise<Selection> {
   const own = new Map((objectives.volumes ?? []).map(({ pvc, rpo }) => [pvc, rpo]));
   const objectiveOf = (claim: string): number => own.get(claim) ?? objectives.rpo;
   const { sources } = chooseSources({ points, survivors: [], known: [], startedAt: Date.parse(ctx.run.startedAt), objectiveOf });
-  if (sources.length === 0) refuseAll(refused, ctx.with);
+  if (sources.length === 0) refuseAll(refused, await missing(ctx), refusalTexts(ctx.with));
   const claims = new Set(sources.map(({ claim }) => claim));
   const mounts = ({ object }: ToApply): boolean => claimsOf(object).mounted.some((name) => claims.has(`${object.metadata.namespace ?? ''}/${name}`));
   const services = classification.apply.filter(mounts);
@@ -159,16 +156,6 @@ async function select(ctx: Ctx): Promise<Selection> {
     services: services.filter(({ object }) => object.kind === 'LatticeService').map(({ object }) => claimName(object)),
     objects: services.map(({ key }) => key),
   };
-}
-
-/** Frozen: what is on the cluster changes by what is done next. */
-async function kept(ctx: Ctx): Promise<Selection | undefined> {
-  const file = await ctx.files.read(FILE);
-  return file === undefined ? undefined : selection.parse(JSON.parse(Buffer.from(file).toString()));
-}
-
-async function freeze(ctx: WriteCtx): Promise<void> {
-  await ctx.keep(FILE, Buffer.from(`${JSON.stringify(await select(ctx), undefined, 2)}\n`));
 }
 
 function evidenceOf({ sources, occupied, services }: Selection): {
@@ -197,18 +184,9 @@ export const volumesSelect = defineStep({
   timeoutMs: 10 * 60_000,
   retry: DEFAULT_RETRY,
   effects: [],
-  async observe(ctx) {
-    const chosen = await kept(ctx);
-    return chosen === undefined ? { state: 'absent', evidence: {} } : { state: 'present', outputs: chosen, evidence: evidenceOf(chosen) };
-  },
+  ...frozenChoice<W, Selection>({ what: 'choice', schema: selection, fileOf: () => FILE, choose: select, evidenceOf }),
   async plan(ctx) {
     const { sources } = await select(ctx);
     return sources.map((source) => ({ verb: 'create' as const, subject: `volume ${source.claim} from ${sourceText(source)}`, note: lossText(source) }));
-  },
-  execute: freeze,
-  async verify(ctx) {
-    const chosen = await kept(ctx);
-    if (chosen === undefined) return { ok: false, reason: 'the choice cannot be read back', evidence: {} };
-    return { ok: true, outputs: chosen, evidence: evidenceOf(chosen) };
   },
 });

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { savedVolume } from '../../backup/saved-volume.ts';
-import { DEFAULT_RETRY, type ReadContext, type StepContext } from '../../engine/step.ts';
+import { DEFAULT_RETRY, type ReadContext } from '../../engine/step.ts';
 import { digestOfJson } from '../../model/digest.ts';
 import { planBackup } from '../../model/plan/backups.ts';
 import { planObjectives } from '../../model/plan/objectives.ts';
@@ -10,6 +10,7 @@ import { defineStep } from '../define-step.ts';
 import type { StepPorts } from '../ports.ts';
 import { readVolumeInfo } from '../recovery-points.ts';
 import { chooseSources, type PointVolumes } from './choose-sources.ts';
+import { frozenChoice } from './frozen-choice.ts';
 import { type ChosenSources, chosenSources, lossText, sourceText } from './source-schema.ts';
 import { findSurvivors } from './survivors.ts';
 
@@ -20,7 +21,6 @@ const withSchema = z.object({
   objectives: planObjectives,
 });
 type Ctx = ReadContext<z.output<typeof withSchema>, StepPorts>;
-type WriteCtx = StepContext<z.output<typeof withSchema>, StepPorts>;
 
 async function volumesOf(ctx: Ctx): Promise<readonly PointVolumes[]> {
   return await Promise.all(
@@ -59,16 +59,6 @@ function fileOf({ with: { volumes, backups } }: Ctx): string {
   return `sources-${digestOfJson({ volumes: volumes ?? {}, backups }).slice('sha256:'.length, 'sha256:'.length + 12)}.json`;
 }
 
-async function kept(ctx: Ctx): Promise<ChosenSources | undefined> {
-  const file = await ctx.files.read(fileOf(ctx));
-  return file === undefined ? undefined : chosenSources.parse(JSON.parse(Buffer.from(file).toString()));
-}
-
-async function freeze(ctx: WriteCtx): Promise<void> {
-  const chosen = await choose(ctx);
-  await ctx.keep(fileOf(ctx), Buffer.from(`${JSON.stringify(chosen, undefined, 2)}\n`));
-}
-
 /**
  * Chooses where the bytes of each volume come from, and freezes it before anything is destroyed: the old disk if it has outlived the cluster, else the
  * newest backup that holds data of it. Read-only.
@@ -89,10 +79,7 @@ export const volumesSources = defineStep({
   timeoutMs: 10 * 60_000,
   retry: DEFAULT_RETRY,
   effects: [],
-  async observe(ctx) {
-    const chosen = await kept(ctx);
-    return chosen === undefined ? { state: 'absent', evidence: {} } : { state: 'present', outputs: chosen, evidence: evidenceOf(chosen) };
-  },
+  ...frozenChoice<z.output<typeof withSchema>, ChosenSources>({ what: 'choice of sources', schema: chosenSources, fileOf, choose, evidenceOf }),
   async plan(ctx) {
     const { sources, lost, findings } = await choose(ctx);
     return [
@@ -100,11 +87,5 @@ export const volumesSources = defineStep({
       ...lost.map(({ claim, reason }) => ({ verb: 'run' as const, subject: `nothing for volume ${claim}, which is lost`, note: reason })),
       ...findings.map((note) => ({ verb: 'run' as const, subject: 'look at old disks', note })),
     ];
-  },
-  execute: freeze,
-  async verify(ctx) {
-    const chosen = await kept(ctx);
-    if (chosen === undefined) return { ok: false, reason: 'the choice of sources cannot be read back', evidence: {} };
-    return { ok: true, outputs: chosen, evidence: evidenceOf(chosen) };
   },
 });

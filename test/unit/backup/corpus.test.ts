@@ -47,7 +47,7 @@ async function world(options: { readonly versioned: boolean; readonly sealed: bo
   });
   if (options.sealed) await sealAll(bench, SECTION);
   const read = async (name: string) => await bench.store.get(`seals/workload/${name}`);
-  const seals = options.sealed ? createSeals({ read, rules: { required: false }, signatures: new FakeSignatures({}), signal }) : NO_SEALS;
+  const seals = options.sealed ? createSeals({ read, list: async () => [], rules: { required: false }, signatures: new FakeSignatures({}), signal }) : NO_SEALS;
   const given: JsonObject = {
     cluster: { name: 'workload', provisioner: 'existing', existing: { kubeconfig: { file: 'ours.yaml' } } },
     specs: PLAN_SPECS,

@@ -8,7 +8,8 @@ import { newSeal } from '../../../src/backup/seal.ts';
 import { type SealComparison, type VerdictInputs, verdictOf } from '../../../src/backup/verdict.ts';
 
 const EQUAL: SealComparison = { sealedAt: '2026-03-01T02:05:00Z', differences: [], unread: [] };
-const GIT = { commit: 'f'.repeat(40), compared: 3, differing: [] };
+const GIT = { commit: 'f'.repeat(40), compared: 3, differing: [], beside: [] };
+const DIFFERING = [{ object: 'Service shop/web', fields: ['spec.replicas', 'spec.image'] }];
 
 describe('a verdict', () => {
   it.each<[string, VerdictInputs, string, RegExp]>([
@@ -25,8 +26,20 @@ describe('a verdict', () => {
     ['parts of it were not read', { findings: [], seal: { ...EQUAL, unread: ['a'] } }, 'unanchored', /1 of its objects have to be read/],
     ['all its objects equal git', { findings: [], git: GIT }, 'git-equal', /^$/],
     ['nothing of it was compared with git', { findings: [], git: { ...GIT, compared: 0 } }, 'unanchored', /never sealed/],
-    ['an object differs from git', { findings: [], git: { ...GIT, differing: ['x'] } }, 'unanchored', /never sealed/],
-    ['it is sealed and differs from git', { findings: [], seal: EQUAL, git: { ...GIT, differing: ['x'] } }, 'sealed-equal', /^$/],
+    [
+      'all its objects equal git, and it holds volumes',
+      { findings: [], git: GIT, holdsVolumes: true },
+      'unanchored',
+      /never sealed.*equal git.*says nothing of the bytes/,
+    ],
+    [
+      'all its specs equal git, and it holds more',
+      { findings: [], git: { ...GIT, beside: ['Pod a/b'] } },
+      'unanchored',
+      /says nothing of 1 other objects \(Pod a\/b\)$/,
+    ],
+    ['an object differs from git', { findings: [], git: { ...GIT, differing: DIFFERING } }, 'unanchored', /never sealed/],
+    ['it is sealed and differs from git', { findings: [], seal: EQUAL, git: { ...GIT, differing: DIFFERING } }, 'sealed-equal', /^$/],
     ['something speaks against it', { findings: [{ severity: 'bad', check: 'tarball', message: 'cut' }], seal: EQUAL, git: GIT }, 'bad', /cut/],
     ['something is to be known', { findings: [{ severity: 'warning', check: 'lock', message: 'hm' }], seal: EQUAL }, 'sealed-equal', /^$/],
   ])('when %s', (...[, inputs, state, reasons]) => {
@@ -37,8 +50,11 @@ describe('a verdict', () => {
 
   it('tells what differs from git and why a seal does not count, whatever the state', () => {
     const findings = [{ severity: 'bad', check: 'tarball', message: 'cut' }] as const;
-    const { warnings } = verdictOf({ findings, seal: { ...EQUAL, refused: 'no' }, git: { ...GIT, differing: ['x'] } });
-    expect(warnings).toEqual([`1 of 3 objects differ from git at ${'f'.repeat(12)}`, 'its seal does not count: no']);
+    const { warnings } = verdictOf({ findings, seal: { ...EQUAL, refused: 'no' }, git: { ...GIT, differing: DIFFERING } });
+    expect(warnings).toEqual([
+      `1 of 3 objects differ from git at ${'f'.repeat(12)}: Service shop/web (spec.replicas, spec.image)`,
+      'its seal does not count: no',
+    ]);
   });
 });
 

@@ -8,6 +8,7 @@ export interface WholeBackup {
   readonly name: string;
   readonly claims?: readonly string[];
   readonly status?: JsonObject;
+  readonly spec?: JsonObject;
   /** Put over what the files would hold: `<suffix of the name>` to content, `null` for a file that is not there. */
   readonly files?: Readonly<Record<string, Uint8Array | null>>;
   /** When its files were written. */
@@ -29,11 +30,11 @@ function claimJson(claim: string): string {
 }
 
 /** All files of a backup, as Velero 1.18 leaves them, by the end of their name. */
-function filesOf({ name, claims = ['shop/data'], status = {} }: WholeBackup): Readonly<Record<string, Uint8Array>> {
+function filesOf({ name, claims = ['shop/data'], status = {}, spec = {} }: WholeBackup): Readonly<Record<string, Uint8Array>> {
   const counts = { volumeSnapshotsAttempted: claims.length, volumeSnapshotsCompleted: claims.length };
   const metadata = {
     metadata: { name, namespace: 'velero' },
-    spec: {},
+    spec,
     status: { phase: 'Completed', completionTimestamp: timeIn(name), expiration: '2026-12-31T00:00:00Z', ...counts, ...status },
   };
   const tarball = tarOf({

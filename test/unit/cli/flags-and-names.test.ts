@@ -5,7 +5,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isSupported } from '../../../bin/node-version.js';
 import { isLiveTerminal } from '../../../src/cli/choose-view.ts';
-import { parseDecisions, parseInputs, parseWait } from '../../../src/cli/decisions.ts';
+import { parseDecisions, parseInputs } from '../../../src/cli/decisions.ts';
+import { durationFlag } from '../../../src/cli/duration-flags.ts';
 import { exitCodeOf } from '../../../src/cli/exit-code.ts';
 import { programName } from '../../../src/cli/program-name.ts';
 import { signerOf } from '../../../src/cli/sender.ts';
@@ -54,10 +55,11 @@ describe('decision flags', () => {
     });
   });
 
-  it('do not skip and override one step, and give a wait as a duration', () => {
+  it('do not skip and override one step, and give durations with their units', () => {
     expect(() => parseDecisions({ skip: ['a=x'], 'override-safety': ['a=y'] })).toThrow(expect.objectContaining({ code: 'USAGE' }));
-    expect([parseWait({}), parseWait({ 'wait-for-answers': '1h30m' })]).toEqual([0, 5_400_000]);
-    expect(() => parseWait({ 'wait-for-answers': 'long' })).toThrow(expect.objectContaining({ code: 'USAGE', message: expect.stringContaining("'long'") }));
+    expect([durationFlag('limit', undefined), durationFlag('limit', '1h30m')]).toEqual([undefined, 5_400_000]);
+    for (const text of ['long', '90', '-5s', ''])
+      expect(() => durationFlag('limit', text)).toThrow(expect.objectContaining({ code: 'USAGE', message: expect.stringContaining(`--limit got '${text}'`) }));
   });
 
   it('of who asks give a key and a name, this user by default', () => {

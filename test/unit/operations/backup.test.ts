@@ -253,6 +253,41 @@ describe('backup list', () => {
   });
 });
 
+describe('a sealed backup of which nothing is left in the bucket', () => {
+  const vanish = async (expiration?: string): Promise<void> => {
+    putWhole(bucket, { name: NAME, ...(expiration === undefined ? {} : { status: { expiration } }) });
+    await sealBackup({ name: NAME }, tools);
+    bucket = new MemoryObjectStore('backups');
+    tools = toolsFor();
+  };
+  const REASON = 'it was sealed at 2026-03-01T03:00:00.000Z and is gone from the bucket';
+
+  it('is listed as missing, and refused for that reason', async () => {
+    await vanish();
+    putWhole(bucket, { name: 'lattice-daily-20260301010000' });
+    const { entries } = await listBackups({}, tools);
+    expect(entries.map(({ name, covers, verdict }) => [name, covers, verdict.state])).toEqual([
+      [NAME, 'missing', 'bad'],
+      ['lattice-daily-20260301010000', '1 volume, 2 objects', 'unanchored'],
+    ]);
+    expect(entries[0]).toMatchObject({ kind: 'cluster', takenAt: '2026-03-01T02:00:00Z', verdict: { reasons: [REASON] } });
+    const { verdict, error } = await verifyBackup({ name: NAME }, tools);
+    expect(verdict).toMatchObject({ state: 'bad', reasons: [REASON] });
+    expect(error).toMatchObject({ code: 'BACKUP_BAD' });
+  });
+
+  it('is not missed once Velero was to delete it', async () => {
+    await vanish('2026-03-01T03:00:01Z');
+    expect((await listBackups({}, tools)).entries).toHaveLength(1);
+    await bench.clock.runUntil(bench.clock.sleep(2_000, new AbortController().signal));
+    expect((await listBackups({}, tools)).entries).toEqual([]);
+  });
+
+  it('is told apart from one that nobody has heard of', async () => {
+    expect((await verifyBackup({ name: 'other' }, tools)).verdict).toMatchObject({ state: 'bad', reasons: ['there is nothing of it in the bucket'] });
+  });
+});
+
 describe('snapshots of etcd', () => {
   const manifest = {
     formatVersion: 1,

@@ -1,12 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import type { RunResult } from '../../../src/engine/run-options.ts';
 import type { JsonObject } from '../../../src/model/json.ts';
+import type { KubeObject } from '../../../src/model/kube-object.ts';
 import { assertUnchanged } from '../../../src/steps/recovery/contents.ts';
 import { MemoryObjectStore } from '../../fakes/memory-object-store.ts';
+import { tarOf } from '../../support/velero-tarball.ts';
 import { keyOf, putWhole, type WholeBackup } from '../backup/whole-backup.ts';
 import { lattice, PLAN_SPECS, platformCluster, yaml } from './objects.ts';
 import { StepBench, stepOf } from './step-harness.ts';
-import { sealAll } from './velero-bucket.ts';
+import { packed, sealAll } from './velero-bucket.ts';
 
 const NEW = 'lattice-daily-20260301020000';
 const OLD = 'lattice-daily-20260228020000';
@@ -111,6 +113,23 @@ describe('what preflight takes to restore from', () => {
     expect(chosen(await preflight([NEW]))).toMatchObject({ name: NEW });
   });
 
+  it('is an older one when the newest that was sealed is gone, which is told', async () => {
+    const { preflight, seal, bucket } = world({ name: NEW, claims: ['shop/new'] }, { name: OLD, claims: ['shop/old'] });
+    await seal();
+    const empty = async (name: string): Promise<void> => {
+      const { objects } = await bucket.list({ prefix: `lattice-main/backups/${name}/`, signal: new AbortController().signal });
+      for (const { key } of objects) bucket.remove(key);
+    };
+    await empty(NEW);
+    expect(chosen(await preflight())).toMatchObject({
+      name: OLD,
+      passedOver: [{ name: NEW, reason: expect.stringMatching(/^it was sealed at .* and is gone from the bucket$/) }],
+    });
+    await empty(OLD);
+    const { error } = await preflight();
+    expect(error).toMatchObject({ code: 'BACKUP_NOT_USABLE', message: expect.stringContaining(`${NEW}: it was sealed at`) });
+  });
+
   it('is an older one when somebody has altered the newest, or one of its volumes', async () => {
     const { preflight, seal, bucket } = world({ name: NEW, claims: ['shop/new'] }, { name: OLD, claims: ['shop/old'] });
     await seal();
@@ -123,6 +142,49 @@ describe('what preflight takes to restore from', () => {
     await seal();
     const { error } = await preflight([], { approvals: { allowedSigners: { file: '/signers' }, required: true } });
     expect(error).toMatchObject({ code: 'BACKUP_UNANCHORED', message: expect.stringContaining('requires signatures') });
+  });
+});
+
+describe('a backup of specs alone that was never sealed', () => {
+  const STORE = lattice('BackupStore', 'lattice-system/main', { spec: { storage: {} } });
+  const of = (name: string, ...objects: readonly KubeObject[]): WholeBackup => ({
+    name,
+    claims: [],
+    files: {
+      '.tar.gz': tarOf({
+        'metadata/version': '1.1.0\n',
+        ...Object.fromEntries(
+          objects.map((object) => [`resources/backupstores.lattice.dev/namespaces/lattice-system/${object.metadata.name}.json`, JSON.stringify(object)]),
+        ),
+      }),
+      '-resource-list.json.gz': packed({ 'lattice.dev/v1alpha1/BackupStore': objects.map(({ metadata: { name: own } }) => `lattice-system/${own}`) }),
+    },
+    status: { volumeSnapshotsAttempted: 0, volumeSnapshotsCompleted: 0 },
+    spec: { includedResources: ['backupstores.lattice.dev'] },
+  });
+  const OTHER_STORE = { ...STORE, spec: { storage: { provider: 's3' } } };
+
+  it('is taken when git says the same of every object in it', async () => {
+    const { preflight } = world(of(NEW, STORE));
+    expect(chosen(await preflight())).toMatchObject({ name: NEW, verdict: 'git-equal' });
+  });
+
+  it.each<[string, readonly KubeObject[], string]>([
+    ['one object is another', [OTHER_STORE], 'BackupStore lattice-system/main (spec)'],
+    ['there is one more', [STORE, lattice('BackupStore', 'lattice-system/more', { spec: {} })], 'BackupStore lattice-system/more'],
+    ['git has one more', [], 'never sealed'],
+  ])('is not when %s', async (_, objects, told) => {
+    const { preflight } = world(of(NEW, ...objects));
+    const { error } = await preflight();
+    expect(error).toMatchObject({ code: 'BACKUP_UNANCHORED' });
+    expect(error?.message).toContain(told);
+  });
+
+  it('costs a download of the newest three at most', async () => {
+    const names = [1, 2, 3, 4, 5].map((day) => `lattice-daily-2026020${day}020000`);
+    const { preflight, bucket } = world(...names.map((name) => of(name, OTHER_STORE)));
+    expect((await preflight()).error).toMatchObject({ code: 'BACKUP_UNANCHORED' });
+    expect(new Set(bucket.reads.filter((key) => key.endsWith('.tar.gz'))).size).toBe(3);
   });
 });
 

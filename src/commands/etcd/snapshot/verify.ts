@@ -24,9 +24,10 @@ export default class EtcdSnapshotVerify extends BaseCommand {
 
   async run(): Promise<VerifiedSnapshot> {
     const { args, flags } = await this.parse(EtcdSnapshotVerify);
-    const [{ verifySnapshot }, { durationFlag, plannedCluster, snapshotFailure, snapshotTools }, { resultText }] = await Promise.all([
+    const [{ verifySnapshot }, { plannedCluster, snapshotFailure, snapshotTools }, { durationFlag }, { resultText }] = await Promise.all([
       import('../../../operations/verify-snapshot.ts'),
       import('../../../cli/etcd-snapshots.ts'),
+      import('../../../cli/duration-flags.ts'),
       import('../../../cli/result-text.ts'),
     ]);
     const maxAgeMs = durationFlag('max-age', flags['max-age']);
