@@ -15,6 +15,7 @@ import { powerOn } from './machine/power.ts';
 import { bridgeName, cableName, claimNetwork, nodeAddress } from './network.ts';
 import { DEFAULT_KUBELET, type KubeletBehaviour, type LabNode, type NodePreset, type NodeSet, nodesFolder, saveNodeSet } from './node-set.ts';
 import { requireNodes } from './prerequisites.ts';
+import { writeNodesPlan } from './recovery-plan.ts';
 import { describeSsh, writeSshAccess } from './ssh-access.ts';
 
 const PROGRAMS = ['etcd', 'etcdctl', 'etcdutl', 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler'] as const;
@@ -29,6 +30,8 @@ export interface CreateNodesOptions extends LabOperation {
   /** Only etcd, which is much quicker; no API server, so no Node objects. */
   readonly etcdOnly?: boolean;
   readonly kubelet?: Partial<KubeletBehaviour>;
+  /** See `NodeSet`. */
+  readonly dataDiskMiB?: number;
 }
 
 /**
@@ -38,7 +41,7 @@ export interface CreateNodesOptions extends LabOperation {
 export async function createNodes(options: CreateNodesOptions): Promise<NodeSet> {
   const { directory, signal } = options;
   await requireNodes(nodesFolder(directory));
-  await ensureDebianPackages(['sshd', 'ssh-keygen', 'ip', 'nft'], { signal });
+  await ensureDebianPackages(['sshd', 'ssh-keygen', 'ip', 'tc', 'nft', 'mkfs.ext4'], { signal });
   const binaries = await ensureBinaries({ names: PROGRAMS, signal });
   const network = await claimNetwork(directory, signal);
   const set = describe(options, network, binaries);
@@ -51,11 +54,14 @@ export async function createNodes(options: CreateNodesOptions): Promise<NodeSet>
   );
   await formControlPlane(set, names, options);
   await settleKubelets(set, signal);
-  return set;
+  await writeNodesPlan(set);
+  const formed = { ...set, formedAt: new Date().toISOString() };
+  await saveNodeSet(formed);
+  return formed;
 }
 
 function describe(options: CreateNodesOptions, network: number, binaries: BinaryPaths<(typeof PROGRAMS)[number]>): NodeSet {
-  const { directory, count, preset = 'kubeadm', encryption = false, kubelet } = options;
+  const { directory, count, preset = 'kubeadm', encryption = false, kubelet, dataDiskMiB } = options;
   const folder = nodesFolder(directory);
   const nodes = Array.from({ length: count }, (_, index): LabNode => {
     const name = `cp-${index + 1}`;
@@ -81,6 +87,7 @@ function describe(options: CreateNodesOptions, network: number, binaries: Binary
     kubeconfig: nodes[0]?.kubeconfig ?? '',
     programs: [dirname(process.execPath), join(GO_SOURCES, '../../..'), ...new Set(Object.values(binaries).map((path) => dirname(path)))],
     encryption,
+    ...(dataDiskMiB === undefined ? {} : { dataDiskMiB }),
     kubelet: { ...DEFAULT_KUBELET, ...kubelet },
   };
 }

@@ -16,8 +16,16 @@ if [ ! -e root/etc/lattice-dr-lab/installed ]; then
   # What this system may have of its own must not be taken for the machine's.
   rm -rf root/etc/kubernetes root/etc/etcd root/var/lib/etcd root/var/lib/kubelet root/var/lib/lattice-dr root/var/log/pods root/opt/cni root/etc/systemd/system root/{etc,run,usr/lib}/systemd/system/{kubelet,etcd}.service
   cp -a image/. root/
-  if [ -d kubernetes ]; then cp -a kubernetes/. root/; fi
+  if [ -d kubernetes ]; then
+    cp -a kubernetes/. root/
+    mkdir -p -m 700 root/var/lib/etcd
+  fi
   touch root/etc/lattice-dr-lab/installed
+fi
+if [ -e data.img ]; then
+  mkdir -p root/var/lib/etcd
+  mount -o loop data.img root/var/lib/etcd
+  chmod 700 root/var/lib/etcd
 fi
 mount -t proc proc root/proc
 mount --rbind /sys root/sys
