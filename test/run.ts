@@ -47,7 +47,10 @@ function startedWith(built: Counts | undefined): string {
 async function provideServers(): Promise<Counts> {
   const from = performance.now();
   try {
-    await ensureDebianPackages(['named', 'nsupdate', 'dig', 'ssh-keygen'], { signal: new AbortController().signal, onLine: (line) => say(`apt: ${line}\n`) });
+    await ensureDebianPackages(['named', 'nsupdate', 'dig', 'ssh-keygen', 'sshd'], {
+      signal: new AbortController().signal,
+      onLine: (line) => say(`apt: ${line}\n`),
+    });
   } catch (error) {
     say(`packages: ${error instanceof Error ? error.message : String(error)}${isDrError(error) ? `; ${error.suggestions.join('; ')}` : ''}\n`);
   }

@@ -14,6 +14,7 @@ import { createSshSignatures } from '../adapters/process/ssh-signatures.ts';
 import { createObjectStores } from '../adapters/s3/s3-object-stores.ts';
 import { openS3RunStore } from '../adapters/s3/s3-run-store.ts';
 import { createSecretFiles } from '../adapters/secrets/secret-files.ts';
+import { createNodes } from '../adapters/ssh/ssh-nodes.ts';
 import { createCertificates } from '../adapters/tls/server-certificates.ts';
 import { createManifestParser } from '../adapters/yaml/manifest-parser.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -58,6 +59,7 @@ export function compose(env: Environment): Composition {
     certificates: createCertificates(),
     secretFiles: secrets,
     sealSignatures: createSshSignatures({ processes, purpose: 'seal' }),
+    nodes: createNodes({ clock: systemClock, random: systemRandom, env }),
   };
   const buckets = new AsyncDisposableStack();
   return {
@@ -73,7 +75,7 @@ export function compose(env: Environment): Composition {
       return buckets.use(await openS3RunStore(place.s3, { secrets, clock: systemClock }));
     },
     async [Symbol.asyncDispose]() {
-      await Promise.all([ports.clusters, ports.objectStores, ports.dnsZones, buckets].map(async (port) => await port[Symbol.asyncDispose]()));
+      await Promise.all([ports.clusters, ports.objectStores, ports.dnsZones, ports.nodes, buckets].map(async (port) => await port[Symbol.asyncDispose]()));
     },
   };
 }

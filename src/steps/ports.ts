@@ -4,6 +4,7 @@ import type { Git } from '../ports/git.ts';
 import type { HttpProbe } from '../ports/http.ts';
 import type { Clusters } from '../ports/kube-cluster.ts';
 import type { ManifestParser } from '../ports/manifest-parser.ts';
+import type { Nodes } from '../ports/nodes.ts';
 import type { ObjectStores } from '../ports/object-store.ts';
 import type { Processes } from '../ports/processes.ts';
 import type { SecretFiles } from '../ports/secret-files.ts';
@@ -25,4 +26,5 @@ export interface StepPorts {
   readonly secretFiles: SecretFiles;
   /** Of seals of backups; a signature of a decision is none. */
   readonly sealSignatures: Signatures;
+  readonly nodes: Nodes;
 }

@@ -26,6 +26,7 @@ import { FakeClock } from '../../fakes/fake-clock.ts';
 import { createFakeClusters } from '../../fakes/fake-clusters.ts';
 import { createFakeDnsZones } from '../../fakes/fake-dns-zone.ts';
 import { type FakeAnswers, FakeHttpProbe } from '../../fakes/fake-http-probe.ts';
+import { FakeNodes } from '../../fakes/fake-nodes.ts';
 import { FakeProcesses, type FakeProgram } from '../../fakes/fake-processes.ts';
 import { FakeRandom } from '../../fakes/fake-random.ts';
 import { FakeSignatures } from '../../fakes/fake-signatures.ts';
@@ -72,6 +73,7 @@ export class StepBench {
   readonly git = new MemoryGit();
   readonly secretFiles = new MemorySecretFiles();
   readonly certificates = new FakeCertificates();
+  readonly nodes = new FakeNodes();
   readonly processes: FakeProcesses;
   readonly http: FakeHttpProbe;
   readonly commit: string;
@@ -97,6 +99,7 @@ export class StepBench {
       certificates: this.certificates,
       secretFiles: this.secretFiles,
       sealSignatures: new FakeSignatures({}),
+      nodes: this.nodes,
     };
   }
 
