@@ -32,18 +32,20 @@ describe.skipIf(missing !== '')(
       await world[Symbol.asyncDispose]();
     });
 
-    async function call(
-      name: string,
-      method: 'GET' | 'POST' | 'DELETE',
-      path: string,
-      body?: object,
-    ): Promise<{ readonly status: number; readonly text: string }> {
-      const access = accessOf(await readFile(world.node(name).kubeconfig, 'utf8'));
-      return await callApi(access, { method, path, signal: AbortSignal.timeout(10_000), ...(body === undefined ? {} : { body }) });
+    /** `GET /api/v1/nodes` of a machine's own API server. */
+    async function call(via: string, request: string, body?: object): Promise<{ readonly status: number; readonly text: string }> {
+      const [method, path = ''] = request.split(' ');
+      const access = accessOf(await readFile(world.node(via).kubeconfig, 'utf8'));
+      return await callApi(access, {
+        method: method as 'GET' | 'POST' | 'DELETE',
+        path,
+        signal: AbortSignal.timeout(10_000),
+        ...(body === undefined ? {} : { body }),
+      });
     }
 
     async function nodes(via: string): Promise<readonly NodeObject[]> {
-      return (JSON.parse((await call(via, 'GET', '/api/v1/nodes')).text) as { items: NodeObject[] }).items;
+      return (JSON.parse((await call(via, 'GET /api/v1/nodes')).text) as { items: NodeObject[] }).items;
     }
 
     it('has a Node, Ready and marked, for each member', async () => {
@@ -51,22 +53,22 @@ describe.skipIf(missing !== '')(
       const found = await nodes('cp-1');
       expect(found.map((node) => node.metadata.name).sort()).toEqual(['cp-1', 'cp-2', 'cp-3']);
       for (const node of found) expect(node.metadata.labels).toHaveProperty('node-role.kubernetes.io/control-plane');
-      const lease = await call('cp-2', 'GET', '/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/cp-3');
+      const lease = await call('cp-2', 'GET /apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/cp-3');
       expect(lease.status).toBe(200);
     });
 
     it('has the service kubernetes with every API server behind it, and the namespaces of a cluster', async () => {
-      const endpoints = await call('cp-3', 'GET', '/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes');
+      const endpoints = await call('cp-3', 'GET /apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes');
       const addresses = (JSON.parse(endpoints.text) as { endpoints: { addresses: string[] }[] }).endpoints.flatMap((endpoint) => endpoint.addresses);
       expect(addresses.sort()).toEqual(world.set.nodes.map((node) => node.address));
-      const namespaces = (JSON.parse((await call('cp-1', 'GET', '/api/v1/namespaces')).text) as { items: NodeObject[] }).items;
+      const namespaces = (JSON.parse((await call('cp-1', 'GET /api/v1/namespaces')).text) as { items: NodeObject[] }).items;
       expect(namespaces.map(({ metadata }) => metadata.name)).toEqual(expect.arrayContaining(['default', 'kube-system', 'kube-node-lease']));
     });
 
     it('has controllers and a scheduler that hold their leases', async () => {
       for (const name of ['kube-controller-manager', 'kube-scheduler']) {
         await eventually(
-          async () => (await call('cp-1', 'GET', `/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/${name}`)).status === 200,
+          async () => (await call('cp-1', `GET /apis/coordination.k8s.io/v1/namespaces/kube-system/leases/${name}`)).status === 200,
           SOON,
           `${name} leads`,
         );
@@ -75,16 +77,16 @@ describe.skipIf(missing !== '')(
 
     it('encrypts secrets in etcd', async () => {
       const body = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'canary' }, stringData: { word: 'nightingale' } };
-      expect((await call('cp-2', 'POST', '/api/v1/namespaces/default/secrets', body)).status).toBe(201);
+      expect((await call('cp-2', 'POST /api/v1/namespaces/default/secrets', body)).status).toBe(201);
       const { stdout } = await world.etcdctl(['cp-1'], 'get', '--print-value-only', '/registry/secrets/default/canary');
       expect(stdout.startsWith('k8s:enc:aescbc:v1:key1:')).toBe(true);
       expect(stdout).not.toContain('nightingale');
-      expect((await call('cp-3', 'GET', '/api/v1/namespaces/default/secrets/canary')).text).toContain(Buffer.from('nightingale').toString('base64'));
+      expect((await call('cp-3', 'GET /api/v1/namespaces/default/secrets/canary')).text).toContain(Buffer.from('nightingale').toString('base64'));
     });
 
     it('does not make a deleted Node again until its kubelet is restarted', async () => {
       const uid = (await nodes('cp-1')).find((node) => node.metadata.name === 'cp-3')?.metadata.uid;
-      expect((await call('cp-1', 'DELETE', '/api/v1/nodes/cp-3')).status).toBe(200);
+      expect((await call('cp-1', 'DELETE /api/v1/nodes/cp-3')).status).toBe(200);
       await new Promise((resolve) => setTimeout(resolve, 3_000));
       expect((await nodes('cp-1')).map((node) => node.metadata.name).sort()).toEqual(['cp-1', 'cp-2']);
       await world.ssh('cp-3', 'systemctl restart kubelet');
@@ -93,11 +95,11 @@ describe.skipIf(missing !== '')(
 
     it('serves on with one machine gone and comes back after all were without power', async () => {
       await powerOff(world.node('cp-1'), world.operation);
-      await eventually(async () => (await call('cp-2', 'GET', '/readyz').catch(() => ({ status: 0 }))).status === 200, SOON, 'the others serve');
+      await eventually(async () => (await call('cp-2', 'GET /readyz').catch(() => ({ status: 0 }))).status === 200, SOON, 'the others serve');
       for (const name of ['cp-2', 'cp-3']) await powerOff(world.node(name), world.operation);
       for (const { name } of world.set.nodes) await powerOn(world.set, world.node(name), world.operation);
       await eventually(
-        async () => (await call('cp-1', 'GET', '/api/v1/namespaces/default/secrets/canary').catch(() => ({ status: 0 }))).status === 200,
+        async () => (await call('cp-1', 'GET /api/v1/namespaces/default/secrets/canary').catch(() => ({ status: 0 }))).status === 200,
         120_000,
         'all data is there',
       );
