@@ -6,6 +6,8 @@ export interface ObjectStoreRef {
   readonly region?: string;
   /** For servers other than AWS; path style is then used and checksums only where the protocol requires them. */
   readonly endpoint?: string;
+  /** PEM of the authority that signed the server's certificate, beside those that everybody trusts. */
+  readonly ca?: SecretRef;
   readonly profile?: string;
   /** An AWS shared-credentials file: `[default] aws_access_key_id=… aws_secret_access_key=…`. */
   readonly credentials?: SecretRef;
@@ -22,7 +24,7 @@ export interface ObjectStores extends AsyncDisposable {
    * Whether somebody else's credentials may write to the bucket: the server's words when it refuses, `undefined` when it does not. Nothing is stored. Throws
    * `S3_UNAVAILABLE`, and `SECRET_SOURCE_MISSING` for credentials of another form.
    */
-  refusedToWrite(ref: Pick<ObjectStoreRef, 'bucket' | 'region' | 'endpoint'>, probe: WriteProbe): Promise<string | undefined>;
+  refusedToWrite(ref: Pick<ObjectStoreRef, 'bucket' | 'region' | 'endpoint' | 'ca'>, probe: WriteProbe): Promise<string | undefined>;
 }
 
 /** A credential that is not the one of a reference. */

@@ -21,6 +21,7 @@ import { secretsRestore } from './secrets/restore.ts';
 import { specsApply } from './specs/apply.ts';
 import { specsConvert } from './specs/convert.ts';
 import { volumesDisplace } from './volumes/displace.ts';
+import { volumesRecover } from './volumes/recover.ts';
 import { volumesRestore } from './volumes/restore.ts';
 import { volumesSelect } from './volumes/select.ts';
 import { volumesSources } from './volumes/sources.ts';
@@ -48,6 +49,7 @@ const KINDS: readonly AnyStepKind<StepPorts>[] = [
   specsApply,
   specsConvert,
   volumesDisplace,
+  volumesRecover,
   volumesRestore,
   volumesSelect,
   volumesSources,

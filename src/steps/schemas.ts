@@ -24,12 +24,13 @@ export function clusterRef(ref: z.output<typeof kubeconfigRef>): ClusterRef {
 }
 
 /** The object store that holds a backup store's bucket, reached with the operator's own credentials. */
-export function objectStoreRef(backup: Pick<PlanBackup, 'bucket' | 'region' | 'endpoint' | 'profile' | 'credentials'>): ObjectStoreRef {
-  const { bucket, region, endpoint, profile, credentials } = backup;
+export function objectStoreRef(backup: Pick<PlanBackup, 'bucket' | 'region' | 'endpoint' | 'ca' | 'profile' | 'credentials'>): ObjectStoreRef {
+  const { bucket, region, endpoint, ca, profile, credentials } = backup;
   return {
     bucket,
     ...(region === undefined ? {} : { region }),
     ...(endpoint === undefined ? {} : { endpoint }),
+    ...(ca === undefined ? {} : { ca }),
     ...(profile === undefined ? {} : { profile }),
     ...(credentials === undefined ? {} : { credentials }),
   };

@@ -17,6 +17,7 @@ export const EFFECT_CALLS: Readonly<Record<string, RegExp | null>> = {
   'dns/cutover move-record': /^dns: deleting rrset at '\S+' (?:A|AAAA|CNAME)$/,
   'fence/command fence': null,
   'lock/release delete-lease': /^parent: delete leases lattice-system\/lattice-dr-\S+$/,
+  'volumes/recover delete-recovery-pod': /^child: delete pods \S+\/lattice-dr-(?:recover|check)-\S+$/,
   'volumes/restore delete-carrier-pod': /^child: delete pods \S+\/lattice-dr-carrier-\S+$/,
   'volumes/restore delete-incomplete-claim': /^child: delete persistentvolumeclaims \S+$/,
   'volumes/restore delete-leftover-volume': /^child: delete persistentvolumes \S+$/,
@@ -28,6 +29,7 @@ const CHANGES: readonly { readonly calls: RegExp; readonly why: string }[] = [
   { calls: /^parent: (?:update|patch) leases lattice-system\/lattice-dr-\S+$/, why: 'lock/parent takes over the lease of a run that is over' },
   { calls: /^child: patch (?:deployments velero\/velero|daemonsets velero\/node-agent)$/, why: 'backup/key restarts Velero by an annotation' },
   { calls: /^child: patch (?:namespaces|secrets) \S+$/, why: 'secrets/restore and specs/apply bring what the plan and git say, and keep the rest' },
+  { calls: /^child: patch persistentvolumeclaims \S+$/, why: 'volumes/recover notes on a claim that its data is in order' },
   { calls: /^child: patch persistentvolumes \S+$/, why: 'volumes/restore has restored volumes outlive their claims, as a hold that keeps the prior value' },
   { calls: /^child: patch backupstoragelocations velero\/\S+$/, why: 'backup/attach makes a location ReadOnly, as a hold that keeps the prior value' },
 ];

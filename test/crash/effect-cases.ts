@@ -12,7 +12,7 @@ import type { RebuildWorld } from '../support/rebuild-world.ts';
 import { describeWrite, writesOf } from '../support/written.ts';
 import { type EffectCase, existingCluster, type Stage } from './effect-case.ts';
 import { keyCase } from './key-case.ts';
-import { asideCase, carrierCase, incompleteCase, leftoverCase } from './leftover-case.ts';
+import { asideCase, carrierCase, incompleteCase, leftoverCase, recoveryCase } from './leftover-case.ts';
 
 const CLUSTER = '${{ plan.cluster }}';
 const SPECS = { cluster: CLUSTER, specs: '${{ plan.specs }}', commit: '${{ inputs.commit }}' };
@@ -218,6 +218,7 @@ export const EFFECT_CASES: readonly EffectCase[] = [
   moveRecord,
   ownFailedTry,
   leftoverCase,
+  recoveryCase,
   incompleteCase,
   carrierCase,
   keyCase,

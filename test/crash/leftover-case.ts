@@ -7,6 +7,7 @@ import type { JsonObject } from '../../src/model/json.ts';
 import type { KubeObject, ObjectRef } from '../../src/model/kube-object.ts';
 import type { KubeCluster } from '../../src/ports/kube-cluster.ts';
 import { carrierRef, MOVER_TYPE, POD_TYPE } from '../../src/steps/volumes/carrier.ts';
+import { recoveryRef } from '../../src/steps/volumes/recovery-pod.ts';
 import { restoreName } from '../../src/steps/volumes/velero-restore.ts';
 import type { RebuildWorld } from '../support/rebuild-world.ts';
 import { describeWrite, writesOf } from '../support/written.ts';
@@ -183,6 +184,32 @@ export const carrierCase = restoreCase('delete-carrier-pod', {
   times: async (stage) =>
     await deletesOf(stage, `pods ${metadataOf(carrierRef(CLAIMS[databaseOf(stage)])).namespace}/${carrierRef(CLAIMS[databaseOf(stage)]).name}`),
 });
+
+/** Pods that bring the data of a claim into order, by stage. */
+const recovering = new Map<string, string>();
+
+/** The pod that has brought the data of a claim into order is removed before its application could want the claim. */
+export const recoveryCase: EffectCase = {
+  effect: 'volumes/recover delete-recovery-pod',
+  oneAtATime: true,
+  step: 'recover',
+  steps: async (stage) => {
+    await using kube = await stage.world.open();
+    const claim = CLAIMS[databaseOf(stage)];
+    const claimUid = (await claimOf(kube, databaseOf(stage)))?.metadata.uid ?? '';
+    recovering.set(stage.name, `${claim.split('/')[0] ?? ''}/${recoveryRef({ claim, claimUid }, 'recover').name}`);
+    const source = { claim, from: 'snapshot', minutesLost: 0, objectiveMinutes: 60 };
+    const recovery = { image: 'registry.lab.test/shop/db:1.0.0', command: ['lab-app', 'recover'] };
+    const specs = { cluster: '${{ plan.cluster }}', specs: '${{ plan.specs }}', commit: '${{ inputs.commit }}' };
+    const input = { target: '${{ steps.provision.outputs }}', sources: [source], volumes: { claims: [{ pvc: claim, recovery }] } };
+    return [
+      { id: 'provision', uses: 'cluster/provision', with: specs },
+      { id: 'recover', uses: 'volumes/recover', needs: ['provision'], with: input },
+    ];
+  },
+  plan: async (stage) => ({ cluster: await existingCluster(stage) }),
+  times: async (stage) => await deletesOf(stage, `pods ${recovering.get(stage.name) ?? ''}`),
+};
 
 /** Volumes that make room, by stage. */
 const making = new Map<string, string>();

@@ -2,9 +2,12 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DeleteObjectCommand, PutObjectRetentionCommand } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/adapters/clock/system-clock.ts';
 import { createProcesses } from '../../src/adapters/process/host-processes.ts';
 import { createObjectStores } from '../../src/adapters/s3/s3-object-stores.ts';
+import { openS3RunStore } from '../../src/adapters/s3/s3-run-store.ts';
 import { createSecretFiles } from '../../src/adapters/secrets/secret-files.ts';
+import { createAuthority, issueCertificate } from '../../src/lab/pki/issue-certificate.ts';
 import { Secret } from '../../src/model/secret.ts';
 import type { ObjectStoreRef } from '../../src/ports/object-store.ts';
 import { describeObjectStore, describeVersionedStore, type VersionedStoreSubject } from '../contract/object-store.ts';
@@ -113,6 +116,62 @@ describe.skipIf(missing.length > 0)(`S3 adapter on a real server${missing.length
       await using opened = stores();
       const store = await opened.open({ ...refOf(server), endpoint: `http://127.0.0.1:${await freePort()}` });
       await expect(store.head('x', signal())).rejects.toMatchObject({ code: 'S3_UNAVAILABLE', retry: 'retryable', details: { code: 'ECONNREFUSED' } });
+    });
+  });
+
+  describe('with a certificate that a private authority has signed', () => {
+    let folder: AsyncDisposable & { readonly path: string };
+    let server: S3Server;
+    let ca = '';
+    const signal = () => AbortSignal.timeout(30_000);
+
+    beforeAll(async () => {
+      folder = await temporaryFolder('s3-tls');
+      const authority = await createAuthority('a private authority');
+      const served = await issueCertificate(authority, { commonName: 's3', addresses: ['127.0.0.1'] });
+      const [cert, key] = [join(folder.path, 'tls.crt'), join(folder.path, 'tls.key')];
+      ca = join(folder.path, 'ca.crt');
+      for (const [file, text] of Object.entries({ [cert]: served.cert, [key]: served.key, [ca]: authority.cert })) await writeFile(file, text);
+      server = await startVersitygw(folder.path, { tls: { cert, key, ca: authority.cert } });
+      await server.put('backups/x', new TextEncoder().encode('x'));
+    }, 60_000);
+    afterAll(async () => {
+      await server[Symbol.asyncDispose]();
+      await folder[Symbol.asyncDispose]();
+    });
+
+    it('serves who names the authority, and is refused at once by who does not, who is told what to name', async () => {
+      await using opened = stores();
+      const trusting = await opened.open({ ...refOf(server), ca: { file: ca } });
+      expect((await trusting.list({ prefix: 'backups/', signal: signal() })).objects).toMatchObject([{ key: 'backups/x', sizeBytes: 1 }]);
+      const plain = await opened.open(refOf(server));
+      const refused = plain.list({ prefix: '', signal: signal() });
+      await expect(refused).rejects.toMatchObject({
+        code: 'S3_FAILED',
+        message: expect.stringContaining('not trusted'),
+        suggestions: [expect.stringContaining('`ca`')],
+      });
+    });
+
+    it('is not trusted by another authority, and a file without a certificate is told so', async () => {
+      await using opened = stores();
+      const [other, empty] = [join(folder.path, 'other.crt'), join(folder.path, 'empty.crt')];
+      await writeFile(other, (await createAuthority('a private authority')).cert);
+      await writeFile(empty, 'nothing');
+      const store = await opened.open({ ...refOf(server), ca: { file: other } });
+      await expect(store.head('backups/x', signal())).rejects.toMatchObject({ code: 'S3_FAILED' });
+      await expect(opened.open({ ...refOf(server), ca: { file: empty } })).rejects.toMatchObject({
+        code: 'INPUT_INVALID',
+        message: expect.stringContaining('empty.crt'),
+      });
+    });
+
+    it('keeps run state for who names the authority', async () => {
+      const secrets = createSecretFiles({ env: {}, processes: createProcesses({ env: {} }) });
+      await using state = await openS3RunStore({ ...refOf(server), prefix: 'runs', ca: { file: ca } }, { secrets, clock: systemClock });
+      expect(await state.putIfAbsent('a/b', new Uint8Array([1]))).toBe(true);
+      await using blind = await openS3RunStore({ ...refOf(server), prefix: 'runs' }, { secrets, clock: systemClock });
+      await expect(blind.get('a/b')).rejects.toMatchObject({ code: 'STORE_FAILED' });
     });
   });
 });

@@ -20,6 +20,8 @@ export interface S3Server extends AsyncDisposable {
 /** A bucket that keeps versions, with Object Lock. */
 export interface BucketOptions {
   readonly versioned?: boolean;
+  /** Serve TLS with this certificate; versitygw only. */
+  readonly tls?: { readonly cert: string; readonly key: string; readonly ca: string };
 }
 
 const ACCESS = 'contract-access';
@@ -39,7 +41,7 @@ const READER_POLICY = {
 };
 
 /** Starts versitygw on a free port. */
-export async function startVersitygw(folder: string, { versioned = false }: BucketOptions = {}): Promise<S3Server> {
+export async function startVersitygw(folder: string, { versioned = false, tls }: BucketOptions = {}): Promise<S3Server> {
   const [versions, iam] = [join(folder, 'versitygw-versions'), join(folder, 'versitygw-iam')];
   await mkdir(versions);
   await mkdir(iam);
@@ -51,7 +53,17 @@ export async function startVersitygw(folder: string, { versioned = false }: Buck
     versioned,
     name: 'versitygw',
     policy: JSON.stringify(READER_POLICY),
-    args: (address, data) => ['--port', address, '--iam-dir', iam, 'posix', ...(versioned ? ['--versioning-dir', versions] : []), data],
+    ...(tls === undefined ? {} : { ca: tls.ca }),
+    args: (address, data) => [
+      '--port',
+      address,
+      ...(tls === undefined ? [] : ['--cert', tls.cert, '--key', tls.key]),
+      '--iam-dir',
+      iam,
+      'posix',
+      ...(versioned ? ['--versioning-dir', versions] : []),
+      data,
+    ],
     env: { ROOT_ACCESS_KEY: ACCESS, ROOT_SECRET_KEY: SECRET },
   });
 }
@@ -75,15 +87,17 @@ interface S3ServerOptions {
   readonly env: Readonly<Record<string, string>>;
   /** Policy of the bucket. */
   readonly policy?: string;
+  /** PEM of the authority behind its certificate; without it, it serves no TLS. */
+  readonly ca?: string;
 }
 
-async function startS3({ folder, versioned, name, args, env, policy }: S3ServerOptions): Promise<S3Server> {
+async function startS3({ folder, versioned, name, args, env, policy, ca }: S3ServerOptions): Promise<S3Server> {
   const address = `127.0.0.1:${await freePort()}`;
-  const endpoint = `http://${address}`;
+  const endpoint = `${ca === undefined ? 'http' : 'https'}://${address}`;
   const [data, credentialsFile] = [join(folder, `${name}-data`), join(folder, `${name}-credentials`)];
   await mkdir(data);
   await writeFile(credentialsFile, `[default]\naws_access_key_id=${ACCESS}\naws_secret_access_key=${SECRET}\n`, { mode: 0o600 });
-  const client = await s3Client(endpoint);
+  const client = await s3Client(endpoint, ca);
   const server = await startServer({
     name,
     file: findServer(name) ?? '',
@@ -111,9 +125,11 @@ async function startS3({ folder, versioned, name, args, env, policy }: S3ServerO
   };
 }
 
-async function s3Client(endpoint: string) {
+async function s3Client(endpoint: string, ca?: string) {
   const { S3Client, CreateBucketCommand, PutBucketPolicyCommand, PutObjectCommand } = await import('@aws-sdk/client-s3');
-  const client = new S3Client({ endpoint, region: 'us-east-1', forcePathStyle: true, credentials: { accessKeyId: ACCESS, secretAccessKey: SECRET } });
+  const credentials = { accessKeyId: ACCESS, secretAccessKey: SECRET };
+  const tls = ca === undefined ? {} : { requestHandler: { httpsAgent: { ca } } };
+  const client = new S3Client({ endpoint, region: 'us-east-1', forcePathStyle: true, credentials, ...tls });
   return {
     client,
     createBucket: async (bucket: string, versioned: boolean) =>

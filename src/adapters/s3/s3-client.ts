@@ -1,5 +1,8 @@
+import { X509Certificate } from 'node:crypto';
+import { rootCertificates } from 'node:tls';
 import type * as Sdk from '@aws-sdk/client-s3';
-import type { Secret } from '../../model/secret.ts';
+import { DrError } from '../../errors/dr-error.ts';
+import { type Secret, type SecretRef } from '../../model/secret.ts';
 import type { ObjectStoreRef } from '../../ports/object-store.ts';
 import type { SecretFiles } from '../../ports/secret-files.ts';
 import { parseSharedCredentials } from './shared-credentials.ts';
@@ -34,6 +37,7 @@ async function clientConfig(ref: ObjectStoreRef, options: S3ClientOptions): Prom
   return {
     ...(region === undefined ? {} : { region }),
     ...(await identityConfig(ref, options)),
+    ...(ref.ca === undefined ? {} : { requestHandler: { httpsAgent: { ca: [...rootCertificates, await authorityIn(ref.ca, options.secrets)] } } }),
     // Checksums that the SDK adds since 3.729 broke several servers (aws-sdk-js-v3#6810); most have no wildcard DNS either.
     ...(endpoint === undefined
       ? {}
@@ -41,10 +45,32 @@ async function clientConfig(ref: ObjectStoreRef, options: S3ClientOptions): Prom
   };
 }
 
+/** Certificates of a PEM file. Throws `INPUT_INVALID` when it holds none: TLS would only ever say that the server is not trusted. */
+async function authorityIn(ref: SecretRef, secrets: SecretFiles): Promise<string> {
+  const pem = (await secrets.read(ref)).reveal();
+  if (isCertificate(pem)) return pem;
+  throw new DrError({
+    code: 'INPUT_INVALID',
+    message: `${originOf(ref)} holds no certificate in PEM form`,
+    suggestions: ['name the certificate of the authority in `ca`'],
+  });
+}
+
+function isCertificate(pem: string): boolean {
+  try {
+    return new X509Certificate(pem).raw.length > 0;
+  } catch {
+    return false; // Told by whoever asks.
+  }
+}
+
+function originOf(ref: SecretRef): string {
+  return 'env' in ref ? `$${ref.env}` : ref.file;
+}
+
 /** Whose name requests are signed with. With credentials of its own, `profile` is the section in that file. */
 async function identityConfig({ profile, credentials }: ObjectStoreRef, { secrets, given }: S3ClientOptions): Promise<Sdk.S3ClientConfig> {
   if (given !== undefined) return { credentials: parseSharedCredentials(given, 'default', 'the Secret') };
   if (credentials === undefined) return profile === undefined ? {} : { profile };
-  const origin = 'env' in credentials ? `$${credentials.env}` : credentials.file;
-  return { credentials: parseSharedCredentials(await secrets.read(credentials), profile ?? 'default', origin) };
+  return { credentials: parseSharedCredentials(await secrets.read(credentials), profile ?? 'default', originOf(credentials)) };
 }

@@ -35,6 +35,7 @@ export function s3Error(error: unknown, { what, signal }: { readonly what: strin
   if (signal.aborted) return abortError(signal, what, 'S3_UNAVAILABLE');
   const { name = '', message = String(error), code, $metadata } = error as SdkError;
   const status = $metadata?.httpStatusCode;
+  if (isNotTrusted(error)) return notTrusted(error, what);
   if (isRefusal(error)) {
     return new DrError({
       code: 'S3_FAILED',
@@ -50,6 +51,24 @@ export function s3Error(error: unknown, { what, signal }: { readonly what: strin
     details: { code: code ?? name, status: status ?? null, attempts: $metadata?.attempts ?? null },
     suggestions: ['check the endpoint and region of the backup store, and that this machine can reach it'],
     retry: 'retryable',
+    cause: error,
+  });
+}
+
+/** Failures of TLS that no other try mends (Node `tls.md`, X509 certificate error codes). */
+const NOT_TRUSTED = /^(UNABLE_TO_(GET_ISSUER|VERIFY|DECODE)|SELF_SIGNED|DEPTH_ZERO|CERT_|INVALID_CA|ERR_TLS_CERT_ALTNAME)/;
+
+function isNotTrusted(error: unknown): boolean {
+  return NOT_TRUSTED.test((error as SdkError).code ?? '');
+}
+
+function notTrusted(error: unknown, what: string): DrError {
+  const { code = '', message = code } = error as SdkError;
+  return new DrError({
+    code: 'S3_FAILED',
+    message: `the object store is not trusted to ${what}: ${message}`,
+    details: { code, status: null },
+    suggestions: ['name the authority that signed its certificate in `ca` of the store, and the endpoint by a name that is in the certificate'],
     cause: error,
   });
 }
@@ -76,7 +95,7 @@ export function storeError(error: unknown, { what, location, bucket, endpoint }:
   const failure = failureText(error);
   const where = endpoint === undefined ? location : `${location} at ${endpoint}`;
   const details = { location, bucket, endpoint: endpoint ?? null, code: name, status };
-  if (isRefusal(error) || !(status !== null || isSilence(error))) {
+  if (isNotTrusted(error) || isRefusal(error) || !(status !== null || isSilence(error))) {
     return new DrError({
       code: 'STORE_FAILED',
       message: `the state store ${where} ${status === null ? 'cannot be asked to' : 'refused to'} ${what}: ${failure}`,

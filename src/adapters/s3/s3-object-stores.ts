@@ -26,8 +26,13 @@ export function createObjectStores(options: S3ObjectStoresOptions): ObjectStores
       return (await entry).store;
     },
     rights: async (ref, other, signal) => await rightsOf(ref, other, { ...options, signal }),
-    async refusedToWrite({ bucket, region, endpoint }, { credentials, key, signal }) {
-      const place = { bucket, ...(region === undefined ? {} : { region }), ...(endpoint === undefined ? {} : { endpoint }) };
+    async refusedToWrite({ bucket, region, endpoint, ca }, { credentials, key, signal }) {
+      const place = {
+        bucket,
+        ...(region === undefined ? {} : { region }),
+        ...(endpoint === undefined ? {} : { endpoint }),
+        ...(ca === undefined ? {} : { ca }),
+      };
       const opening = await openS3Client(place, { secrets: options.secrets, maxAttempts: MAX_ATTEMPTS, given: credentials });
       try {
         return await refusedToWrite(opening, bucket, { key, signal });

@@ -43,7 +43,7 @@ export class AppHost {
 
   async #start(app: AppSpec): Promise<void> {
     if (this.#apps.has(app.id)) return this.#report({ type: 'started', id: app.id });
-    if (app.task === 'recover') return this.#recover(app);
+    if (app.task !== 'serve') return await this.#runTask(app, app.task);
     const server = new AppServer(app, this.#surroundings());
     this.#apps.set(app.id, server);
     try {
@@ -57,10 +57,10 @@ export class AppHost {
     if (app.once) setTimeout(() => void this.#finish(app.id), JOB_RUNS_MS);
   }
 
-  /** The whole of `lab-app recover`: replays the log of each database among its volumes, and ends. */
-  async #recover(app: AppSpec): Promise<void> {
+  /** The whole of `lab-app recover` and `lab-app check`: does it for each database among its volumes, and ends. */
+  async #runTask(app: AppSpec, task: 'recover' | 'check'): Promise<void> {
     try {
-      for (const volume of app.volumes) await new Database(volume, app).recover();
+      for (const volume of app.volumes) await new Database(volume, app)[task]();
       this.#report({ type: 'finished', id: app.id });
     } catch (error) {
       this.#report({ type: 'failed', id: app.id, message: error instanceof Error ? error.message : String(error) });

@@ -59,6 +59,15 @@ export class Database {
     return log.records.length - applied;
   }
 
+  /** Rejects with the reason unless the data file has the log's last record: what a server would start from is consistent. Writes nothing. */
+  async check(): Promise<void> {
+    const log = await this.#log();
+    const applied = (await this.#table())?.applied ?? 0;
+    if (log.soundBytes < log.totalBytes) throw new RangeError(`the log has a torn end behind record ${log.records.length}`);
+    if (applied !== log.records.length) throw new RangeError(`the data file is at record ${applied} of ${log.records.length}`);
+    if ((await this.#table())?.checksum !== checksumOf(log.records)) throw new RangeError('the data file is not of this log');
+  }
+
   /** `{count, checksums}` of its records, or `{needsRecovery}` with the reason while it does not serve. */
   async facts(): Promise<JsonObject> {
     const log = await this.#log();

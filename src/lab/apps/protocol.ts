@@ -13,8 +13,8 @@ export interface AppSpec {
   /** Digest of each variable that came from a Secret; the values themselves never reach the app. */
   readonly secrets: Readonly<Record<string, string>>;
   readonly volumes: readonly AppVolume[];
-  /** Serves, or only replays the logs of its databases and ends. */
-  readonly task: 'serve' | 'recover';
+  /** Serves; or only replays the logs of its databases, or looks whether that is needed, and ends. */
+  readonly task: 'serve' | 'recover' | 'check';
   /** Ends by itself: a job. */
   readonly once: boolean;
 }

@@ -99,10 +99,10 @@ function fieldOf(pod: KubeObject, path: string): string {
   return fields[path] ?? '';
 }
 
-/** What an app is to do, by its command: everything but `lab-app recover` serves. */
+/** What an app is to do, by its command: everything but `lab-app recover` and `lab-app check` serves. */
 export function taskOf({ command = [], args = [] }: ContainerSpec): AppSpec['task'] {
   const [program, verb] = [...command, ...args];
-  return program === 'lab-app' && verb === 'recover' ? 'recover' : 'serve';
+  return program === 'lab-app' && (verb === 'recover' || verb === 'check') ? verb : 'serve';
 }
 
 /** Claims that the container mounts, with who may fill them. */

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'yaml';
 import type { JsonObject } from '../../model/json.ts';
+import type { KubeObject } from '../../model/kube-object.ts';
 import type { LabCluster, LabConfig } from '../config.ts';
 import { layoutOf } from '../layout.ts';
 import { INGRESS_PORT } from '../node/addresses.ts';
@@ -116,6 +117,30 @@ function secretsSection({ world, paths }: PlanInput): JsonObject {
   };
 }
 
+/** Databases that do not put a copy of themselves in order when they start: what has to be run on their volumes. */
+function recoveries(world: World): JsonObject {
+  const claims = objectsIn(world, 'services').flatMap((service) => {
+    const { workload } = (service.spec ?? {}) as { readonly workload?: Workload };
+    const container = Object.values(workload?.containers ?? {}).find(({ variables }) => variables?.['LAB_RECOVERY'] === 'manual');
+    if (container === undefined) return [];
+    const recovery = { image: container.image, command: ['lab-app', 'recover'], check: ['lab-app', 'check'], timeout: '60s' };
+    return ownedClaims(service, workload?.resources ?? {}).map((pvc) => ({ pvc, recovery }));
+  });
+  return claims.length === 0 ? {} : { claims };
+}
+
+interface Workload {
+  readonly containers?: Readonly<Record<string, { readonly image: string; readonly variables?: Readonly<Record<string, string>> }>>;
+  readonly resources?: Readonly<Record<string, { readonly type: string; readonly id?: string; readonly params?: { readonly size?: string } }>>;
+}
+
+/** `namespace/name` of the claims that the platform makes for a service: `vol-<id>`, or `<service>-<key>` (lattice-workload/src/volumes.rs). */
+function ownedClaims({ metadata: { namespace = '', name } }: KubeObject, resources: NonNullable<Workload['resources']>): readonly string[] {
+  return Object.entries(resources).flatMap(([key, { type, id, params }]) =>
+    type === 'volume' && params?.size !== undefined ? [`${namespace}/${id === undefined ? `${name}-${key}` : `vol-${id}`}`] : [],
+  );
+}
+
 function clusterSection({ lab, world, cluster, paths }: PlanInput): JsonObject {
   const isManifest = (file: WorldFile) => file.path.startsWith('parent/') && file.objects.some((object) => object.kind === 'LatticeCluster');
   return {
@@ -146,7 +171,7 @@ async function planDocument(input: PlanInput, signal: AbortSignal): Promise<Json
       secrets: [secretsSection(input)],
       backups: [backupSection(input)],
       dns: dnsSection(lab, hosts),
-      volumes: { survivors: { check: [process.execPath, labProgram('disk'), lab.directory] } },
+      volumes: { survivors: { check: [process.execPath, labProgram('disk'), lab.directory] }, ...recoveries(world) },
       objectives: { rto: '40m', rpo: '1h' },
       health: await healthProbes(lab, hosts, signal),
       fence: { command: fenceCommand(input), off: fenceCommand(input, '--check') },

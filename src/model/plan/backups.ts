@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { httpUrl, type Immutable, label, secretRef, text } from './fields.ts';
+import { authority, httpUrl, type Immutable, label, secretRef, text } from './fields.ts';
 
 const VALUES = z.record(text, z.string());
 
@@ -10,6 +10,7 @@ export const planBackup = z.strictObject({
   prefix: text.exactOptional().describe('Velero prefix within the bucket'),
   region: text.exactOptional(),
   endpoint: httpUrl.exactOptional().describe('For servers other than AWS'),
+  ca: authority.exactOptional(),
   profile: text.exactOptional().describe('AWS profile of the operator; read access is enough'),
   credentials: secretRef.exactOptional().describe('AWS shared-credentials file; without it and without profile, the usual chain of the AWS SDK is used'),
   clusterBackup: label.exactOptional().describe('Name of the LatticeClusterBackup whose backups hold the volumes'),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { httpUrl, type Immutable, name, secretRef, text } from './fields.ts';
+import { authority, httpUrl, type Immutable, name, secretRef, text } from './fields.ts';
 
 /** One place in S3 that holds snapshots of etcd, each with its manifest beside it. */
 export const planEtcdSnapshots = z.strictObject({
@@ -8,6 +8,7 @@ export const planEtcdSnapshots = z.strictObject({
   prefix: text.exactOptional().describe('Where in the bucket; all of it without'),
   region: text.exactOptional(),
   endpoint: httpUrl.exactOptional().describe('For servers other than AWS'),
+  ca: authority.exactOptional(),
   profile: text.exactOptional().describe('AWS profile of the operator; read access is enough'),
   credentials: secretRef.exactOptional().describe('AWS shared-credentials file'),
 });

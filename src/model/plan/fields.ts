@@ -66,6 +66,11 @@ export const secretRef = z
   })
   .meta({ description: 'Reference to a secret: { env: VARIABLE } or { file: PATH }' });
 
+/** Certificates that a server is checked by, beside those that everybody trusts. */
+export const authority = secretRef.meta({
+  description: "PEM file of the authority that signed the server's certificate, beside the known ones: { env: VARIABLE } or { file: PATH }",
+});
+
 /** Where a kubeconfig is found: a file, or an environment variable that holds the path of one. */
 export const kubeconfigRef = z
   .union([z.strictObject({ env: text, context: text.exactOptional() }), z.strictObject({ file: text, context: text.exactOptional() })], {

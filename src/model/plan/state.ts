@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { httpUrl, rows, secretRef, text } from './fields.ts';
+import { authority, httpUrl, rows, secretRef, text } from './fields.ts';
 
 /** Where run state lives; the only authority on runs of this cluster. */
 export const planState = z.union(
@@ -14,6 +14,7 @@ export const planState = z.union(
           .describe('Where in the bucket; never inside a place of backups'),
         region: text.exactOptional(),
         endpoint: httpUrl.exactOptional().describe('For servers other than AWS; they must honour If-None-Match'),
+        ca: authority.exactOptional(),
         profile: text.exactOptional().describe('AWS profile of the operator; it needs to read, write and list'),
         credentials: secretRef.exactOptional(),
       }),

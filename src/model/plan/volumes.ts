@@ -1,9 +1,24 @@
 import { z } from 'zod';
-import { besideList, command, distinct, type Immutable, namespacedName, text } from './fields.ts';
+import { besideList, command, distinct, duration, type Immutable, label, namespacedName, text } from './fields.ts';
+
+/** What brings the data of a database into order after it was copied while it ran. */
+const planRecovery = z.strictObject({
+  image: text.describe('Image that holds the commands: most often that of the database itself'),
+  command: command.describe('Brings the data into order, with the server down: replays the log, prepares the copy. Exit 0 is success; it may be run again'),
+  check: command.exactOptional().describe('Proves that the data is consistent; exit 0 is yes'),
+  mountPath: text.default('/data').describe('Where the volume is mounted'),
+  runAsUser: z.int().nonnegative().exactOptional().describe("User of the database, when it is not the image's own"),
+  pullSecret: label
+    .exactOptional()
+    .describe('Secret of the namespace to pull the image with; it must be among the original secrets, because nothing else is there yet'),
+  timeout: duration.prefault('30m').describe('Longest time of each command'),
+});
+export type PlanRecovery = Immutable<z.output<typeof planRecovery>>;
 
 /** What is known of one volume beyond what its backups say. */
 const planVolume = z.strictObject({
   pvc: namespacedName,
+  recovery: planRecovery.exactOptional().describe('Run on the restored volume before its application starts'),
   from: z.literal('backup').exactOptional().describe('Never take the old disk of it, although it may still be there: what is on it is known to be damaged'),
 });
 

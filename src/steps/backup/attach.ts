@@ -112,6 +112,19 @@ async function assertAllUnchanged(ctx: Ctx): Promise<void> {
   );
 }
 
+/**
+ * Velero checks a server by the authorities of its own image and by `caCert` (velero 1.18 `pkg/apis/velero/v1/backupstoragelocation_types.go`); a BackupStore has
+ * no field for one, so the platform's controller leaves ours alone.
+ */
+async function trustAuthorities(cluster: KubeCluster, ctx: WriteCtx): Promise<void> {
+  for (const { store, ca } of ctx.with.backups) {
+    const ref = locationRef(store);
+    if (ca === undefined || (await cluster.get(ref, ctx.signal)) === undefined) continue;
+    const caCert = Buffer.from((await ctx.ports.secretFiles.read(ca)).reveal()).toString('base64');
+    await cluster.mergePatch(ref, { spec: { objectStorage: { caCert } } }, { fieldManager: FIELD_MANAGER, signal: ctx.signal });
+  }
+}
+
 /** Velero resolves a snapshot location by name on the cluster it restores to; without it PVCs are created and stay Pending (Velero 1.18.3, seen). */
 async function attachSnapshotLocations(cluster: KubeCluster, ctx: WriteCtx): Promise<void> {
   for (const point of ctx.with.recoveryPoints) {
@@ -201,6 +214,7 @@ export const backupAttach = defineStep({
     await assertAllUnchanged(ctx);
     for (const point of ctx.with.recoveryPoints) await requireCredentials(cluster, await storeObject(ctx, point.store), ctx.signal);
     await holdLocations(cluster, ctx);
+    await trustAuthorities(cluster, ctx);
     await attachSnapshotLocations(cluster, ctx);
     await waitUntilSynced(cluster, ctx);
   },

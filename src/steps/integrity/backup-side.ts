@@ -1,11 +1,13 @@
 import { readTarball } from '../../backup/tarball.ts';
+import type { TarballItem } from '../../backup/tarball-paths.ts';
 import { backupKeys } from '../../backup/velero-layout.ts';
 import { backupCovers } from '../../backup/velero-scope.ts';
 import { DrError } from '../../errors/dr-error.ts';
-import type { JsonObject } from '../../model/json.ts';
+import { isObject, type JsonObject, parseJson } from '../../model/json.ts';
 import { type KubeObject, type ResourceType, refKey, refOf } from '../../model/kube-object.ts';
 import type { PlanBackup } from '../../model/plan/backups.ts';
 import type { BackupCopy } from '../../specs/integrity/compare.ts';
+import { RELEASE_TYPE } from '../../specs/integrity/package-releases.ts';
 import { CRD_TYPE } from '../platform-names.ts';
 import type { StepPorts } from '../ports.ts';
 import { bucketPrefix } from '../recovery/places.ts';
@@ -23,6 +25,8 @@ export interface BackupPoint {
 export interface BackupSide extends BackupCopy {
   readonly names: readonly string[];
   readonly crds: readonly KubeObject[];
+  /** Secrets in which Helm kept what it had installed. */
+  readonly releases: readonly KubeObject[];
 }
 
 export interface BackupSource {
@@ -50,16 +54,28 @@ export async function readBackups(source: BackupSource): Promise<BackupSide | un
     names: source.points.map(({ name }) => name),
     objects: [...objects.values()].filter((object) => !isCrd(object)),
     crds: [...objects.values()].filter(isCrd),
+    releases: sides.flatMap((side) => side.releases),
     covers: (ref) => sides.some((side) => side.covers(ref)),
   };
 }
 
-async function readOne(section: PlanBackup, name: string, { ports, types, signal }: BackupSource): Promise<BackupCopy> {
+interface OneBackup extends BackupCopy {
+  readonly releases: readonly KubeObject[];
+}
+
+async function readOne(section: PlanBackup, name: string, { ports, types, signal }: BackupSource): Promise<OneBackup> {
   const store = await ports.objectStores.open(objectStoreRef(section));
   const { tarball } = backupKeys(bucketPrefix(section), name);
   const [metadata, head] = await Promise.all([readBackupMetadata(ports, section, { name, signal }), store.head(tarball, signal)]);
-  const { objects, take: onObject } = specObjects([CRD_TYPE, ...types]);
+  const { objects, take } = specObjects([CRD_TYPE, ...types]);
+  const releases: KubeObject[] = [];
+  const onObject = (item: TarballItem, content: Uint8Array): void => {
+    take(item, content);
+    if (item.resource !== 'secrets' || !Buffer.from(content).includes(RELEASE_TYPE)) return;
+    const secret = parseJson(content);
+    if (isObject(secret)) releases.push(secret as unknown as KubeObject);
+  };
   const { fault } = await readTarball(await store.stream(tarball, signal), { sizeBytes: head?.sizeBytes ?? 0, onObject, signal });
   if (fault !== undefined) throw new DrError({ code: 'BACKUP_BAD', message: `the tarball of ${name} is not whole: ${fault}` });
-  return { objects, covers: backupCovers((metadata?.['spec'] ?? {}) as JsonObject) };
+  return { objects, releases, covers: backupCovers((metadata?.['spec'] ?? {}) as JsonObject) };
 }

@@ -3,6 +3,7 @@ import { DrError, isDrError } from '../../errors/dr-error.ts';
 import type { PlanBackup } from '../../model/plan/backups.ts';
 import type { KubeCluster } from '../../ports/kube-cluster.ts';
 import { type Comparison, compareSpecs } from '../../specs/integrity/compare.ts';
+import { releaseFindings } from '../../specs/integrity/package-releases.ts';
 import { schemasOf } from '../../specs/integrity/schema-defaults.ts';
 import { typesOf } from '../../specs/manifest.ts';
 import type { DesiredSource, DesiredState } from '../desired-state.ts';
@@ -48,14 +49,15 @@ const LIMITS = { backup: 5 * 60_000, cluster: 60_000, parent: 60_000 } as const;
 export async function lookAtSpecs(input: LookInput, ctx: Ctx): Promise<SpecsSeen> {
   const desired = await ctx.ports.desired.load(input.source, ctx.signal);
   const reader = new SideReader(ctx);
-  const types = typesOf(desired.manifests.map(({ object }) => object));
+  const objects = desired.manifests.map(({ object }) => object);
+  const types = typesOf(objects);
   const { backups, points, live, parent } = input;
   const [backup, living, above] = await Promise.all([
     reader.read('backup', async (signal) => await readBackups({ ports: ctx.ports, backups, points, types, signal })),
     live === undefined ? undefined : reader.read('cluster', async (signal) => await readLive(live, types, signal)),
     parent === undefined ? undefined : reader.read('parent', async (signal) => await readParent(parent, signal)),
   ]);
-  const crdsInGit = desired.manifests.map(({ object }) => object).filter(({ kind }) => kind === CRD_TYPE.kind);
+  const crdsInGit = objects.filter(({ kind }) => kind === CRD_TYPE.kind);
   const trusted = [...(above?.crds ?? []), ...(living?.crds ?? []), ...crdsInGit];
   const { cluster } = input.source;
   const comparison = compareSpecs(
@@ -70,7 +72,13 @@ export async function lookAtSpecs(input: LookInput, ctx: Ctx): Promise<SpecsSeen
     desired,
     comparison,
     backups: backup?.names ?? [],
-    findings: [...reader.findings, ...(living?.findings ?? []), ...(above?.findings ?? []), ...openEnds({ trusted: trusted.length, backup, living })],
+    findings: [
+      ...reader.findings,
+      ...releaseFindings(objects, backup?.releases ?? []),
+      ...(living?.findings ?? []),
+      ...(above?.findings ?? []),
+      ...openEnds({ trusted: trusted.length, backup, living }),
+    ],
     unread: points.length > 0 && backup === undefined ? points.map(({ name }) => `backup ${name} was not compared with git`) : [],
   };
 }

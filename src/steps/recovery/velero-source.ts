@@ -8,6 +8,8 @@ import { type JudgedBackup, judgeBackup } from './judge-backup.ts';
 import type { Seals } from './seals.ts';
 import { type VanishedBackup, vanishedBackups } from './vanished.ts';
 
+const MISSING = 'missing';
+
 /** Backups looked at side by side, a dozen requests each. */
 const BACKUPS_AT_A_TIME = 4;
 
@@ -51,7 +53,7 @@ function missingEntry({ name, seal, reason }: VanishedBackup): CatalogueEntry {
     store: seal.store,
     ...(seal.completedAt === '' ? {} : { takenAt: seal.completedAt }),
     sizeBytes: 0,
-    covers: 'missing',
+    covers: MISSING,
     verdict: { state: 'bad', reasons: [reason], warnings: [] },
   };
 }
@@ -67,7 +69,8 @@ function entryOf({ name, store, files, objects, immutability, verdict }: JudgedB
     store,
     ...(takenAt === undefined ? {} : { takenAt }),
     sizeBytes: objects.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
-    covers: coverageText(files),
+    // Some servers go on listing a folder in which everything is deleted.
+    covers: objects.some(({ place }) => place === 'backup') ? coverageText(files) : MISSING,
     ...(immutability === undefined ? {} : { immutability }),
     verdict,
   };

@@ -69,7 +69,7 @@ export async function removeCarriers(cluster: KubeCluster, claims: readonly stri
 }
 
 /** Deletes an object by its uid and waits until it is gone: what is being removed is still in the way of the next try. */
-async function removeWhole(cluster: KubeCluster, { name, object }: { readonly name: string; readonly object: KubeObject }, ctx: Ctx): Promise<void> {
+export async function removeWhole(cluster: KubeCluster, { name, object }: { readonly name: string; readonly object: KubeObject }, ctx: Ctx): Promise<void> {
   const { uid = '', namespace } = object.metadata;
   await remove(cluster, { name, object, key: `${claimName(object)}/${uid}` }, ctx);
   await using live = await cluster.live({ apiVersion: object.apiVersion, kind: object.kind }, namespace === undefined ? {} : { namespace });

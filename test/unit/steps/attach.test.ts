@@ -86,6 +86,19 @@ describe('backup/attach', () => {
     expect(cluster.peek(LOCATION)?.spec).toEqual({ provider: 'aws', accessMode: 'ReadOnly', config: { of: 'the platform' } });
   });
 
+  it('tells Velero the private authority of the store, and a platform that applies its store over it takes it away from nobody', async () => {
+    const { run, cluster, bench } = world();
+    bench.secretFiles.files.set('/ca.crt', 'PEM of the authority');
+    expect((await run({ backups: [{ ...SECTION, ca: { file: '/ca.crt' } }] })).error).toBeUndefined();
+    const caCert = Buffer.from('PEM of the authority').toString('base64');
+    expect(cluster.peek(LOCATION)?.spec).toMatchObject({ accessMode: 'ReadOnly', objectStorage: { bucket: 'backups', caCert } });
+    await cluster.apply(
+      { ...LOCATION_TYPE, metadata: { namespace: 'velero', name: 'lattice-main' }, spec: { objectStorage: { bucket: 'backups' } } },
+      { ...PLATFORM, force: true },
+    );
+    expect(cluster.peek(LOCATION)?.spec?.['objectStorage']).toEqual({ bucket: 'backups', prefix: 'lattice-main', caCert });
+  });
+
   it('stops before it makes anything when the credentials are missing', async () => {
     const { run, cluster } = world({ credentials: false });
     const result = await run();

@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import type { KubeObject } from '../../../model/kube-object.ts';
 import { type Controller, ownKey, type Requeue, splitKey } from '../../reconcile/controller.ts';
 import { isObserved, phaseOf, writeStatus } from '../../reconcile/status.ts';
@@ -66,9 +67,16 @@ async function install(object: KubeObject, context: PlatformContext, signal: Abo
     await context.kube.apply(externalSecret({ namespace, name, store: params?.provider ?? '', remoteKey: id ?? '', keys: params?.keys }), options);
   }
   const labels = { owner: 'helm', name: object.metadata.name, status: 'deployed', version: '1' };
-  const release = Buffer.from(JSON.stringify({ chart: object.spec?.['chart'] })).toString('base64');
+  const release = Buffer.from(encodedRelease(object, namespace)).toString('base64');
   const { name } = releaseRef(object);
   await context.kube.apply({ ...TYPES.Secret, metadata: { namespace, name, labels }, type: 'helm.sh/release.v1', data: { release } }, options);
+}
+
+/** A release as Helm keeps it: JSON, gzip, base64 (helm v3 `pkg/storage/driver/util.go`, encodeRelease). */
+function encodedRelease({ metadata: { name }, spec }: KubeObject, namespace: string): string {
+  const { name: chart = '', version = '' } = (spec?.['chart'] ?? {}) as { readonly name?: string; readonly version?: string };
+  const release = { name, namespace, version: 1, chart: { metadata: { name: chart, version } }, config: spec?.['values'] ?? {}, info: { status: 'deployed' } };
+  return gzipSync(JSON.stringify(release)).toString('base64');
 }
 
 function releaseRef(object: KubeObject): ReturnType<typeof namespaced> {
