@@ -2,7 +2,7 @@ import { lstat, readFile, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** Folders of units, the first that has one decides (systemd.unit(5)): a mask at run time does not count against a unit of the administrator's. */
-export const UNIT_FOLDERS = ['/etc/systemd/system', '/run/systemd/system', '/usr/local/lib/systemd/system', '/usr/lib/systemd/system'] as const;
+const UNIT_FOLDERS = ['/etc/systemd/system', '/run/systemd/system', '/usr/local/lib/systemd/system', '/usr/lib/systemd/system'] as const;
 export const ADMIN_UNITS = UNIT_FOLDERS[0];
 export const RUNTIME_UNITS = UNIT_FOLDERS[1];
 
