@@ -11,7 +11,9 @@ export const DEBIAN_PROGRAMS = {
   'ssh-keygen': 'openssh-client',
   sshd: 'openssh-server',
   ip: 'iproute2',
+  tc: 'iproute2',
   nft: 'nftables',
+  'mkfs.ext4': 'e2fsprogs',
 } as const;
 
 export type DebianProgram = keyof typeof DEBIAN_PROGRAMS;

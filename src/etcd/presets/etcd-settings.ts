@@ -1,5 +1,5 @@
-import { parse } from 'yaml';
 import { DrError } from '../../errors/dr-error.ts';
+import { readEnvironment } from './environment-file.ts';
 import { readFlags } from './flags.ts';
 import type { EtcdAccess, MemberAddress, NodeFile, TlsFiles } from './preset.ts';
 import { parseStaticPod, pathOnMachine } from './static-pod.ts';
@@ -28,11 +28,10 @@ export interface EtcdSettings {
   readonly forceNewCluster: boolean;
 }
 
-/** Where settings are set. A configuration file is alone: etcd ignores flags and environment beside it. Flags go before the environment. */
+/** Where settings are set. Flags go before the environment. A configuration file would stand alone: etcd ignores both beside it. */
 export interface SettingSources {
   readonly flags: ReadonlyMap<string, string>;
   readonly env: ReadonlyMap<string, string>;
-  readonly configFile?: NodeFile | undefined;
 }
 
 /** Settings of etcd from a static pod's manifest, paths as they are on the machine. Throws `INPUT_INVALID` for a manifest that cannot be read, or that names a configuration file. */
@@ -55,10 +54,19 @@ export function etcdSettingsOfManifest(file: NodeFile): EtcdSettings & { readonl
   };
 }
 
+/** Settings of etcd from what `Preset.definitions` gives for it: a static pod's manifest, or the environment file of a unit. Throws `INPUT_INVALID`. */
+export function etcdSettingsOfDefinition(file: NodeFile): EtcdSettings {
+  if (!/^\s*ETCD_\w+=/m.test(file.text)) return etcdSettingsOfManifest(file);
+  const env = readEnvironment(file);
+  const configFile = env.get('ETCD_CONFIG_FILE');
+  if (configFile !== undefined) throw invalid(`${file.path} leaves its settings to ${configFile}`);
+  return readEtcdSettings({ flags: new Map(), env });
+}
+
 /**
  * Settings of etcd, with its own defaults for what is not set.
  *
- * @see etcd `server/embed/config.go` (defaults, `configFromFile`) and `server/etcdmain/config.go` (order of the sources)
+ * @see etcd `server/embed/config.go` (defaults) and `server/etcdmain/config.go` (order of the sources)
  */
 export function readEtcdSettings(sources: SettingSources): EtcdSettings {
   const get = reader(sources);
@@ -116,25 +124,8 @@ export function renderInitialCluster(members: readonly MemberAddress[]): string 
 
 type Reader = (name: string) => string | undefined;
 
-function reader({ flags, env, configFile }: SettingSources): Reader {
-  if (configFile !== undefined) {
-    const values = fileValues(configFile);
-    return (name) => values.get(name);
-  }
+function reader({ flags, env }: SettingSources): Reader {
   return (name) => flags.get(name) ?? env.get(`ETCD_${name.toUpperCase().replaceAll('-', '_')}`);
-}
-
-/** Values of a configuration file by the names of their flags; TLS is in objects of its own there. */
-function fileValues({ path, text }: NodeFile): ReadonlyMap<string, string> {
-  const parsed: unknown = parse(text, { logLevel: 'silent' });
-  if (typeof parsed !== 'object' || parsed === null) throw invalid(`${path} is no configuration of etcd`);
-  const values = new Map<string, string>();
-  for (const [key, value] of Object.entries(parsed)) {
-    const prefix = key === 'client-transport-security' ? '' : key === 'peer-transport-security' ? 'peer-' : undefined;
-    if (prefix === undefined) values.set(key, String(value));
-    else for (const [name, file] of Object.entries(Object(value) as object)) values.set(`${prefix}${name}`, String(file));
-  }
-  return values;
 }
 
 function tlsFiles(get: Reader, prefix: '' | 'peer-'): TlsFiles | undefined {

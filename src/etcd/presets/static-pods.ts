@@ -79,7 +79,8 @@ function parkState(component: Component, args: readonly [string, string]): NodeP
 function readDefinitions(stdout: string, inPlace: (component: Component) => string): Definitions {
   const found = { 'in-place': new Map<Component, NodeFile>(), parked: new Map<Component, NodeFile>() };
   const strays: { readonly component: Component; readonly path: string }[] = [];
-  for (const [, place, ...encoded] of taggedLines(stdout)) {
+  for (const [tag, place, ...encoded] of taggedLines(stdout)) {
+    if (tag !== 'file') continue;
     const [path = '', text = ''] = encoded.map((part) => Buffer.from(part, 'base64').toString());
     if (place !== 'in-place' && place !== 'parked') continue;
     const component = componentOf({ path, text });

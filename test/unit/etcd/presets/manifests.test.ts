@@ -2,10 +2,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { apiServerSettings } from '../../../../src/etcd/presets/apiserver-settings.ts';
-import { etcdAccess, etcdctlEnv, etcdSettingsOfManifest, readEtcdSettings } from '../../../../src/etcd/presets/etcd-settings.ts';
+import { etcdAccess, etcdctlEnv, etcdSettingsOfDefinition, etcdSettingsOfManifest, readEtcdSettings } from '../../../../src/etcd/presets/etcd-settings.ts';
 import { changeFlags, readFlags } from '../../../../src/etcd/presets/flags.ts';
 import { kubeadmPreset } from '../../../../src/etcd/presets/kubeadm.ts';
 import { parseStaticPod } from '../../../../src/etcd/presets/static-pod.ts';
+import { systemdPreset } from '../../../../src/etcd/presets/systemd.ts';
 
 const fixture = (name: string) => {
   const path = join(import.meta.dirname, '../../../fixtures/kubeadm', name);
@@ -165,10 +166,54 @@ describe('settings of etcd', () => {
       initialCluster: [{ name: 'flag', peerUrl: 'http://localhost:2380' }],
     });
   });
+});
 
-  it('of a configuration file stand alone', () => {
-    const text = 'name: file\nquota-backend-bytes: 8589934592\nclient-transport-security: {cert-file: /c, key-file: /k, trusted-ca-file: /a}\n';
-    const settings = readEtcdSettings({ flags: new Map([['name', 'flag']]), env: new Map(), configFile: { path: '/etc/etcd.yml', text } });
-    expect(settings).toMatchObject({ name: 'file', quotaBytes: 8_589_934_592, server: { caFile: '/a', certFile: '/c', keyFile: '/k' }, peer: undefined });
+describe('etcd as a unit of systemd', () => {
+  const path = '/etc/etcd/etcd.env';
+  const text = [
+    '# etcd of cp-2',
+    'ETCD_NAME=cp-2',
+    'ETCD_DATA_DIR="/var/lib/etcd"',
+    'ETCD_INITIAL_ADVERTISE_PEER_URLS=https://10.77.0.12:2380',
+    'ETCD_LISTEN_CLIENT_URLS=https://127.0.0.1:2379,https://10.77.0.12:2379',
+    "ETCD_INITIAL_CLUSTER='cp-2=https://10.77.0.12:2380'",
+    '  ETCD_FORCE_NEW_CLUSTER=true',
+    ';ETCD_NAME=commented',
+    'ETCD_TRUSTED_CA_FILE=/etc/etcd/pki/ca.crt',
+    'ETCD_CERT_FILE=/etc/etcd/pki/server.crt',
+    'ETCD_KEY_FILE=/etc/etcd/pki/server.key',
+    '',
+  ].join('\n');
+  const members = [1, 2].map((n) => ({ name: `cp-${n}`, peerUrl: `https://10.77.0.1${n}:2380` }));
+
+  it('is set up by its environment file', () => {
+    const settings = etcdSettingsOfDefinition({ path, text });
+    expect(settings).toMatchObject({ name: 'cp-2', dataDir: '/var/lib/etcd', peerUrls: ['https://10.77.0.12:2380'], forceNewCluster: true, peer: undefined });
+    expect(etcdctlEnv(etcdAccess(settings, systemdPreset().etcdClient))).toMatchObject({
+      ETCDCTL_ENDPOINTS: 'https://127.0.0.1:2379',
+      ETCDCTL_CERT: '/etc/etcd/pki/server.crt',
+    });
+    expect(etcdSettingsOfDefinition(fixture('etcd.yaml')).name).toBe('cp-1');
+  });
+
+  it('joins by two variables, and keeps every other byte', () => {
+    const joined = systemdPreset().join({ path, text }, members);
+    expect(etcdSettingsOfDefinition(joined)).toMatchObject({ initialCluster: members, initialClusterState: 'existing', forceNewCluster: false });
+    expect(joined.text).toBe(
+      text
+        .replace(/ETCD_INITIAL_CLUSTER=.*/, 'ETCD_INITIAL_CLUSTER=cp-1=https://10.77.0.11:2380,cp-2=https://10.77.0.12:2380')
+        .replace('  ETCD_FORCE_NEW_CLUSTER=true\n', '')
+        .concat('ETCD_INITIAL_CLUSTER_STATE=existing\n'),
+    );
+    expect(systemdPreset().join(joined, members)).toEqual(joined);
+  });
+
+  it.each([
+    ['a configuration file', 'ETCD_CONFIG_FILE=/etc/etcd.yml\n', '/etc/etcd.yml'],
+    ['a value on two lines', 'ETCD_NAME=a\\\n  b\n', 'on the next line'],
+  ])('with %s is refused', (_what, other, reason) => {
+    expect(() => etcdSettingsOfDefinition({ path, text: other })).toThrow(
+      expect.objectContaining({ code: 'INPUT_INVALID', message: expect.stringContaining(reason) }),
+    );
   });
 });

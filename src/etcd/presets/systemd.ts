@@ -1,0 +1,139 @@
+import { changeEnvironment } from './environment-file.ts';
+import { renderInitialCluster } from './etcd-settings.ts';
+import { kubeadmPreset } from './kubeadm.ts';
+import type { Component, Definitions, MemberAddress, NodeCommand, NodeFile, NodeProbe, ParkState, Preset } from './preset.ts';
+import { commandFailed, probe, taggedLines } from './probe.ts';
+import { runningProbe } from './running.ts';
+
+export interface SystemdOptions {
+  /** Name of etcd's unit. */
+  readonly unit?: string;
+}
+
+const KEEP = '/etc/lattice-dr';
+const STOP_MS = 120_000;
+
+/**
+ * Masked for good and not `--runtime`: after a restart of the machine in the middle of a restore the old member must not come back. A mask is a link in
+ * `/etc/systemd/system`, so a unit that is a file there is put aside first (systemd `src/shared/install.c`: "File already exists").
+ */
+const PARK = String.raw`
+unit=$1 keep=$2
+load=$(systemctl show -p LoadState --value "$unit") || exit 1
+if [ "$load" = masked ]; then
+  if [ ! -e "$keep/$unit.unit" ]; then echo "$unit is masked, and not by this run" >&2; exit 3; fi
+  systemctl stop "$unit"
+  exit
+fi
+mkdir -p -m 700 "$keep" || exit 1
+if [ "$load" = not-found ]; then
+  if [ ! -e "$keep/$unit.moved" ]; then echo "there is no $unit" >&2; exit 4; fi
+else
+  systemctl cat "$unit" > "$keep/$unit.unit.new" && sync "$keep/$unit.unit.new" && mv "$keep/$unit.unit.new" "$keep/$unit.unit" || exit 1
+  path=$(systemctl show -p FragmentPath --value "$unit")
+  case $path in
+    /etc/systemd/system/*) mv -- "$path" "$keep/$unit.moved" || exit 1 ;;
+  esac
+  sync "$keep" /etc/systemd/system
+fi
+systemctl daemon-reload
+systemctl mask "$unit" && systemctl stop "$unit"
+`;
+
+const UNPARK = String.raw`
+unit=$1 keep=$2
+load=$(systemctl show -p LoadState --value "$unit") || exit 1
+if [ "$load" = masked ]; then
+  if [ ! -e "$keep/$unit.unit" ]; then echo "$unit is masked, and not by this run" >&2; exit 3; fi
+  systemctl unmask "$unit" || exit 1
+fi
+if [ -e "$keep/$unit.moved" ]; then mv -- "$keep/$unit.moved" "/etc/systemd/system/$unit" || exit 1; fi
+sync /etc/systemd/system
+systemctl daemon-reload
+rm -f "$keep/$unit.unit"
+systemctl --no-block start "$unit"
+`;
+
+const STATE = String.raw`
+unit=$1 keep=$2
+load=$(systemctl show -p LoadState --value "$unit") || exit 1
+if [ -e "$keep/$unit.unit" ]; then
+  if [ "$load" = masked ] || [ "$load" = not-found ]; then echo parked; else echo both; fi
+elif [ "$load" = loaded ]; then echo in-place; else echo absent; fi
+`;
+
+/** `unit PLACE PATH TEXT` for the environment file of etcd's unit, which says how it is set up; `no-environment` for a unit that has none. */
+const READ = String.raw`
+unit=$1 keep=$2
+if [ -e "$keep/$unit.unit" ]; then text=$(cat "$keep/$unit.unit") place=parked; else text=$(systemctl cat "$unit" 2>/dev/null) place=in-place; fi
+[ -n "$text" ] || exit 0
+path=$(printf '%s\n' "$text" | sed -n 's/^EnvironmentFile=-\{0,1\}//p' | tail -n 1)
+if [ -z "$path" ] || [ ! -f "$path" ]; then echo no-environment; exit 0; fi
+printf 'unit %s %s %s\n' "$place" "$(printf %s "$path" | base64 -w0)" "$(base64 -w0 < "$path")"
+`;
+
+const KILL = String.raw`
+pid=$(systemctl show -p MainPID --value "$1") || exit 1
+if [ "$pid" -gt 1 ]; then kill -s KILL "$pid"; fi
+`;
+
+/**
+ * etcd as a unit of systemd that is set up by an environment file, and everything else as kubeadm has it with an external etcd. A machine that has only the one
+ * or the other shows the rest as absent.
+ */
+export function systemdPreset({ unit = 'etcd.service' }: SystemdOptions = {}): Preset {
+  const pods = kubeadmPreset();
+  const args = (runId: string): readonly string[] => [unit, `${KEEP}/${runId}`];
+  return {
+    ...pods,
+    name: 'systemd',
+    definitions: (runId) => definitions(pods.definitions(runId), { unit, args: args(runId) }),
+    park: (component, runId) =>
+      component === 'etcd' ? { title: `stop and mask ${unit}`, script: PARK, args: args(runId), timeoutMs: STOP_MS } : pods.park(component, runId),
+    unpark: (component, runId) =>
+      component === 'etcd' ? { title: `unmask and start ${unit}`, script: UNPARK, args: args(runId) } : pods.unpark(component, runId),
+    parkState: (component, runId) => (component === 'etcd' ? parkState(unit, args(runId)) : pods.parkState(component, runId)),
+    running: (component) => (component === 'etcd' ? runningProbe('etcd', { crictl: false }) : pods.running(component)),
+    forceStop: (component): NodeCommand => (component === 'etcd' ? { title: `kill ${unit}`, script: KILL, args: [unit] } : pods.forceStop(component)),
+    join: joinEnvironment,
+    etcdClient: undefined,
+  };
+}
+
+function joinEnvironment(definition: NodeFile, members: readonly MemberAddress[]): NodeFile {
+  return changeEnvironment(definition, {
+    set: { ETCD_INITIAL_CLUSTER: renderInitialCluster(members), ETCD_INITIAL_CLUSTER_STATE: 'existing' },
+    remove: ['ETCD_FORCE_NEW_CLUSTER'],
+  });
+}
+
+function parkState(unit: string, args: readonly string[]): NodeProbe<ParkState> {
+  const command = { title: `see whether ${unit} is masked`, script: STATE, args };
+  return probe(command, (stdout) => {
+    const state = stdout.trim();
+    if (state === 'in-place' || state === 'parked' || state === 'both' || state === 'absent') return state;
+    throw commandFailed(command, { exitCode: 0, stdout, stderr: '' });
+  });
+}
+
+/** The manifests, where there are any, and etcd's environment file. */
+function definitions(pods: NodeProbe<Definitions>, { unit, args }: { readonly unit: string; readonly args: readonly string[] }): NodeProbe<Definitions> {
+  const script = `if [ -d "$1" ]; then\n(${pods.script}) || exit 1\nfi\nshift ${pods.args.length}\n${READ}`;
+  const command = { title: `read the manifests and the settings of ${unit}`, script, args: [...pods.args, ...args] };
+  return probe(command, (stdout) => {
+    const { inPlace, parked, strays } = pods.parse({ exitCode: 0, stdout, stderr: '' });
+    const without = (files: ReadonlyMap<Component, NodeFile>): Map<Component, NodeFile> => new Map([...files].filter(([component]) => component !== 'etcd'));
+    const found = { 'in-place': without(inPlace), parked: without(parked) };
+    for (const [tag, place, path = '', text = ''] of taggedLines(stdout)) {
+      if (tag === 'no-environment')
+        throw commandFailed(command, {
+          exitCode: 0,
+          stdout: `${unit} has no environment file; only an etcd that is set up by one can be restored`,
+          stderr: '',
+        });
+      const decoded = (base64: string): string => Buffer.from(base64, 'base64').toString();
+      if (tag === 'unit' && (place === 'in-place' || place === 'parked')) found[place].set('etcd', { path: decoded(path), text: decoded(text) });
+    }
+    return { inPlace: found['in-place'], parked: found.parked, strays };
+  });
+}

@@ -1,0 +1,125 @@
+import { execFileSync } from 'node:child_process';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type Rke2Facts, rke2Inventory } from '../../../../src/etcd/presets/rke2-facts.ts';
+import { type Rke2Restore, rke2Objections, rke2Procedure, rke2ResetOutcome } from '../../../../src/etcd/presets/rke2-procedure.ts';
+
+const facts: Rke2Facts = {
+  dataDir: '/var/lib/rancher/rke2',
+  serverUrlIn: [],
+  s3In: [],
+  tokenSha256: 'a',
+  memberName: 'cp-1-0a1b2c3d',
+  resetFlag: false,
+  oldData: [],
+  hasMember: true,
+};
+const server = (name: string, more: Partial<Rke2Facts> = {}) => ({ name, address: `10.0.0.${name.at(-1)}`, facts: { ...facts, ...more } });
+const restore = (more: Partial<Rke2Restore> = {}): Rke2Restore => ({
+  runId: 'r1',
+  seed: server('cp-1'),
+  others: [server('cp-2', { serverUrlIn: ['/etc/rancher/rke2/config.yaml'] })],
+  snapshot: '/var/lib/lattice-dr/prepared.db',
+  ...more,
+});
+
+describe('a server of rke2', () => {
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'lattice-dr-rke2-'));
+  });
+  afterEach(async () => {
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  /** Runs the inventory with the folder of the configuration moved into the test's own. */
+  const look = (): { readonly stdout: string; readonly found: Rke2Facts } => {
+    const { script, args, parse } = rke2Inventory(join(folder, 'data'));
+    const stdout = execFileSync('sh', ['-c', script.replaceAll('/etc/rancher/rke2', join(folder, 'etc')), 'look', ...args], { encoding: 'utf8' });
+    return { stdout, found: parse({ exitCode: 0, stdout, stderr: '' }) };
+  };
+
+  it('is read with all its files, and without a secret', async () => {
+    const database = join(folder, 'data/server/db/etcd/member');
+    await mkdir(database, { recursive: true });
+    await mkdir(join(folder, 'data/server/db/etcd-old-1700000000'));
+    await mkdir(join(folder, 'etc/config.yaml.d'), { recursive: true });
+    await writeFile(join(folder, 'data/server/token'), 'K10canary::server:canary\n');
+    await writeFile(join(folder, 'data/server/db/etcd/name'), 'cp-1-0a1b2c3d');
+    await writeFile(join(folder, 'data/server/db/reset-flag'), '');
+    await writeFile(join(folder, 'etc/config.yaml'), 'token: canary-1\netcd-s3: true\netcd-s3-secret-key: canary-2\n');
+    await writeFile(join(folder, 'etc/config.yaml.d/10-join.yaml'), '"server": https://10.0.0.1:9345\n');
+    const { stdout, found } = look();
+    expect(found).toEqual({
+      dataDir: join(folder, 'data'),
+      serverUrlIn: [join(folder, 'etc/config.yaml.d/10-join.yaml')],
+      s3In: [join(folder, 'etc/config.yaml')],
+      tokenSha256: expect.stringMatching(/^[0-9a-f]{64}$/),
+      memberName: 'cp-1-0a1b2c3d',
+      resetFlag: true,
+      oldData: ['etcd-old-1700000000'],
+      hasMember: true,
+    });
+    const all = stdout.split(/\s/).map((word) => Buffer.from(word, 'base64').toString());
+    expect([stdout, ...all].join()).not.toContain('canary');
+  });
+
+  it('that is bare has nothing', () => {
+    expect(look().found).toMatchObject({ serverUrlIn: [], tokenSha256: undefined, memberName: undefined, resetFlag: false, hasMember: false });
+  });
+});
+
+describe('the procedure for rke2', () => {
+  it('fences all before it touches one, restores once, and starts one after the other', () => {
+    const steps = rke2Procedure(restore());
+    const text = steps.map(({ node, commands }) => `${node}: ${commands.join('; ')}`);
+    expect(text).toEqual([
+      'cp-1: systemctl mask rke2-server; rke2-killall.sh',
+      'cp-2: systemctl mask rke2-server; rke2-killall.sh',
+      'cp-2: mv /var/lib/rancher/rke2/server/db /var/lib/rancher/rke2/server/db.lattice-dr-r1',
+      'cp-1: systemd-run --wait --collect --unit=lattice-dr-r1-reset rke2 server --cluster-reset --cluster-reset-restore-path=/var/lib/lattice-dr/prepared.db --etcd-s3=false',
+      'cp-1: systemctl unmask rke2-server; systemctl start rke2-server',
+      'cp-2: systemctl unmask rke2-server; systemctl start rke2-server',
+      'cp-1: systemctl restart rke2-server',
+      'cp-2: systemctl restart rke2-server',
+    ]);
+    expect(steps.every(({ done }) => done.length > 20)).toBe(true);
+  });
+
+  it('takes server: out of the seed for the reset only, and gives it to a server that has none', () => {
+    const path = '/etc/rancher/rke2/config.yaml.d/it is.yaml';
+    const steps = rke2Procedure(restore({ seed: server('cp-1', { serverUrlIn: [path] }), others: [server('cp-2')] }));
+    const of = (node: string) => steps.filter((step) => step.node === node).flatMap(({ commands }) => commands);
+    const seed = of('cp-1');
+    const at = (words: string) => seed.findIndex((command) => command.startsWith(words));
+    expect(at('sed -i.lattice-dr-r1')).toBeGreaterThan(-1);
+    expect(at('sed')).toBeLessThan(at('systemd-run'));
+    expect(at('mv')).toBeGreaterThan(at('systemd-run'));
+    expect(at('mv')).toBeLessThan(at('systemctl start'));
+    expect(seed[at('mv')]).toBe(`mv '${path}.lattice-dr-r1' '${path}'`);
+    expect(of('cp-2').join()).toContain('server: https://10.0.0.1:9345');
+  });
+
+  it.each([
+    ['without a token', { seed: server('cp-1', { tokenSha256: undefined }), others: [] }, 'no token'],
+    ['with two tokens', { others: [server('cp-2', { tokenSha256: 'b' })] }, 'different tokens'],
+    ['with a bare name', { snapshot: 'prepared.db' }, 'absolute path'],
+    ['with a compressed snapshot', { snapshot: '/x/snapshot.zip' }, 'compressed'],
+    ['after a reset', { seed: server('cp-1', { resetFlag: true }) }, 'has been reset'],
+  ])('is not begun %s', (_what, more, reason) => {
+    expect(rke2Objections(restore(more))).toEqual([expect.stringContaining(reason)]);
+    expect(rke2Objections(restore())).toEqual([]);
+  });
+
+  it.each([
+    ['level=info msg="Managed etcd cluster membership has been reset, restart without --cluster-reset flag now"', 'restored'],
+    ['level=fatal msg="bootstrap data already found and encrypted with different token"', 'wrong-token'],
+    ['cannot perform cluster-reset while server URL is set - remove server from configuration', 'server-url-set'],
+    ['etcd: snapshot path does not exist: /x', 'no-snapshot'],
+    ['', 'unknown'],
+  ])('takes "%s" for %s', (journal, outcome) => {
+    expect(rke2ResetOutcome(journal)).toBe(outcome);
+  });
+});
