@@ -52,6 +52,7 @@ export const ERROR_CODES = {
   CANCELLED: { kind: 'cancelled', meaning: 'stopped by a signal; state is saved' },
   CLUSTER_NAME_NOT_CONFIRMED: { kind: 'declined', meaning: 'the typed cluster name differs' },
   COMMIT_NOT_TRUSTED: { kind: 'precondition', meaning: 'the commit of the specs is not signed by anybody whom the plan allows' },
+  CONTROL_PLANE_DEGRADED: { kind: 'degraded', meaning: 'something of a control plane is not well; the verdict says what to do' },
   CONTROL_PLANE_NOT_READY: { kind: 'precondition', meaning: 'a control-plane machine cannot carry a member of etcd as it is set up' },
   COVERAGE_INCOMPLETE: { kind: 'degraded', meaning: 'the configured backups would not bring everything back' },
   DATA_LOSS_NOT_ACCEPTED: { kind: 'precondition', meaning: 'more would be lost than the objective allows, and nobody has accepted that' },

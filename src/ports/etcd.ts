@@ -89,6 +89,12 @@ export interface EtcdStatus {
   /** `0` when the member knows of none. */
   readonly leader: string;
   readonly version: string;
+  readonly isLearner: boolean;
+  /** Index of the last entry of its log that was applied. */
+  readonly raftIndex: string;
+  readonly dbSizeBytes: number;
+  /** What keeps it from serving, in its own words: `etcdserver: no leader`, and every alarm there is. */
+  readonly errors: readonly string[];
 }
 
 export interface EtcdHash {
