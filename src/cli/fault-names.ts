@@ -23,6 +23,18 @@ export const FAULT_TEXTS = {
   'object-refuse': 'the webhook refuses --object',
   'object-allow': 'takes object-refuse back',
   provisioning: 'new clusters end as --mode says: fail, stuck or ok',
+  'power-off': 'the machine --node loses its power; its disk stays',
+  'power-on': 'the machine --node is switched on',
+  'disk-lost': 'the machine --node loses its power and its disks; switched on it is as new, without Kubernetes',
+  partition: 'the cable of the machine --node is pulled: nobody reaches it, by SSH neither',
+  'partition-heal': 'the cable of the machine --node is plugged in again',
+  'slow-link': 'what goes to the machine --node and comes from it passes at --rate bytes a second',
+  'slow-link-heal': 'takes slow-link back',
+  'disk-full': 'the data disk of etcd on the machine --node is filled; needs machines with --data-disk',
+  'disk-freed': 'takes disk-full back',
+  'clock-skew': "the machine --node's date is --delay ahead, for what asks date only: there is one clock; 0s takes it back",
+  'process-held': 'the process of --component on the machine --node is stopped without ending',
+  'process-released': 'takes process-held back',
 } as const;
 
 export type FaultName = keyof typeof FAULT_TEXTS;

@@ -6,6 +6,9 @@ import { platformFault } from '../lab/faults/platform-fault.ts';
 import { killS3 } from '../lab/faults/s3-down.ts';
 import { clearS3Faults, cutS3, makeS3ReadOnly, refuseS3, s3Faults, slowS3 } from '../lab/faults/s3-faults.ts';
 import { killNodeAgent, killVelero } from '../lab/faults/velero-kill.ts';
+import { fillDisk, holdProcess, loseDisk, type NodeFault, partition, skewClock, slowLink } from '../lab/nodes/machine/faults.ts';
+import { powerOff, powerOn } from '../lab/nodes/machine/power.ts';
+import { getNodeSet, nodeOf } from '../lab/nodes/node-set.ts';
 import type { JsonObject } from '../model/json.ts';
 import { durationFlag } from './duration-flags.ts';
 import type { FaultName } from './fault-names.ts';
@@ -23,11 +26,31 @@ export interface FaultFlags {
   readonly rate: number;
   readonly after?: number | undefined;
   readonly account?: string | undefined;
+  readonly node?: string | undefined;
+  readonly component: string;
 }
 
 type Inject = (operation: ClusterOperation, flags: FaultFlags) => Promise<JsonObject | void>;
 
-const FAULTS: Readonly<Record<FaultName, Inject>> = {
+/** Of control-plane machines. */
+const NODE_FAULTS = {
+  'power-off': async (fault) => await powerOff(fault.node, fault),
+  'power-on': async (fault) => await powerOn(fault.set, fault.node, fault),
+  'disk-lost': async (fault) => await loseDisk(fault),
+  partition: async (fault) => await partition(fault, 'cut'),
+  'partition-heal': async (fault) => await partition(fault, 'healed'),
+  'slow-link': async (fault, { rate }) => await slowLink(fault, rate),
+  'slow-link-heal': async (fault) => await slowLink(fault, 0),
+  'disk-full': async (fault) => await fillDisk(fault, 'full'),
+  'disk-freed': async (fault) => await fillDisk(fault, 'freed'),
+  'clock-skew': async (fault, flags) => await skewClock(fault, Math.round(durationFlag('--delay', flags.delay) / 1_000)),
+  'process-held': async (fault, { component }) => await holdProcess(fault, { component, state: 'held' }),
+  'process-released': async (fault, { component }) => await holdProcess(fault, { component, state: 'released' }),
+} as const satisfies Partial<Record<FaultName, (fault: NodeFault, flags: FaultFlags) => Promise<void>>>;
+
+type NodeFaultName = keyof typeof NODE_FAULTS;
+
+const FAULTS: Readonly<Record<Exclude<FaultName, NodeFaultName>, Inject>> = {
   'api-down': async (operation, flags) => await killApiServer({ ...operation, forMs: durationFlag('for', flags.for) }),
   'api-refuse': async (operation, flags) => {
     const { every, count } = flags;
@@ -61,7 +84,18 @@ const FAULTS: Readonly<Record<FaultName, Inject>> = {
 
 /** Injects a fault into a lab. Gives what the part that has it answers; an empty object when it says nothing. */
 export async function injectFault(name: FaultName, operation: ClusterOperation, flags: FaultFlags): Promise<JsonObject> {
+  if (isNodeFault(name)) {
+    const set = await getNodeSet(operation.directory);
+    if (flags.node === undefined)
+      throw new DrError({ code: 'USAGE', message: `${name} needs --node, one of ${set.nodes.map((node) => node.name).join(', ')}` });
+    await NODE_FAULTS[name]({ ...operation, set, node: nodeOf(set, flags.node) }, flags);
+    return {};
+  }
   return (await FAULTS[name](operation, flags)) ?? {};
+}
+
+function isNodeFault(name: FaultName): name is NodeFaultName {
+  return Object.hasOwn(NODE_FAULTS, name);
 }
 
 /** How long a fault of S3 lasts, and whom it strikes. */

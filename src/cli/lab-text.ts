@@ -10,7 +10,7 @@ export const labText = {
   up({ name, directory, dns, s3 }: LabConfig): string {
     return `lab ${name} is up in ${directory}\n  DNS  ${dns.host}:${dns.port}, zone ${dns.zone}\n  S3   ${s3.endpoint}\n`;
   },
-  status({ lab, clusters, servers }: LabStatus): string {
+  status({ lab, clusters, servers, machines }: LabStatus): string {
     const clusterRows = clusters.map((cluster) => [
       cluster.id,
       cluster.role,
@@ -22,6 +22,9 @@ export const labText = {
     return [
       `lab ${lab.name} in ${lab.directory}\n\n`,
       `${textTable([['CLUSTER', 'ROLE', 'STATE', 'SERVER', 'KUBECONFIG'], ...clusterRows])}\n`,
+      machines.length === 0
+        ? ''
+        : `${textTable([['MACHINE', 'STATE', 'ADDRESS', 'SSH'], ...machines.map((one) => [one.name, one.state, one.address, one.ssh])])}\n`,
       textTable([['SERVER', 'STATE', 'PID', 'MEMORY', 'STARTED'], ...serverRows], [2, 3]),
     ].join('');
   },

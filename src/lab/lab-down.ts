@@ -1,5 +1,8 @@
 import { rm } from 'node:fs/promises';
 import { withLabLock } from './lab-up.ts';
+import { destroyNodes } from './nodes/destroy-nodes.ts';
+import { bringMachinesDown } from './nodes/lab-machines.ts';
+import { findNodeSet } from './nodes/node-set.ts';
 import type { LabOperation } from './progress.ts';
 import { findLab } from './state.ts';
 import { listLabProcesses } from './supervise/proc.ts';
@@ -25,8 +28,9 @@ const STOP_ORDER: readonly (readonly string[])[] = [
  */
 export async function labDown(options: LabOperation & { readonly remove?: boolean }): Promise<boolean> {
   const { directory, onProgress, remove = false } = options;
-  if ((await findLab(directory)) === undefined) return false;
+  if ((await findLab(directory)) === undefined && (await findNodeSet(directory)) === undefined) return false;
   await withLabLock(options, async () => {
+    await (remove ? destroyNodes(options) : bringMachinesDown(options));
     for (const group of STOP_ORDER) {
       const ids = (await listRecords(directory)).filter((record) => group.includes(kindOf(record))).map((record) => record.id);
       await Promise.all(ids.map(async (id) => await stopServer({ directory, id, keepWanted: true, ...(onProgress === undefined ? {} : { onProgress }) })));

@@ -1,4 +1,5 @@
 import type { LabCluster, LabConfig } from './config.ts';
+import { type MachineStatus, machineStatus } from './nodes/lab-machines.ts';
 import type { LabOperation } from './progress.ts';
 import { getLab, listClusters } from './state.ts';
 import { logTail } from './supervise/log-tail.ts';
@@ -23,6 +24,7 @@ export interface LabStatus {
   readonly lab: LabConfig;
   readonly clusters: readonly LabCluster[];
   readonly servers: readonly ServerStatus[];
+  readonly machines: readonly MachineStatus[];
 }
 
 /** What there is in a lab and what of it runs. Ends what a killed command left behind. Throws `LAB_NOT_RUNNING` when there is no lab. */
@@ -40,7 +42,7 @@ export async function labStatus({ directory }: LabOperation): Promise<LabStatus>
       logPath,
     };
   });
-  return { lab, clusters: await listClusters(directory), servers };
+  return { lab, clusters: await listClusters(directory), servers, machines: await machineStatus(directory) };
 }
 
 /** The end of each server's log, or of those whose id is or starts with `server`. */

@@ -11,6 +11,7 @@ import { createCluster } from './create-cluster.ts';
 import { writeJsonFile } from './json-file.ts';
 import { layoutOf } from './layout.ts';
 import { releaseLostSlots } from './lost-slots.ts';
+import { bringMachinesUp, type MachineOptions } from './nodes/lab-machines.ts';
 import type { LabOperation } from './progress.ts';
 import { describeDns, dnsSpec, prepareDns } from './servers/dns.ts';
 import { s3ProxySpec } from './servers/fault-proxy.ts';
@@ -20,8 +21,9 @@ import { startServer } from './supervise/start-server.ts';
 import { sweepOrphans } from './supervise/sweep.ts';
 import { together } from './together.ts';
 
-/** What `--only` chooses from. `platform` and `node` are the parent's; `workloads` is every other living cluster with all that runs on it. */
-export const LAB_PARTS = ['s3', 'dns', 'parent', 'platform', 'node', 'workloads'] as const;
+/** What `--only` chooses from. `platform` and `node` are the parent's; `workloads` is every other living cluster with all that runs on it;
+ * `machines` are the control-plane machines, if there are any or are asked for. */
+export const LAB_PARTS = ['s3', 'dns', 'parent', 'platform', 'node', 'workloads', 'machines'] as const;
 export type LabPart = (typeof LAB_PARTS)[number];
 
 const PARENT_NAME = 'management';
@@ -31,6 +33,8 @@ export interface LabUpOptions extends LabOperation {
   readonly only?: readonly LabPart[];
   /** For a new lab; one that exists keeps what it has. */
   readonly behaviour?: Partial<LabBehaviour>;
+  /** For a lab without control-plane machines: makes some. */
+  readonly machines?: MachineOptions;
 }
 
 /**
@@ -55,6 +59,7 @@ export async function labUp(options: LabUpOptions): Promise<LabConfig> {
       async (signal) => (has('dns') ? await startDns(lab, { ...options, signal }) : undefined),
       async (signal) => await startParent(lab, only, { ...options, signal }),
       async (signal) => (has('workloads') ? await startWorkloads(lab, { ...options, signal }) : undefined),
+      async (signal) => (has('machines') ? await bringMachinesUp({ ...options, signal }, options.machines) : undefined),
     ]);
     return lab;
   });

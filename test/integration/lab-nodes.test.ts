@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { loseDisk } from '../../src/lab/nodes/machine/disk-fault.ts';
+import { fillDisk, holdProcess, loseDisk, skewClock, slowLink } from '../../src/lab/nodes/machine/faults.ts';
 import { initPid, powerOff, powerOn } from '../../src/lab/nodes/machine/power.ts';
 import { bridgeName, setCable } from '../../src/lab/nodes/network.ts';
 import { listLabProcesses } from '../../src/lab/supervise/proc.ts';
@@ -77,8 +77,57 @@ describe.skipIf(missing !== '')(`machines of a control plane${missing === '' ? '
       await eventually(async () => await writes('cp-3'), SOON, 'etcd is back');
     });
 
+    it('answer to systemctl and crictl as a machine of kubeadm does', async () => {
+      const containers = async (): Promise<string> =>
+        (await world.ssh('cp-3', 'crictl --timeout 5s ps --label io.kubernetes.container.name=etcd -q')).stdout.trim();
+      await eventually(async () => /^[0-9a-f]{64}$/.test(await containers()), SOON, 'the pod of the manifest runs');
+      const id = await containers();
+      await world.ssh('cp-3', 'systemctl stop kubelet');
+      expect((await world.ssh('cp-3', 'systemctl is-active kubelet; pgrep -x kubelet; pgrep -x etcd >/dev/null && echo etcd runs on')).stdout).toBe(
+        'inactive\netcd runs on\n',
+      );
+      expect((await world.ssh('cp-3', `crictl stop --timeout 20 ${id} && crictl rm ${id} && crictl ps -a -q`)).stdout).toBe(`${id}\n${id}\n`);
+      expect((await world.ssh('cp-3', 'pgrep -x etcd')).exitCode).toBe(1);
+      await world.ssh('cp-3', 'systemctl start kubelet');
+      await eventually(async () => await writes('cp-3'), SOON, 'the kubelet starts etcd again');
+      const shown = await world.ssh('cp-3', 'systemctl show -p ActiveState,MainPID kubelet; cat /proc/$(systemctl show --value -p MainPID kubelet)/comm');
+      expect(shown.stdout).toMatch(/^ActiveState=active\nMainPID=\d+\nkubelet\n$/);
+    });
+
+    it('have the tools of etcd in its image', async () => {
+      const mounted = 'D=$(mktemp -d); ctr -n k8s.io images mount $(ctr -n k8s.io images ls -q | grep /etcd:) $D >/dev/null; $D/usr/local/bin/etcdutl version';
+      expect((await world.ssh('cp-1', mounted)).stdout).toContain('etcdutl version: 3.6');
+      const member = await world.ssh('cp-1', 'crictl exec $(crictl ps -q --name etcd) etcdctl version');
+      expect(member.stdout).toContain('etcdctl version: 3.6');
+    });
+
+    it('show a clock that is ahead, a process that is held and a link that is slow', async () => {
+      const fault = { ...world.operation, set: world.set, node: world.node('cp-2') };
+      const ahead = async (): Promise<number> => Number((await world.ssh('cp-2', 'date +%s')).stdout) - Date.now() / 1_000;
+      await skewClock(fault, 3_600);
+      expect(await ahead()).toBeGreaterThan(3_500);
+      await skewClock(fault, 0);
+      expect(await ahead()).toBeLessThan(60);
+
+      await holdProcess(fault, { component: 'etcd', state: 'held' });
+      expect((await world.etcdctl(['cp-2'], 'endpoint', 'status')).exitCode).not.toBe(0);
+      await holdProcess(fault, { component: 'etcd', state: 'released' });
+      await eventually(async () => await writes('cp-2'), SOON, 'etcd goes on');
+
+      const copy = async (): Promise<number> => {
+        const from = performance.now();
+        await world.ssh('cp-2', 'head -c 400000 /dev/urandom');
+        return performance.now() - from;
+      };
+      await slowLink(fault, 200_000);
+      const slow = await copy();
+      await slowLink(fault, 0);
+      expect(slow).toBeGreaterThan(1_500);
+      expect(await copy()).toBeLessThan(slow);
+    });
+
     it('come back bare when the disk is lost', async () => {
-      await loseDisk(world.node('cp-2'), world.operation);
+      await loseDisk({ ...world.operation, set: world.set, node: world.node('cp-2') });
       await on('cp-2');
       const { stdout } = await world.ssh('cp-2', 'hostname; ls /etc/kubernetes /var/lib/etcd 2>&1');
       expect(stdout).toContain('cp-2\n');
@@ -86,6 +135,35 @@ describe.skipIf(missing !== '')(`machines of a control plane${missing === '' ? '
       expect(stdout).not.toContain('member');
       expect(await writes('cp-1')).toBe(true);
     });
+  });
+
+  it('run etcd as a unit of systemd, on a disk that can be filled', { timeout: 120_000 }, async () => {
+    await using world = await TestNodes.create({ count: 3, etcdOnly: true, preset: 'systemd', dataDiskMiB: 256 });
+    const writes = async (via: string): Promise<boolean> => (await world.etcdctl([via], 'put', 'key', 'v'.repeat(100_000))).exitCode === 0;
+    expect(await writes('cp-1')).toBe(true);
+    const { stdout } = await world.ssh(
+      'cp-1',
+      'systemctl is-enabled etcd; systemctl mask --runtime --now etcd 2>/dev/null; systemctl is-enabled etcd; systemctl start etcd; pgrep -x etcd',
+    );
+    expect(stdout).toBe('enabled\nmasked-runtime\n');
+    await eventually(async () => await writes('cp-2'), SOON, 'the others write');
+    await world.ssh('cp-1', 'systemctl unmask etcd; systemctl start etcd');
+    await eventually(async () => await writes('cp-1'), SOON, 'it is back');
+
+    // A file of the administrator's is not replaced by a mask, and one at run time does not count against it.
+    const own = 'cp /usr/lib/systemd/system/etcd.service /etc/systemd/system/; systemctl mask etcd; systemctl mask --runtime etcd; systemctl is-enabled etcd';
+    const masked = await world.ssh('cp-3', own);
+    expect(masked.stderr).toContain('Failed to mask unit: File /etc/systemd/system/etcd.service already exists.');
+    expect(masked.stdout).toBe('enabled\n');
+
+    const fault = { ...world.operation, set: world.set, node: world.node('cp-1') };
+    await fillDisk(fault, 'full');
+    await world.ssh('cp-1', 'dd if=/dev/zero of=/var/lib/etcd/more bs=4k count=1').then(({ stderr }) => expect(stderr).toContain('No space left on device'));
+    await fillDisk(fault, 'freed');
+    expect((await world.ssh('cp-1', 'dd if=/dev/zero of=/var/lib/etcd/more bs=4k count=1')).exitCode).toBe(0);
+    await powerOff(world.node('cp-1'), world.operation);
+    await powerOn(world.set, world.node('cp-1'), world.operation);
+    expect((await world.ssh('cp-1', 'ls /var/lib/etcd')).stdout).toContain('member');
   });
 
   it('leave nothing behind, and two sets do not meet', { timeout: 120_000 }, async () => {

@@ -27,6 +27,8 @@ export default class LabFault extends BaseCommand {
     rate: Flags.integer({ summary: 'Bytes a second.', default: 65_536, min: 1 }),
     after: Flags.integer({ summary: 'Bytes (s3-cut) or volumes (velero-kill) that pass first.', min: 0 }),
     account: Flags.string({ summary: 'Account whose S3 requests are meant; all without it.', options: ['velero', 'lattice-dr'] }),
+    node: Flags.string({ summary: 'Name of the control-plane machine.', helpValue: 'MACHINE' }),
+    component: Flags.string({ summary: 'Whose process is meant.', default: 'etcd' }),
     mode: Flags.string({ summary: 'How provisioning ends.', options: ['fail', 'stuck', 'ok'], default: 'fail' }),
   };
 

@@ -34,7 +34,7 @@ export function accessOf(kubeconfig: string, server?: string): ApiAccess {
 /** One request with a client certificate on a connection of its own. Gives any answer; throws when there is none. PATCH is a strategic merge patch. */
 export async function callApi(
   access: ApiAccess,
-  call: { readonly method: 'GET' | 'POST' | 'PATCH'; readonly path: string; readonly body?: object; readonly signal: AbortSignal },
+  call: { readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'; readonly path: string; readonly body?: object; readonly signal: AbortSignal },
 ): Promise<ApiAnswer> {
   const { server, ca, cert, key } = access;
   const { method, path, body, signal } = call;

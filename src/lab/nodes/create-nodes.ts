@@ -1,20 +1,21 @@
-import { chmod, copyFile, mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type BinaryPaths, ensureBinaries } from '../binaries/ensure.ts';
 import { binaryOf, GO_SOURCES } from '../binaries/versions.ts';
 import { ensureDebianPackages } from '../debian-packages.ts';
-import { replaceFile } from '../json-file.ts';
 import type { LabOperation } from '../progress.ts';
 import { together } from '../together.ts';
 import { createAuthorities, createEncryptionConfig } from './control-plane/cluster-authorities.ts';
 import { formControlPlane } from './control-plane/form.ts';
-import { type ControlPlaneImages, controllerManagerManifest, ENCRYPTION_CONFIG, schedulerManifest } from './control-plane/manifests.ts';
-import { writeNodePki } from './control-plane/node-pki.ts';
-import { writeImage } from './machine/image.ts';
+import type { ControlPlaneImages } from './control-plane/manifests.ts';
+import type { LabImages } from './kubelet/images.ts';
+import { kubeletFiles, openFolders, writeImage } from './machine/image.ts';
+import { runInside, writeInside } from './machine/inside.ts';
+import { FORMING_KUBELET, installKubernetes } from './machine/install.ts';
 import { powerOn } from './machine/power.ts';
 import { bridgeName, cableName, claimNetwork, nodeAddress } from './network.ts';
 import { DEFAULT_KUBELET, type KubeletBehaviour, type LabNode, type NodePreset, type NodeSet, nodesFolder, saveNodeSet } from './node-set.ts';
 import { requireNodes } from './prerequisites.ts';
+import { writeNodesPlan } from './recovery-plan.ts';
 import { describeSsh, writeSshAccess } from './ssh-access.ts';
 
 const PROGRAMS = ['etcd', 'etcdctl', 'etcdutl', 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler'] as const;
@@ -29,6 +30,8 @@ export interface CreateNodesOptions extends LabOperation {
   /** Only etcd, which is much quicker; no API server, so no Node objects. */
   readonly etcdOnly?: boolean;
   readonly kubelet?: Partial<KubeletBehaviour>;
+  /** See `NodeSet`. */
+  readonly dataDiskMiB?: number;
 }
 
 /**
@@ -38,23 +41,27 @@ export interface CreateNodesOptions extends LabOperation {
 export async function createNodes(options: CreateNodesOptions): Promise<NodeSet> {
   const { directory, signal } = options;
   await requireNodes(nodesFolder(directory));
-  await ensureDebianPackages(['sshd', 'ssh-keygen', 'ip', 'nft'], { signal });
+  await ensureDebianPackages(['sshd', 'ssh-keygen', 'ip', 'tc', 'nft', 'mkfs.ext4'], { signal });
   const binaries = await ensureBinaries({ names: PROGRAMS, signal });
   const network = await claimNetwork(directory, signal);
   const set = describe(options, network, binaries);
-  const images = imagesOf(binaries);
+  const names = imageNames();
   await saveNodeSet(set);
-  await writeMachines(set, images, options);
+  await writeMachines(set, options, { names, all: imagesOf(names, binaries) });
   await together(
     signal,
     set.nodes.map((node) => async (both) => await powerOn(set, node, { ...options, signal: both })),
   );
-  await formControlPlane(set, images.names, options);
-  return set;
+  await formControlPlane(set, names, options);
+  await settleKubelets(set, signal);
+  await writeNodesPlan(set);
+  const formed = { ...set, formedAt: new Date().toISOString() };
+  await saveNodeSet(formed);
+  return formed;
 }
 
 function describe(options: CreateNodesOptions, network: number, binaries: BinaryPaths<(typeof PROGRAMS)[number]>): NodeSet {
-  const { directory, count, preset = 'kubeadm', encryption = false, kubelet } = options;
+  const { directory, count, preset = 'kubeadm', encryption = false, kubelet, dataDiskMiB } = options;
   const folder = nodesFolder(directory);
   const nodes = Array.from({ length: count }, (_, index): LabNode => {
     const name = `cp-${index + 1}`;
@@ -80,51 +87,58 @@ function describe(options: CreateNodesOptions, network: number, binaries: Binary
     kubeconfig: nodes[0]?.kubeconfig ?? '',
     programs: [dirname(process.execPath), join(GO_SOURCES, '../../..'), ...new Set(Object.values(binaries).map((path) => dirname(path)))],
     encryption,
+    ...(dataDiskMiB === undefined ? {} : { dataDiskMiB }),
     kubelet: { ...DEFAULT_KUBELET, ...kubelet },
   };
 }
 
-interface Images {
-  readonly names: ControlPlaneImages;
-  /** Folder of the programs of each. */
-  readonly folders: Readonly<Record<string, string>>;
-}
+/** Programs of each image, as registry.k8s.io has them. */
+const IMAGE_PROGRAMS: Readonly<Record<keyof ControlPlaneImages, readonly (typeof PROGRAMS)[number][]>> = {
+  etcd: ['etcd', 'etcdctl', 'etcdutl'],
+  'kube-apiserver': ['kube-apiserver'],
+  'kube-controller-manager': ['kube-controller-manager'],
+  'kube-scheduler': ['kube-scheduler'],
+};
 
-function imagesOf(binaries: BinaryPaths<(typeof PROGRAMS)[number]>): Images {
+function imageNames(): ControlPlaneImages {
   const kubernetes = (name: 'kube-apiserver' | 'kube-controller-manager' | 'kube-scheduler'): string => `registry.k8s.io/${name}:v${binaryOf(name).version}`;
-  const names: ControlPlaneImages = {
+  return {
     etcd: `registry.k8s.io/etcd:${binaryOf('etcd').version}-0`,
     'kube-apiserver': kubernetes('kube-apiserver'),
     'kube-controller-manager': kubernetes('kube-controller-manager'),
     'kube-scheduler': kubernetes('kube-scheduler'),
   };
-  const folders = Object.entries(names).map(([name, image]) => [image, dirname(binaries[name as keyof ControlPlaneImages])]);
-  return { names, folders: Object.fromEntries(folders) as Record<string, string> };
 }
 
-/** Everything that is on the machines' disks before they are switched on for the first time, but etcd and the API server, which come in their turn. */
-async function writeMachines(set: NodeSet, images: Images, options: CreateNodesOptions): Promise<void> {
+function imagesOf(names: ControlPlaneImages, binaries: BinaryPaths<(typeof PROGRAMS)[number]>): LabImages {
+  const programs = Object.entries(IMAGE_PROGRAMS) as readonly [keyof ControlPlaneImages, readonly (typeof PROGRAMS)[number][]][];
+  return Object.fromEntries(programs.map(([name, own]) => [names[name], { folder: dirname(binaries[name]), programs: own }]));
+}
+
+/** Everything that is on the machines' disks before they are switched on for the first time. */
+async function writeMachines(
+  set: NodeSet,
+  options: CreateNodesOptions,
+  images: { readonly names: ControlPlaneImages; readonly all: LabImages },
+): Promise<void> {
   const authorities = await createAuthorities(set.pki);
-  const encryptionConfig = join(set.pki, 'encryption.yaml');
-  if (set.encryption) await createEncryptionConfig(encryptionConfig);
+  if (set.encryption) await createEncryptionConfig(join(set.pki, 'encryption.yaml'));
   for (const node of set.nodes) {
-    await writeImage(set, node, images.folders);
-    const target = join(node.directory, 'kubernetes/etc/kubernetes');
-    await writeNodePki({ node, cluster: set.cluster, target, shared: set.pki, authorities });
-    await mkdir(dirname(node.kubeconfig), { recursive: true, mode: 0o700 });
-    await copyFile(join(target, 'super-admin.conf'), node.kubeconfig);
-    await mkdir(join(target, 'manifests'), { recursive: true });
-    if (set.encryption) {
-      const path = join(node.directory, 'kubernetes', ENCRYPTION_CONFIG);
-      await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-      await copyFile(encryptionConfig, path);
-    }
-    if (options.etcdOnly !== true) {
-      await replaceFile(join(target, 'manifests/kube-controller-manager.yaml'), controllerManagerManifest(images.names));
-      await replaceFile(join(target, 'manifests/kube-scheduler.yaml'), schedulerManifest(images.names));
-    }
-    await chmod(join(node.directory, 'kubernetes'), 0o755);
-    await chmod(join(node.directory, 'kubernetes/etc'), 0o755);
+    await writeImage(set, node, images.all);
+    await installKubernetes(set, node, { images: images.names, authorities, etcdOnly: options.etcdOnly ?? false });
   }
   await writeSshAccess(set.ssh, set.nodes, options.signal);
+  await Promise.all(set.nodes.map(async (node) => await openFolders(join(node.directory, 'image'))));
+}
+
+/** Gives the kubelets their lasting configuration, once nobody waits for them any more. */
+async function settleKubelets(set: NodeSet, signal: AbortSignal): Promise<void> {
+  if (JSON.stringify(set.kubelet) === JSON.stringify(FORMING_KUBELET)) return;
+  await together(
+    signal,
+    set.nodes.map((node) => async (both) => {
+      for (const file of kubeletFiles(node, set.kubelet)) await writeInside(set, node, file);
+      await runInside(set, node, { args: ['/usr/local/bin/systemctl', 'restart', 'kubelet'], signal: both });
+    }),
+  );
 }

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { DrError } from '../../errors/dr-error.ts';
 import type { LabNode, NodeSet } from './node-set.ts';
@@ -29,7 +29,7 @@ export async function claimNetwork(labDirectory: string, signal: AbortSignal): P
   for (let network = 0; network < NETWORKS; network += 1) {
     const bridge = bridgeName(network);
     const owner = ownerOf(bridge);
-    if (owner !== undefined && owner !== '' && !(await exists(owner))) await removeBridge(network, signal);
+    if (owner !== undefined && owner !== '' && !(await exists(owner))) await removeLink(bridge, signal);
     if (ownerOf(bridge) !== undefined || !(await addBridge(bridge, signal))) continue;
     await runCommand('ip', ['link', 'set', bridge, 'alias', labDirectory], { signal });
     await runCommand('ip', ['addr', 'add', `${PREFIX}.${network}.1/24`, 'dev', bridge], { signal });
@@ -56,10 +56,10 @@ export async function ensureBridge(set: NodeSet, signal: AbortSignal): Promise<v
   await runCommand('ip', ['link', 'set', bridge, 'up'], { signal });
 }
 
-/** Takes a bridge away; nothing when there is none. */
-export async function removeBridge(network: number, signal: AbortSignal): Promise<void> {
-  const bridge = bridgeName(network);
-  if (ownerOf(bridge) !== undefined) await runCommand('ip', ['link', 'del', bridge], { signal });
+/** Takes the bridges of a lab away, also one that a killed command made and never wrote down. */
+export async function releaseNetworks(labDirectory: string, signal: AbortSignal): Promise<void> {
+  const bridges = readdirSync('/sys/class/net').filter((name) => /^ldr\d+$/.test(name) && ownerOf(name) === labDirectory);
+  for (const bridge of bridges) await removeLink(bridge, signal);
 }
 
 /**
@@ -79,15 +79,20 @@ export async function plugIn(set: NodeSet, node: LabNode, options: { readonly pi
 
 /** Takes a machine's network card away. The kernel does it for a machine that was killed, too, but takes its time. */
 export async function unplug(node: LabNode, signal: AbortSignal): Promise<void> {
-  if (ownerOf(node.cable) === undefined) return;
-  await runCommand('ip', ['link', 'del', node.cable], { signal }).catch((error: unknown) => {
-    if (ownerOf(node.cable) !== undefined) throw error;
-  });
+  await removeLink(node.cable, signal);
 }
 
 /** Pulls or plugs the cable at the bridge; the machine sees a link without a carrier. */
 export async function setCable(node: LabNode, state: 'up' | 'down', signal: AbortSignal): Promise<void> {
   await runCommand('ip', ['link', 'set', node.cable, state], { signal });
+}
+
+/** Nothing when there is none, or it goes by itself meanwhile. */
+async function removeLink(name: string, signal: AbortSignal): Promise<void> {
+  if (ownerOf(name) === undefined) return;
+  await runCommand('ip', ['link', 'del', name], { signal }).catch((error: unknown) => {
+    if (ownerOf(name) !== undefined) throw error;
+  });
 }
 
 /** False when it was there: somebody else was quicker. */

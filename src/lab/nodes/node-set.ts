@@ -6,7 +6,7 @@ import { readJsonFile, writeJsonFile } from '../json-file.ts';
 export const NODE_PRESETS = ['kubeadm', 'systemd'] as const;
 export type NodePreset = (typeof NODE_PRESETS)[number];
 
-/** The machines of one control plane, in `<lab>/nodes/set.json`. Written once; what runs is asked of the kernel. */
+/** The machines of one control plane, in `<lab>/nodes/set.json`. What runs is asked of the kernel. */
 export interface NodeSet {
   readonly formatVersion: 1;
   /** Directory of the lab. */
@@ -23,8 +23,15 @@ export interface NodeSet {
   readonly kubeconfig: string;
   /** Folders of this system with the programs that run in the machines. */
   readonly programs: readonly string[];
+  /**
+   * Size of a disk that each machine has for etcd's data alone; without it the data is on the machine's own, which is as large as this system's. etcd
+   * sets 64 MB aside for each file of its log at once and has two of them open (etcd 3.6 `server/storage/wal/wal.go`, `SegmentSizeBytes`), so less than 192 does not do.
+   */
+  readonly dataDiskMiB?: number;
   /** Values are encrypted in etcd. */
   readonly encryption: boolean;
+  /** ISO 8601; absent while the cluster is being formed, and for good when whoever formed it was killed. */
+  readonly formedAt?: string;
   /** How every machine's kubelet stand-in behaves. */
   readonly kubelet: KubeletBehaviour;
 }
@@ -74,6 +81,17 @@ export function nodesFolder(labDirectory: string): string {
 /** The machines of a lab; `undefined` when it has none. */
 export async function findNodeSet(labDirectory: string): Promise<NodeSet | undefined> {
   return await readJsonFile<NodeSet>(join(nodesFolder(labDirectory), 'set.json'));
+}
+
+/** The machines of a lab. Throws `LAB_NOT_RUNNING` when it has none. */
+export async function getNodeSet(labDirectory: string): Promise<NodeSet> {
+  const set = await findNodeSet(labDirectory);
+  if (set !== undefined) return set;
+  throw new DrError({
+    code: 'LAB_NOT_RUNNING',
+    message: `the lab in ${labDirectory} has no control-plane machines`,
+    suggestions: ['make some: lattice-dr lab up --nodes 3'],
+  });
 }
 
 /** A machine by name. Throws `LAB_NOT_RUNNING` naming those there are. */

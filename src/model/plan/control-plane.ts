@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { besideList, distinct, name, port, secretRef, text } from './fields.ts';
+import { besideList, command, distinct, type Immutable, name, port, secretRef, text } from './fields.ts';
 import { planRecoveryKeys } from './recovery-keys.ts';
 
 /** A control-plane machine and how to reach it. */
@@ -18,7 +18,20 @@ const node = z.strictObject({
 
 /** The control-plane machines, for work on etcd. */
 export const planControlPlane = z.strictObject({
-  distribution: z.enum(['kubeadm', 'rke2', 'k3s']).describe('Decides where etcd, its certificates and static pods are'),
+  distribution: z
+    .enum(['kubeadm', 'systemd', 'rke2', 'k3s', 'lab'])
+    .describe('Decides where etcd, its certificates and static pods are; systemd: etcd is a unit of its own; lab: machines of a lab'),
   nodes: z.array(node).min(1, { error: 'must name at least one node' }).superRefine(distinct('name'), besideList),
   ...planRecoveryKeys,
+  sshConfig: text.exactOptional().describe("SSH configuration instead of the user's own, relative to the plan"),
+  fence: z
+    .strictObject({
+      command: command.describe('Switches one machine off, whose name is added as the last argument; exit status 0 says that it is off'),
+      off: command.exactOptional().describe('Changes nothing and asks whether that machine is off; exit status 0 says yes'),
+    })
+    .exactOptional()
+    .describe('For machines that do not answer'),
 });
+
+/** The control plane, parsed. */
+export type PlanControlPlane = Immutable<z.output<typeof planControlPlane>>;

@@ -8,7 +8,7 @@ import { accessOf, callApi } from '../api-call.ts';
 import { containersInside, writeInside } from '../machine/inside.ts';
 import type { LabNode, NodeSet } from '../node-set.ts';
 import { addLearner, etcdAccess, promote, waitForLeader } from './etcd-members.ts';
-import { apiserverManifest, type ControlPlaneImages, etcdManifest, peerUrl } from './manifests.ts';
+import { apiserverManifest, type ControlPlaneImages, clientUrl, etcdManifest, peerUrl } from './manifests.ts';
 
 const MANIFESTS = '/etc/kubernetes/manifests';
 const ETCD_MANIFEST = `${MANIFESTS}/etcd.yaml`;
@@ -20,11 +20,12 @@ const POLL_MS = 100;
 
 /**
  * Forms a control plane as kubeadm does: the first member alone, then each other as a learner that is promoted, so that identity, members and manifests are those
- * of a kubeadm cluster. The first member is hurried while it takes the others in, and given its lasting manifest afterwards.
+ * of a kubeadm cluster. Members that are units were started together with their machines. The first member of kubeadm is hurried while it takes the others in, and given its lasting manifest afterwards.
  */
 export async function formControlPlane(set: NodeSet, images: ControlPlaneImages, operation: LabOperation & { readonly etcdOnly?: boolean }): Promise<void> {
   const { signal, etcdOnly = false } = operation;
-  await formEtcd(set, images, signal);
+  if (set.preset === 'kubeadm') await formEtcd(set, images, signal);
+  for (const node of set.nodes) await waitForLeader(await etcdAccess(set, node), signal);
   if (etcdOnly) return;
   await together(
     signal,
@@ -54,7 +55,6 @@ async function formEtcd(set: NodeSet, images: ControlPlaneImages, signal: AbortS
     await writeInside(set, first, { path: ETCD_MANIFEST, text: lasting });
     await waitForRestart(set, first, { since, signal });
   }
-  for (const node of set.nodes) await waitForLeader(await etcdAccess(set, node), signal);
 }
 
 /** A manifest of a member that does not want 5 s of health between two changes of the membership (etcd `server/etcdserver/server.go`, `HealthInterval`). */
@@ -74,7 +74,8 @@ async function waitForRestart(set: NodeSet, node: LabNode, { since, signal }: { 
 
 async function startApiServer(set: NodeSet, node: LabNode, options: { readonly images: ControlPlaneImages; readonly signal: AbortSignal }): Promise<void> {
   const { images, signal } = options;
-  const text = apiserverManifest(node, images, { etcdServers: ['https://127.0.0.1:2379'], encryption: set.encryption });
+  const etcdServers = set.preset === 'kubeadm' ? ['https://127.0.0.1:2379'] : set.nodes.map(clientUrl);
+  const text = apiserverManifest(node, images, { etcdServers, encryption: set.encryption });
   await writeInside(set, node, { path: `${MANIFESTS}/kube-apiserver.yaml`, text });
   const { ca } = accessOf(await readFile(node.kubeconfig, 'utf8'));
   const deadline = performance.now() + API_MS;

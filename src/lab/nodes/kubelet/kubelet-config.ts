@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { parse } from 'yaml';
+import { type LabImages, readImages } from './images.ts';
 
 /** What the stand-in takes from the machine's files, read at its start. */
 export interface KubeletConfig {
@@ -11,20 +12,18 @@ export interface KubeletConfig {
   readonly maxRestartMs: number;
   readonly slowStopMs: number;
   readonly address: string;
-  /** Folder of an image's programs, by the image's name. */
-  readonly images: Readonly<Record<string, string>>;
+  readonly images: LabImages;
 }
 
 /** What is the lab's own and no kubelet has. */
 export interface LabKubeletFile {
   readonly slowStopMs: number;
   readonly address: string;
-  readonly images: Readonly<Record<string, string>>;
 }
 
 /** Of a real kubelet: `staticPodPath`, `fileCheckFrequency` and so on. */
-const KUBELET_CONFIG = '/var/lib/kubelet/config.yaml';
-const LAB_KUBELET_FILE = '/etc/lattice-dr-lab/kubelet.json';
+export const KUBELET_CONFIG = '/var/lib/kubelet/config.yaml';
+export const LAB_KUBELET_FILE = '/etc/lattice-dr-lab/kubelet.json';
 
 /** Reads both files. Defaults are a kubelet's (Kubernetes 1.36 `pkg/kubelet/apis/config/v1beta1/defaults.go`). */
 export async function readKubeletConfig(): Promise<KubeletConfig> {
@@ -39,6 +38,7 @@ export async function readKubeletConfig(): Promise<KubeletConfig> {
     heartbeatMs: Number(given['nodeLeaseDurationSeconds'] ?? 40) * 250,
     maxRestartMs: milliseconds(backOff?.maxContainerRestartPeriod ?? '5m'),
     ...own,
+    images: await readImages(),
   };
 }
 

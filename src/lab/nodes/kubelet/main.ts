@@ -11,6 +11,8 @@ import { readManifests } from './static-pod.ts';
 /** How often processes are looked at. */
 const LOOK_MS = 100;
 
+// What `ps` and `pgrep` show.
+process.title = 'kubelet';
 const config = await readKubeletConfig();
 const log = (line: string): void => console.log(`${new Date().toISOString()} ${line}`);
 const loop = new PodLoop(config, log);

@@ -4,6 +4,7 @@ import { access, constants, mkdir, open } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { findProcess } from '../../supervise/proc.ts';
 import { type ContainerRecord, saveContainer } from './container-records.ts';
+import type { LabImages } from './images.ts';
 import type { StaticContainer, StaticPod } from './static-pod.ts';
 
 /** Runs a container of a static pod as a process of its own, which outlives the caller. Throws when its image is not here or its volumes are not. */
@@ -11,7 +12,7 @@ export async function startContainer(request: {
   readonly pod: StaticPod;
   readonly container: StaticContainer;
   readonly attempt: number;
-  readonly images: Readonly<Record<string, string>>;
+  readonly images: LabImages;
 }): Promise<ContainerRecord> {
   const { pod, container, attempt, images } = request;
   const [program = '', ...args] = container.command;
@@ -46,10 +47,10 @@ export async function startContainer(request: {
   }
 }
 
-async function programOf(container: StaticContainer, program: string, images: Readonly<Record<string, string>>): Promise<string> {
-  const folder = images[container.image];
-  if (folder === undefined) throw new Error(`ErrImagePull: image ${container.image} is not on this machine, and there is no registry`);
-  const file = join(folder, basename(program));
+async function programOf(container: StaticContainer, program: string, images: LabImages): Promise<string> {
+  const image = images[container.image];
+  if (image === undefined) throw new Error(`ErrImagePull: image ${container.image} is not on this machine, and there is no registry`);
+  const file = join(image.folder, basename(program));
   await access(file, constants.X_OK);
   return file;
 }

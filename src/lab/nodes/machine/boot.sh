@@ -13,11 +13,20 @@ for path in "$@"; do
   mount --rbind "$path" "root$path"
 done
 if [ ! -e root/etc/lattice-dr-lab/installed ]; then
-  # What this system may have of its own must not be taken for the machine's.
-  rm -rf root/etc/kubernetes root/etc/etcd root/var/lib/etcd root/var/lib/kubelet root/var/lib/lattice-dr root/var/log/pods root/opt/cni
+  # What this system may have of its own must not be taken for the machine's, and what its shells start must not run there.
+  rm -rf root/root/.bash* root/root/.profile root/root/.ssh root/root/.kube root/root/.aws root/etc/bash.bashrc
+  rm -rf root/etc/kubernetes root/etc/etcd root/var/lib/etcd root/var/lib/kubelet root/var/lib/lattice-dr root/var/log/pods root/opt/cni root/etc/systemd/system root/{etc,run,usr/lib}/systemd/system/{kubelet,etcd}.service
   cp -a image/. root/
-  if [ -d kubernetes ]; then cp -a kubernetes/. root/; fi
+  if [ -d kubernetes ]; then
+    cp -a kubernetes/. root/
+    mkdir -p -m 700 root/var/lib/etcd
+  fi
   touch root/etc/lattice-dr-lab/installed
+fi
+if [ -e data.img ]; then
+  mkdir -p root/var/lib/etcd
+  mount -o loop data.img root/var/lib/etcd
+  chmod 700 root/var/lib/etcd
 fi
 mount -t proc proc root/proc
 mount --rbind /sys root/sys

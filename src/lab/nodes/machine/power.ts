@@ -1,4 +1,4 @@
-import { mkdir, readFile, readlink, stat } from 'node:fs/promises';
+import { mkdir, readFile, readlink, rename, stat, truncate, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,6 +11,7 @@ import { startServer } from '../../supervise/start-server.ts';
 import { stopServer } from '../../supervise/stop-server.ts';
 import { ensureBridge, plugIn, unplug } from '../network.ts';
 import type { LabNode, NodeSet } from '../node-set.ts';
+import { runCommand } from '../run-command.ts';
 
 /** A machine answers SSH within a second; the rest is for a system that is busy. */
 const BOOT_MS = 30_000;
@@ -24,12 +25,25 @@ const NAMESPACES = ['--mount', '--uts', '--ipc', '--net', '--pid', '--fork', '--
 export async function powerOn(set: NodeSet, node: LabNode, operation: LabOperation): Promise<void> {
   await ensureBridge(set, operation.signal);
   for (const folder of ['upper', 'work', 'root']) await mkdir(join(node.directory, folder), { recursive: true, mode: 0o755 });
+  if (set.dataDiskMiB !== undefined) await ensureDataDisk(node, set.dataDiskMiB, operation.signal);
   await startServer(await machineSpec(set, node), operation);
+}
+
+/** A file that is formatted once; the machine mounts it where etcd's data is. */
+async function ensureDataDisk(node: LabNode, sizeMiB: number, signal: AbortSignal): Promise<void> {
+  const path = join(node.directory, 'data.img');
+  if ((await stat(path).catch(() => undefined)) !== undefined) return;
+  const draft = `${path}.draft`;
+  await writeFile(draft, '');
+  await truncate(draft, sizeMiB * 1_024 * 1_024);
+  await runCommand('mkfs.ext4', ['-q', '-F', draft], { signal });
+  await rename(draft, path);
 }
 
 /** Takes the power away: every process of the machine is killed at once, its disk stays. Nothing is left of its mounts and its network. */
 export async function powerOff(node: LabNode, operation: LabOperation & { readonly keepWanted?: boolean }): Promise<void> {
-  await stopServer({ ...operation, id: node.server, force: true });
+  const { keepWanted = false } = operation;
+  await stopServer({ ...operation, id: node.server, force: true, keepWanted });
   await unplug(node, operation.signal);
 }
 
