@@ -70,118 +70,138 @@ class Plane implements AsyncDisposable {
   }
 }
 
-describe.skipIf(missing !== '').each([
-  ['kubeadm', kubeadmPreset],
-  ['systemd', systemdPreset],
-] as const)(`the verbs of %s on machines${missing === '' ? '' : ` (skipped: ${missing})`}`, { timeout: 4 * SOON, shuffle: false }, (name, presetOf) => {
-  let plane: Plane;
+const PRESETS = { kubeadm: kubeadmPreset, systemd: systemdPreset } as const;
 
-  beforeAll(async () => {
-    plane = new Plane(presetOf(), await TestNodes.create({ count: 3, etcdOnly: true, preset: name }));
-  });
+describe.skipIf(missing !== '').each(['kubeadm', 'systemd'] as const)(
+  `the verbs of %s on machines${missing === '' ? '' : ` (skipped: ${missing})`}`,
+  (name) => {
+    let plane: Plane;
 
-  afterAll(async () => {
-    await plane?.[Symbol.asyncDispose]();
-  });
+    beforeAll(async () => {
+      plane = new Plane(PRESETS[name](), await TestNodes.create({ count: 3, etcdOnly: true, preset: name }));
+    });
 
-  const settingsOf = async (machine: string): Promise<EtcdSettings> => {
-    const { inPlace, parked } = await plane.ask(machine, plane.preset.definitions(RUN));
-    return etcdSettingsOfDefinition((inPlace.get('etcd') ?? parked.get('etcd'))!);
-  };
+    afterAll(async () => {
+      await plane?.[Symbol.asyncDispose]();
+    });
 
-  it('tell how etcd is set up, that it runs, and how it is asked', async () => {
-    const settings = await settingsOf('cp-2');
-    const address = plane.world.node('cp-2').address;
-    expect(settings).toMatchObject({ name: 'cp-2', dataDir: '/var/lib/etcd', peerUrls: [`https://${address}:2380`], initialCluster: expect.anything() });
-    const state = await plane.ask('cp-2', plane.preset.running('etcd'));
-    expect(state).toMatchObject({ running: true, processes: [expect.any(Number)], ports: [2379, 2380] });
-    expect(await plane.etcdctl('cp-2', settings, 'endpoint', 'health')).toMatchObject({ exitCode: 0 });
-    expect(await plane.ask('cp-2', plane.preset.parkState('etcd', RUN))).toBe('in-place');
-    expect((await plane.ask('cp-2', plane.preset.definitions(RUN))).strays).toEqual([]);
-  });
+    const settingsOf = async (machine: string): Promise<EtcdSettings> => {
+      const { inPlace, parked } = await plane.ask(machine, plane.preset.definitions(RUN));
+      return etcdSettingsOfDefinition((inPlace.get('etcd') ?? parked.get('etcd'))!);
+    };
 
-  it('stop etcd for as long as it is put aside, and start it again', async () => {
-    const settings = await settingsOf('cp-3');
-    for (let time = 0; time < 2; time += 1) await plane.does('cp-3', plane.preset.park('etcd', RUN));
-    await eventually(async () => !(await plane.isRunning('cp-3')), SOON, 'etcd is stopped');
-    expect(await plane.ask('cp-3', plane.preset.parkState('etcd', RUN))).toBe('parked');
-    expect(await settingsOf('cp-3')).toEqual(settings);
-    expect(await plane.ask('cp-3', plane.preset.parkState('etcd', 'another'))).toBe('absent');
-    for (let time = 0; time < 2; time += 1) expect((await plane.run('cp-3', plane.preset.unpark('etcd', RUN))).exitCode).toBe(0);
-    await eventually(async () => (await plane.etcdctl('cp-3', settings, 'endpoint', 'health')).exitCode === 0, SOON, 'etcd is back');
-  });
+    it('tell how etcd is set up, that it runs, and how it is asked', async () => {
+      const settings = await settingsOf('cp-2');
+      const address = plane.world.node('cp-2').address;
+      expect(settings).toMatchObject({ name: 'cp-2', dataDir: '/var/lib/etcd', peerUrls: [`https://${address}:2380`], initialCluster: expect.anything() });
+      const state = await plane.ask('cp-2', plane.preset.running('etcd'));
+      expect(state).toMatchObject({ running: true, processes: [expect.any(Number)], ports: [2379, 2380] });
+      expect(await plane.etcdctl('cp-2', settings, 'endpoint', 'health')).toMatchObject({ exitCode: 0 });
+      expect(await plane.ask('cp-2', plane.preset.parkState('etcd', RUN))).toBe('in-place');
+      expect((await plane.ask('cp-2', plane.preset.definitions(RUN))).strays).toEqual([]);
+    });
 
-  it('end what does not end by itself, which is started again while it is in its place', async () => {
-    const [before] = (await plane.ask('cp-3', plane.preset.running('etcd'))).processes;
-    await plane.does('cp-3', plane.preset.forceStop('etcd'));
-    await eventually(async () => ![before, undefined].includes((await plane.ask('cp-3', plane.preset.running('etcd'))).processes[0]), SOON, 'another process');
-  });
+    it('stop etcd for as long as it is put aside, and start it again', async () => {
+      const settings = await settingsOf('cp-3');
+      for (let time = 0; time < 2; time += 1) await plane.does('cp-3', plane.preset.park('etcd', RUN));
+      await eventually(async () => !(await plane.isRunning('cp-3')), SOON, 'etcd is stopped');
+      expect(await plane.ask('cp-3', plane.preset.parkState('etcd', RUN))).toBe('parked');
+      expect(await settingsOf('cp-3')).toEqual(settings);
+      expect(await plane.ask('cp-3', plane.preset.parkState('etcd', 'another'))).toBe('absent');
+      for (let time = 0; time < 2; time += 1) expect((await plane.run('cp-3', plane.preset.unpark('etcd', RUN))).exitCode).toBe(0);
+      await eventually(async () => (await plane.etcdctl('cp-3', settings, 'endpoint', 'health')).exitCode === 0, SOON, 'etcd is back');
+    });
 
-  it('restart the kubelet, and show that it was', async () => {
-    const { restartKubelet, kubeletStarted } = plane.preset;
-    const before = await plane.ask('cp-1', kubeletStarted!);
-    expect(before).toBeGreaterThan(1_700_000_000);
-    await new Promise((resolve) => setTimeout(resolve, 2_000));
-    await plane.does('cp-1', restartKubelet!);
-    await eventually(async () => ((await plane.ask('cp-1', kubeletStarted!)) ?? 0) > before!, SOON, 'the kubelet began anew');
-  });
+    it('end what does not end by itself, which is started again while it is in its place', async () => {
+      const [before] = (await plane.ask('cp-3', plane.preset.running('etcd'))).processes;
+      await plane.does('cp-3', plane.preset.forceStop('etcd'));
+      await eventually(
+        async () => ![before, undefined].includes((await plane.ask('cp-3', plane.preset.running('etcd'))).processes[0]),
+        SOON,
+        'another process',
+      );
+    });
 
-  it('bring a snapshot back on one machine, alone and as predicted, and take the others in', async () => {
-    const all = new Map<string, EtcdSettings>();
-    for (const machine of NAMES) all.set(machine, await settingsOf(machine));
-    const seed = all.get('cp-1')!;
-    const ctl = async (...words: readonly string[]): Promise<NodeResult> => await plane.etcdctl('cp-1', seed, ...words);
-    await eventually(async () => (await ctl('put', 'key', 'kept')).exitCode === 0, SOON, 'a write');
-    const snapshot = '/var/lib/lattice-dr/prepared.db';
-    await plane.does('cp-1', { title: 'make room', script: 'mkdir -p /var/lib/lattice-dr', args: [] });
-    expect(await ctl('snapshot', 'save', snapshot)).toMatchObject({ exitCode: 0 });
-    const sha256 = (await plane.run('cp-1', { title: 'add up', script: 'sha256sum "$1"', args: [snapshot] })).stdout.slice(0, 64);
-    await ctl('put', 'key', 'lost');
+    it('restart the kubelet, and show that it was', async () => {
+      const { restartKubelet, kubeletStarted } = plane.preset;
+      const before = await plane.ask('cp-1', kubeletStarted!);
+      expect(before).toBeGreaterThan(1_700_000_000);
+      await new Promise((resolve) => setTimeout(resolve, 2_000));
+      await plane.does('cp-1', restartKubelet!);
+      await eventually(async () => ((await plane.ask('cp-1', kubeletStarted!)) ?? 0) > before!, SOON, 'the kubelet began anew');
+    });
 
-    for (const machine of NAMES) await plane.does(machine, plane.preset.park('etcd', RUN));
-    for (const machine of NAMES) await eventually(async () => !(await plane.isRunning(machine)), SOON, `${machine} is stopped`);
-    for (const machine of NAMES) await plane.does(machine, { title: 'put data aside', script: 'mv /var/lib/etcd/member /var/lib/lattice-dr-member', args: [] });
+    it('bring a snapshot back on one machine, alone and as predicted, and take the others in', async () => {
+      const all = new Map<string, EtcdSettings>();
+      for (const machine of NAMES) all.set(machine, await settingsOf(machine));
+      const seed = all.get('cp-1')!;
+      const ctl = async (...words: readonly string[]): Promise<NodeResult> => await plane.etcdctl('cp-1', seed, ...words);
+      await eventually(async () => (await ctl('put', 'key', 'kept')).exitCode === 0, SOON, 'a write');
+      const snapshot = '/var/lib/lattice-dr/prepared.db';
+      await plane.does('cp-1', { title: 'make room', script: 'mkdir -p /var/lib/lattice-dr', args: [] });
+      expect(await ctl('snapshot', 'save', snapshot)).toMatchObject({ exitCode: 0 });
+      const sha256 = (await plane.run('cp-1', { title: 'add up', script: 'sha256sum "$1"', args: [snapshot] })).stdout.slice(0, 64);
+      await ctl('put', 'key', 'lost');
 
-    const member = { name: seed.name, peerUrl: seed.peerUrls[0]! };
-    const token = 'lattice-dr-test';
-    const request: RestoreRequest = { runId: RUN, etcdutl: findServer('etcdutl')!, snapshot, sha256, dataDir: seed.dataDir, walDir: undefined, member, token };
-    const machine = await plane.machine('cp-1');
-    expect(await machine.job({ ...restoreCommand(request), key: 'restore', signal })).toMatchObject({ exitCode: 0 });
-    expect(await plane.ask('cp-1', restoreState(request))).toBe('ready');
-    await plane.does('cp-1', installCommand(request));
-    expect(await plane.ask('cp-1', restoreState(request))).toBe('installed');
-    await plane.does('cp-1', plane.preset.unpark('etcd', RUN));
-    await eventually(async () => (await ctl('endpoint', 'health')).exitCode === 0, SOON, 'the seed leads itself');
-    const own = memberIdOf([member.peerUrl], token);
-    const { stdout } = await ctl('endpoint', 'status', '-w', 'json');
-    expect(stdout).toContain(`"cluster_id":${clusterIdOf([own])},"member_id":${own}`);
-    expect((await ctl('get', 'key', '--print-value-only')).stdout).toBe('kept\n');
+      for (const machine of NAMES) await plane.does(machine, plane.preset.park('etcd', RUN));
+      for (const machine of NAMES) await eventually(async () => !(await plane.isRunning(machine)), SOON, `${machine} is stopped`);
+      for (const machine of NAMES)
+        await plane.does(machine, { title: 'put data aside', script: 'mv /var/lib/etcd/member /var/lib/lattice-dr-member', args: [] });
 
-    const joined = [member];
-    for (const joiner of ['cp-2', 'cp-3'] as const) {
-      const next = { name: joiner, peerUrl: all.get(joiner)!.peerUrls[0]! };
-      joined.push(next);
-      await eventually(async () => (await ctl('member', 'add', joiner, '--learner', `--peer-urls=${next.peerUrl}`)).exitCode === 0, SOON, 'a learner is added');
-      const { parked } = await plane.ask(joiner, plane.preset.definitions(RUN));
-      await plane.write(joiner, plane.preset.join(parked.get('etcd')!, joined));
-      await plane.does(joiner, plane.preset.unpark('etcd', RUN));
-      const id = (await ctl('member', 'list')).stdout
-        .split('\n')
-        .find((line) => line.includes(next.peerUrl))!
-        .split(',')[0]!;
-      await eventually(async () => (await ctl('member', 'promote', id)).exitCode === 0, SOON, `${joiner} votes`);
-    }
-    // It votes before it knows that it does.
-    const read = async (): Promise<string> => (await plane.etcdctl('cp-3', all.get('cp-3')!, 'get', 'key', '--print-value-only')).stdout;
-    await eventually(async () => (await read()) === 'kept\n', SOON, 'the last one has it too');
-    expect(
-      (await ctl('member', 'list')).stdout
-        .trimEnd()
-        .split('\n')
-        .map((line) => line.split(', ').at(-1)),
-    ).toEqual(['false', 'false', 'false']);
-  });
-});
+      const member = { name: seed.name, peerUrl: seed.peerUrls[0]! };
+      const token = 'lattice-dr-test';
+      const request: RestoreRequest = {
+        runId: RUN,
+        etcdutl: findServer('etcdutl')!,
+        snapshot,
+        sha256,
+        dataDir: seed.dataDir,
+        walDir: undefined,
+        member,
+        token,
+      };
+      const machine = await plane.machine('cp-1');
+      expect(await machine.job({ ...restoreCommand(request), key: 'restore', signal })).toMatchObject({ exitCode: 0 });
+      expect(await plane.ask('cp-1', restoreState(request))).toBe('ready');
+      await plane.does('cp-1', installCommand(request));
+      expect(await plane.ask('cp-1', restoreState(request))).toBe('installed');
+      await plane.does('cp-1', plane.preset.unpark('etcd', RUN));
+      await eventually(async () => (await ctl('endpoint', 'health')).exitCode === 0, SOON, 'the seed leads itself');
+      const own = memberIdOf([member.peerUrl], token);
+      const { stdout } = await ctl('endpoint', 'status', '-w', 'json');
+      expect(stdout).toContain(`"cluster_id":${clusterIdOf([own])},"member_id":${own}`);
+      expect((await ctl('get', 'key', '--print-value-only')).stdout).toBe('kept\n');
+
+      const joined = [member];
+      for (const joiner of ['cp-2', 'cp-3'] as const) {
+        const next = { name: joiner, peerUrl: all.get(joiner)!.peerUrls[0]! };
+        joined.push(next);
+        await eventually(
+          async () => (await ctl('member', 'add', joiner, '--learner', `--peer-urls=${next.peerUrl}`)).exitCode === 0,
+          SOON,
+          'a learner is added',
+        );
+        const { parked } = await plane.ask(joiner, plane.preset.definitions(RUN));
+        await plane.write(joiner, plane.preset.join(parked.get('etcd')!, joined));
+        await plane.does(joiner, plane.preset.unpark('etcd', RUN));
+        const id = (await ctl('member', 'list')).stdout
+          .split('\n')
+          .find((line) => line.includes(next.peerUrl))!
+          .split(',')[0]!;
+        await eventually(async () => (await ctl('member', 'promote', id)).exitCode === 0, SOON, `${joiner} votes`);
+      }
+      // It votes before it knows that it does.
+      const read = async (): Promise<string> => (await plane.etcdctl('cp-3', all.get('cp-3')!, 'get', 'key', '--print-value-only')).stdout;
+      await eventually(async () => (await read()) === 'kept\n', SOON, 'the last one has it too');
+      expect(
+        (await ctl('member', 'list')).stdout
+          .trimEnd()
+          .split('\n')
+          .map((line) => line.split(', ').at(-1)),
+      ).toEqual(['false', 'false', 'false']);
+    });
+  },
+);
 
 describe.skipIf(missing !== '')('a manifest that somebody copied', { timeout: 3 * SOON }, () => {
   it('is told, because etcd goes on by it', async () => {
