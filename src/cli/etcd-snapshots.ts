@@ -1,15 +1,27 @@
 import { DrError } from '../errors/dr-error.ts';
 import { planControlPlane } from '../model/plan/control-plane.ts';
+import type { PlaceWork } from '../operations/snapshot-places.ts';
 import type { PlannedCluster, VerifiedSnapshot } from '../operations/verify-snapshot.ts';
 import type { EtcdRef } from '../ports/etcd.ts';
 import type { SnapshotTools } from '../steps/etcd/examine-snapshot.ts';
 import { readRecoveryKeys } from '../steps/etcd/recovery-keys.ts';
-import type { Session } from './session.ts';
+import type { Session, StoreFlags } from './session.ts';
+import { snapshotCache } from './state-store.ts';
 
 /** What work on snapshots needs, with progress on standard error. */
 export function snapshotTools({ composition: { localFiles, etcds, scratchEtcds, clock }, signal, tool }: Session): SnapshotTools {
   const onProgress = (text: string): void => void process.stderr.write(`${text}\n`);
   return { files: localFiles, etcds, scratch: scratchEtcds, clock, tool, signal, onProgress };
+}
+
+/** What work on the places of a plan needs. */
+export async function placeWork(session: Session, flags: StoreFlags & { readonly plan: string }): Promise<PlaceWork> {
+  return { ...(await session.backupTools(flags)), snapshots: snapshotTools(session) };
+}
+
+/** Where downloads are kept while they are judged. */
+export function downloadCache(): string {
+  return snapshotCache(process.env);
 }
 
 /** What a plan says of the cluster, its keys read from where they are kept; `undefined` without a plan. */

@@ -176,8 +176,15 @@ export const snapshotPlanFlag = Flags.string({
   env: 'LATTICE_DR_PLAN',
 });
 
+export const snapshotPlaceFlag = Flags.string({
+  summary: "Place of the snapshot, by its name under spec.etcdSnapshots of the plan; by default the plan's only one.",
+  helpValue: 'NAME',
+  env: 'LATTICE_DR_PLACE',
+});
+
 export const etcdBinariesFlag = Flags.string({
-  summary: 'Folder of etcd and etcdutl, of the minor version that the cluster runs; by default those in PATH.',
+  summary:
+    'Folder of etcd and etcdutl, of the minor version that the cluster runs, or of a folder for each minor version (3.5, 3.6); by default those in PATH.',
   helpValue: 'DIRECTORY',
   env: 'LATTICE_DR_BINARIES',
 });

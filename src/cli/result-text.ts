@@ -7,18 +7,21 @@ import type { BackupDetails } from '../operations/backup-verify.ts';
 import type { TakenBaseline } from '../operations/baseline.ts';
 import type { ExportedCapi } from '../operations/capi-export.ts';
 import type { ClusterStatus } from '../operations/cluster-status.ts';
+import type { DiagnosedControlPlane } from '../operations/diagnose.ts';
 import type { DriftResult } from '../operations/drift.ts';
 import type { GuardStatus } from '../operations/guard.ts';
 import type { HoldList } from '../operations/holds.ts';
 import type { DraftedPlan } from '../operations/init.ts';
 import type { RunbookList } from '../operations/list-runbooks.ts';
 import type { RunList } from '../operations/list-runs.ts';
+import type { SnapshotList } from '../operations/list-snapshots.ts';
 import type { DeletedBackup } from '../operations/mosk-delete.ts';
 import type { TakenMoskBackup } from '../operations/mosk-take.ts';
 import type { RunPlan } from '../operations/plan-run.ts';
 import type { ReleaseResult } from '../operations/release.ts';
 import type { RunReport } from '../operations/run-report.ts';
 import type { RunStatus } from '../operations/run-status.ts';
+import type { SealedSnapshotFile } from '../operations/seal-snapshot.ts';
 import type { ShownRunbook } from '../operations/show-runbook.ts';
 import type { ValidResult } from '../operations/validate.ts';
 import type { ValidRunbook } from '../operations/validate-runbook.ts';
@@ -76,6 +79,15 @@ export const resultText = {
   },
   async sealed(sealed: SealedBackup): Promise<string> {
     return (await import('../report/backup-view.ts')).backupSealView(sealed);
+  },
+  async diagnosis(diagnosis: DiagnosedControlPlane): Promise<string> {
+    return (await import('../report/diagnosis-view.ts')).diagnosisView(diagnosis);
+  },
+  async snapshots(list: SnapshotList): Promise<string> {
+    return (await import('../report/snapshot-view.ts')).snapshotListView(list);
+  },
+  async sealedSnapshot(sealed: SealedSnapshotFile): Promise<string> {
+    return (await import('../report/snapshot-view.ts')).snapshotSealView(sealed);
   },
   async snapshot(verified: VerifiedSnapshot & { readonly findings?: readonly string[] }): Promise<string> {
     return (await import('../report/snapshot-view.ts')).snapshotView(verified);

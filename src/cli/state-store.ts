@@ -13,8 +13,17 @@ export function stateHome(env: Environment): string {
 
 /** Where bare copies of git repositories are kept: `${XDG_CACHE_HOME:-~/.cache}/lattice-dr/git`. */
 export function gitCache(env: Environment): string {
+  return join(cacheHome(env), 'git');
+}
+
+/** Where snapshots are kept while they are judged: `${XDG_CACHE_HOME:-~/.cache}/lattice-dr/snapshots`. */
+export function snapshotCache(env: Environment): string {
+  return join(cacheHome(env), 'snapshots');
+}
+
+function cacheHome(env: Environment): string {
   const base = env['XDG_CACHE_HOME'];
-  return join(base === undefined || base === '' ? join(homeOf(env), '.cache') : base, 'lattice-dr', 'git');
+  return join(base === undefined || base === '' ? join(homeOf(env), '.cache') : base, 'lattice-dr');
 }
 
 /** Where run state is: the folder of the flag, else the plan's `spec.state`, else `runs` in this user's state. */

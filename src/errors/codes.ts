@@ -52,6 +52,7 @@ export const ERROR_CODES = {
   CANCELLED: { kind: 'cancelled', meaning: 'stopped by a signal; state is saved' },
   CLUSTER_NAME_NOT_CONFIRMED: { kind: 'declined', meaning: 'the typed cluster name differs' },
   COMMIT_NOT_TRUSTED: { kind: 'precondition', meaning: 'the commit of the specs is not signed by anybody whom the plan allows' },
+  CONTROL_PLANE_DEGRADED: { kind: 'degraded', meaning: 'something of a control plane is not well; the verdict says what to do' },
   COVERAGE_INCOMPLETE: { kind: 'degraded', meaning: 'the configured backups would not bring everything back' },
   DISK_NOT_FREE: { kind: 'precondition', meaning: 'an old disk that was to be used is gone, or a machine still has it' },
   DNS_CONFLICT: { kind: 'step', meaning: 'a record changed under us: the prerequisite of the update failed' },

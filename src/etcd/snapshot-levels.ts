@@ -12,9 +12,21 @@ import type { SnapshotManifest } from './snapshot-manifest.ts';
 export interface SnapshotFacts {
   readonly file: SnapshotFileFacts;
   readonly manifest?: SnapshotManifest;
+  /** What was sealed under its name, outside of the place it lies in. */
+  readonly sealed?: SealedSnapshot;
   /** Why etcd did not take it. */
   readonly refused?: string;
   readonly booted?: BootedFacts;
+}
+
+/** What a seal says that a snapshot was. */
+export interface SealedSnapshot {
+  /** SHA-256 of the file, hex. */
+  readonly sha256: string;
+  /** ISO 8601. */
+  readonly sealedAt: string;
+  /** Why the seal does not count, or why the manifest is not the one that was sealed. */
+  readonly refused?: string;
 }
 
 /** What an etcd that was restored from it says. */
@@ -86,10 +98,13 @@ function verdictOf(levels: readonly SnapshotLevel[], manifest: SnapshotManifest 
   return manifest === undefined ? 'unanchored' : 'proven';
 }
 
-function transport({ file, manifest }: SnapshotFacts): LevelFinding {
+function transport({ file, manifest, sealed }: SnapshotFacts): LevelFinding {
+  if (sealed?.refused !== undefined) return failed(`its seal does not vouch for it: ${sealed.refused}`);
+  if (sealed !== undefined && sealed.sha256 !== file.sha256) return failed(`sha256 is ${file.sha256}, and ${sealed.sha256} was sealed at ${sealed.sealedAt}`);
   if (manifest === undefined) return notChecked('no manifest beside it says what was taken');
   if (file.sizeBytes !== manifest.sizeBytes) return failed(`${file.sizeBytes} bytes, and ${manifest.sizeBytes} were taken`);
-  return file.sha256 === manifest.sha256 ? proven(`sha256 ${file.sha256}`) : failed(`sha256 is ${file.sha256}, and ${manifest.sha256} was taken`);
+  const seal = sealed === undefined ? '' : `, as it was sealed at ${sealed.sealedAt}`;
+  return file.sha256 === manifest.sha256 ? proven(`sha256 ${file.sha256}${seal}`) : failed(`sha256 is ${file.sha256}, and ${manifest.sha256} was taken`);
 }
 
 function ownHash({ ownHash: own, sizeBytes }: SnapshotFileFacts): LevelFinding {

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { access, constants } from 'node:fs/promises';
+import { access, constants, rm, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { DrError } from '../errors/dr-error.ts';
 
@@ -54,8 +54,24 @@ export async function ensureDebianPackages(
     });
   }
   await aptGet(['update'], options);
-  await aptGet(['install', '--yes', '--no-install-recommends', ...packages], options);
+  await withoutServices(async () => await aptGet(['install', '--yes', '--no-install-recommends', ...packages], options));
   return packages;
+}
+
+/** Asked by packages before they start what they bring (Debian Policy 9.3.3.2). */
+const SERVICE_POLICY = '/usr/sbin/policy-rc.d';
+
+/** Nobody who practises wants a name server and an SSH server on this system's own addresses: 101 forbids to start them. A policy that is there already stays. */
+async function withoutServices(install: () => Promise<void>): Promise<void> {
+  const ours = await writeFile(SERVICE_POLICY, '#!/bin/sh\nexit 101\n', { flag: 'wx', mode: 0o755 }).then(
+    () => true,
+    () => false,
+  );
+  try {
+    await install();
+  } finally {
+    if (ours) await rm(SERVICE_POLICY, { force: true });
+  }
 }
 
 function searchPath(): readonly string[] {

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import type { JsonObject, JsonValue } from '../model/json.ts';
 
 /** Fields of a plan that hold the path of a file or folder on the operator's machine. */
-const PATH_FIELDS = new Set(['file', 'age', 'folder', 'kubeconfigOut']);
+const PATH_FIELDS = new Set(['file', 'age', 'folder', 'kubeconfigOut', 'sshConfig']);
 /** Fields that hold a program and its arguments; the program is a path when it begins with a dot. */
 const PROGRAM_FIELDS = new Set(['command', 'off', 'check']);
 /** Fields that hold a path or something else; it is a path when it begins with a dot. */

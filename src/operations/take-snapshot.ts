@@ -35,7 +35,7 @@ export async function takeSnapshot(request: TakeRequest, tools: SnapshotTools): 
   const takenAt = new Date(clock.now()).toISOString();
   onProgress(`taking a snapshot of ${first.endpoint}, at revision ${status.revision} or later`);
   await files.writeNew(path, first.etcd.snapshot(signal));
-  const facts = await examineSnapshot(request, tools);
+  const facts = await examineSnapshot({ ...request, etcdVersion: status.version }, tools);
   const { booted } = facts;
   if (booted === undefined) throw notProven(path, judgeSnapshot(facts, { now: clock.now() }).levels.find(({ state }) => state === 'failed')?.reason ?? '');
   const { hashes, findings } = await askMembers(open, booted, signal);

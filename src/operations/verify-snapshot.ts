@@ -2,7 +2,7 @@ import { DrError } from '../errors/dr-error.ts';
 import { authorityFact } from '../etcd/pki/authorities.ts';
 import { authoritiesInside } from '../etcd/pki/inside.ts';
 import { type KeyReach, keyReach } from '../etcd/pki/reach.ts';
-import { type JudgedSnapshot, judgeSnapshot, type SnapshotFacts } from '../etcd/snapshot-levels.ts';
+import { type JudgedSnapshot, judgeSnapshot, type SealedSnapshot, type SnapshotFacts } from '../etcd/snapshot-levels.ts';
 import { manifestPath, type SnapshotManifest, snapshotManifest } from '../etcd/snapshot-manifest.ts';
 import { parseJson } from '../model/json.ts';
 import type { LocalFiles } from '../ports/local-files.ts';
@@ -18,6 +18,8 @@ export interface VerifyRequest extends SnapshotPlace {
   readonly maxAgeMs?: number | undefined;
   /** What the plan says of the cluster; without a plan nothing is known of its keys. */
   readonly planned?: PlannedCluster | undefined;
+  /** What was sealed under its name. */
+  readonly sealed?: SealedSnapshot | undefined;
 }
 
 /** The cluster that a snapshot should be of, and its keys that are kept outside of it. */
@@ -40,8 +42,15 @@ export interface VerifiedSnapshot extends JudgedSnapshot {
  */
 export async function verifySnapshot(request: VerifyRequest, tools: SnapshotTools): Promise<VerifiedSnapshot> {
   const manifest = await readManifest(request, tools.files);
-  const facts = await examineSnapshot(request, tools);
-  return { path: request.path, ...judgedSnapshot({ ...facts, ...(manifest === undefined ? {} : { manifest }) }, request, tools.clock.now()) };
+  const facts = await examineSnapshot({ ...request, etcdVersion: manifest?.etcdVersion }, tools);
+  return {
+    path: request.path,
+    ...judgedSnapshot(
+      { ...facts, ...(manifest === undefined ? {} : { manifest }), ...(request.sealed === undefined ? {} : { sealed: request.sealed }) },
+      request,
+      tools.clock.now(),
+    ),
+  };
 }
 
 /** Judges what was found out about a snapshot, by what is expected of it and with the keys that a plan names. */

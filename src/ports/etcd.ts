@@ -1,15 +1,32 @@
-/** How to reach an etcd member: `https://host:2379` with files of a certificate authority and a client certificate. */
+import type { Secret } from '../model/secret.ts';
+
+/** How to reach an etcd member: `https://host:2379` with a certificate authority and a client certificate, in files or at hand. */
 export interface EtcdRef {
   readonly endpoint: string;
+  /** Instead of files. */
+  readonly pem?: EtcdPem | undefined;
+  /** How errors call it, where the endpoint says little: a tunnel to it. */
+  readonly name?: string | undefined;
   readonly caFile?: string | undefined;
   readonly certFile?: string | undefined;
   readonly keyFile?: string | undefined;
+}
+
+export interface EtcdPem {
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: Secret;
+  /** Name or address that its certificate must have, where the endpoint has another: that of a tunnel. */
+  readonly serverName: string;
 }
 
 export interface Etcds {
   /** Connects to nothing yet. Throws `INPUT_INVALID` for files that cannot be read. Dispose what it gives. */
   open(ref: EtcdRef): Promise<Etcd>;
 }
+
+/** What `details.reason` of an `ETCD_FAILED` says, of refusals that somebody acts upon. */
+export type EtcdRefusal = 'learner-behind' | 'not-a-learner' | 'too-many-learners' | 'unhealthy-cluster' | 'peer-url-exists' | 'member-not-found';
 
 /** One member. Ids and revisions are decimal strings: they have 64 bits. Errors: `ETCD_UNAVAILABLE`, `ETCD_FAILED` with the server's words. */
 export interface Etcd extends AsyncDisposable {
@@ -72,6 +89,12 @@ export interface EtcdStatus {
   /** `0` when the member knows of none. */
   readonly leader: string;
   readonly version: string;
+  readonly isLearner: boolean;
+  /** Index of the last entry of its log that was applied. */
+  readonly raftIndex: string;
+  readonly dbSizeBytes: number;
+  /** What keeps it from serving, in its own words: `etcdserver: no leader`, and every alarm there is. */
+  readonly errors: readonly string[];
 }
 
 export interface EtcdHash {

@@ -63,6 +63,13 @@ export interface ObjectStore {
   read(key: string, options: { readonly maxBytes: number; readonly signal: AbortSignal; readonly at?: ObjectPin }): Promise<Uint8Array | undefined>;
   /** The object, or the version pinned by `at`, as a stream; throws `S3_FAILED` when absent. */
   stream(key: string, signal: AbortSignal, at?: ObjectPin): Promise<AsyncIterable<Uint8Array>>;
+  /** So many bytes of the pinned object from an offset on; fewer at its end. Throws `S3_FAILED` when it is another one now, or is gone. */
+  range(key: string, options: { readonly from: number; readonly length: number; readonly at: ObjectPin; readonly signal: AbortSignal }): Promise<Uint8Array>;
+  /**
+   * Stores an object under a key that is free: `false`, and nothing is changed, when it is taken. In parts when it is large, and there only when it is whole.
+   * Needs credentials that may write.
+   */
+  putNew(key: string, content: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<boolean>;
   /** All versions of all keys under a prefix, deletions among them: keys in order, of each the newest first. Not known where these credentials may not list them. */
   versions(options: { readonly prefix: string; readonly signal: AbortSignal }): Promise<Known<readonly ObjectVersion[]>>;
   /** What keeps an object, or the version pinned by `at`, from being changed and deleted. Not known where these credentials may not ask. */

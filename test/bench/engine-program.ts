@@ -18,18 +18,17 @@ import type { StepKind } from '../../src/engine/step.ts';
 import type { ClusterName, RunId, StepId } from '../../src/model/ids.ts';
 
 /**
- * `engine-program.ts run|resume DIST FOLDER STEPS [RUN]`: a run of steps that do nothing, in chains of 100, with its journal in a folder. `run` ends with a
+ * `engine-program.ts run|resume DIST FOLDER STEPS CHAIN [RUN]`: a run of steps that do nothing, in chains of CHAIN steps, with its journal in a folder. `run` ends with a
  * step that fails, so that there is something to resume, and prints what it took; `resume` ends at its first look at the world. DIST is the compiled
  * program: what a user runs, without the cost of taking types out of sources.
  */
-const [mode = '', dist = '', folder = '', count = '', run = ''] = process.argv.slice(2);
+const [mode = '', dist = '', folder = '', count = '', chain = '', run = ''] = process.argv.slice(2);
 enableCompileCache();
 
 async function load<T>(path: string): Promise<T> {
   return (await import(join(dist, path))) as T;
 }
 
-const CHAIN = 100;
 const LAST = 'last' as StepId;
 const NO_RETRY = { attempts: 1, firstDelayMs: 0, maxDelayMs: 0 };
 const withSchema = z.object({ fails: z.boolean().default(false) });
@@ -63,7 +62,7 @@ function node(id: StepId, needs: readonly StepId[], input: StepNode['with'] = {}
 
 function nodes(steps: number): readonly StepNode[] {
   const idOf = (index: number): StepId => `step-${index}` as StepId;
-  const all = Array.from({ length: steps }, (_, index) => node(idOf(index), index % CHAIN === 0 ? [] : [idOf(index - 1)]));
+  const all = Array.from({ length: steps }, (_, index) => node(idOf(index), index % Number(chain) === 0 ? [] : [idOf(index - 1)]));
   return [...all, node(LAST, steps === 0 ? [] : [idOf(steps - 1)], { fails: true })];
 }
 

@@ -17,49 +17,84 @@ const CHAIN = 'chain, write and sync';
 const RESUME = 'resume';
 const VERSION = 'lattice-dr --version';
 
-/** Measures what durability costs: a run of 10,000 steps that do nothing, and a resume of it up to its first look at the world. */
+/** What a run waits for most: where many steps are ready at once one sync serves them all, where each waits for the one before, nothing hides a sync. */
+const SHAPES = [
+  { id: 'engine-run', what: `${STEPS} steps in chains of 100, durable`, chain: 100 },
+  { id: 'engine-run-one-chain', what: `${STEPS} steps one after the other, durable`, chain: STEPS },
+] as const;
+
+interface Stored {
+  readonly store: string;
+  readonly run: string;
+}
+
+/** Measures what durability costs: runs of 10,000 steps that do nothing, and a resume of one up to its first look at the world. */
 export async function measureEngine(measuring: Measuring): Promise<readonly Figure[]> {
-  const { folder, rounds, signal, say } = measuring;
+  const { folder, signal, say } = measuring;
   say('engine: building the package');
   const built = await buildPackage(join(folder, 'package'), signal);
-  const child = { file: process.execPath, signal, cwd: folder };
   const dist = join(built, 'dist');
-  const durable: Sample[] = [];
-  const raw: Sample[] = [];
-  const chained: Sample[] = [];
-  let stored: { readonly store: string; readonly run: string } | undefined;
+  const figures: Figure[] = [];
+  let stored: Stored | undefined;
+  for (const shape of SHAPES) {
+    const measured = await measureRuns(measuring, { dist, ...shape });
+    stored ??= measured.stored;
+    figures.push(...measured.figures);
+  }
+  return stored === undefined ? figures : [...figures, await measureResume(measuring, { built, stored })];
+}
+
+interface RunsOptions {
+  readonly dist: string;
+  readonly id: string;
+  readonly what: string;
+  readonly chain: number;
+}
+
+async function measureRuns(
+  measuring: Measuring,
+  { dist, id, what, chain }: RunsOptions,
+): Promise<{ readonly figures: readonly Figure[]; readonly stored: Stored | undefined }> {
+  const { folder, rounds, signal, say } = measuring;
+  const samples = new Map<string, Sample[]>([RUN, SYNC, CHAIN].map((name) => [name, []]));
+  let stored: Stored | undefined;
   for (let round = 0; round < rounds; round += 1) {
-    const store = join(folder, `runs-${round}`);
-    const { output } = await runChild({ ...child, args: [PROGRAM, 'run', dist, store, String(STEPS)] });
+    const store = join(folder, `${id}-${round}`);
+    const { output } = await runChild({ file: process.execPath, signal, cwd: folder, args: [PROGRAM, 'run', dist, store, String(STEPS), String(chain)] });
     const { run, ms, syncs } = JSON.parse(output) as { readonly run: string; readonly ms: number; readonly syncs: number };
-    const journal = await readFile(join(store, 'runs', run, 'journal', '0001.lines'), 'utf8');
-    durable.push({ value: ms });
-    raw.push({ value: await writeAndSync(join(folder, `raw-${round}`), batchesOf(journal, syncs)) });
-    chained.push({ value: await chainAndSync(join(folder, `chained-${round}`), batchesOf(journal, syncs)) });
-    const others = `the same bytes in as many syncs ${raw.at(-1)?.value.toFixed(0)} ms, with their chain ${chained.at(-1)?.value.toFixed(0)} ms`;
-    say(`engine: ${STEPS} steps in ${ms.toFixed(0)} ms, ${syncs} syncs; ${others}`);
+    const batches = batchesOf(await readFile(join(store, 'runs', run, 'journal', '0001.lines'), 'utf8'), syncs);
+    const raw = await writeAndSync(join(folder, `${id}-raw-${round}`), batches);
+    const chained = await chainAndSync(join(folder, `${id}-chained-${round}`), batches);
+    for (const [name, value] of Object.entries({ [RUN]: ms, [SYNC]: raw, [CHAIN]: chained })) samples.get(name)?.push({ value });
+    say(
+      `engine: ${what}: ${ms.toFixed(0)} ms, ${syncs} syncs; the same bytes in as many syncs ${raw.toFixed(0)} ms, with their chain ${chained.toFixed(0)} ms`,
+    );
     stored = { store, run };
   }
-  const samples = new Map([
-    [RUN, durable],
-    [SYNC, raw],
-    [CHAIN, chained],
-  ]);
-  const run = { what: `${STEPS} steps, durable`, unit: 'ms', ours: RUN, samples } as const;
+  const compared = { what, unit: 'ms', ours: RUN, samples } as const;
   const figures = [
-    compare({ ...run, id: 'engine-run', peer: SYNC, goal: { atMost: 1.2 }, notes: [NOTE] }),
-    compare({ ...run, id: 'engine-run-chain', peer: CHAIN, notes: [CHAIN_NOTE] }),
+    compare({ ...compared, id, peer: SYNC, goal: { atMost: 1.2 }, notes: [NOTE] }),
+    compare({ ...compared, id: `${id}-chained`, peer: CHAIN, notes: [CHAIN_NOTE] }),
   ];
-  if (stored === undefined) return figures;
-  const start = (name: string, args: readonly string[]) => ({ name, measure: async () => ({ value: (await runChild({ ...child, args })).elapsedMs }) });
+  return { figures, stored };
+}
+
+async function measureResume(measuring: Measuring, { built, stored }: { readonly built: string; readonly stored: Stored }): Promise<Figure> {
+  const { folder, rounds, signal } = measuring;
+  // The installed program keeps its compiled code, and so must this one, whose types are taken out when it is started the first time.
+  const env = { NODE_COMPILE_CACHE: join(folder, 'compiled') };
+  const start = (name: string, args: readonly string[]) => ({
+    name,
+    measure: async () => ({ value: (await runChild({ file: process.execPath, signal, cwd: folder, env, args })).elapsedMs }),
+  });
   const contenders = [
     start(VERSION, [join(built, 'bin', 'run.js'), '--version']),
-    start(RESUME, [PROGRAM, 'resume', dist, stored.store, String(STEPS), stored.run]),
+    start(RESUME, [PROGRAM, 'resume', join(built, 'dist'), stored.store, String(STEPS), '100', stored.run]),
   ];
   for (const contender of contenders) await contender.measure();
-  const resumed = await interleave(contenders, rounds * RESUMES_PER_ROUND, () => undefined);
+  const samples = await interleave(contenders, rounds * RESUMES_PER_ROUND, () => undefined);
   const what = `resume of ${STEPS} steps, to its first look`;
-  return [...figures, compare({ id: 'engine-resume', what, unit: 'ms', ours: RESUME, peer: VERSION, samples: resumed, goal: { atMost: 4 }, notes: [] })];
+  return compare({ id: 'engine-resume', what, unit: 'ms', ours: RESUME, peer: VERSION, samples, goal: { atMost: 4 }, notes: [] });
 }
 
 const NOTE = `${SYNC}: the same journal lines in as many group commits, with nothing around them`;

@@ -85,6 +85,31 @@ export function describeObjectStore(name: string, open: () => Promise<ObjectStor
       });
     });
 
+    it('reads a part of what was seen before', async () => {
+      const at = (await subject.store.head('backups/big', signal())) ?? { etag: '' };
+      const part = async (from: number, length: number) => Buffer.from(await subject.store.range('backups/big', { from, length, at, signal: signal() }));
+      expect(Buffer.compare(await part(100_000, 1_000), Buffer.from(big.subarray(100_000, 101_000)))).toBe(0);
+      expect((await part(299_000, 5_000)).length).toBe(1_000);
+      const other = { from: 0, length: 10, at: { etag: '0'.repeat(32) }, signal: signal() };
+      await expect(subject.store.range('backups/big', other)).rejects.toMatchObject({ code: 'S3_FAILED', details: { code: 'PreconditionFailed' } });
+      await expect(subject.store.range('backups/none', { ...other, at: {} })).rejects.toMatchObject({ code: 'S3_FAILED' });
+    });
+
+    it.each([
+      ['small', [7]],
+      ['of several parts', [9 * 1024 * 1024, 9 * 1024 * 1024, 100]],
+    ])('stores an object %s once, and replaces nothing', async (name, sizes) => {
+      async function* content(fill: number) {
+        for (const size of sizes) yield new Uint8Array(size).fill(fill);
+      }
+      const key = `new/${name.replaceAll(' ', '-')}`;
+      expect(await subject.store.putNew(key, content(1), signal())).toBe(true);
+      expect(await subject.store.putNew(key, content(2), signal())).toBe(false);
+      const at = (await subject.store.head(key, signal())) ?? { etag: '', sizeBytes: 0 };
+      expect(at.sizeBytes).toBe(sizes.reduce((sum, size) => sum + size, 0));
+      expect([...(await subject.store.range(key, { from: at.sizeBytes - 3, length: 3, at, signal: signal() }))]).toEqual([1, 1, 1]);
+    });
+
     it('names no version where the bucket keeps none', async () => {
       const versions = await subject.store.versions({ prefix: 'backups/a/', signal: signal() });
       if (!versions.known) return expect(versions.reason).toMatch(/versions/);

@@ -93,6 +93,24 @@ export class MemoryObjectStore implements ObjectStore {
     return this.#chunks(key, content);
   }
 
+  async range(
+    key: string,
+    { from, length, at, signal }: { readonly from: number; readonly length: number; readonly at: ObjectPin; readonly signal: AbortSignal },
+  ): Promise<Uint8Array> {
+    this.#check(signal, `read ${key}`);
+    const content = this.#pinned(key, at)?.content;
+    if (content === undefined) throw new DrError({ code: 'S3_FAILED', message: `${key} does not exist`, details: { code: 'NoSuchKey', status: 404 } });
+    return Buffer.concat(await Array.fromAsync(this.#chunks(key, content))).subarray(from, from + length);
+  }
+
+  async putNew(key: string, content: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<boolean> {
+    this.#check(signal, `write ${key}`);
+    const body = Buffer.concat(await Array.fromAsync(content));
+    if (this.#latest(key) !== undefined) return false;
+    this.put(key, body);
+    return true;
+  }
+
   async versions({ prefix, signal }: { readonly prefix: string; readonly signal: AbortSignal }): Promise<Known<readonly ObjectVersion[]>> {
     this.#check(signal, `list the versions of ${prefix}`);
     if (this.untold !== undefined) return { known: false, reason: this.untold };

@@ -1,8 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RunEvent } from '../../src/engine/events.ts';
 
 const PROGRAM = join(import.meta.dirname, '..', '..', 'bin', 'dev.js');
+/** The program turns Node's cache of compiled code on by itself, but only once preloads and their modules have been compiled. */
+const COMPILE_CACHE = { NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache') };
 
 /** How a command ended: by a code or by a signal. */
 export interface CliEnd {
@@ -31,7 +34,7 @@ export interface RunningCli {
 /** Starts a command of the program from source. Nothing is asked of it: its standard input is closed. */
 export function startCli(args: readonly string[], { env, preload, cwd }: CliOptions): RunningCli {
   const before = preload === undefined ? [] : ['--import', preload];
-  const child = spawn(process.execPath, [...before, PROGRAM, ...args], { env, cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [...before, PROGRAM, ...args], { env: { ...COMPILE_CACHE, ...env }, cwd, stdio: ['ignore', 'pipe', 'pipe'] });
   const text = { stdout: '', stderr: '' };
   const waiting = new Set<() => void>();
   for (const name of ['stdout', 'stderr'] as const) {

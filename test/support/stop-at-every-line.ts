@@ -7,6 +7,7 @@
  * which it is killed: that is the same disk and the same world.
  */
 import { appendFileSync, readFileSync } from 'node:fs';
+import { flushCompileCache } from 'node:module';
 import { hookJournal } from './stop-at-hook.ts';
 
 const ACTED_UPON = /^(?:step-started|effect-intent|effect-done|effect-failed|held|released)\b/;
@@ -18,5 +19,7 @@ await hookJournal((side, lines) => {
   const open = places.filter((place) => !met.has(place));
   if (open.length === 0) return;
   appendFileSync(log, open.map((place) => `${place}\n`).join(''));
+  // Else no life ever keeps what it compiled, and each begins with that.
+  flushCompileCache();
   process.kill(process.pid, 'SIGKILL');
 });

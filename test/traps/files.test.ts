@@ -25,7 +25,9 @@ const FILES = ['first', 'second', 'third', 'fourth'];
 /** Together more than one pack of Kopia's, so that some files are there before others. */
 const FILE_BYTES = 12 * 1024 * 1024;
 const MOVER = { apiVersion: 'velero.io/v1', kind: 'PodVolumeRestore' } as const;
-const LIMIT_MS = 6 * 60_000;
+/** Objects of Kopia's repository that hold data. */
+const PACK = /\/kopia\/shop\/p/;
+const LIMIT_MS = 8 * 60_000;
 
 /** A database whose volume is in a file-system backup, restored to another cluster while what does it is killed. No platform: Velero and its node agent alone. */
 describe('traps of file-system backups', { timeout: LIMIT_MS }, () => {
@@ -55,7 +57,7 @@ describe('traps of file-system backups', { timeout: LIMIT_MS }, () => {
     const packs = new Set<string>();
     let waits = false;
     proxy.intervene(({ method, path }) => {
-      if (method !== 'GET' || !/\/kopia\/shop\/p/.test(path)) return undefined;
+      if (method !== 'GET' || !PACK.test(path)) return undefined;
       if (packs.size === 0) packs.add(path);
       if (packs.has(path)) return undefined;
       waits = true;
@@ -116,10 +118,15 @@ describe('traps of file-system backups', { timeout: LIMIT_MS }, () => {
     const operation = { ...world.operation, cluster: 'fresh' };
     await interrupted(
       async () => await restore('naive'),
-      async () => await killVelero(operation),
+      async () => {
+        await killVelero(operation);
+        // What moves the files lives on, as a pod of its own would, and would finish: it must come to nothing as well, as on a machine that was lost.
+        proxy.intervene(({ method, path }) => (method === 'GET' && PACK.test(path) ? { status: 404 } : undefined));
+        proxy.cutHanging();
+        await untilPhase({ kube, signal }, 'Restore', { name: 'naive', phase: 'Failed' });
+        await untilSeen({ kube, signal }, MOVER, ({ status }) => /^(Canceled|Failed)$/.test(String(status?.['phase'])));
+      },
     );
-    await untilPhase({ kube, signal }, 'Restore', { name: 'naive', phase: 'Failed' });
-    await untilSeen({ kube, signal }, MOVER, ({ status }) => /^(Canceled|Failed)$/.test(String(status?.['phase'])));
     await restore('naive-again');
     await untilPhase({ kube, signal }, 'Restore', { name: 'naive-again', phase: 'Completed' });
     expect((await whole()).length).toBeLessThan(FILES.length);

@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
+import { type ConnectionOptions, checkServerIdentity } from 'node:tls';
 import { Agent } from 'undici';
 import { DrError } from '../../errors/dr-error.ts';
-import type { EtcdRef, Etcds } from '../../ports/etcd.ts';
+import type { EtcdPem, EtcdRef, Etcds } from '../../ports/etcd.ts';
 import { Gateway } from './gateway.ts';
 import { GatewayEtcd } from './gateway-etcd.ts';
 
@@ -12,13 +13,21 @@ const CONNECT_MS = 5_000;
 export function createEtcds(): Etcds {
   return {
     async open(ref) {
-      const [ca, cert, key] = await Promise.all([fileOf(ref, 'caFile'), fileOf(ref, 'certFile'), fileOf(ref, 'keyFile')]);
-      const dispatcher = new Agent({
-        connect: { timeout: CONNECT_MS, ...(ca === undefined ? {} : { ca }), ...(cert === undefined ? {} : { cert }), ...(key === undefined ? {} : { key }) },
-      });
-      return new GatewayEtcd(new Gateway({ dispatcher, origin: ref.endpoint, name: ref.endpoint }));
+      const dispatcher = new Agent({ connect: { timeout: CONNECT_MS, ...(ref.pem === undefined ? await tlsOfFiles(ref) : tlsOfPem(ref.pem)) } });
+      return new GatewayEtcd(new Gateway({ dispatcher, origin: ref.endpoint, name: ref.name ?? ref.endpoint }));
     },
   };
+}
+
+type Tls = Pick<ConnectionOptions, 'ca' | 'cert' | 'key' | 'checkServerIdentity'>;
+
+async function tlsOfFiles(ref: EtcdRef): Promise<Tls> {
+  const [ca, cert, key] = await Promise.all([fileOf(ref, 'caFile'), fileOf(ref, 'certFile'), fileOf(ref, 'keyFile')]);
+  return { ...(ca === undefined ? {} : { ca }), ...(cert === undefined ? {} : { cert }), ...(key === undefined ? {} : { key }) };
+}
+
+function tlsOfPem({ ca, cert, key, serverName }: EtcdPem): Tls {
+  return { ca, cert, key: key.reveal(), checkServerIdentity: (_host, certificate) => checkServerIdentity(serverName, certificate) };
 }
 
 async function fileOf(ref: EtcdRef, what: 'caFile' | 'certFile' | 'keyFile'): Promise<string | undefined> {

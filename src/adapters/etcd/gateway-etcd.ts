@@ -23,9 +23,14 @@ export class GatewayEtcd implements Etcd {
       readonly header: Header;
       readonly leader?: string;
       readonly version: string;
+      readonly isLearner?: boolean;
+      readonly raftIndex?: string;
+      readonly dbSize?: string;
+      readonly errors?: readonly string[];
     };
-    const { header, leader = '0', version } = said;
-    return { clusterId: header.cluster_id, memberId: header.member_id, revision: header.revision ?? '0', leader, version };
+    const { header, leader = '0', version, isLearner = false, raftIndex = '0', dbSize = '0', errors = [] } = said;
+    const own = { clusterId: header.cluster_id, memberId: header.member_id, revision: header.revision ?? '0' };
+    return { ...own, leader, version, isLearner, raftIndex, dbSizeBytes: Number(dbSize), errors };
   }
 
   async hashKv(revision: string, signal: AbortSignal): Promise<EtcdHash> {

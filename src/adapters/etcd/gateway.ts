@@ -1,9 +1,20 @@
 import { type Dispatcher, request } from 'undici';
 import { abortError } from '../../errors/abort-error.ts';
 import { DrError } from '../../errors/dr-error.ts';
+import type { EtcdRefusal } from '../../ports/etcd.ts';
 
 /** etcd says nothing for this long only when it is stuck: hashing a database of 8 GiB takes longer than any other answer. */
 const ANSWER_MS = 60_000;
+
+/** Refusals that somebody acts upon, by etcd's words for them (`api/v3rpc/rpctypes/error.go`). The longer of two comes first. */
+const REASONS: readonly (readonly [words: string, reason: EtcdRefusal])[] = [
+  ['can only promote a learner member which is in sync with leader', 'learner-behind'],
+  ['can only promote a learner member', 'not-a-learner'],
+  ['too many learner members in cluster', 'too-many-learners'],
+  ['unhealthy cluster', 'unhealthy-cluster'],
+  ['Peer URLs already exists', 'peer-url-exists'],
+  ['member not found', 'member-not-found'],
+];
 
 /** Calls of the JSON gateway that each etcd serves beside gRPC (`Documentation/dev-guide/api_grpc_gateway`). */
 export class Gateway {
@@ -63,7 +74,8 @@ export class Gateway {
   }
 
   #failed(path: string, said: string): DrError {
-    return new DrError({ code: 'ETCD_FAILED', message: `etcd ${this.#name} refused ${path}: ${said.trim()}` });
+    const reason = REASONS.find(([words]) => said.includes(words))?.[1];
+    return new DrError({ code: 'ETCD_FAILED', message: `etcd ${this.#name} refused ${path}: ${said.trim()}`, details: reason === undefined ? {} : { reason } });
   }
 
   async #told<T>(path: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {

@@ -4,19 +4,20 @@ import { dirname } from 'node:path';
 import { DrError } from '../../errors/dr-error.ts';
 import type { LocalFiles } from '../../ports/local-files.ts';
 import { isMissing, syncFolder } from './durable-files.ts';
+import { fileRefusal, listFolder, removeFile, resumeFile } from './partial-file.ts';
 
 type Content = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 
 /** Files of this machine. */
 export function createLocalFiles(): LocalFiles {
-  return { read, readSmall, writeNew, replace };
+  return { read, readSmall, writeNew, replace, list: listFolder, resume: resumeFile, remove: removeFile };
 }
 
 async function* read(path: string): AsyncGenerator<Uint8Array> {
   try {
     for await (const chunk of createReadStream(path, { highWaterMark: 1024 * 1024 })) yield chunk as Uint8Array;
   } catch (cause) {
-    throw refusal(path, 'read', cause);
+    throw fileRefusal(path, 'read', cause);
   }
 }
 
@@ -25,7 +26,7 @@ async function readSmall(path: string): Promise<Uint8Array | undefined> {
     return await readFile(path);
   } catch (cause) {
     if (isMissing(cause)) return undefined;
-    throw refusal(path, 'read', cause);
+    throw fileRefusal(path, 'read', cause);
   }
 }
 
@@ -48,21 +49,8 @@ async function writeWhole(path: string, content: Content, put: (partial: string)
     await put(partial);
     await syncFolder(dirname(path));
   } catch (cause) {
-    throw cause instanceof DrError ? cause : refusal(path, 'written', cause);
+    throw cause instanceof DrError ? cause : fileRefusal(path, 'written', cause);
   } finally {
     await rm(partial, { force: true });
   }
-}
-
-function refusal(path: string, what: 'read' | 'written', cause: unknown): DrError {
-  const { code, message } = cause as NodeJS.ErrnoException;
-  if (code === 'EEXIST') {
-    return new DrError({ code: 'INPUT_INVALID', message: `'${path}' exists and is not written over`, suggestions: ['name another file'], cause });
-  }
-  return new DrError({
-    code: 'INPUT_INVALID',
-    message: `'${path}' cannot be ${what}: ${message}`,
-    suggestions: ['look at the path, its permissions and the space on its disk'],
-    cause,
-  });
 }

@@ -3,8 +3,9 @@ import { DrError } from '../../errors/dr-error.ts';
 import type { Known, ObjectHead, ObjectListing, ObjectLock, ObjectPin, ObjectStore, ObjectVersion } from '../../ports/object-store.ts';
 import { isAbsent, s3Error } from './s3-errors.ts';
 import { listVersions, plainEtag, readLock } from './s3-object-versions.ts';
+import { uploadNew } from './s3-upload.ts';
 
-/** One bucket through the AWS SDK. Read-only. */
+/** One bucket through the AWS SDK. What is there is never replaced. */
 export class S3ObjectStore implements ObjectStore {
   readonly bucket: string;
   readonly #client: Sdk.S3Client;
@@ -74,12 +75,27 @@ export class S3ObjectStore implements ObjectStore {
   async stream(key: string, signal: AbortSignal, at?: ObjectPin): Promise<AsyncIterable<Uint8Array>> {
     const found = await this.#get(key, signal, at);
     if (found !== undefined) return this.#guarded(key, found.body, signal);
-    throw new DrError({
-      code: 'S3_FAILED',
-      message: `${this.#name(key)} does not exist`,
-      details: { code: 'NoSuchKey', status: 404 },
-      suggestions: ['check the bucket and prefix of the backup store'],
-    });
+    throw this.#absent(key);
+  }
+
+  async range(
+    key: string,
+    { from, length, at, signal }: { readonly from: number; readonly length: number; readonly at: ObjectPin; readonly signal: AbortSignal },
+  ): Promise<Uint8Array> {
+    const found = await this.#get(key, signal, { ...at, range: `bytes=${from}-${from + length - 1}` });
+    if (found === undefined) throw this.#absent(key);
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of this.#guarded(key, found.body, signal)) chunks.push(chunk);
+    return Buffer.concat(chunks);
+  }
+
+  async putNew(key: string, content: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<boolean> {
+    const { bucket } = this;
+    try {
+      return await uploadNew({ client: this.#client, sdk: this.#sdk }, { bucket, key, content, signal });
+    } catch (error) {
+      throw s3Error(error, { what: `write ${this.#name(key)}`, signal });
+    }
   }
 
   async versions({ prefix, signal }: { readonly prefix: string; readonly signal: AbortSignal }): Promise<Known<readonly ObjectVersion[]>> {
@@ -95,8 +111,12 @@ export class S3ObjectStore implements ObjectStore {
     );
   }
 
-  async #get(key: string, signal: AbortSignal, { versionId, etag }: ObjectPin = {}) {
-    const pin = { ...(versionId === undefined ? {} : { VersionId: versionId }), ...(etag === undefined ? {} : { IfMatch: etag }) };
+  async #get(key: string, signal: AbortSignal, { versionId, etag, range }: ObjectPin & { readonly range?: string } = {}) {
+    const pin = {
+      ...(versionId === undefined ? {} : { VersionId: versionId }),
+      ...(etag === undefined ? {} : { IfMatch: etag }),
+      ...(range === undefined ? {} : { Range: range }),
+    };
     try {
       const reply = await this.#client.send(new this.#sdk.GetObjectCommand({ Bucket: this.bucket, Key: key, ...pin }), { abortSignal: signal });
       const body = reply.Body as unknown as AsyncIterable<Uint8Array> & { destroy(): void };
@@ -114,6 +134,15 @@ export class S3ObjectStore implements ObjectStore {
     } catch (error) {
       throw s3Error(error, { what: `read ${this.#name(key)} to its end`, signal });
     }
+  }
+
+  #absent(key: string): DrError {
+    return new DrError({
+      code: 'S3_FAILED',
+      message: `${this.#name(key)} does not exist`,
+      details: { code: 'NoSuchKey', status: 404 },
+      suggestions: ['check the bucket and prefix of the backup store'],
+    });
   }
 
   #name(key: string): string {

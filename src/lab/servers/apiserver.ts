@@ -58,7 +58,7 @@ export function apiserverSpec(lab: LabConfig, cluster: LabCluster, file: string)
     args: [...serving(cluster), ...storage(cluster), ...authentication(cluster), ...auditing(cluster), '--profiling=false', '--v=1'],
     workDirectory: cluster.directory,
     logPath: join(layoutOf(lab.directory).logs, `${cluster.id}.apiserver.log`),
-    readyTimeoutMs: 60_000,
+    readyTimeoutMs: 180_000,
     isReady: async (signal) => await answersOk(`${cluster.server}/readyz`, signal, { ca: await readFile(cluster.pki.caCert, 'utf8') }),
   };
 }

@@ -42,7 +42,7 @@ export function controllerManagerSpec(lab: LabConfig, cluster: LabCluster, file:
     ],
     workDirectory: cluster.directory,
     logPath: join(layoutOf(lab.directory).logs, `${cluster.id}.controllers.log`),
-    readyTimeoutMs: 30_000,
+    readyTimeoutMs: 90_000,
     isReady: async (signal) => await answersOk(`https://127.0.0.1:${port}/healthz`, signal, { anyCertificate: true }),
   };
 }

@@ -61,7 +61,7 @@ export async function dnsSpec(lab: LabConfig): Promise<ServerSpec> {
     args: ['-f', '-n', '1', '-c', join(folder, 'named.conf')],
     workDirectory: folder,
     logPath: join(layoutOf(lab.directory).logs, 'dns.log'),
-    readyTimeoutMs: 20_000,
+    readyTimeoutMs: 90_000,
     isReady: async () => await answersForZone(lab.dns),
   };
 }

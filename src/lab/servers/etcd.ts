@@ -42,7 +42,7 @@ export function etcdSpec(lab: LabConfig, cluster: LabCluster, file: string): Ser
     ],
     workDirectory: cluster.directory,
     logPath: join(layoutOf(lab.directory).logs, `${cluster.id}.etcd.log`),
-    readyTimeoutMs: 20_000,
+    readyTimeoutMs: 90_000,
     isReady: async (signal) => {
       const access = { ca: await readFile(ca, 'utf8'), cert: await readFile(pair.cert, 'utf8'), key: await readFile(pair.key, 'utf8') };
       return await answersOk(`https://127.0.0.1:${etcdClient}/readyz`, signal, access);

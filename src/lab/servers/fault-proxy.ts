@@ -13,7 +13,7 @@ export function s3ProxySpec(lab: LabConfig, control: number): ServerSpec {
     args: [labProgram('faults/s3-proxy/main'), layoutOf(lab.directory).config],
     workDirectory: lab.directory,
     logPath: join(layoutOf(lab.directory).logs, 's3-proxy.log'),
-    readyTimeoutMs: 20_000,
+    readyTimeoutMs: 90_000,
     isReady: async (signal) => await answersOk(`http://127.0.0.1:${control}/healthz`, signal),
   };
 }
@@ -27,7 +27,7 @@ export function faultProxySpec(lab: LabConfig, cluster: LabCluster): ServerSpec 
     args: [labProgram('faults/proxy/main'), join(cluster.directory, 'cluster.json')],
     workDirectory: cluster.directory,
     logPath: join(layoutOf(lab.directory).logs, `${cluster.id}.fault-proxy.log`),
-    readyTimeoutMs: 20_000,
+    readyTimeoutMs: 90_000,
     isReady: async (signal) => await answersOk(`http://127.0.0.1:${cluster.ports.faultControl}/healthz`, signal),
   };
 }

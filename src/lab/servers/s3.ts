@@ -67,7 +67,7 @@ export async function s3Spec(lab: LabConfig, file: string): Promise<ServerSpec> 
     env: { ROOT_ACCESS_KEY: ROOT_ACCOUNT, ROOT_SECRET_KEY: await readSecret(lab.directory, ROOT_ACCOUNT) },
     workDirectory: folder,
     logPath: join(layoutOf(lab.directory).logs, 's3.log'),
-    readyTimeoutMs: 20_000,
+    readyTimeoutMs: 90_000,
     isReady: async (signal) => await answersOk(`http://127.0.0.1:${lab.s3.port}/healthz`, signal),
   };
 }

@@ -29,7 +29,7 @@ export async function standInSpec(lab: LabConfig, cluster: LabCluster, name: Sta
     args: [labProgram(`${name}/main`), configPath],
     workDirectory: stateDirectory,
     logPath: join(layoutOf(lab.directory).logs, `${cluster.id}.${name}.log`),
-    readyTimeoutMs: 60_000,
+    readyTimeoutMs: 180_000,
     isReady: async (signal) => await answersOk(`http://127.0.0.1:${controlPort}/healthz`, signal),
   };
 }

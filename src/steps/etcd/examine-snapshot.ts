@@ -1,7 +1,8 @@
+import { join } from 'node:path';
 import { asDrError, isDrError } from '../../errors/dr-error.ts';
 import { REGISTRY } from '../../etcd/registry.ts';
 import { readContent } from '../../etcd/snapshot-content.ts';
-import { readSnapshotFile } from '../../etcd/snapshot-file.ts';
+import { readSnapshotFile, type SnapshotFileFacts } from '../../etcd/snapshot-file.ts';
 import type { BootedFacts, SnapshotFacts } from '../../etcd/snapshot-levels.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Etcds, ScratchEtcd, ScratchEtcds } from '../../ports/etcd.ts';
@@ -24,23 +25,35 @@ export interface SnapshotPlace {
   readonly path: string;
   /** Folder of `etcd` and `etcdutl`; the machine's PATH without it. */
   readonly binaries?: string | undefined;
+  /** Version of the etcd it is of, when that is known: programs in a folder of its minor version below `binaries` (`3.5`) go before the others. */
+  readonly etcdVersion?: string | undefined;
+  /** What its bytes are, by whoever has just written them; they are read without it. */
+  readonly read?: SnapshotFileFacts | undefined;
 }
 
 /** Finds out what a snapshot is: its bytes, and then what an etcd says that is restored from it. Bytes that fail are never given to etcd. */
-export async function examineSnapshot({ path, binaries }: SnapshotPlace, tools: SnapshotTools): Promise<Omit<SnapshotFacts, 'manifest'>> {
+export async function examineSnapshot(place: SnapshotPlace, tools: SnapshotTools): Promise<Omit<SnapshotFacts, 'manifest'>> {
+  const { path, read } = place;
   const { files, scratch, signal, onProgress } = tools;
-  onProgress(`reading ${path}`);
-  const file = await readSnapshotFile(files.read(path));
+  if (read === undefined) onProgress(`reading ${path}`);
+  const file = read ?? (await readSnapshotFile(files.read(path)));
   if (file.ownHash !== 'equal') return { file };
   onProgress(`starting an etcd on a copy of it (${file.sizeBytes} bytes)`);
   try {
-    await using booted = await scratch.boot({ snapshot: path, binaries, signal });
+    await using booted = await scratch.boot({ snapshot: path, binaries: await programsOf(place, files), signal });
     onProgress('reading its keys');
     return { file, booted: await ask(booted, signal) };
   } catch (error) {
     if (!isDrError(error, 'SNAPSHOT_REFUSED')) throw error;
     return { file, refused: asDrError(error).message };
   }
+}
+
+/** etcd's own rule is the programs of the same minor version; another one may refuse what is sound, or take what its own would not. */
+async function programsOf({ binaries, etcdVersion }: SnapshotPlace, files: LocalFiles): Promise<string | undefined> {
+  if (binaries === undefined || etcdVersion === undefined) return binaries;
+  const own = join(binaries, etcdVersion.split('.').slice(0, 2).join('.'));
+  return (await files.list(own)).length === 0 ? binaries : own;
 }
 
 async function ask({ etcd, peerUrl, token, database }: ScratchEtcd, signal: AbortSignal): Promise<BootedFacts> {

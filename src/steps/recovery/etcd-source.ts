@@ -1,8 +1,9 @@
 import pLimit from 'p-limit';
 import type { CatalogueEntry, CatalogueSource } from '../../backup/catalogue.ts';
 import { immutabilityOf } from '../../backup/immutability.ts';
+import { DrError } from '../../errors/dr-error.ts';
 import { manifestPath, type SnapshotManifest, snapshotManifest } from '../../etcd/snapshot-manifest.ts';
-import type { PlanEtcdSnapshots } from '../../model/plan/etcd-snapshots.ts';
+import type { PlanEtcdSnapshots, PlanSnapshotBucket } from '../../model/plan/etcd-snapshots.ts';
 import type { ObjectHead, ObjectStore } from '../../ports/object-store.ts';
 import type { StepPorts } from '../ports.ts';
 import { objectStoreRef } from '../schemas.ts';
@@ -16,6 +17,12 @@ export function etcdSource(ports: Pick<StepPorts, 'objectStores'>, place: PlanEt
   return {
     name: `etcd snapshots in ${place.name}`,
     async list(signal) {
+      if ('folder' in place)
+        throw new DrError({
+          code: 'USAGE',
+          message: `it is a folder (${place.folder}): lattice-dr etcd snapshot list reads it`,
+          details: { place: place.name },
+        });
       const store = await ports.objectStores.open(objectStoreRef(place));
       const { objects } = await store.list({ prefix: place.prefix ?? '', signal });
       const snapshots = objects.filter(({ key }) => key.endsWith('.db'));
@@ -27,7 +34,7 @@ export function etcdSource(ports: Pick<StepPorts, 'objectStores'>, place: PlanEt
 
 interface EntryContext {
   readonly store: ObjectStore;
-  readonly place: PlanEtcdSnapshots;
+  readonly place: PlanSnapshotBucket;
   readonly now: number;
   readonly signal: AbortSignal;
 }

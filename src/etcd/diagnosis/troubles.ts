@@ -1,0 +1,65 @@
+import { X509Certificate } from 'node:crypto';
+import { boltFault } from './bolt-meta.ts';
+import type { NodeFacts, NodeTrouble } from './facts.ts';
+import type { NodeLook } from './look.ts';
+
+/** A segment of the log is made whole before it is written to (etcd `server/storage/wal/wal.go`, `SegmentSizeBytes`): with less than that free, etcd ends. */
+const SEGMENT_BYTES = 64_000_000;
+/** What a certificate may still last without being named: renewing asks for a quiet hour, and kubeadm's last a year. */
+const ENDING_MS = 14 * 24 * 3_600_000;
+/** Peers log a warning from here on (etcd `server/etcdserver/api/rafthttp/probing_status.go`); certificates and tokens fail by minutes. */
+const SKEW_MS = 1_000;
+
+/** What was found out about a machine, beside what its member says. */
+export interface NodeSight {
+  readonly look: NodeLook;
+  /** How long asking took, in milliseconds: a clock cannot be read more exactly than that. */
+  readonly askedMs: number;
+  /** Our clock in the middle of that. */
+  readonly now: number;
+  /** What is wrong with the definition of etcd. */
+  readonly definition?: NodeTrouble;
+  readonly etcd: 'running' | 'stopped';
+  readonly kubelet: 'running' | 'stopped' | 'unknown';
+  readonly isAnswering: boolean;
+}
+
+/** Data of etcd as it lies on a disk. */
+export function dataState({ look, isAnswering }: Pick<NodeSight, 'look' | 'isAnswering'>): NodeFacts['data'] {
+  if (isAnswering) return 'intact';
+  if (look.database === undefined) return look.walFiles > 0 ? 'unreadable' : 'absent';
+  return boltFault(look.database.head, look.database.sizeBytes) === undefined ? 'intact' : 'unreadable';
+}
+
+/** All that is wrong on a machine that answers. */
+export function troublesOf(sight: NodeSight): readonly NodeTrouble[] {
+  const { look, definition, etcd, kubelet, isAnswering } = sight;
+  const troubles: NodeTrouble[] = [...certificateTroubles(look, sight.now)];
+  if (definition !== undefined) troubles.push(definition);
+  if (look.freeBytes < SEGMENT_BYTES) troubles.push({ kind: 'disk-full', detail: `${look.freeBytes} bytes are free for etcd` });
+  if (look.held.length > 0) troubles.push({ kind: 'process-held', detail: `etcd, process ${look.held.join(', ')}, is stopped by a signal` });
+  if (kubelet === 'stopped' && etcd === 'stopped') troubles.push({ kind: 'kubelet-stopped', detail: 'no kubelet runs, so nobody starts etcd' });
+  const skew = look.now - sight.now;
+  if (Math.abs(skew) > SKEW_MS + sight.askedMs)
+    troubles.push({ kind: 'clock-skew', detail: `its clock is ${Math.round(Math.abs(skew) / 1_000)} s ${skew > 0 ? 'ahead' : 'behind'}` });
+  if (etcd === 'running' && !isAnswering && look.held.length === 0 && troubles.length === 0)
+    troubles.push({ kind: 'port-closed', detail: 'etcd runs and does not answer on its own machine' });
+  return troubles;
+}
+
+function certificateTroubles({ certificates }: NodeLook, now: number): readonly NodeTrouble[] {
+  return [...certificates].flatMap(([path, pem]): readonly NodeTrouble[] => {
+    const end = endOf(pem);
+    if (end === undefined || end - now > ENDING_MS) return [];
+    const kind = end <= now ? 'certificate-expired' : 'certificate-ending';
+    return [{ kind, detail: `${path} ${end <= now ? 'ended' : 'ends'} at ${new Date(end).toISOString()}` }];
+  });
+}
+
+function endOf(pem: string): number | undefined {
+  try {
+    return new X509Certificate(pem).validToDate.getTime();
+  } catch {
+    return undefined; // Not a certificate: etcd says that itself, and its member does not answer.
+  }
+}

@@ -1,0 +1,144 @@
+import { DrError, isDrError } from '../../../errors/dr-error.ts';
+import type { MemberAnswer, NodeFacts, NodeTrouble } from '../../../etcd/diagnosis/facts.ts';
+import { lookProbe } from '../../../etcd/diagnosis/look.ts';
+import { dataState, troublesOf } from '../../../etcd/diagnosis/troubles.ts';
+import { type EtcdSettings, etcdAccess, etcdSettingsOfManifest } from '../../../etcd/presets/etcd-settings.ts';
+import type { Definitions, NodeProbe, Preset } from '../../../etcd/presets/preset.ts';
+import { Secret } from '../../../model/secret.ts';
+import type { Clock } from '../../../ports/clock.ts';
+import type { Etcd, EtcdMember, Etcds } from '../../../ports/etcd.ts';
+import type { NodeMachine } from '../../../ports/nodes.ts';
+import { withLimit } from '../../wait.ts';
+
+/** A member answers its own machine at once, or is stuck. */
+const MEMBER_MS = 5_000;
+const DATA_DIR = '/var/lib/etcd';
+/** Of another run than any: nothing is looked for that a run has put aside. */
+const NO_RUN = 'none';
+
+export interface GatherTools {
+  readonly etcds: Etcds;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+export interface PlannedNode {
+  readonly name: string;
+  readonly machine: NodeMachine;
+  readonly preset: Preset;
+}
+
+/** A machine as it was seen, and how to ask its member again. */
+export interface SeenNode {
+  readonly facts: NodeFacts;
+  readonly members?: readonly EtcdMember[];
+  /** Why it was not seen, or not fully. */
+  readonly finding?: string;
+  /** Definition of its API server, when there is one. */
+  readonly definitions?: Definitions;
+  readonly settings?: EtcdSettings;
+}
+
+/** Looks at a machine that answers. Changes nothing on it. Throws `NODE_UNREACHABLE` and its like. */
+export async function gatherNode(node: PlannedNode, tools: GatherTools): Promise<SeenNode> {
+  const { preset, machine } = node;
+  const ask = async <T>(probe: NodeProbe<T>): Promise<T> => probe.parse(await machine.run({ ...probe, signal: tools.signal }));
+  const [definitions, running, kubeletStarted] = await Promise.all([
+    ask(preset.definitions(NO_RUN)).catch(unlessUnreachable),
+    ask(preset.running('etcd')),
+    preset.kubeletStarted === undefined ? undefined : ask(preset.kubeletStarted),
+  ]);
+  const { settings, trouble } = readSettings(definitions);
+  const certificates = [settings?.server?.certFile, settings?.peer?.certFile].filter((path) => path !== undefined);
+  const before = tools.clock.now();
+  const [look, answered] = await Promise.all([
+    ask(lookProbe({ dataDir: settings?.dataDir ?? DATA_DIR, walDir: settings?.walDir, certificates: [...new Set(certificates)] })),
+    settings === undefined || !running.running ? undefined : askMember(node, settings, tools),
+  ]);
+  const askedMs = tools.clock.now() - before;
+  const isAnswering = answered?.member !== undefined;
+  const etcd = running.processes.length > 0 ? 'running' : 'stopped';
+  const kubelet = preset.kubeletStarted === undefined ? 'unknown' : kubeletStarted === undefined ? 'stopped' : 'running';
+  const sight = { look, askedMs, now: before + askedMs / 2, etcd, kubelet, isAnswering, ...(trouble === undefined ? {} : { definition: trouble }) } as const;
+  const { name } = node;
+  const facts: NodeFacts = {
+    name,
+    reach: 'up',
+    data: dataState(sight),
+    etcd,
+    pki: look.hasAuthorities ? 'present' : 'absent',
+    troubles: troublesOf(sight),
+    ...(answered?.member === undefined ? {} : { member: answered.member }),
+  };
+  return {
+    facts,
+    ...(answered?.members === undefined ? {} : { members: answered.members }),
+    ...(answered?.finding === undefined ? {} : { finding: `${name}: ${answered.finding}` }),
+    ...(definitions === undefined ? {} : { definitions }),
+    ...(settings === undefined ? {} : { settings }),
+  };
+}
+
+/** A folder of manifests that is not there defines nothing. */
+function unlessUnreachable(error: unknown): undefined {
+  if (isDrError(error, 'NODE_COMMAND_FAILED')) return undefined;
+  throw error;
+}
+
+function readSettings(definitions: Definitions | undefined): { readonly settings?: EtcdSettings; readonly trouble?: NodeTrouble } {
+  const file = definitions?.inPlace.get('etcd');
+  if (file === undefined) return { trouble: { kind: 'manifest-missing', detail: 'nothing on it defines an etcd' } };
+  try {
+    return { settings: etcdSettingsOfManifest(file) };
+  } catch (error) {
+    if (!isDrError(error, 'INPUT_INVALID')) throw error;
+    return { trouble: { kind: 'manifest-bad', detail: error.message } };
+  }
+}
+
+interface Answered {
+  readonly member?: MemberAnswer;
+  readonly members?: readonly EtcdMember[];
+  readonly finding?: string;
+}
+
+/** What its member says within its time: by a tunnel, with the client certificate that lies on the machine. */
+async function askMember(node: PlannedNode, settings: EtcdSettings, tools: GatherTools): Promise<Answered> {
+  try {
+    return await withMember(node, settings, { tools, work: answerOf });
+  } catch (error) {
+    if (!isDrError(error, 'ETCD_UNAVAILABLE', 'ETCD_FAILED', 'NODE_FILE_MISSING', 'NODE_COMMAND_FAILED')) throw error;
+    return { finding: error.message };
+  }
+}
+
+interface MemberWork<T> {
+  readonly tools: GatherTools;
+  readonly work: (etcd: Etcd, signal: AbortSignal) => Promise<T>;
+}
+
+/** Works with the member of a machine for a limited time. Throws `ETCD_UNAVAILABLE`, `NODE_FILE_MISSING`. */
+export async function withMember<T>({ name, machine, preset }: PlannedNode, settings: EtcdSettings, { tools, work }: MemberWork<T>): Promise<T> {
+  const late = (): DrError => new DrError({ code: 'ETCD_UNAVAILABLE', message: `etcd of ${name} says nothing within ${MEMBER_MS / 1_000} s` });
+  return await withLimit(tools, MEMBER_MS, {
+    late,
+    work: async (signal) => {
+      const { endpoint, tls } = etcdAccess(settings, preset.etcdClient);
+      const { protocol, hostname, port } = new URL(endpoint);
+      const read = async (path: string): Promise<string> => Buffer.concat(await Array.fromAsync(machine.download(path, signal))).toString();
+      const [ca = '', cert = '', key = ''] = tls === undefined ? [] : await Promise.all([tls.caFile, tls.certFile, tls.keyFile].map(read));
+      const pem = tls === undefined ? undefined : { ca, cert, key: new Secret(key), serverName: hostname };
+      await using forward = await machine.forward({ host: hostname, port: Number(port) }, signal);
+      await using etcd = await tools.etcds.open({ endpoint: `${protocol}//127.0.0.1:${forward.port}`, name: `of ${name}`, pem });
+      return await work(etcd, signal);
+    },
+  });
+}
+
+async function answerOf(etcd: Etcd, signal: AbortSignal): Promise<Answered> {
+  const [status, members] = await Promise.all([etcd.status(signal), etcd.members(signal).catch(() => undefined)]);
+  const { memberId, clusterId, revision, raftIndex, leader, isLearner, dbSizeBytes, errors } = status;
+  // The list of alarms is asked of all members and needs quorum; each member's own status names them too.
+  const alarms = ['NOSPACE', 'CORRUPT'].filter((alarm) => errors.some((text) => text.includes(alarm)));
+  return { member: { memberId, clusterId, revision, raftIndex, leader, isLearner, alarms, dbSizeBytes }, ...(members === undefined ? {} : { members }) };
+}
