@@ -6,4 +6,10 @@ export interface HeldBack {
 }
 
 /** Files that have not been seen green on real servers with everything that is here. They come back one by one. */
-export const HELD_BACK: readonly HeldBack[] = [];
+export const HELD_BACK: readonly HeldBack[] = [
+  {
+    suite: 'integration',
+    file: 'test/integration/diagnose-api.test.ts',
+    reason: 'what an API server says of itself to a diagnosis was not yet seen on a real machine',
+  },
+];

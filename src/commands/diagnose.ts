@@ -43,8 +43,9 @@ A machine that does not answer may only be switched off: it counts as one that h
       isGitIncomplete: flags['git-incomplete'],
       isStateBad: flags['state-bad'],
       areObjectsDeleted: flags['objects-deleted'],
+      gone: flags.gone ?? [],
     };
-    const diagnosis = await diagnoseControlPlane({ said, gone: flags.gone ?? [] }, await placeWork(session, flags));
+    const diagnosis = await diagnoseControlPlane({ said }, await placeWork(session, flags));
     this.print(await resultText.diagnosis(diagnosis));
     const failure = diagnosisFailure(diagnosis);
     if (failure !== undefined) await this.endWith(failure);

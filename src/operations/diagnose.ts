@@ -1,4 +1,4 @@
-import { isDrError } from '../errors/dr-error.ts';
+import { DrError, isDrError } from '../errors/dr-error.ts';
 import { type Diagnosis, diagnose } from '../etcd/diagnosis/diagnose.ts';
 import type { ControlPlaneFacts, KnownKeys, KnownSnapshot, PersonSays } from '../etcd/diagnosis/facts.ts';
 import { type AuthorityFact, authorityFact } from '../etcd/pki/authorities.ts';
@@ -13,8 +13,6 @@ import type { PlaceWork } from './snapshot-places.ts';
 
 export interface DiagnoseRequest {
   readonly said: PersonSays;
-  /** Machines that a person knows to be lost with their disks. */
-  readonly gone: readonly string[];
 }
 
 /** A control plane: what was seen, and what to do. */
@@ -31,14 +29,15 @@ export interface DiagnosedControlPlane extends Diagnosis {
  * Looks at a control plane by SSH, its members and its API servers, at its snapshots and keys where they are kept, and says what to do. Changes nothing. Throws
  * `USAGE` for a plan without a control plane or a node that it does not have.
  */
-export async function diagnoseControlPlane({ said, gone }: DiagnoseRequest, tools: PlaceWork): Promise<DiagnosedControlPlane> {
+export async function diagnoseControlPlane({ said }: DiagnoseRequest, tools: PlaceWork): Promise<DiagnosedControlPlane> {
   const { plan, ports, clock, signal, snapshots } = tools;
   const controlPlane = planControlPlane.parse(plan.values['controlPlane']);
   const { rto, rpo } = planObjectives.parse(plan.values['objectives']);
   const etcds: Etcds = snapshots.etcds;
   const nodes = await plannedNodes(controlPlane, ports.nodes);
-  const [gathered, kept] = await Promise.all([gatherControlPlane(nodes, gone, { etcds, clock, signal, clusters: ports.clusters }), keptOutside(tools)]);
+  const [gathered, kept] = await Promise.all([gatherControlPlane(nodes, said.gone, { etcds, clock, signal, clusters: ports.clusters }), keptOutside(tools)]);
   const { findings, ...seen } = gathered;
+  assertKnown(said.gone, [...nodes.map(({ name }) => name), ...(seen.members?.map(({ name }) => name) ?? [])]);
   const facts: ControlPlaneFacts = { ...seen, ...kept.known, said, objectives: { rtoMs: rto, rpoMs: rpo }, now: clock.now() };
   return {
     ...diagnose(facts),
@@ -47,6 +46,13 @@ export async function diagnoseControlPlane({ said, gone }: DiagnoseRequest, tool
     facts,
     findings: [...findings, ...kept.findings],
   };
+}
+
+/** A mistyped name would leave the machine that was meant among those that may come back, and nobody would know why. */
+function assertKnown(gone: readonly string[], names: readonly string[]): void {
+  const unknown = gone.filter((name) => !names.includes(name));
+  if (unknown.length === 0) return;
+  throw new DrError({ code: 'USAGE', message: `--gone names ${unknown.join(', ')}, and the control plane has ${[...new Set(names)].join(', ')}` });
 }
 
 interface Kept {

@@ -50,7 +50,10 @@ export interface NodeMachine extends AsyncDisposable {
   upload(file: NodeUpload): Promise<void>;
   /** A file's bytes. Throws `NODE_FILE_MISSING`, and `NODE_FILE_DIFFERS` when it changed under the reading. */
   download(path: string, signal: AbortSignal): AsyncIterable<Uint8Array>;
-  /** A port of the machine's own loopback (or another address it can reach) as a port of this machine's loopback, until disposed. */
+  /**
+   * A port of the machine's own loopback (or another address it can reach) as a port of this machine's loopback, until disposed. It ends with
+   * the connection, which breaks, or closes after ten minutes without use: open one for a use, not for a run.
+   */
   forward(target: { readonly host: string; readonly port: number }, signal: AbortSignal): Promise<NodeForward>;
 }
 

@@ -67,7 +67,8 @@ async function play(world: RebuildWorld, saved: readonly string[]): Promise<Stor
   await world.destroy({ keepDisks: true });
   await world.editPlan((spec) => {
     for (const probe of spec.health) probe.expect = { status: 200 };
-    spec.volumes.claims = [{ pvc: STOCK, from: 'backup' }];
+    // It is a database that has to be recovered too.
+    spec.volumes.claims = spec.volumes.claims.map((claim: object) => ({ ...claim, from: 'backup' }));
     spec.objectives.volumes = [{ pvc: STOCK, rpo: '1ms', owner: 'stock' }];
   });
   const planned = await world.cli('plan');

@@ -10,12 +10,12 @@ import { eventually, nodesMissing, TestNodes } from '../support/lab-nodes.ts';
 import { findServer } from './servers.ts';
 
 const missing = await nodesMissing();
-const SOON = 40_000;
+const SOON = 90_000;
 const MANIFEST = '/etc/kubernetes/manifests/etcd.yaml';
 const ASIDE = '/var/tmp/etcd.yaml';
 const PROCESSES = 'for d in /proc/[0-9]*; do p=$(readlink $d/exe); [ "${p##*/}" = etcd ] && echo ${d#/proc/}; done; true';
 
-describe.skipIf(missing !== '')(`diagnosis of real machines${missing === '' ? '' : ` (skipped: ${missing})`}`, { timeout: 180_000, shuffle: false }, () => {
+describe.skipIf(missing !== '')(`diagnosis of real machines${missing === '' ? '' : ` (skipped: ${missing})`}`, { timeout: 300_000, shuffle: false }, () => {
   let world: TestNodes;
   let folder = '';
   let plan = '';

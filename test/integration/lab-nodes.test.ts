@@ -1,11 +1,16 @@
 import { existsSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fillDisk, holdProcess, loseDisk, skewClock, slowLink } from '../../src/lab/nodes/machine/faults.ts';
 import { initPid, powerOff, powerOn } from '../../src/lab/nodes/machine/power.ts';
 import { bridgeName, setCable } from '../../src/lab/nodes/network.ts';
+import { findNodeSet } from '../../src/lab/nodes/node-set.ts';
 import { listLabProcesses } from '../../src/lab/supervise/proc.ts';
+import { type CliEnd, startCli } from '../support/cli.ts';
 import { eventually, nodesMissing, TestNodes } from '../support/lab-nodes.ts';
+import { missingServers } from './servers.ts';
 
 const missing = await nodesMissing();
 const SOON = 30_000;
@@ -165,6 +170,39 @@ describe.skipIf(missing !== '')(`machines of a control plane${missing === '' ? '
     await powerOn(world.set, world.node('cp-1'), world.operation);
     expect((await world.ssh('cp-1', 'ls /var/lib/etcd')).stdout).toContain('member');
   });
+
+  it('are made, shown, broken and taken away by commands, also when their maker was killed', { timeout: 240_000 }, async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'lattice-dr-nodes-cli-'));
+    const lab = async (...args: readonly string[]): Promise<CliEnd> => await startCli(['lab', ...args, '--dir', directory], { env: process.env }).ended;
+    try {
+      const killed = startCli(['lab', 'up', '--dir', directory, '--only', 'machines', '--nodes', '1'], { env: process.env });
+      await eventually(async () => await findNodeSet(directory).then((set) => set !== undefined), SOON, 'machines are begun');
+      killed.child.kill('SIGKILL');
+      await killed.ended;
+      expect((await findNodeSet(directory))?.formedAt).toBeUndefined();
+      expect(await lab('up', '--only', 'machines')).toMatchObject({ code: 0 });
+      expect((await findNodeSet(directory))?.formedAt).toBeDefined();
+      expect((await lab('status')).stdout).toMatch(/^cp-1 +on +10\.77\.\d+\.11 +ssh -F /m);
+      expect(await lab('fault', 'power-off', '--node', 'cp-1')).toMatchObject({ code: 0 });
+      expect((await lab('status')).stdout).toMatch(/^cp-1 +off /m);
+      expect(await lab('fault', 'power-on')).toMatchObject({ code: 2 });
+    } finally {
+      await lab('down', '--remove');
+    }
+    expect(existsSync(directory)).toBe(false);
+    expect(listLabProcesses(directory)).toEqual([]);
+  });
+
+  for (const etcd of ['3.5', '3.7'] as const) {
+    const unbuilt = missingServers([`etcd-${etcd}`, `etcdctl-${etcd}`, `etcdutl-${etcd}`]).join(', ');
+    it.skipIf(unbuilt !== '')(`run etcd ${etcd}${unbuilt === '' ? '' : ` (skipped: ${unbuilt} not built)`}`, { timeout: 120_000 }, async () => {
+      await using world = await TestNodes.create({ count: 3, etcdOnly: true, etcd });
+      const { stdout } = await world.etcdctl(['cp-1', 'cp-2', 'cp-3'], 'endpoint', 'status', '-w', 'json');
+      const versions = (JSON.parse(stdout) as { Status: { version: string } }[]).map(({ Status }) => Status.version);
+      expect(versions).toEqual(Array.from({ length: 3 }, () => expect.stringMatching(new RegExp(`^${etcd}\\.`)) as string));
+      expect((await world.ssh('cp-2', 'readlink /proc/$(pgrep -x etcd)/exe')).stdout).toMatch(/\/etcd\n$/);
+    });
+  }
 
   it('leave nothing behind, and two sets do not meet', { timeout: 120_000 }, async () => {
     const first = await TestNodes.create({ count: 1, etcdOnly: true });

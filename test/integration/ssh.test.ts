@@ -1,7 +1,8 @@
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/adapters/clock/system-clock.ts';
 import { systemRandom } from '../../src/adapters/clock/system-random.ts';
 import { createNodes } from '../../src/adapters/ssh/ssh-nodes.ts';
@@ -12,7 +13,10 @@ import { freePort } from './servers.ts';
 
 const missing = missingForMachines();
 
-describe.skipIf(missing.length > 0)(`machines over SSH${missing.length > 0 ? `: needs ${missing.join(', ')}` : ''}`, () => {
+/** The shells that are `sh` on control-plane machines: Debian's and Ubuntu's, and that of the others. */
+const SHELLS = ['dash', 'bash'].filter((shell) => existsSync(`/usr/bin/${shell}`));
+
+describe.skipIf(missing.length > 0).each(SHELLS)(`machines over SSH with %s${missing.length > 0 ? `: needs ${missing.join(', ')}` : ''}`, (shell) => {
   let folder: string;
   let machine: SshdMachine;
   let configFile: string;
@@ -26,7 +30,7 @@ describe.skipIf(missing.length > 0)(`machines over SSH${missing.length > 0 ? `: 
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'lattice-dr-ssh-'));
-    machine = await startMachine({ folder, port: await freePort() });
+    machine = await startMachine({ folder, port: await freePort(), prepare: `mount --bind /usr/bin/${shell} "$(readlink -f /bin/sh)"` });
     configFile = await writeClientConfig(folder, [], [await knownHost(machine)]);
   });
 
@@ -34,6 +38,12 @@ describe.skipIf(missing.length > 0)(`machines over SSH${missing.length > 0 ? `: 
     for (const nodes of opened) await nodes[Symbol.asyncDispose]();
     await machine?.[Symbol.asyncDispose]();
     await rm(folder, { recursive: true, force: true });
+  });
+
+  it('is that shell', async () => {
+    const ref = { name: 'cp-1', host: '127.0.0.1', port: machine.port, user: 'root', identityFile: machine.key, configFile };
+    const { stdout } = await (await open().open(ref)).run({ title: 'look', script: 'echo "${BASH_VERSION:-none}"', signal: new AbortController().signal });
+    expect(stdout === 'none\n').toBe(shell === 'dash');
   });
 
   let count = 0;

@@ -14,8 +14,8 @@ import { runSsh, type SshAnswer, type SshCall } from './ssh-program.ts';
 const CONNECT_MS = 30_000;
 /** Requests to the master itself are answered on this machine. */
 const CONTROL_MS = 5_000;
-/** A master that nobody uses ends by itself, also when this process was killed; the next command makes a new one. In seconds. */
-const PERSIST_S = 120;
+/** A master that nobody uses ends by itself, also when this process was killed, with its forwards; the next command makes a new one. In seconds. */
+const PERSIST_S = 600;
 /** Sessions at a time; sshd allows ten on one connection (sshd_config(5), `MaxSessions`). */
 const SESSIONS = 8;
 /** What `ssh` prints instead of connecting by itself when there is no master: the command was not sent. */

@@ -28,6 +28,7 @@ export default class LabUp extends BaseCommand {
       summary: 'For new machines: etcd as a static pod of kubeadm, or as a unit of systemd.',
       default: 'kubeadm',
     })(),
+    etcd: Flags.option({ options: ['3.5', '3.6', '3.7'] as const, summary: 'For new machines: minor version of etcd.', default: '3.6' })(),
     encryption: Flags.boolean({ summary: 'For new machines: Secrets and ConfigMaps are encrypted in etcd.' }),
     'data-disk': Flags.integer({
       summary: 'For new machines: a disk of so many MiB for the data of etcd alone, which can be filled.',
@@ -46,8 +47,8 @@ export default class LabUp extends BaseCommand {
     ]);
     const behaviour = { ...(flags.schema === undefined ? {} : { schema: flags.schema }), ...(flags['fault-proxy'] ? { faultProxy: true } : {}) };
     const only = flags.only === undefined ? {} : { only: flags.only };
-    const { nodes: count, preset, encryption, 'data-disk': dataDiskMiB } = flags;
-    const machines = count === undefined ? {} : { machines: { count, preset, encryption, ...(dataDiskMiB === undefined ? {} : { dataDiskMiB }) } };
+    const { nodes: count, preset, etcd, encryption, 'data-disk': dataDiskMiB } = flags;
+    const machines = count === undefined ? {} : { machines: { count, preset, etcd, encryption, ...(dataDiskMiB === undefined ? {} : { dataDiskMiB }) } };
     const lab = await labUp({ ...labOperation(await this.openContext(), flags), ...only, ...machines, behaviour });
     this.print(labText.up(lab));
     return lab;

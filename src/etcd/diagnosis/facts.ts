@@ -106,4 +106,6 @@ export interface PersonSays {
   readonly isStateBad: boolean;
   /** Objects were deleted by mistake. */
   readonly areObjectsDeleted: boolean;
+  /** Machines, or members of machines that the plan does not name, which are lost with their disks. */
+  readonly gone: readonly string[];
 }

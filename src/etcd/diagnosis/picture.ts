@@ -16,6 +16,8 @@ export interface Picture {
   readonly hasQuorum: boolean;
   /** Nodes that hold their data, or of which nobody knows that they do not: what could bring quorum back by itself. */
   readonly holders: readonly NodeFacts[];
+  /** Names of voting members whose machines the plan does not name, and nobody has called gone: they may hold their data too. */
+  readonly strangers: readonly string[];
   /** Nodes whose data can be read: of a member that answers, or seen on the disk. */
   readonly survivors: readonly NodeFacts[];
   /** Nodes that a person has not called gone. */
@@ -49,6 +51,7 @@ export function pictureOf(facts: ControlPlaneFacts): Picture {
     ledClusters: [...new Set(led.map(({ member }) => member.clusterId))].toSorted(),
     hasQuorum: answering.some(({ member }) => member.leader !== '0'),
     holders: nodes.filter(({ reach, data, member }) => reach !== 'gone' && (member !== undefined || data === 'intact' || data === 'unknown')),
+    strangers: voting?.filter((member) => isStranger(member, facts)).map(({ name }) => name) ?? [],
     survivors,
     present: nodes.filter(({ reach }) => reach !== 'gone'),
     down: downOf(nodes, voting, led),
@@ -56,6 +59,12 @@ export function pictureOf(facts: ControlPlaneFacts): Picture {
     hasSnapshot: snapshot !== undefined && snapshot.verdict !== 'bad',
     hasKeys: keys.pki !== 'nowhere' && keys.encryption !== 'nowhere',
   };
+}
+
+/** rke2 gives a member the name of its node and eight digits. */
+function isStranger({ id, name }: ListedMember, { nodes, said }: ControlPlaneFacts): boolean {
+  if (name === '' || said.gone.includes(name)) return false;
+  return !nodes.some((node) => node.member?.memberId === id || name === node.name || name.startsWith(`${node.name}-`));
 }
 
 /** Members are compared by their ids: a node that was given another disk has another member than the one that is missing. */

@@ -18,16 +18,17 @@ const disksIntact: DiagnosisRule = {
   source:
     'etcd op-guide/failures, Majority failure: the cluster goes on by itself as soon as a majority is back; field: restores beside members that came back made two clusters (rke2#2857)',
   judge: (picture) => {
-    const { hasQuorum, holders, quorum } = picture;
-    if (hasQuorum || holders.length < quorum) return undefined;
-    const silent = holders.filter(({ reach, member }) => reach === 'silent' && member === undefined).map(({ name }) => name);
+    const { hasQuorum, holders, strangers, quorum } = picture;
+    const count = holders.length + strangers.length;
+    if (hasQuorum || count < quorum) return undefined;
+    const silent = [...holders.filter(({ reach, member }) => reach === 'silent' && member === undefined).map(({ name }) => name), ...strangers];
     const cure = cures(holders);
     const look = silent.length === 0 ? '' : `switch on, or look at, ${silent.join(', ')}; only when a disk is known to be lost, say so (--gone NODE)`;
     return {
       verdict: 'repair',
       action: [cure, look].filter((part) => part !== '').join('; ') || 'start etcd where its data is',
       evidence: [
-        `${holders.length} nodes hold their data or may, and ${quorum} bring quorum back: ${holders.map(({ name }) => name).join(', ')}`,
+        `${count} nodes hold their data or may, and ${quorum} bring quorum back: ${[...holders.map(({ name }) => name), ...strangers].join(', ')}`,
         ...lines(picture),
       ],
       minutes: START,

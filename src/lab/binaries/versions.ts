@@ -49,6 +49,14 @@ export const GO_MODULES = {
     ldflags: ['-s -w'],
     unoptimised: [],
   },
+  'etcd-3.5': {
+    ldflags: ['-s -w'],
+    unoptimised: [],
+  },
+  'etcd-3.7': {
+    ldflags: ['-s -w'],
+    unoptimised: [],
+  },
 } as const satisfies Readonly<Record<string, GoModule>>;
 
 export type GoModuleName = keyof typeof GO_MODULES;
@@ -86,6 +94,13 @@ export const LAB_BINARIES = {
   etcdctl: { version: '3.6.16', module: 'kubernetes', package: 'go.etcd.io/etcd/etcdctl/v3', demo: false, versionArguments: ['version'] },
   etcdutl: { version: '3.6.16', module: 'kubernetes', package: 'go.etcd.io/etcd/etcdutl/v3', demo: false, versionArguments: ['version'] },
   kubectl: { version: '1.36.3', module: 'kubernetes', package: 'k8s.io/kubernetes/cmd/kubectl', demo: false, versionArguments: ['version', '--client'] },
+  // Of the minor versions before and after, for snapshots and members of theirs.
+  'etcd-3.5': { version: '3.5.33', module: 'etcd-3.5', package: 'go.etcd.io/etcd/server/v3', demo: false },
+  'etcdctl-3.5': { version: '3.5.33', module: 'etcd-3.5', package: 'go.etcd.io/etcd/etcdctl/v3', demo: false },
+  'etcdutl-3.5': { version: '3.5.33', module: 'etcd-3.5', package: 'go.etcd.io/etcd/etcdutl/v3', demo: false },
+  'etcd-3.7': { version: '3.7.1', module: 'etcd-3.7', package: 'go.etcd.io/etcd/server/v3', demo: false },
+  'etcdctl-3.7': { version: '3.7.1', module: 'etcd-3.7', package: 'go.etcd.io/etcd/etcdctl/v3', demo: false },
+  'etcdutl-3.7': { version: '3.7.1', module: 'etcd-3.7', package: 'go.etcd.io/etcd/etcdutl/v3', demo: false },
   'apply-loop': { version: '1', module: 'kubernetes', package: './apply-loop', demo: false },
 } as const satisfies Readonly<Record<string, LabBinary>>;
 

@@ -1,24 +1,30 @@
 import { dirname, join } from 'node:path';
-import { type BinaryPaths, ensureBinaries } from '../binaries/ensure.ts';
-import { binaryOf, GO_SOURCES } from '../binaries/versions.ts';
+import { GO_SOURCES } from '../binaries/versions.ts';
 import { ensureDebianPackages } from '../debian-packages.ts';
 import type { LabOperation } from '../progress.ts';
 import { together } from '../together.ts';
 import { createAuthorities, createEncryptionConfig } from './control-plane/cluster-authorities.ts';
 import { formControlPlane } from './control-plane/form.ts';
-import type { ControlPlaneImages } from './control-plane/manifests.ts';
-import type { LabImages } from './kubelet/images.ts';
+import { type ImageStore, provideImages } from './image-store.ts';
 import { kubeletFiles, openFolders, writeImage } from './machine/image.ts';
 import { runInside, writeInside } from './machine/inside.ts';
 import { FORMING_KUBELET, installKubernetes } from './machine/install.ts';
 import { powerOn } from './machine/power.ts';
 import { bridgeName, cableName, claimNetwork, nodeAddress } from './network.ts';
-import { DEFAULT_KUBELET, type KubeletBehaviour, type LabNode, type NodePreset, type NodeSet, nodesFolder, saveNodeSet } from './node-set.ts';
+import {
+  DEFAULT_ETCD,
+  DEFAULT_KUBELET,
+  type EtcdMinor,
+  type KubeletBehaviour,
+  type LabNode,
+  type NodePreset,
+  type NodeSet,
+  nodesFolder,
+  saveNodeSet,
+} from './node-set.ts';
 import { requireNodes } from './prerequisites.ts';
 import { writeNodesPlan } from './recovery-plan.ts';
 import { describeSsh, writeSshAccess } from './ssh-access.ts';
-
-const PROGRAMS = ['etcd', 'etcdctl', 'etcdutl', 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler'] as const;
 
 export interface CreateNodesOptions extends LabOperation {
   /** 1 to 5. */
@@ -29,6 +35,8 @@ export interface CreateNodesOptions extends LabOperation {
   readonly encryption?: boolean;
   /** Only etcd, which is much quicker; no API server, so no Node objects. */
   readonly etcdOnly?: boolean;
+  /** Minor version of etcd; 3.6 without. */
+  readonly etcd?: EtcdMinor;
   readonly kubelet?: Partial<KubeletBehaviour>;
   /** See `NodeSet`. */
   readonly dataDiskMiB?: number;
@@ -42,17 +50,15 @@ export async function createNodes(options: CreateNodesOptions): Promise<NodeSet>
   const { directory, signal } = options;
   await requireNodes(nodesFolder(directory));
   await ensureDebianPackages(['sshd', 'ssh-keygen', 'ip', 'tc', 'nft', 'mkfs.ext4'], { signal });
-  const binaries = await ensureBinaries({ names: PROGRAMS, signal });
-  const network = await claimNetwork(directory, signal);
-  const set = describe(options, network, binaries);
-  const names = imageNames();
+  const store = await provideImages(options, { etcd: options.etcd ?? DEFAULT_ETCD, etcdOnly: options.etcdOnly ?? false });
+  const set = describe(options, await claimNetwork(directory, signal), store);
   await saveNodeSet(set);
-  await writeMachines(set, options, { names, all: imagesOf(names, binaries) });
+  await writeMachines(set, options, store);
   await together(
     signal,
     set.nodes.map((node) => async (both) => await powerOn(set, node, { ...options, signal: both })),
   );
-  await formControlPlane(set, names, options);
+  await formControlPlane(set, store.names, options);
   await settleKubelets(set, signal);
   await writeNodesPlan(set);
   const formed = { ...set, formedAt: new Date().toISOString() };
@@ -60,8 +66,8 @@ export async function createNodes(options: CreateNodesOptions): Promise<NodeSet>
   return formed;
 }
 
-function describe(options: CreateNodesOptions, network: number, binaries: BinaryPaths<(typeof PROGRAMS)[number]>): NodeSet {
-  const { directory, count, preset = 'kubeadm', encryption = false, kubelet, dataDiskMiB } = options;
+function describe(options: CreateNodesOptions, network: number, { images }: ImageStore): NodeSet {
+  const { directory, count, preset = 'kubeadm', encryption = false, etcd = DEFAULT_ETCD, kubelet, dataDiskMiB } = options;
   const folder = nodesFolder(directory);
   const nodes = Array.from({ length: count }, (_, index): LabNode => {
     const name = `cp-${index + 1}`;
@@ -85,47 +91,21 @@ function describe(options: CreateNodesOptions, network: number, binaries: Binary
     ssh: describeSsh(folder),
     pki: join(folder, 'pki'),
     kubeconfig: nodes[0]?.kubeconfig ?? '',
-    programs: [dirname(process.execPath), join(GO_SOURCES, '../../..'), ...new Set(Object.values(binaries).map((path) => dirname(path)))],
+    programs: [dirname(process.execPath), join(GO_SOURCES, '../../..'), ...new Set(Object.values(images).map(({ folder: programs }) => programs))],
     encryption,
+    etcd,
     ...(dataDiskMiB === undefined ? {} : { dataDiskMiB }),
     kubelet: { ...DEFAULT_KUBELET, ...kubelet },
   };
 }
 
-/** Programs of each image, as registry.k8s.io has them. */
-const IMAGE_PROGRAMS: Readonly<Record<keyof ControlPlaneImages, readonly (typeof PROGRAMS)[number][]>> = {
-  etcd: ['etcd', 'etcdctl', 'etcdutl'],
-  'kube-apiserver': ['kube-apiserver'],
-  'kube-controller-manager': ['kube-controller-manager'],
-  'kube-scheduler': ['kube-scheduler'],
-};
-
-function imageNames(): ControlPlaneImages {
-  const kubernetes = (name: 'kube-apiserver' | 'kube-controller-manager' | 'kube-scheduler'): string => `registry.k8s.io/${name}:v${binaryOf(name).version}`;
-  return {
-    etcd: `registry.k8s.io/etcd:${binaryOf('etcd').version}-0`,
-    'kube-apiserver': kubernetes('kube-apiserver'),
-    'kube-controller-manager': kubernetes('kube-controller-manager'),
-    'kube-scheduler': kubernetes('kube-scheduler'),
-  };
-}
-
-function imagesOf(names: ControlPlaneImages, binaries: BinaryPaths<(typeof PROGRAMS)[number]>): LabImages {
-  const programs = Object.entries(IMAGE_PROGRAMS) as readonly [keyof ControlPlaneImages, readonly (typeof PROGRAMS)[number][]][];
-  return Object.fromEntries(programs.map(([name, own]) => [names[name], { folder: dirname(binaries[name]), programs: own }]));
-}
-
 /** Everything that is on the machines' disks before they are switched on for the first time. */
-async function writeMachines(
-  set: NodeSet,
-  options: CreateNodesOptions,
-  images: { readonly names: ControlPlaneImages; readonly all: LabImages },
-): Promise<void> {
+async function writeMachines(set: NodeSet, options: CreateNodesOptions, { names, images }: ImageStore): Promise<void> {
   const authorities = await createAuthorities(set.pki);
   if (set.encryption) await createEncryptionConfig(join(set.pki, 'encryption.yaml'));
   for (const node of set.nodes) {
-    await writeImage(set, node, images.all);
-    await installKubernetes(set, node, { images: images.names, authorities, etcdOnly: options.etcdOnly ?? false });
+    await writeImage(set, node, images);
+    await installKubernetes(set, node, { images: names, authorities, etcdOnly: options.etcdOnly ?? false });
   }
   await writeSshAccess(set.ssh, set.nodes, options.signal);
   await Promise.all(set.nodes.map(async (node) => await openFolders(join(node.directory, 'image'))));

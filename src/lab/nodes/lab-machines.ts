@@ -8,7 +8,7 @@ import { initPid, powerOff, powerOn } from './machine/power.ts';
 import { releaseNetworks } from './network.ts';
 import { findNodeSet, type LabNode, type NodeSet } from './node-set.ts';
 
-export type MachineOptions = Pick<CreateNodesOptions, 'count' | 'preset' | 'encryption' | 'dataDiskMiB'>;
+export type MachineOptions = Pick<CreateNodesOptions, 'count' | 'preset' | 'encryption' | 'etcd' | 'dataDiskMiB'>;
 
 /**
  * Makes a lab's machines, or switches those on again that were on. One that somebody switched off stays off. Machines whose maker was killed are made anew. Gives
@@ -21,8 +21,16 @@ export async function bringMachinesUp(operation: LabOperation, options: MachineO
   if (set === undefined) return options === undefined ? undefined : await createNodes({ ...operation, ...options });
   if (set.formedAt === undefined) {
     await destroyNodes(operation);
-    const { preset, encryption, dataDiskMiB } = set;
-    return await createNodes({ ...operation, count: set.nodes.length, preset, encryption, ...(dataDiskMiB === undefined ? {} : { dataDiskMiB }), ...options });
+    const { preset, encryption, etcd, dataDiskMiB } = set;
+    return await createNodes({
+      ...operation,
+      count: set.nodes.length,
+      preset,
+      encryption,
+      etcd,
+      ...(dataDiskMiB === undefined ? {} : { dataDiskMiB }),
+      ...options,
+    });
   }
   const wanted = await Promise.all(set.nodes.map(async (node) => ((await findRecord(directory, node.server)) === undefined ? [] : [node])));
   await together(

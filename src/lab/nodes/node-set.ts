@@ -6,6 +6,11 @@ import { readJsonFile, writeJsonFile } from '../json-file.ts';
 export const NODE_PRESETS = ['kubeadm', 'systemd'] as const;
 export type NodePreset = (typeof NODE_PRESETS)[number];
 
+/** Minor versions of etcd that machines can run. */
+export type EtcdMinor = '3.5' | '3.6' | '3.7';
+/** What kubeadm 1.36 brings. */
+export const DEFAULT_ETCD: EtcdMinor = '3.6';
+
 /** The machines of one control plane, in `<lab>/nodes/set.json`. What runs is asked of the kernel. */
 export interface NodeSet {
   readonly formatVersion: 1;
@@ -28,6 +33,7 @@ export interface NodeSet {
    * sets 64 MB aside for each file of its log at once and has two of them open (etcd 3.6 `server/storage/wal/wal.go`, `SegmentSizeBytes`), so less than 192 does not do.
    */
   readonly dataDiskMiB?: number;
+  readonly etcd: EtcdMinor;
   /** Values are encrypted in etcd. */
   readonly encryption: boolean;
   /** ISO 8601; absent while the cluster is being formed, and for good when whoever formed it was killed. */

@@ -63,6 +63,21 @@ async function storeIsInGit({ store: name }: PlanBackup, ctx: PreflightCtx): Pro
   );
 }
 
+/** What the platform's Velero can read: it is installed with velero-plugin-for-aws alone (lattice-velero/build.rs), which serves these two. */
+const SERVED: ReadonlySet<string> = new Set(['s3', 's3Compatible']);
+
+/** A store of a kind that the rebuilt cluster has no plugin for: its location would be Unavailable for good, and nothing could be restored through it. */
+async function pluginIsThere(section: PlanBackup, ctx: PreflightCtx): Promise<string> {
+  const { spec } = await storeIsInGit(section, ctx);
+  const { provider = 's3' } = (spec?.['storage'] ?? {}) as { readonly provider?: string };
+  if (SERVED.has(provider)) return `its provider, ${provider}, is served by the plugin that the platform installs`;
+  return refuse(
+    'BACKUP_STORE_NOT_USABLE',
+    `BackupStore '${section.store}' is of provider ${provider}, and the platform installs no Velero plugin for it: nothing can be restored through it`,
+    'copy the backups to a bucket of S3, or of a server that speaks its protocol, and name that under spec.backups',
+  );
+}
+
 /** The credentials that the store's location will use; `undefined` when it uses the identity of its machines. Nothing in the platform makes the Secret (backup_store_controller.rs). */
 async function veleroCredentials(section: PlanBackup, { ctx, secrets }: Looking): Promise<VeleroCredentials | undefined> {
   const secretName = credentialSecretOf(await storeIsInGit(section, ctx));
@@ -163,6 +178,7 @@ export async function storeChecks(points: readonly ChosenRecoveryPoint[], ctx: P
   looking.secrets.catch(() => undefined);
   const ofStores = backups.flatMap((section) => [
     check(`store ${section.store} is Velero's alone`, () => folderIsClean(section, ctx)),
+    check(`Velero has a plugin for store ${section.store}`, () => pluginIsThere(section, ctx)),
     check(`Velero may write to store ${section.store}`, () => veleroMayWrite(section, looking)),
   ]);
   const ofPoints = points.flatMap((point) => [

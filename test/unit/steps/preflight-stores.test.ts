@@ -64,6 +64,15 @@ describe('preflight looks whether Velero could use the stores', () => {
   });
 
   it.each<[string, Given & { readonly code: string; readonly kind: string; readonly words: string }]>([
+    ...['gcs', 'azure'].map((provider): [string, Given & { readonly code: string; readonly kind: string; readonly words: string }] => [
+      `a store of provider ${provider}, for which the platform ships no plugin`,
+      {
+        specs: [OWN, lattice('BackupStore', 'lattice-system/main', { spec: { storage: { provider, cloudProviderRef: 'aws' } } })],
+        code: 'BACKUP_STORE_NOT_USABLE',
+        kind: 'precondition',
+        words: `BackupStore 'main' is of provider ${provider}, and the platform installs no Velero plugin for it`,
+      },
+    ]),
     [
       'credentials of Velero that may only read',
       {

@@ -39,7 +39,7 @@ export function etcdManifest(node: LabNode, images: ControlPlaneImages, members:
   return pod({
     name: 'etcd',
     image: images.etcd,
-    command: etcdCommand(node, members),
+    command: etcdCommand(node, members, images.etcd),
     volumes: [
       ['etcd-certs', `${PKI}/etcd`, 'DirectoryOrCreate'],
       ['etcd-data', '/var/lib/etcd', 'DirectoryOrCreate'],
@@ -49,7 +49,9 @@ export function etcdManifest(node: LabNode, images: ControlPlaneImages, members:
 }
 
 /** etcd's command line, static pod or not. */
-function etcdCommand(node: LabNode, members: readonly LabNode[]): readonly string[] {
+function etcdCommand(node: LabNode, members: readonly LabNode[], image: string): readonly string[] {
+  // So kubeadm wrote it up to 1.32, whose etcd has neither feature gates nor the other flag.
+  const experimental = /:3\.5\./.test(image);
   const joining = members.length > 0;
   const cluster = (joining ? members : [node]).map((member) => `${member.name}=${peerUrl(member)}`).join(',');
   return [
@@ -58,7 +60,7 @@ function etcdCommand(node: LabNode, members: readonly LabNode[]): readonly strin
     `--cert-file=${PKI}/etcd/server.crt`,
     '--client-cert-auth=true',
     '--data-dir=/var/lib/etcd',
-    '--feature-gates=InitialCorruptCheck=true',
+    experimental ? '--experimental-initial-corrupt-check=true' : '--feature-gates=InitialCorruptCheck=true',
     `--initial-advertise-peer-urls=${peerUrl(node)}`,
     `--initial-cluster=${cluster}`,
     ...(joining ? ['--initial-cluster-state=existing'] : []),
@@ -73,7 +75,7 @@ function etcdCommand(node: LabNode, members: readonly LabNode[]): readonly strin
     `--peer-trusted-ca-file=${PKI}/etcd/ca.crt`,
     '--snapshot-count=10000',
     `--trusted-ca-file=${PKI}/etcd/ca.crt`,
-    '--watch-progress-notify-interval=5s',
+    `--${experimental ? 'experimental-' : ''}watch-progress-notify-interval=5s`,
   ];
 }
 

@@ -55,7 +55,7 @@ export function facts(changes: Partial<ControlPlaneFacts> = {}): ControlPlaneFac
     api: { state: 'ok', failing: [] },
     snapshot: { name: 'east.db', takenAt: '2026-11-30T11:30:00Z', revision: '990', verdict: 'proven' },
     keys: { pki: 'outside', encryption: 'not needed' },
-    said: { isIdentityNeeded: false, isGitIncomplete: false, isStateBad: false, areObjectsDeleted: false },
+    said: { isIdentityNeeded: false, isGitIncomplete: false, isStateBad: false, areObjectsDeleted: false, gone: [] },
     objectives: { rtoMs: 3_600_000, rpoMs: 3_600_000 },
     now: NOW,
     ...changes,
@@ -189,6 +189,19 @@ export const CORPUS: readonly Row[] = [
     twin: {
       name: 'the second is gone for good',
       facts: facts({ ...three(alone('cp-1'), gone('cp-2'), gone('cp-3')), api: API_DOWN }),
+      verdict: 'restore-etcd',
+      rule: 'survivor',
+    },
+  },
+  {
+    name: 'two more members vote than the plan has machines',
+    source: 'etcd op-guide/failures',
+    facts: facts({ ...lonely, members: [...MEMBERS, listed('cp-4'), listed('cp-5')], api: API_DOWN }),
+    verdict: 'repair',
+    rule: 'disks-intact',
+    twin: {
+      name: 'a person knows one of them to be gone',
+      facts: facts({ ...lonely, members: [...MEMBERS, listed('cp-4'), listed('cp-5')], api: API_DOWN, said: said({ gone: ['cp-5'] }) }),
       verdict: 'restore-etcd',
       rule: 'survivor',
     },

@@ -108,7 +108,13 @@ const factsArb: fc.Arbitrary<ControlPlaneFacts> = fc
     nodes: fc.constantFrom(3, 5).chain((count) => fc.tuple(...Array.from({ length: count }, (_, index) => nodeArb(`cp-${index + 1}`)))),
     api: fc.constantFrom({ state: 'ok' as const, failing: [] }, { state: 'silent' as const, failing: ['x'] }),
     verdict: fc.constantFrom('proven' as const, 'bad' as const),
-    said: fc.record({ isIdentityNeeded: fc.boolean(), isGitIncomplete: fc.boolean(), isStateBad: fc.boolean(), areObjectsDeleted: fc.boolean() }),
+    said: fc.record({
+      isIdentityNeeded: fc.boolean(),
+      isGitIncomplete: fc.boolean(),
+      isStateBad: fc.boolean(),
+      areObjectsDeleted: fc.boolean(),
+      gone: fc.constant([]),
+    }),
   })
   .map(({ nodes, api, verdict, said }) => {
     const { members: _members, ...rest } = facts({ nodes, api, said, snapshot: { name: 'a', takenAt: '2026-11-30T11:00:00Z', revision: '950', verdict } });
