@@ -28,8 +28,8 @@ export default defineConfig({
     coverage: { provider: 'v8', include: ['src/**/*.ts'], reportsDirectory: 'coverage' },
     projects: [
       { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts', 'test/fakes/**/*.test.ts'], testTimeout: 20_000 } },
-      realServers('integration', 5 * MINUTE),
-      realServers('traps', 10 * MINUTE),
+      realServers('integration', 5 * MINUTE, 2),
+      realServers('traps', 10 * MINUTE, 2),
       // Whole recoveries mostly wait: for leases, outages and controllers.
       realServers('e2e', 20 * MINUTE, 2),
     ],

@@ -15,7 +15,7 @@ import { kubectlFor } from '../support/kubectl.ts';
 import { RebuildWorld } from '../support/rebuild-world.ts';
 
 const run = promisify(execFile);
-const SIGNAL = (): AbortSignal => AbortSignal.timeout(120_000);
+const SIGNAL = (): AbortSignal => AbortSignal.timeout(300_000);
 const MAIN = 'spec.workload.containers.main';
 const FLAGS = ['--confirm', 'workload', '--attest', 'fence-writes=the lab has ended every process', '--approve', 'cutover'];
 

@@ -48,6 +48,7 @@ export class TestNodes implements AsyncDisposable {
       return new TestNodes(await createNodes({ kubelet: QUICK_KUBELET, ...options, ...operation }), operation);
     } catch (error) {
       await destroyNodes(operation);
+      await rm(directory, { recursive: true, force: true });
       throw error;
     }
   }

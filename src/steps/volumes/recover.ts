@@ -46,25 +46,54 @@ function isRecovered(claim: KubeObject | undefined, run: string): boolean {
 async function observeRecovered(ctx: Ctx): Promise<Observation<{ recovered: string[] }>> {
   const all = wanted(ctx).map(({ claim }) => claim);
   if (all.length === 0) return { state: 'present', outputs: { recovered: [] }, evidence: { recovered: [] } };
-  const claims = await claimsOf(await openTarget(ctx), ctx.signal);
-  const recovered = all.filter((claim) => isRecovered(claims.get(claim), ctx.run.id));
+  const cluster = await openTarget(ctx);
+  const claims = await claimsOf(cluster, ctx.signal);
+  const marked = all.filter((claim) => isRecovered(claims.get(claim), ctx.run.id));
+  const pods = await Promise.all(marked.map(async (claim) => await podsOn(cluster, { claim, claimUid: claims.get(claim)?.metadata.uid ?? '' }, ctx.signal)));
+  const recovered = marked.filter((_, index) => pods[index]?.length === 0);
   const evidence = { recovered, open: all.filter((claim) => !recovered.includes(claim)) };
   if (recovered.length === all.length) return { state: 'present', outputs: { recovered }, evidence };
   return { state: recovered.length === 0 ? 'absent' : 'partial', evidence };
 }
 
-/** One claim: recovered, checked, marked. Both pods go before the mark: their claim must be free when its application comes. */
+/** Pods of both tasks on a claim, as far as they are there. */
+async function podsOn(cluster: KubeCluster, claim: Pick<Recovery, 'claim' | 'claimUid'>, signal: AbortSignal): Promise<readonly KubeObject[]> {
+  const pods = await Promise.all((['recover', 'check'] as const).map(async (task) => await cluster.get(recoveryRef(claim, task), signal)));
+  return pods.filter((pod) => pod !== undefined);
+}
+
+/**
+ * One claim: recovered, checked, marked, and only then left by its pods, so that nothing is done twice after a kill. The claim is free before the step is over:
+ * its application comes next.
+ */
 async function recoverClaim(cluster: KubeCluster, { claim, plan }: { readonly claim: string; readonly plan: PlanRecovery }, ctx: WriteCtx): Promise<void> {
   const found = (await claimsOf(cluster, ctx.signal)).get(claim);
   if (found === undefined) throw new DrError({ code: 'VOLUME_NOT_RESTORED', message: `claim ${claim} does not exist, so its data cannot be recovered` });
-  if (isRecovered(found, ctx.run.id)) return;
   const recovery: Recovery = { run: ctx.run.id, claim, claimUid: found.metadata.uid ?? '', plan };
-  await runPod(cluster, { recovery, task: 'recover', command: plan.command }, ctx);
-  if (plan.check !== undefined) await runPod(cluster, { recovery, task: 'check', command: plan.check }, ctx);
-  const { uid, resourceVersion } = found.metadata;
-  const metadata = { annotations: { [RECOVERED_ANNOTATION]: ctx.run.id }, ...(uid === undefined ? {} : { uid }) };
-  ctx.evidence.append({ claim, recovered: plan.command, ...(plan.check === undefined ? {} : { checked: plan.check }), resourceVersion: resourceVersion ?? '' });
-  await cluster.mergePatch(refOf(found), { metadata }, { fieldManager: FIELD_MANAGER, signal: ctx.signal });
+  if (!isRecovered(found, ctx.run.id)) {
+    await clearFailed(cluster, recovery, ctx);
+    await runPod(cluster, { recovery, task: 'recover', command: plan.command }, ctx);
+    if (plan.check !== undefined) await runPod(cluster, { recovery, task: 'check', command: plan.check }, ctx);
+    const { uid } = found.metadata;
+    const metadata = { annotations: { [RECOVERED_ANNOTATION]: ctx.run.id }, ...(uid === undefined ? {} : { uid }) };
+    ctx.evidence.append({ claim, recovered: plan.command, ...(plan.check === undefined ? {} : { checked: plan.check }) });
+    await cluster.mergePatch(refOf(found), { metadata }, { fieldManager: FIELD_MANAGER, signal: ctx.signal });
+  }
+  for (const object of await podsOn(cluster, recovery, ctx.signal)) await removeWhole(cluster, { name: 'delete-recovery-pod', object }, ctx);
+}
+
+/** What a try that failed has left says nothing of what the volume is like now: both of its pods go. Throws when one is of somebody else. */
+async function clearFailed(cluster: KubeCluster, recovery: Recovery, ctx: WriteCtx): Promise<void> {
+  const pods = await podsOn(cluster, recovery, ctx.signal);
+  const foreign = pods.find(({ metadata }) => metadata.annotations?.[RUN_ANNOTATION] !== recovery.run);
+  if (foreign !== undefined)
+    throw new DrError({
+      code: 'VOLUME_NOT_RESTORED',
+      message: `pod ${claimName(foreign)} is in the way and not of this run`,
+      suggestions: ['remove it, then resume'],
+    });
+  if (!pods.some((pod) => phaseOf(pod) === 'Failed')) return;
+  for (const object of pods) await removeWhole(cluster, { name: 'delete-recovery-pod', object }, ctx);
 }
 
 interface PodRun {
@@ -75,20 +104,9 @@ interface PodRun {
 
 async function runPod(cluster: KubeCluster, run: PodRun, ctx: WriteCtx): Promise<void> {
   const { recovery, task, command } = run;
-  const ref = recoveryRef(recovery, task);
-  const before = await cluster.get(ref, ctx.signal);
-  if (before !== undefined && before.metadata.annotations?.[RUN_ANNOTATION] !== recovery.run)
-    throw new DrError({
-      code: 'VOLUME_NOT_RESTORED',
-      message: `pod ${claimName(before)} is in the way and not of this run`,
-      suggestions: ['remove it, then resume'],
-    });
-  // What a try of before has left says nothing of what the volume is like now.
-  if (before !== undefined && phaseOf(before) === 'Failed') await removeWhole(cluster, { name: 'delete-recovery-pod', object: before }, ctx);
   await createIfAbsent(cluster, recoveryPod(recovery, task, command), ctx.signal);
   const ended = await untilEnded(cluster, run, ctx);
   if (phaseOf(ended) !== 'Succeeded') throw failed(run, ended);
-  await removeWhole(cluster, { name: 'delete-recovery-pod', object: ended }, ctx);
 }
 
 async function untilEnded(cluster: KubeCluster, { recovery: { claim, claimUid, plan }, task }: PodRun, ctx: WriteCtx): Promise<KubeObject> {
