@@ -2,12 +2,15 @@ import { z } from 'zod';
 import { DEFAULT_RETRY } from '../../engine/step.ts';
 import { DrError } from '../../errors/dr-error.ts';
 import { freeLock, lockHolder, NODE_FOLDER, takeLock } from '../../etcd/presets/aside.ts';
+import { putBackState } from '../../etcd/presets/put-back.ts';
 import { defineStep } from '../define-step.ts';
 import { ask, ifReached, openNodes, type PlaneCtx, type PlaneNode, planeWith, tell } from './plane.ts';
 
 interface Held {
   readonly node: PlaneNode;
   readonly holder: string | undefined;
+  /** Whether that run, which is not this one, has left something aside on the machine. */
+  readonly begun: boolean;
   readonly silent?: string | undefined;
 }
 
@@ -15,20 +18,31 @@ interface Held {
 async function holders(ctx: PlaneCtx): Promise<readonly Held[]> {
   return await Promise.all(
     (await openNodes(ctx)).map(async (node) => {
-      const { said, silent } = await ifReached(async () => ({ holder: await ask(node, lockHolder(), ctx.signal) }));
-      return { node, holder: said?.holder, silent };
+      const { said, silent } = await ifReached(async () => {
+        const holder = await ask(node, lockHolder(), ctx.signal);
+        return { holder, begun: holder !== undefined && holder !== ctx.run.id && (await hasBegun(node, { holder, signal: ctx.signal })) };
+      });
+      return { node, holder: said?.holder, begun: said?.begun ?? false, silent };
     }),
   );
 }
 
+/** Whether a run has put definitions or data of a machine aside and not back: whoever starts anew there would take what it left for what there is. */
+async function hasBegun(node: PlaneNode, { holder, signal }: { readonly holder: string; readonly signal: AbortSignal }): Promise<boolean> {
+  const states = await Promise.all(node.preset.components.map(async (component) => await ask(node, node.preset.parkState(component, holder), signal)));
+  return states.some((state) => state === 'parked' || state === 'both') || (await ask(node, putBackState(holder), signal)) === 'aside';
+}
+
+/** A run of this store that is over may be followed by another one, but only where it has touched nothing. */
 function refuseForeign(held: readonly Held[], ctx: PlaneCtx): void {
-  const foreign = held.find(({ holder }) => holder !== undefined && holder !== ctx.run.id && !ctx.run.predecessors.some((run) => run === holder));
+  const isOver = (holder: string): boolean => ctx.run.predecessors.some((run) => run === holder);
+  const foreign = held.find(({ holder, begun }) => holder !== undefined && holder !== ctx.run.id && (begun || !isOver(holder)));
   if (foreign === undefined) return;
-  const { node, holder = '' } = foreign;
+  const { node, holder = '', begun } = foreign;
   throw new DrError({
     code: 'RUN_LOCKED',
-    message: `machine ${node.name} is held by run '${holder}', which has ${NODE_FOLDER}/lock there`,
-    details: { holder, node: node.name },
+    message: `machine ${node.name} is held by run '${holder}', which has ${NODE_FOLDER}/lock there${begun ? ' and has put etcd aside' : ''}`,
+    details: { holder, node: node.name, begun },
     suggestions: [
       `continue that run with the state store it was started with: lattice-dr resume ${holder}, or take it back: lattice-dr rollback ${holder}`,
       `if that run is certainly dead and its state is lost, remove ${NODE_FOLDER}/lock on each machine and start again`,
@@ -64,7 +78,7 @@ export const etcdLock = defineStep({
     refuseForeign(held, ctx);
     for (const { node, holder, silent } of held) {
       if (silent !== undefined || holder === ctx.run.id) continue;
-      // Of a run of this store that is over.
+      // Of a run of this store that is over and has touched nothing.
       if (holder !== undefined) await tell(node, freeLock(holder), ctx.signal);
       await ask(node, takeLock(ctx.run.id), ctx.signal);
     }
