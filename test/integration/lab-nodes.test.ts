@@ -13,7 +13,7 @@ import { eventually, nodesMissing, TestNodes } from '../support/lab-nodes.ts';
 import { missingServers } from './servers.ts';
 
 const missing = await nodesMissing();
-const SOON = 30_000;
+const SOON = 90_000;
 
 describe.skipIf(missing !== '')(`machines of a control plane${missing === '' ? '' : ` (skipped: ${missing})`}`, () => {
   describe('with etcd alone', { timeout: 120_000, shuffle: false }, () => {

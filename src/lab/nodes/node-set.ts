@@ -30,7 +30,7 @@ export interface NodeSet {
   readonly programs: readonly string[];
   /**
    * Size of a disk that each machine has for etcd's data alone; without it the data is on the machine's own, which is as large as this system's. etcd
-   * sets 64 MB aside for each file of its log at once and has two of them open (etcd 3.6 `server/storage/wal/wal.go`, `SegmentSizeBytes`), so less than 192 does not do.
+   * sets 64 MB aside for each file of its log at once and has two of them open (F67; etcd 3.6 `server/storage/wal/wal.go`, `SegmentSizeBytes`), so less than 192 does not do.
    */
   readonly dataDiskMiB?: number;
   readonly etcd: EtcdMinor;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 const LAB = join(import.meta.dirname, '../../../src/lab');
-const FOLDERS = ['platform', 'node', 'apps', 'reconcile'];
+const FOLDERS = ['platform', 'node', 'nodes', 'apps', 'reconcile'];
 
 async function citedFacts(): Promise<ReadonlySet<string>> {
   const cited = new Set<string>();

@@ -57,7 +57,7 @@ async function formEtcd(set: NodeSet, images: ControlPlaneImages, signal: AbortS
   }
 }
 
-/** A manifest of a member that does not want 5 s of health between two changes of the membership (etcd `server/etcdserver/server.go`, `HealthInterval`). */
+/** A manifest of a member that does not want 5 s of health between two changes of the membership (F66; etcd `server/etcdserver/server.go`, `HealthInterval`). */
 function hurried(manifest: string): string {
   return manifest.replace('- --name=', '- --strict-reconfig-check=false\n        - --name=');
 }

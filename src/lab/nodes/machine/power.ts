@@ -14,9 +14,12 @@ import type { LabNode, NodeSet } from '../node-set.ts';
 import { runCommand } from '../run-command.ts';
 
 /** A machine answers SSH within a second; the rest is for a system that is busy. */
-const BOOT_MS = 30_000;
+const BOOT_MS = 120_000;
 const SSH_PORT = 22;
-const GREETING_MS = 200;
+/** The kernel takes a connection at once; a packet that was sent before the machine's link was up is repeated only after a second. */
+const CONNECT_MS = 200;
+/** Its program may have to wait for a processor. */
+const GREETING_MS = 1_500;
 
 /** Everything that `unshare` gives a machine of its own. `--kill-child`: whoever kills the outer process switches the machine off. */
 const NAMESPACES = ['--mount', '--uts', '--ipc', '--net', '--pid', '--fork', '--kill-child', '--propagation', 'private'];
@@ -107,8 +110,9 @@ async function plugInWhenSeparate(set: NodeSet, node: LabNode, signal: AbortSign
 /** An SSH server speaks first. */
 async function greets(host: string, signal: AbortSignal): Promise<boolean> {
   return await new Promise<boolean>((resolveWith) => {
-    // A packet that was sent before the machine's link was up is repeated only after a second.
     const socket = connect({ host, port: SSH_PORT, signal: AbortSignal.any([signal, AbortSignal.timeout(GREETING_MS)]) });
+    const unanswered = setTimeout(() => socket.destroy(), CONNECT_MS);
+    for (const event of ['connect', 'close']) socket.once(event, () => clearTimeout(unanswered));
     socket.once('data', (data) => {
       resolveWith(data.toString().startsWith('SSH-'));
       socket.destroy();
