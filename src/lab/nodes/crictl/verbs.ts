@@ -94,8 +94,7 @@ async function each({ words }: CrictlCommand, work: (record: ContainerRecord) =>
   return said(words.join('\n'));
 }
 
-/** Without a time the container is killed at once, as crictl does it. */
-/** Kills at once without time to end (F69). */
+/** Without a time the container is killed at once, as crictl does it (F69). */
 async function stop(record: ContainerRecord, seconds: number): Promise<void> {
   if (seconds > 0) signalContainer(record, 'SIGTERM');
   const deadline = performance.now() + seconds * 1_000;
