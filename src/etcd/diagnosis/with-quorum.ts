@@ -146,7 +146,7 @@ const memberDown: DiagnosisRule = {
     const nodes = facts.nodes.filter(({ name }) => down.includes(name));
     const cure = cures(nodes);
     const isReplaced = nodes.some(({ reach, data }) => reach === 'gone' || data === 'absent' || data === 'unreadable');
-    const replace = 'remove the dead member, then add it again as a learner on an empty disk (runbook repair-etcd-member)';
+    const replace = 'remove the dead member, then add it again as a learner on an empty disk';
     return {
       verdict: 'repair',
       action: isReplaced ? replace : cure === '' ? 'start it again; if it does not come, remove it and add it anew' : cure,
