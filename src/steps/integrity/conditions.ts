@@ -37,7 +37,7 @@ type Tools = { readonly clock: Clock; readonly signal: AbortSignal };
 /**
  * Writes the condition `SpecDriftDetected` into the status of the platform's living objects that differ from git, and takes it back where they agree again.
  * Lists of conditions are replaced as a whole by these kinds (no `x-kubernetes-list-type`), so the version that was read is the precondition of each write; an
- * operator that writes its own status meanwhile wins, and the next call finds its object again.
+ * operator that writes its own status wins: where it reconciles again, the condition lives until then, and the next call finds the object again.
  */
 export async function writeConditions(live: KubeCluster, { comparison, commit }: Found, { clock, signal }: Tools): Promise<ConditionsWritten> {
   const differing = new Map(comparison.objects.flatMap((object) => (differsFromGit(object) ? [[object.key, object] as const] : [])));
