@@ -59,6 +59,8 @@ async function fill(world: RebuildWorld, drafted: string): Promise<YamlDocument>
   for (const record of plan.spec.dns.records) Object.assign(record, { owner: 'lattice-dr', server: 'lab' });
   for (const external of plan.spec.externals) external.owner = 'platform team';
   plan.spec.backups[0].credentials = lab.spec.backups[0].credentials;
+  // One database does not put a copy of itself in order.
+  plan.spec.volumes = { claims: lab.spec.volumes.claims };
   plan.spec.fence = lab.spec.fence;
   plan.spec.state = lab.spec.state;
   plan.spec.salvage = { recipients: [await identityToRecipient(identity)] };
