@@ -154,3 +154,9 @@ async function filesOf(cluster: KubeCluster, { run, signal }: ClaimScope): Promi
 export function claimName({ metadata }: KubeObject): string {
   return `${metadata.namespace ?? ''}/${metadata.name}`;
 }
+
+/** Namespace and name in `namespace/name`. */
+export function placeParts(place: string): { readonly namespace: string; readonly name: string } {
+  const [namespace = '', name = ''] = place.split('/');
+  return { namespace, name };
+}

@@ -5,13 +5,14 @@ import { digestOf } from '../../model/digest.ts';
 import type { KubeObject } from '../../model/kube-object.ts';
 import type { KubeCluster } from '../../ports/kube-cluster.ts';
 import { PROVISIONED_BY } from '../../specs/volume-facts.ts';
+import { createIfAbsent } from '../create-if-absent.ts';
 import { defineStep } from '../define-step.ts';
 import { FIELD_MANAGER, LATTICE_API } from '../platform-names.ts';
 import type { StepPorts } from '../ports.ts';
 import { targetSchema } from '../schemas.ts';
 import { openTarget } from '../target.ts';
 import { withLimit } from '../wait.ts';
-import { CLAIM_TYPE, VOLUME_TYPE } from './claims.ts';
+import { CLAIM_TYPE, placeParts, VOLUME_TYPE } from './claims.ts';
 import { type OccupiedClaim, occupiedClaim } from './selection-schema.ts';
 import { CLAIMS_ANNOTATION } from './velero-restore.ts';
 
@@ -31,15 +32,10 @@ function keptName({ volumeUid = '' }: OccupiedClaim): string {
   return `lattice-dr-kept-${digestOf(volumeUid).slice('sha256:'.length, 'sha256:'.length + 10)}`;
 }
 
-function parts(place: string): { readonly namespace: string; readonly name: string } {
-  const [namespace = '', name = ''] = place.split('/');
-  return { namespace, name };
-}
-
 /** Whether claim and volume of before are gone and the old volume is there under its new name. */
 async function isAside(cluster: KubeCluster, one: OccupiedClaim, signal: AbortSignal): Promise<boolean> {
   const [claim, volume, kept] = await Promise.all([
-    cluster.get({ ...CLAIM_TYPE, ...parts(one.claim) }, signal),
+    cluster.get({ ...CLAIM_TYPE, ...placeParts(one.claim) }, signal),
     one.volume === undefined ? undefined : cluster.get({ ...VOLUME_TYPE, name: one.volume }, signal),
     one.volume === undefined ? undefined : cluster.get({ ...VOLUME_TYPE, name: keptName(one) }, signal),
   ]);
@@ -58,7 +54,7 @@ async function observeAside(ctx: Ctx): Promise<Observation<Outputs>> {
 
 /** The same disk under another name, for nobody: its claim does not exist, so that no other is bound to it. */
 function keptVolume(volume: KubeObject, one: OccupiedClaim): KubeObject {
-  const { namespace, name } = parts(one.claim);
+  const { namespace, name } = placeParts(one.claim);
   const { claimRef: _claimRef, ...spec } = volume.spec ?? {};
   const provisioner = volume.metadata.annotations?.[PROVISIONED_BY];
   const annotations = { [CLAIMS_ANNOTATION]: one.claim, ...(provisioner === undefined ? {} : { [PROVISIONED_BY]: provisioner }) };
@@ -91,21 +87,17 @@ async function setAside(
   one: OccupiedClaim,
   { services, signal }: { readonly services: readonly string[]; readonly signal: AbortSignal },
 ): Promise<boolean> {
-  const { namespace } = parts(one.claim);
+  const { namespace } = placeParts(one.claim);
   // The platform makes the claims of a service again as long as there is the service.
   for (const service of services.filter((place) => place.startsWith(`${namespace}/`)))
-    await cluster.delete({ apiVersion: LATTICE_API, kind: 'LatticeService', ...parts(service) }, { signal });
-  if (one.claimUid !== undefined) await cluster.delete({ ...CLAIM_TYPE, ...parts(one.claim) }, { uid: one.claimUid, signal }).catch(ignoreOther);
+    await cluster.delete({ apiVersion: LATTICE_API, kind: 'LatticeService', ...placeParts(service) }, { signal });
+  if (one.claimUid !== undefined) await cluster.delete({ ...CLAIM_TYPE, ...placeParts(one.claim) }, { uid: one.claimUid, signal }).catch(ignoreOther);
   await using claims = await cluster.live(CLAIM_TYPE, { namespace });
   await claims.until((objects) => ([...objects.values()].some(({ metadata }) => metadata.uid === one.claimUid) ? undefined : true), signal);
   if (one.volume === undefined) return true;
   const volume = await cluster.get({ ...VOLUME_TYPE, name: one.volume }, signal);
   if (volume === undefined || volume.metadata.uid !== one.volumeUid) return true;
-  try {
-    await cluster.create(keptVolume(volume, one), { fieldManager: FIELD_MANAGER, signal });
-  } catch (error) {
-    if (!isDrError(error, 'KUBE_CONFLICT')) throw error;
-  }
+  await createIfAbsent(cluster, keptVolume(volume, one), signal);
   await cluster.delete({ ...VOLUME_TYPE, name: one.volume }, { uid: volume.metadata.uid ?? '', signal });
   await using volumes = await cluster.live(VOLUME_TYPE);
   await volumes.until((objects) => ([...objects.values()].some(({ metadata }) => metadata.uid === one.volumeUid) ? undefined : true), signal);
@@ -137,7 +129,7 @@ async function execute(ctx: WriteCtx): Promise<void> {
 }
 
 async function stillUsed(cluster: KubeCluster, { claim }: OccupiedClaim, signal: AbortSignal): Promise<DrError> {
-  const { namespace, name } = parts(claim);
+  const { namespace, name } = placeParts(claim);
   const pods = (await cluster.list({ apiVersion: 'v1', kind: 'Pod' }, { namespace, signal })) ?? [];
   const users = pods.filter(({ spec }) => JSON.stringify(spec?.['volumes'] ?? []).includes(`"claimName":"${name}"`)).map(({ metadata }) => metadata.name);
   return new DrError({

@@ -1,9 +1,9 @@
 import { VELERO_NAMESPACE } from '../../backup/location.ts';
 import type { StepContext } from '../../engine/step.ts';
-import { DrError, isDrError } from '../../errors/dr-error.ts';
+import { DrError } from '../../errors/dr-error.ts';
 import { type KubeObject, refOf } from '../../model/kube-object.ts';
 import type { KubeCluster } from '../../ports/kube-cluster.ts';
-import { FIELD_MANAGER } from '../platform-names.ts';
+import { createIfAbsent } from '../create-if-absent.ts';
 import { withLimit } from '../wait.ts';
 import { carrierPod, carrierRef, type FileRestore, MOVER_TYPE, moverOf } from './carrier.ts';
 import { CLAIM_TYPE, type ClaimState, claimName } from './claims.ts';
@@ -72,14 +72,6 @@ async function start(cluster: KubeCluster, restore: FileRestore, { image, signal
   const carrier = await cluster.get(carrierRef(restore.source.claim), signal);
   if (carrier === undefined) throw new DrError({ code: 'STEP_FAILED', message: `the carrier pod of ${restore.source.claim} was removed`, retry: 'retryable' });
   await createIfAbsent(cluster, moverOf(restore, carrier), signal);
-}
-
-async function createIfAbsent(cluster: KubeCluster, object: KubeObject, signal: AbortSignal): Promise<void> {
-  try {
-    await cluster.create(object, { fieldManager: FIELD_MANAGER, signal });
-  } catch (error) {
-    if (!isDrError(error, 'KUBE_CONFLICT')) throw error;
-  }
 }
 
 /** Velero's own image: the init container that waits for the files is in it, and nodes have it. */

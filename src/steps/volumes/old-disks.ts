@@ -1,13 +1,12 @@
 import { diskOf } from '../../backup/disk.ts';
 import type { StepContext } from '../../engine/step.ts';
-import { isDrError } from '../../errors/dr-error.ts';
 import type { KubeObject } from '../../model/kube-object.ts';
 import type { PlanVolumes } from '../../model/plan/volumes.ts';
 import type { KubeCluster } from '../../ports/kube-cluster.ts';
 import { PROVISIONED_BY } from '../../specs/volume-facts.ts';
-import { FIELD_MANAGER } from '../platform-names.ts';
+import { createIfAbsent } from '../create-if-absent.ts';
 import type { StepPorts } from '../ports.ts';
-import { CLAIM_TYPE, type ClaimState, VOLUME_TYPE } from './claims.ts';
+import { CLAIM_TYPE, type ClaimState, placeParts, VOLUME_TYPE } from './claims.ts';
 import { holdReclaim } from './retain.ts';
 import type { VolumeSource } from './source-schema.ts';
 import { askDisk, survivorLost } from './survivors.ts';
@@ -18,17 +17,15 @@ type OldDisk = NonNullable<VolumeSource['disk']>;
 
 /** The old PersistentVolume again: same disk, for the same claim, and not removed with it. */
 function volumeOfDisk({ claim, volume, provisioner, spec }: OldDisk, run: string): KubeObject {
-  const [namespace, name] = claim.split('/');
   return {
     ...VOLUME_TYPE,
     metadata: { name: volume, labels: { [RUN_LABEL]: run }, annotations: provisioner === undefined ? {} : { [PROVISIONED_BY]: provisioner } },
-    spec: { ...spec, persistentVolumeReclaimPolicy: 'Retain', claimRef: { apiVersion: 'v1', kind: 'PersistentVolumeClaim', namespace, name } },
+    spec: { ...spec, persistentVolumeReclaimPolicy: 'Retain', claimRef: { ...CLAIM_TYPE, ...placeParts(claim) } },
   };
 }
 
 function claimOfDisk({ claim, volume, labels, claimSpec }: OldDisk): KubeObject {
-  const [namespace = '', name = ''] = claim.split('/');
-  return { ...CLAIM_TYPE, metadata: { namespace, name, labels }, spec: { ...claimSpec, volumeName: volume } };
+  return { ...CLAIM_TYPE, metadata: { ...placeParts(claim), labels }, spec: { ...claimSpec, volumeName: volume } };
 }
 
 /** The disk in the class that the plan names in place of its own, so that claim and volume agree. */
@@ -36,15 +33,6 @@ function inClass(disk: OldDisk, plan: PlanVolumes | undefined): OldDisk {
   const storageClassName = plan?.storageClasses?.[String(disk.spec['storageClassName'])];
   if (storageClassName === undefined) return disk;
   return { ...disk, spec: { ...disk.spec, storageClassName }, claimSpec: { ...disk.claimSpec, storageClassName } };
-}
-
-/** Creates an object; one of that name that is there already is left to the look behind the claims, which tells whose it is. */
-async function create(cluster: KubeCluster, object: KubeObject, signal: AbortSignal): Promise<void> {
-  try {
-    await cluster.create(object, { fieldManager: FIELD_MANAGER, signal });
-  } catch (error) {
-    if (!isDrError(error, 'KUBE_CONFLICT')) throw error;
-  }
 }
 
 /**
@@ -62,10 +50,10 @@ export async function attachOldDisks(
     ctx.progress({ message: `attaching the old disk of ${disk.claim}`, done: index, total: disks.length, unit: 'volumes' });
     await requireFree(disk, plan, ctx);
     await holdReclaim({ claim: disk.claim, volume: disk.volume, policy: disk.spec['persistentVolumeReclaimPolicy'] }, ctx);
-    await create(cluster, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: disk.claim.split('/')[0] ?? '' } }, ctx.signal);
+    await createIfAbsent(cluster, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: disk.claim.split('/')[0] ?? '' } }, ctx.signal);
     const mapped = inClass(disk, plan);
-    await create(cluster, volumeOfDisk(mapped, ctx.run.id), ctx.signal);
-    await create(cluster, claimOfDisk(mapped), ctx.signal);
+    await createIfAbsent(cluster, volumeOfDisk(mapped, ctx.run.id), ctx.signal);
+    await createIfAbsent(cluster, claimOfDisk(mapped), ctx.signal);
   }
 }
 

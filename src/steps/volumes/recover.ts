@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { DEFAULT_RETRY, type Observation, type ReadContext, type StepContext } from '../../engine/step.ts';
-import { DrError, isDrError } from '../../errors/dr-error.ts';
+import { DrError } from '../../errors/dr-error.ts';
 import { type KubeObject, refOf } from '../../model/kube-object.ts';
 import { type PlanRecovery, planVolumes } from '../../model/plan/volumes.ts';
 import type { KubeCluster } from '../../ports/kube-cluster.ts';
+import { createIfAbsent } from '../create-if-absent.ts';
 import { defineStep } from '../define-step.ts';
 import { FIELD_MANAGER, RUN_ANNOTATION } from '../platform-names.ts';
 import type { StepPorts } from '../ports.ts';
@@ -11,7 +12,7 @@ import { targetSchema } from '../schemas.ts';
 import { openTarget } from '../target.ts';
 import { withLimit } from '../wait.ts';
 import { POD_TYPE } from './carrier.ts';
-import { CLAIM_TYPE, claimName } from './claims.ts';
+import { CLAIM_TYPE, claimName, placeParts } from './claims.ts';
 import { removeWhole } from './clear-away.ts';
 import { type Recovery, type RecoveryTask, recoveryPod, recoveryRef } from './recovery-pod.ts';
 import { volumeSource } from './source-schema.ts';
@@ -35,10 +36,6 @@ function wanted({ with: { sources, volumes } }: Ctx): readonly { readonly claim:
     .toSorted((a, b) => (a.claim < b.claim ? -1 : 1));
 }
 
-async function claimsOf(cluster: KubeCluster, signal: AbortSignal): Promise<ReadonlyMap<string, KubeObject>> {
-  return new Map(((await cluster.list(CLAIM_TYPE, { signal })) ?? []).map((claim) => [claimName(claim), claim]));
-}
-
 function isRecovered(claim: KubeObject | undefined, run: string): boolean {
   return claim?.metadata.annotations?.[RECOVERED_ANNOTATION] === run;
 }
@@ -47,7 +44,7 @@ async function observeRecovered(ctx: Ctx): Promise<Observation<{ recovered: stri
   const all = wanted(ctx).map(({ claim }) => claim);
   if (all.length === 0) return { state: 'present', outputs: { recovered: [] }, evidence: { recovered: [] } };
   const cluster = await openTarget(ctx);
-  const claims = await claimsOf(cluster, ctx.signal);
+  const claims = new Map(((await cluster.list(CLAIM_TYPE, { signal: ctx.signal })) ?? []).map((claim) => [claimName(claim), claim]));
   const marked = all.filter((claim) => isRecovered(claims.get(claim), ctx.run.id));
   const pods = await Promise.all(marked.map(async (claim) => await podsOn(cluster, { claim, claimUid: claims.get(claim)?.metadata.uid ?? '' }, ctx.signal)));
   const recovered = marked.filter((_, index) => pods[index]?.length === 0);
@@ -67,7 +64,7 @@ async function podsOn(cluster: KubeCluster, claim: Pick<Recovery, 'claim' | 'cla
  * its application comes next.
  */
 async function recoverClaim(cluster: KubeCluster, { claim, plan }: { readonly claim: string; readonly plan: PlanRecovery }, ctx: WriteCtx): Promise<void> {
-  const found = (await claimsOf(cluster, ctx.signal)).get(claim);
+  const found = await cluster.get({ ...CLAIM_TYPE, ...placeParts(claim) }, ctx.signal);
   if (found === undefined) throw new DrError({ code: 'VOLUME_NOT_RESTORED', message: `claim ${claim} does not exist, so its data cannot be recovered` });
   const recovery: Recovery = { run: ctx.run.id, claim, claimUid: found.metadata.uid ?? '', plan };
   if (!isRecovered(found, ctx.run.id)) {
@@ -128,14 +125,6 @@ async function untilEnded(cluster: KubeCluster, { recovery: { claim, claimUid, p
         suggestions: [`kubectl -n ${namespace} describe pod ${name}`, `kubectl -n ${namespace} logs ${name}`],
       }),
   });
-}
-
-async function createIfAbsent(cluster: KubeCluster, object: KubeObject, signal: AbortSignal): Promise<void> {
-  try {
-    await cluster.create(object, { fieldManager: FIELD_MANAGER, signal });
-  } catch (error) {
-    if (!isDrError(error, 'KUBE_CONFLICT')) throw error; // A try of before has made it.
-  }
 }
 
 function phaseOf({ status }: KubeObject): string {
