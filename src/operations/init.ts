@@ -1,4 +1,4 @@
-import type { KubeObject } from '../model/kube-object.ts';
+import { type KubeObject, placeOf } from '../model/kube-object.ts';
 import { type Draft, type DraftedText, decide, note, writeDraft } from '../runbook/plan-draft.ts';
 import { API_VERSION } from '../runbook/recovery-plan.ts';
 import { asList, asText, fieldAt, objectEntries } from '../specs/fields.ts';
@@ -116,10 +116,6 @@ function draftSecrets({ name, hasParent, secrets }: LivingCluster): Drafted {
     draft: [{ groups, from, required: note(required, 'found on the cluster; a rebuild stops before it starts while one of them is in no source') }],
     findings: [],
   };
-}
-
-function placeOf({ metadata }: KubeObject): string {
-  return `${metadata.namespace ?? ''}/${metadata.name}`;
 }
 
 /** Control-plane machines as they are now, for work on etcd. */

@@ -58,8 +58,3 @@ async function throughTunnel(text: Secret, port: number, { ports, signal }: Mach
 export async function capiClusters(cluster: KubeCluster, signal: AbortSignal): Promise<readonly KubeObject[]> {
   return (await cluster.list(CAPI_CLUSTER_V1BETA2, { signal })) ?? (await cluster.list(CAPI_CLUSTER, { signal })) ?? [];
 }
-
-/** `namespace/name` of an object. */
-export function namespacedName({ metadata }: KubeObject): string {
-  return `${metadata.namespace ?? ''}/${metadata.name}`;
-}

@@ -3,12 +3,13 @@ import { DEFAULT_RETRY, type ReadContext } from '../../engine/step.ts';
 import { DrError, isDrError } from '../../errors/dr-error.ts';
 import { markOf } from '../../etcd/presets/aside.ts';
 import { isolate, isolationState } from '../../etcd/presets/isolation.ts';
+import { placeOf } from '../../model/kube-object.ts';
 import type { KubeCluster } from '../../ports/kube-cluster.ts';
 import { defineStep } from '../define-step.ts';
 import { KUBE_SYSTEM } from '../kube-system.ts';
 import type { StepPorts } from '../ports.ts';
 import { withLimit } from '../wait.ts';
-import { AT_ONCE, capiClusters, namespacedName, withApi } from './api-access.ts';
+import { AT_ONCE, capiClusters, withApi } from './api-access.ts';
 import { startComponent } from './components.ts';
 import { fenceAgain, fencedWith } from './fence-schema.ts';
 import { requireFenced } from './fenced.ts';
@@ -58,7 +59,7 @@ async function unpausedClusters(cluster: KubeCluster, { with: { prepared }, sign
   if (prepared.changes.paused.length === 0) return [];
   const paused = new Set(prepared.changes.paused);
   const found = await capiClusters(cluster, signal);
-  return found.filter((one) => paused.has(namespacedName(one)) && one.spec?.['paused'] !== true).map((one) => `Cluster ${namespacedName(one)} is not paused`);
+  return found.filter((one) => paused.has(placeOf(one)) && one.spec?.['paused'] !== true).map((one) => `Cluster ${placeOf(one)} is not paused`);
 }
 
 /** Starts the seed's API server, reachable by its own machine alone, and looks through it at what came back. */

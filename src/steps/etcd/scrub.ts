@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { DEFAULT_RETRY, type ReadContext } from '../../engine/step.ts';
-import { refOf } from '../../model/kube-object.ts';
+import { placeOf, refOf } from '../../model/kube-object.ts';
 import { defineStep } from '../define-step.ts';
 import { FIELD_MANAGER } from '../platform-names.ts';
 import type { StepPorts } from '../ports.ts';
-import { capiClusters, namespacedName, withApi } from './api-access.ts';
+import { capiClusters, withApi } from './api-access.ts';
 import { fencedWith } from './fence-schema.ts';
 import { openSeed } from './seed-request.ts';
 
@@ -16,7 +16,7 @@ async function running(ctx: Ctx): Promise<readonly string[]> {
   if (wanted.size === 0) return [];
   const { node, member } = await openSeed(ctx);
   const found = await withApi({ node, member }, ctx, async (cluster) => await capiClusters(cluster, ctx.signal));
-  return found.filter((one) => wanted.has(namespacedName(one)) && one.spec?.['paused'] !== true).map(namespacedName);
+  return found.filter((one) => wanted.has(placeOf(one)) && one.spec?.['paused'] !== true).map(placeOf);
 }
 
 /** Pauses by the API what could not be paused in the data, because it is encrypted there, before any controller may start. */
@@ -44,7 +44,7 @@ export const etcdScrub = defineStep({
     const open = new Set(await running(ctx));
     const { node, member } = await openSeed(ctx);
     await withApi({ node, member }, ctx, async (cluster) => {
-      for (const one of (await capiClusters(cluster, ctx.signal)).filter((found) => open.has(namespacedName(found)))) {
+      for (const one of (await capiClusters(cluster, ctx.signal)).filter((found) => open.has(placeOf(found)))) {
         await cluster.mergePatch(refOf(one), { spec: { paused: true } }, { fieldManager: FIELD_MANAGER, signal: ctx.signal });
       }
     });

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { DEFAULT_RETRY, type ReadContext } from '../../engine/step.ts';
-import { type KubeObject, refOf } from '../../model/kube-object.ts';
+import { type KubeObject, placeOf, refOf } from '../../model/kube-object.ts';
 import { defineStep } from '../define-step.ts';
 import { FIELD_MANAGER } from '../platform-names.ts';
 import type { StepPorts } from '../ports.ts';
-import { capiClusters, namespacedName, withApi } from './api-access.ts';
+import { capiClusters, withApi } from './api-access.ts';
 import { fencedWith } from './fence-schema.ts';
 import { openSeed } from './seed-request.ts';
 
@@ -17,7 +17,7 @@ async function paused(ctx: Ctx): Promise<readonly KubeObject[]> {
   if (ours.size === 0) return [];
   const { node, member } = await openSeed(ctx);
   const found = await withApi({ node, member }, ctx, async (cluster) => await capiClusters(cluster, ctx.signal));
-  return found.filter((one) => ours.has(namespacedName(one)) && one.spec?.['paused'] === true);
+  return found.filter((one) => ours.has(placeOf(one)) && one.spec?.['paused'] === true);
 }
 
 /** Gives Clusters back to Cluster API, which then acts on Machines as they were at the snapshot. */
@@ -39,7 +39,7 @@ export const etcdUnpause = defineStep({
   effects: [{ name: 'unpause', destroys: 'machines that Cluster API finds wrong: it removes members and machines that it has no Machine for' }],
   async observe(ctx) {
     const open = await paused(ctx);
-    return open.length === 0 ? { state: 'present', outputs: {}, evidence: {} } : { state: 'absent', evidence: { paused: open.map(namespacedName) } };
+    return open.length === 0 ? { state: 'present', outputs: {}, evidence: {} } : { state: 'absent', evidence: { paused: open.map(placeOf) } };
   },
   plan: async ({ with: { prepared } }) =>
     [...prepared.changes.paused, ...prepared.changes.unpaused].map((name) => ({
@@ -52,10 +52,10 @@ export const etcdUnpause = defineStep({
     for (const one of await paused(ctx)) {
       await ctx.effect({
         name: 'unpause',
-        key: namespacedName(one),
+        key: placeOf(one),
         timeoutMs: 60_000,
         check: async () =>
-          (await paused(ctx)).some((open) => namespacedName(open) === namespacedName(one)) ? { state: 'todo', evidence: {} } : { state: 'done', result: true },
+          (await paused(ctx)).some((open) => placeOf(open) === placeOf(one)) ? { state: 'todo', evidence: {} } : { state: 'done', result: true },
         run: async (signal) => {
           await withApi({ node, member }, { ...ctx, signal }, async (cluster) => {
             const { uid = '', resourceVersion = '' } = one.metadata;
@@ -68,8 +68,6 @@ export const etcdUnpause = defineStep({
   },
   async verify(ctx) {
     const open = await paused(ctx);
-    return open.length === 0
-      ? { ok: true, outputs: {}, evidence: {} }
-      : { ok: false, reason: `still paused: ${open.map(namespacedName).join(', ')}`, evidence: {} };
+    return open.length === 0 ? { ok: true, outputs: {}, evidence: {} } : { ok: false, reason: `still paused: ${open.map(placeOf).join(', ')}`, evidence: {} };
   },
 });

@@ -1,6 +1,6 @@
 import { diskOf } from '../../backup/disk.ts';
 import type { RunId } from '../../model/ids.ts';
-import type { KubeObject } from '../../model/kube-object.ts';
+import { type KubeObject, placeOf } from '../../model/kube-object.ts';
 import type { KubeCluster } from '../../ports/kube-cluster.ts';
 import { CLAIM_UID_LABEL, carrierRef, MOVER_TYPE, POD_TYPE } from './carrier.ts';
 import type { VolumeSource } from './source-schema.ts';
@@ -132,7 +132,7 @@ export async function claimStates(cluster: KubeCluster, sources: readonly Volume
     restoresOf(cluster, scope),
     sources.some(({ from }) => from === 'fs-backup') ? filesOf(cluster, scope) : NO_FILES,
   ]);
-  const claims = new Map((pvcs ?? []).map((object) => [claimName(object), object]));
+  const claims = new Map((pvcs ?? []).map((object) => [placeOf(object), object]));
   const volumes = new Map((pvs ?? []).map((object) => [object.metadata.name, object]));
   return sources.map((source) => ({ claim: source.claim, ...judge(source, { run, claims, volumes, restores, ...files }) }));
 }
@@ -146,13 +146,8 @@ async function filesOf(cluster: KubeCluster, { run, signal }: ClaimScope): Promi
   const [movers, pods] = await Promise.all([cluster.list(MOVER_TYPE, { labelSelector, signal }), cluster.list(POD_TYPE, { labelSelector, signal })]);
   return {
     movers: new Map((movers ?? []).map((mover) => [mover.metadata.labels?.[CLAIM_UID_LABEL] ?? '', mover])),
-    carriers: new Set((pods ?? []).map(claimName)),
+    carriers: new Set((pods ?? []).map(placeOf)),
   };
-}
-
-/** `namespace/name` of a claim, or of another object in a namespace. */
-export function claimName({ metadata }: KubeObject): string {
-  return `${metadata.namespace ?? ''}/${metadata.name}`;
 }
 
 /** Namespace and name in `namespace/name`. */

@@ -1,9 +1,9 @@
 import type { StepContext } from '../../engine/step.ts';
 import { DrError } from '../../errors/dr-error.ts';
-import { type KubeObject, refOf } from '../../model/kube-object.ts';
+import { type KubeObject, placeOf, refOf } from '../../model/kube-object.ts';
 import type { KubeCluster } from '../../ports/kube-cluster.ts';
 import { carrierRef } from './carrier.ts';
-import { type ClaimState, claimName, VOLUME_TYPE } from './claims.ts';
+import { type ClaimState, VOLUME_TYPE } from './claims.ts';
 import { RESTORE_NAME_LABEL } from './velero-restore.ts';
 
 type Ctx = Pick<StepContext<unknown, unknown>, 'effect' | 'signal'>;
@@ -30,7 +30,7 @@ export async function clearAway(
 ): Promise<void> {
   const { tries, ctx } = options;
   const incomplete = states.flatMap((state) => (state.state === 'incomplete' ? [state.object] : []));
-  await removeCarriers(cluster, incomplete.map(claimName), ctx);
+  await removeCarriers(cluster, incomplete.map(placeOf), ctx);
   await refuseUsed(cluster, incomplete, ctx.signal);
   for (const claim of incomplete) await removeWhole(cluster, { name: 'delete-incomplete-claim', object: claim }, ctx);
   for (const name of tries) await removeLeftovers(cluster, name, ctx);
@@ -71,7 +71,7 @@ export async function removeCarriers(cluster: KubeCluster, claims: readonly stri
 /** Deletes an object by its uid and waits until it is gone: what is being removed is still in the way of the next try. */
 export async function removeWhole(cluster: KubeCluster, { name, object }: { readonly name: string; readonly object: KubeObject }, ctx: Ctx): Promise<void> {
   const { uid = '', namespace } = object.metadata;
-  await remove(cluster, { name, object, key: `${claimName(object)}/${uid}` }, ctx);
+  await remove(cluster, { name, object, key: `${placeOf(object)}/${uid}` }, ctx);
   await using live = await cluster.live({ apiVersion: object.apiVersion, kind: object.kind }, namespace === undefined ? {} : { namespace });
   await live.until((objects) => ([...objects.values()].some(({ metadata }) => metadata.uid === uid) ? undefined : true), ctx.signal);
 }

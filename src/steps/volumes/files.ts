@@ -1,12 +1,12 @@
 import { VELERO_NAMESPACE } from '../../backup/location.ts';
 import type { StepContext } from '../../engine/step.ts';
 import { DrError } from '../../errors/dr-error.ts';
-import { type KubeObject, refOf } from '../../model/kube-object.ts';
+import { type KubeObject, placeOf, refOf } from '../../model/kube-object.ts';
 import type { KubeCluster } from '../../ports/kube-cluster.ts';
 import { createIfAbsent } from '../create-if-absent.ts';
 import { withLimit } from '../wait.ts';
 import { carrierPod, carrierRef, type FileRestore, MOVER_TYPE, moverOf } from './carrier.ts';
-import { CLAIM_TYPE, type ClaimState, claimName } from './claims.ts';
+import { CLAIM_TYPE, type ClaimState } from './claims.ts';
 import { removeCarriers } from './clear-away.ts';
 import { bytesOf } from './follow-restore.ts';
 import { Rate } from './rate.ts';
@@ -50,7 +50,7 @@ async function startMovers(cluster: KubeCluster, sources: readonly VolumeSource[
     restoresOf(cluster, { run: ctx.run.id, signal: ctx.signal }),
     veleroImage(cluster, ctx.signal),
   ]);
-  const byName = new Map((claims ?? []).map((claim) => [claimName(claim), claim]));
+  const byName = new Map((claims ?? []).map((claim) => [placeOf(claim), claim]));
   const started = await Promise.all(
     sources.map(async (source) => {
       const claim = byName.get(source.claim);

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { DEFAULT_RETRY, type Observation, type ReadContext, type StepContext } from '../../engine/step.ts';
 import { DrError } from '../../errors/dr-error.ts';
-import { type KubeObject, refOf } from '../../model/kube-object.ts';
+import { type KubeObject, placeOf, refOf } from '../../model/kube-object.ts';
 import { type PlanRecovery, planVolumes } from '../../model/plan/volumes.ts';
 import type { KubeCluster } from '../../ports/kube-cluster.ts';
 import { createIfAbsent } from '../create-if-absent.ts';
@@ -12,7 +12,7 @@ import { targetSchema } from '../schemas.ts';
 import { openTarget } from '../target.ts';
 import { withLimit } from '../wait.ts';
 import { POD_TYPE } from './carrier.ts';
-import { CLAIM_TYPE, claimName, placeParts } from './claims.ts';
+import { CLAIM_TYPE, placeParts } from './claims.ts';
 import { removeWhole } from './clear-away.ts';
 import { type Recovery, type RecoveryTask, recoveryPod, recoveryRef } from './recovery-pod.ts';
 import { volumeSource } from './source-schema.ts';
@@ -44,7 +44,7 @@ async function observeRecovered(ctx: Ctx): Promise<Observation<{ recovered: stri
   const all = wanted(ctx).map(({ claim }) => claim);
   if (all.length === 0) return { state: 'present', outputs: { recovered: [] }, evidence: { recovered: [] } };
   const cluster = await openTarget(ctx);
-  const claims = new Map(((await cluster.list(CLAIM_TYPE, { signal: ctx.signal })) ?? []).map((claim) => [claimName(claim), claim]));
+  const claims = new Map(((await cluster.list(CLAIM_TYPE, { signal: ctx.signal })) ?? []).map((claim) => [placeOf(claim), claim]));
   const marked = all.filter((claim) => isRecovered(claims.get(claim), ctx.run.id));
   const pods = await Promise.all(marked.map(async (claim) => await podsOn(cluster, { claim, claimUid: claims.get(claim)?.metadata.uid ?? '' }, ctx.signal)));
   const recovered = marked.filter((_, index) => pods[index]?.length === 0);
@@ -86,7 +86,7 @@ async function clearFailed(cluster: KubeCluster, recovery: Recovery, ctx: WriteC
   if (foreign !== undefined)
     throw new DrError({
       code: 'VOLUME_NOT_RESTORED',
-      message: `pod ${claimName(foreign)} is in the way and not of this run`,
+      message: `pod ${placeOf(foreign)} is in the way and not of this run`,
       suggestions: ['remove it, then resume'],
     });
   if (!pods.some((pod) => phaseOf(pod) === 'Failed')) return;

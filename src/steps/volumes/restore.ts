@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Observation, ReadContext, StepContext } from '../../engine/step.ts';
 import { DrError } from '../../errors/dr-error.ts';
+import { placeOf } from '../../model/kube-object.ts';
 import { planBackup } from '../../model/plan/backups.ts';
 import { planVolumes } from '../../model/plan/volumes.ts';
 import type { KubeCluster } from '../../ports/kube-cluster.ts';
@@ -10,7 +11,7 @@ import type { StepPorts } from '../ports.ts';
 import { targetSchema } from '../schemas.ts';
 import { openTarget } from '../target.ts';
 import { withLimit } from '../wait.ts';
-import { CLAIM_TYPE, type ClaimState, claimName, claimStates } from './claims.ts';
+import { CLAIM_TYPE, type ClaimState, claimStates } from './claims.ts';
 import { CLEARING_EFFECTS } from './clear-away.ts';
 import { mapStorageClasses, refuseMissingZones } from './fit.ts';
 import { type BackupVolumes, refuseForeign, restoreFromBackup } from './from-backup.ts';
@@ -71,7 +72,7 @@ async function waitUntilBound(cluster: KubeCluster, ctx: WriteCtx): Promise<void
   await withLimit(ctx, BIND_LIMIT_MS, {
     work: (signal) =>
       live.until((objects) => {
-        const bound = [...objects.values()].filter((pvc) => wanted.has(claimName(pvc)) && pvc.status?.['phase'] === 'Bound').length;
+        const bound = [...objects.values()].filter((pvc) => wanted.has(placeOf(pvc)) && pvc.status?.['phase'] === 'Bound').length;
         ctx.progress({ message: 'waiting for claims to be bound', done: bound, total: wanted.size, unit: 'volumes' });
         return bound === wanted.size ? true : undefined;
       }, signal),

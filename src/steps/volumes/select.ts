@@ -3,7 +3,7 @@ import type { RecoveryPoint } from '../../backup/quick-verdict.ts';
 import { savedVolume } from '../../backup/saved-volume.ts';
 import { DEFAULT_RETRY, type ReadContext } from '../../engine/step.ts';
 import { DrError } from '../../errors/dr-error.ts';
-import type { KubeObject } from '../../model/kube-object.ts';
+import { type KubeObject, placeOf } from '../../model/kube-object.ts';
 import { type PlanBackup, planBackup } from '../../model/plan/backups.ts';
 import { planCluster } from '../../model/plan/cluster.ts';
 import { label, namespacedName } from '../../model/plan/fields.ts';
@@ -21,7 +21,7 @@ import { readVolumeInfo, recoveryPoints } from '../recovery-points.ts';
 import { targetSchema } from '../schemas.ts';
 import { openTarget } from '../target.ts';
 import { chooseSources, type PointVolumes } from './choose-sources.ts';
-import { CLAIM_TYPE, claimName, VOLUME_TYPE } from './claims.ts';
+import { CLAIM_TYPE, VOLUME_TYPE } from './claims.ts';
 import { frozenChoice } from './frozen-choice.ts';
 import { type OccupiedClaim, type Selection, selection } from './selection-schema.ts';
 import { lossText, sourceText } from './source-schema.ts';
@@ -54,7 +54,7 @@ const FILE = 'selection.json';
 function wanted({ namespace, service, volume }: W, services: readonly ToApply[]): (claim: string) => boolean {
   if (volume !== undefined) return (claim) => claim === volume;
   if (namespace !== undefined) return (claim) => claim.startsWith(`${namespace}/`);
-  const found = services.find(({ object }) => claimName(object) === service);
+  const found = services.find(({ object }) => placeOf(object) === service);
   if (found === undefined) throw new DrError({ code: 'INPUT_INVALID', message: `the specs have no service '${service ?? ''}'` });
   const own = new Set(claimsOf(found.object).owned.map((name) => `${found.object.metadata.namespace ?? ''}/${name}`));
   return (claim) => own.has(claim);
@@ -120,7 +120,7 @@ function refusalTexts({ volume, service, namespace }: W): RefusalTexts {
 /** What holds the place of the claims: claims, and volumes that only remember one (Velero would wait for those until its limit). */
 async function occupiedBy(claims: readonly string[], cluster: KubeCluster, signal: AbortSignal): Promise<readonly OccupiedClaim[]> {
   const [pvcs, pvs] = await Promise.all([cluster.list(CLAIM_TYPE, { signal }), cluster.list(VOLUME_TYPE, { signal })]);
-  const existing = new Map((pvcs ?? []).map((pvc) => [claimName(pvc), pvc]));
+  const existing = new Map((pvcs ?? []).map((pvc) => [placeOf(pvc), pvc]));
   const volumes = new Map((pvs ?? []).map((volume) => [claimOfVolume(volume), volume]));
   return claims.flatMap((claim) => {
     const [pvc, volume] = [existing.get(claim), volumes.get(claim)];
@@ -153,7 +153,7 @@ async function select(ctx: Ctx): Promise<Selection> {
     lost: [],
     recoveryPoints: points.map(({ point: { store, name, contents } }) => ({ store, name, ...(contents === undefined ? {} : { contents }) })),
     occupied: [...(await occupiedBy([...claims], await openTarget(ctx), ctx.signal))],
-    services: services.filter(({ object }) => object.kind === 'LatticeService').map(({ object }) => claimName(object)),
+    services: services.filter(({ object }) => object.kind === 'LatticeService').map(({ object }) => placeOf(object)),
     objects: services.map(({ key }) => key),
   };
 }
