@@ -1,8 +1,28 @@
-import type { StepKind } from '../engine/step.ts';
+import { z } from 'zod';
+import { NO_RETRY, type StepKind } from '../engine/step.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { StepPorts } from './ports.ts';
 
 /** Declares a step kind; exists for type inference of `with` and outputs from their schemas. */
 export function defineStep<W, O extends JsonObject>(kind: StepKind<W, O, StepPorts>): StepKind<W, O, StepPorts> {
   return kind;
+}
+
+/** What differs between gates. */
+export type GateDeclaration<W> = Pick<StepKind<W, Record<string, never>, StepPorts>, 'kind' | 'version' | 'summary' | 'verifies' | 'byHand' | 'with' | 'plan'>;
+
+/** Declares a step kind that does nothing itself: the gate that a runbook puts before it is the work, and `plan` is what a person is shown there. */
+export function defineGate<W>(gate: GateDeclaration<W>): StepKind<W, Record<string, never>, StepPorts> {
+  return defineStep({
+    ...gate,
+    outputs: z.object({}),
+    risk: 'read-only',
+    safety: true,
+    timeoutMs: 60_000,
+    retry: NO_RETRY,
+    effects: [],
+    observe: async () => ({ state: 'present', outputs: {}, evidence: {} }),
+    execute: async () => undefined,
+    verify: async () => ({ ok: true, outputs: {}, evidence: {} }),
+  });
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { NO_RETRY, type ReadContext } from '../../engine/step.ts';
+import type { ReadContext } from '../../engine/step.ts';
 import type { PlannedChange } from '../../model/change.ts';
-import { defineStep } from '../define-step.ts';
+import { defineGate } from '../define-step.ts';
 import type { StepPorts } from '../ports.ts';
 import { restoreWith } from './prepared-schema.ts';
 import { snapshotSource } from './source-schema.ts';
@@ -38,27 +38,12 @@ function lossText({ kind, takenAt, node }: z.output<typeof snapshotSource>): str
 }
 
 /** Shows the whole restore in a few lines; its gate takes the typed cluster name for all that follows. */
-export const etcdConfirm = defineStep({
+export const etcdConfirm = defineGate({
   kind: 'etcd/confirm',
   version: 1,
   summary: 'shows what is stopped, restored and lost, before anything is',
   verifies: 'the typed cluster name is in the journal',
   byHand: ['write down the snapshot, its revision and everything written after it, which is lost; have a second person read it and agree'],
   with: withSchema,
-  outputs: z.object({}),
-  risk: 'read-only',
-  safety: true,
-  timeoutMs: 60_000,
-  retry: NO_RETRY,
-  effects: [],
-  async observe() {
-    return { state: 'present', outputs: {}, evidence: {} };
-  },
   plan: async (ctx) => summary(ctx),
-  async execute() {
-    // Nothing to do: the gate was the work.
-  },
-  async verify() {
-    return { ok: true, outputs: {}, evidence: {} };
-  },
 });

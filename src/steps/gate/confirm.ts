@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { NO_RETRY, type ReadContext } from '../../engine/step.ts';
+import type { ReadContext } from '../../engine/step.ts';
 import type { PlannedChange } from '../../model/change.ts';
 import { planCluster } from '../../model/plan/cluster.ts';
 import { type ChosenRecoveryPoint, recoveryPointSchema } from '../backup/recovery-point-schema.ts';
-import { defineStep } from '../define-step.ts';
+import { defineGate } from '../define-step.ts';
 import type { StepPorts } from '../ports.ts';
 import { lossText, lostVolume, sourceText, volumeSource } from '../volumes/source-schema.ts';
 
@@ -52,7 +52,7 @@ function groupNote(volumes: Sources): string {
 }
 
 /** Stands before the first act that cannot be undone, whatever the provisioner: its gate takes the typed cluster name for all that follows. */
-export const gateConfirm = defineStep({
+export const gateConfirm = defineGate({
   kind: 'gate/confirm',
   version: 1,
   summary: 'shows what will be destroyed, rebuilt and lost, before anything is',
@@ -62,20 +62,5 @@ export const gateConfirm = defineStep({
     'have a second person read it and agree before anything is destroyed',
   ],
   with: withSchema,
-  outputs: z.object({}),
-  risk: 'read-only',
-  safety: true,
-  timeoutMs: 60_000,
-  retry: NO_RETRY,
-  effects: [],
-  async observe() {
-    return { state: 'present', outputs: {}, evidence: {} };
-  },
   plan: async (ctx) => summary(ctx),
-  async execute() {
-    // Nothing to do: the gate was the work.
-  },
-  async verify() {
-    return { ok: true, outputs: {}, evidence: {} };
-  },
 });

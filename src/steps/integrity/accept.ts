@@ -1,27 +1,17 @@
 import { z } from 'zod';
-import { NO_RETRY } from '../../engine/step.ts';
-import { defineStep } from '../define-step.ts';
+import { defineGate } from '../define-step.ts';
 import { shownField } from './schema.ts';
 
 const withSchema = z.object({ commit: z.string(), shown: z.array(shownField), notShown: z.number(), digest: z.string(), findings: z.array(z.string()) });
 
 /** Stands between the comparison and the first act that cannot be undone: its gate shows what differs and is bound to the digest of the whole comparison. */
-export const integrityAccept = defineStep({
+export const integrityAccept = defineGate({
   kind: 'integrity/accept',
   version: 1,
   summary: 'asks a person to agree with what differs between git, the backup and the old cluster',
   verifies: 'the decision is in the journal, with the digest of what was shown',
   byHand: ['show the list of differences to the owner of each object, and write down who agreed that git is applied as it is'],
   with: withSchema,
-  outputs: z.object({}),
-  risk: 'read-only',
-  safety: true,
-  timeoutMs: 60_000,
-  retry: NO_RETRY,
-  effects: [],
-  async observe() {
-    return { state: 'present', outputs: {}, evidence: {} };
-  },
   async plan({ with: { commit, shown, notShown, digest, findings } }) {
     return [
       { verb: 'run', subject: `go on with the specs of commit ${commit.slice(0, 12)} although this differs`, note: `comparison ${digest}` },
@@ -33,11 +23,5 @@ export const integrityAccept = defineStep({
       ...(notShown === 0 ? [] : [{ verb: 'run' as const, subject: `and ${notShown} more fields, which are kept with the run` }]),
       ...findings.map((finding) => ({ verb: 'run' as const, subject: finding })),
     ];
-  },
-  async execute() {
-    // Nothing to do: the gate was the work.
-  },
-  async verify() {
-    return { ok: true, outputs: {}, evidence: {} };
   },
 });
