@@ -27,3 +27,25 @@ export async function withLimit<T>(
     await expired;
   }
 }
+
+/**
+ * Looks again and again, `everyMs` apart, until a look gives something else than `undefined`. For what cannot be watched: a machine, another program. Throws
+ * what `late` gives once `limitMs` is over.
+ */
+export async function lookUntil<T>(
+  ctx: Pick<ReadContext<unknown, unknown>, 'clock' | 'signal'>,
+  limitMs: DurationMs,
+  options: { readonly everyMs: DurationMs; readonly look: (signal: AbortSignal) => Promise<T | undefined>; readonly late: () => DrError | Promise<DrError> },
+): Promise<T> {
+  const { everyMs, look, late } = options;
+  return await withLimit(ctx, limitMs, {
+    late,
+    work: async (signal) => {
+      for (;;) {
+        const found = await look(signal);
+        if (found !== undefined) return found;
+        await ctx.clock.sleep(everyMs, signal);
+      }
+    },
+  });
+}

@@ -15,7 +15,7 @@ import { FIELD_MANAGER, LATTICE_API, OPERATOR } from '../platform-names.ts';
 import type { StepPorts } from '../ports.ts';
 import { targetSchema } from '../schemas.ts';
 import { openTarget } from '../target.ts';
-import { withLimit } from '../wait.ts';
+import { lookUntil } from '../wait.ts';
 import { deploymentAvailable } from './deployment.ts';
 
 const withSchema = z.object({
@@ -149,16 +149,14 @@ export const clusterReady = defineStep({
   },
   async execute(ctx) {
     let open: readonly string[] = [];
-    await withLimit(ctx, ctx.with.timeout, {
-      work: async (signal) => {
-        const limited = { ...ctx, signal };
-        for (;;) {
-          open = await openConditions(limited);
-          if (open.length === 0) return;
-          ctx.progress({ message: `waiting: ${open.join('; ')}` });
-          // Six kinds on one cluster, asked together once a second: cheaper than a watch each, and the answer to "what is missing" is always whole.
-          await ctx.clock.sleep(1_000, signal);
-        }
+    await lookUntil(ctx, ctx.with.timeout, {
+      // Six kinds on one cluster, asked together once a second: cheaper than a watch each, and the answer to "what is missing" is always whole.
+      everyMs: 1_000,
+      look: async (signal) => {
+        open = await openConditions({ ...ctx, signal });
+        if (open.length === 0) return true;
+        ctx.progress({ message: `waiting: ${open.join('; ')}` });
+        return undefined;
       },
       late: () =>
         new DrError({

@@ -8,7 +8,7 @@ import type { KubeCluster } from '../../ports/kube-cluster.ts';
 import { defineStep } from '../define-step.ts';
 import { KUBE_SYSTEM } from '../kube-system.ts';
 import type { StepPorts } from '../ports.ts';
-import { withLimit } from '../wait.ts';
+import { lookUntil } from '../wait.ts';
 import { AT_ONCE, capiClusters, withApi } from './api-access.ts';
 import { startComponent } from './components.ts';
 import { fenceAgain, fencedWith } from './fence-schema.ts';
@@ -98,15 +98,13 @@ export const etcdApi = defineStep({
     if ((await ask(node, markOf(ctx.run.id, OPENED), ctx.signal)) === undefined) await ask(node, isolate(member.securePort), ctx.signal);
     await startComponent(node, 'kube-apiserver', ctx);
     let last: readonly string[] | undefined;
-    await withLimit(ctx, READY_MS, {
+    await lookUntil(ctx, READY_MS, {
+      everyMs: LOOK_EVERY_MS,
       late: () =>
         new DrError({ code: 'CONTROL_PLANE_NOT_READY', message: `the API server of ${node.name} is not ready: ${last?.join('; ') ?? 'it does not answer'}` }),
-      work: async (signal) => {
-        for (;;) {
-          last = await apiFaults({ ...ctx, signal });
-          if (last !== undefined && !last.some((fault) => fault.startsWith('it is not ready'))) return;
-          await ctx.clock.sleep(LOOK_EVERY_MS, signal);
-        }
+      look: async (signal) => {
+        last = await apiFaults({ ...ctx, signal });
+        return last === undefined || last.some((fault) => fault.startsWith('it is not ready')) ? undefined : last;
       },
     });
   },

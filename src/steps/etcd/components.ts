@@ -1,6 +1,6 @@
 import { DrError } from '../../errors/dr-error.ts';
 import type { Component, ComponentState } from '../../etcd/presets/preset.ts';
-import { withLimit } from '../wait.ts';
+import { lookUntil } from '../wait.ts';
 import { ask, type MachineCtx, type PlaneNode, tell } from './plane.ts';
 
 /** A kubelet looks at its manifests every 20 s (`fileCheckFrequency`), and gives a pod 30 s to end. */
@@ -47,11 +47,13 @@ export async function startComponent(node: PlaneNode, component: Component, ctx:
   const place = await ask(node, node.preset.parkState(component, ctx.run.id), ctx.signal);
   if (place === 'absent') throw new DrError({ code: 'CONTROL_PLANE_NOT_READY', message: `${node.name} has no definition of ${component} any more` });
   if (place === 'parked') await tell(node, node.preset.unpark(component, ctx.run.id), ctx.signal);
-  await until(node, component, {
-    ...ctx,
-    limitMs: START_MS,
-    isIt: ({ running, ports }) => running && (component === 'kube-vip' || ports.length > 0),
-    what: 'does not start',
+  await lookUntil(ctx, START_MS, {
+    everyMs: LOOK_EVERY_MS,
+    late: () => new DrError({ code: 'CONTROL_PLANE_NOT_READY', message: `${component} of ${node.name} does not start: see its log on the machine` }),
+    look: async (signal) => {
+      const state = await ask(node, node.preset.running(component), signal);
+      return state.running && (component === 'kube-vip' || state.ports.length > 0) ? state : undefined;
+    },
   });
 }
 
@@ -66,19 +68,6 @@ async function untilStopped(node: PlaneNode, component: Component, ctx: Waiting)
     await ctx.clock.sleep(LOOK_EVERY_MS, ctx.signal);
   }
   return false;
-}
-
-async function until(
-  node: PlaneNode,
-  component: Component,
-  ctx: Waiting & { readonly isIt: (state: ComponentState) => boolean; readonly what: string },
-): Promise<void> {
-  await withLimit(ctx, ctx.limitMs, {
-    late: () => new DrError({ code: 'CONTROL_PLANE_NOT_READY', message: `${component} of ${node.name} ${ctx.what}: see its log on the machine` }),
-    work: async (signal) => {
-      while (!ctx.isIt(await ask(node, node.preset.running(component), signal))) await ctx.clock.sleep(LOOK_EVERY_MS, signal);
-    },
-  });
 }
 
 function stateText({ processes, ports, containers }: ComponentState): string {

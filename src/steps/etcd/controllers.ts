@@ -4,7 +4,7 @@ import { DrError } from '../../errors/dr-error.ts';
 import type { Component } from '../../etcd/presets/preset.ts';
 import { defineStep } from '../define-step.ts';
 import type { StepPorts } from '../ports.ts';
-import { withLimit } from '../wait.ts';
+import { lookUntil } from '../wait.ts';
 import { withApi } from './api-access.ts';
 import { startComponent } from './components.ts';
 import { fencedWith } from './fence-schema.ts';
@@ -64,11 +64,12 @@ export const etcdControllers = defineStep({
   async verify(ctx) {
     const seed = await openSeed(ctx);
     const before = await renewTimes(seed, ctx);
-    await withLimit(ctx, RENEWED_MS, {
+    await lookUntil(ctx, RENEWED_MS, {
+      everyMs: LOOK_EVERY_MS,
       late: () => new DrError({ code: 'VERIFY_FAILED', message: `nobody renews the Leases ${controllersOf(seed).join(', ')}` }),
-      work: async (signal) => {
-        while ([...(await renewTimes(seed, { ...ctx, signal }))].some(([name, time]) => time === before.get(name)))
-          await ctx.clock.sleep(LOOK_EVERY_MS, signal);
+      look: async (signal) => {
+        const now = await renewTimes(seed, { ...ctx, signal });
+        return [...now].some(([name, time]) => time === before.get(name)) ? undefined : now;
       },
     });
     return { ok: true, outputs: {}, evidence: { renewed: [...before.keys()] } };

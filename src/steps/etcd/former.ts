@@ -4,7 +4,7 @@ import { DrError } from '../../errors/dr-error.ts';
 import { memberData } from '../../etcd/presets/aside.ts';
 import { defineStep } from '../define-step.ts';
 import type { StepPorts } from '../ports.ts';
-import { withLimit } from '../wait.ts';
+import { lookUntil } from '../wait.ts';
 import { ifMemberAnswers } from './member-access.ts';
 import { ask, tell } from './plane.ts';
 import { asOther, rollbackWith, touched } from './rollback-plane.ts';
@@ -83,14 +83,12 @@ export const etcdFormer = defineStep({
       }
     }
     let last: readonly string[] = [];
-    await withLimit(ctx, ANSWERS_MS, {
+    await lookUntil(ctx, ANSWERS_MS, {
+      everyMs: LOOK_EVERY_MS,
       late: () => new DrError({ code: 'VERIFY_FAILED', message: last.join('; ') }),
-      work: async (signal) => {
-        for (;;) {
-          last = await differences({ ...ctx, signal });
-          if (last.length === 0) return;
-          await ctx.clock.sleep(LOOK_EVERY_MS, signal);
-        }
+      look: async (signal) => {
+        last = await differences({ ...ctx, signal });
+        return last.length === 0 ? true : undefined;
       },
     });
   },

@@ -4,7 +4,7 @@ import { DrError, isDrError } from '../../errors/dr-error.ts';
 import { clearForJoin } from '../../etcd/presets/aside.ts';
 import type { Etcd, EtcdMember, EtcdRefusal } from '../../ports/etcd.ts';
 import type { StepPorts } from '../ports.ts';
-import { withLimit } from '../wait.ts';
+import { lookUntil } from '../wait.ts';
 import { startComponent } from './components.ts';
 import { withMember } from './member-access.ts';
 import { ask, type PlaneCtx, type PlaneNode, tell } from './plane.ts';
@@ -143,19 +143,19 @@ interface Rules {
 
 async function untilTaken(ctx: JoinCtx, { limitMs, what, wait, done }: Rules, call: () => Promise<void>): Promise<void> {
   let last = '';
-  await withLimit(ctx, limitMs, {
+  await lookUntil(ctx, limitMs, {
+    everyMs: LOOK_EVERY_MS,
     late: () => new DrError({ code: 'ETCD_FAILED', message: `${what}: ${last}` }),
-    work: async (signal) => {
-      for (;;) {
-        try {
-          return await call();
-        } catch (error) {
-          const reason = isDrError(error, 'ETCD_FAILED') ? (error.details['reason'] as EtcdRefusal | undefined) : undefined;
-          if (reason !== undefined && done.includes(reason)) return;
-          if (reason === undefined || !wait.includes(reason)) throw error;
-          last = error instanceof Error ? error.message : '';
-        }
-        await ctx.clock.sleep(LOOK_EVERY_MS, signal);
+    look: async () => {
+      try {
+        await call();
+        return true;
+      } catch (error) {
+        const reason = isDrError(error, 'ETCD_FAILED') ? (error.details['reason'] as EtcdRefusal | undefined) : undefined;
+        if (reason !== undefined && done.includes(reason)) return true;
+        if (reason === undefined || !wait.includes(reason)) throw error;
+        last = error instanceof Error ? error.message : '';
+        return undefined;
       }
     },
   });

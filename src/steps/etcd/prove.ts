@@ -7,7 +7,7 @@ import type { KubeCluster } from '../../ports/kube-cluster.ts';
 import { defineStep } from '../define-step.ts';
 import { FIELD_MANAGER } from '../platform-names.ts';
 import type { StepPorts } from '../ports.ts';
-import { withLimit } from '../wait.ts';
+import { lookUntil } from '../wait.ts';
 import { withApi } from './api-access.ts';
 import { fencedWith } from './fence-schema.ts';
 import { withMember } from './member-access.ts';
@@ -95,18 +95,15 @@ async function untilEndpoints(all: readonly Grown[], ctx: Ctx): Promise<readonly
   const [first] = all;
   if (first === undefined) return [];
   let last: readonly string[] = [];
-  await withLimit(ctx, ENDPOINTS_MS, {
+  return await lookUntil(ctx, ENDPOINTS_MS, {
+    everyMs: LOOK_EVERY_MS,
     late: () =>
       new DrError({ code: 'VERIFY_FAILED', message: `the service kubernetes leads to ${last.join(', ')}, and API servers are at ${wanted.join(', ')}` }),
-    work: async (signal) => {
-      for (;;) {
-        last = await withApi(first, { ...ctx, signal }, async (cluster) => await endpointsOf(cluster, signal));
-        if (last.join() === wanted.join()) return;
-        await ctx.clock.sleep(LOOK_EVERY_MS, signal);
-      }
+    look: async (signal) => {
+      last = await withApi(first, { ...ctx, signal }, async (cluster) => await endpointsOf(cluster, signal));
+      return last.join() === wanted.join() ? last : undefined;
     },
   });
-  return last;
 }
 
 async function endpointsOf(cluster: KubeCluster, signal: AbortSignal): Promise<readonly string[]> {

@@ -6,7 +6,7 @@ import { markerKey } from '../../etcd/scrub.ts';
 import type { Etcd } from '../../ports/etcd.ts';
 import { defineStep } from '../define-step.ts';
 import type { StepPorts } from '../ports.ts';
-import { withLimit } from '../wait.ts';
+import { lookUntil } from '../wait.ts';
 import { startComponent } from './components.ts';
 import { fenceAgain, fencedWith } from './fence-schema.ts';
 import { requireFenced } from './fenced.ts';
@@ -73,12 +73,11 @@ export const etcdStart = defineStep({
     await requireFenced(ctx, fenceAgain(ctx.with));
     const { node } = await openSeed(ctx);
     await startComponent(node, 'etcd', ctx);
-    await withLimit(ctx, SERVE_MS, {
+    await lookUntil(ctx, SERVE_MS, {
+      everyMs: LOOK_EVERY_MS,
       late: () =>
         new DrError({ code: 'ETCD_UNAVAILABLE', message: `the restored etcd of ${node.name} does not serve`, suggestions: ['see its log on the machine'] }),
-      work: async (signal) => {
-        while ((await serves({ ...ctx, signal })) === undefined) await ctx.clock.sleep(LOOK_EVERY_MS, signal);
-      },
+      look: async (signal) => await serves({ ...ctx, signal }),
     });
   },
   async verify(ctx) {

@@ -17,7 +17,7 @@ import { heldLocation } from '../release.ts';
 import { targetSchema } from '../schemas.ts';
 import { orderOf } from '../specs/order.ts';
 import { openTarget } from '../target.ts';
-import { withLimit } from '../wait.ts';
+import { lookUntil, withLimit } from '../wait.ts';
 import { baselineEvidence } from './baseline.ts';
 import { PlatformHealth, type Unhealthy } from './platform-health.ts';
 import { movesAfterRelease, type ProbeResult, runProbe } from './probes.ts';
@@ -111,15 +111,13 @@ function failures(results: readonly ProbeResult[]): readonly string[] {
 async function untilProbesPass(cluster: KubeCluster, ctx: WriteCtx): Promise<readonly ProbeResult[]> {
   const limitMs = Math.max(30_000, ...probesOf(ctx).map((probe) => probe.timeout ?? 0));
   let results: readonly ProbeResult[] = [];
-  return withLimit(ctx, limitMs, {
-    work: async (signal) => {
-      for (;;) {
-        results = await probeAll(cluster, { ...ctx, signal });
-        const open = failures(results);
-        ctx.progress({ message: 'asking the services', done: results.length - open.length, total: results.length, unit: 'checks' });
-        if (open.length === 0) return results;
-        await ctx.clock.sleep(PROBE_INTERVAL_MS, signal);
-      }
+  return await lookUntil(ctx, limitMs, {
+    everyMs: PROBE_INTERVAL_MS,
+    look: async (signal) => {
+      results = await probeAll(cluster, { ...ctx, signal });
+      const open = failures(results);
+      ctx.progress({ message: 'asking the services', done: results.length - open.length, total: results.length, unit: 'checks' });
+      return open.length === 0 ? results : undefined;
     },
     late: () => notHealthy(`${failures(results).length} of ${results.length} health probes fail`, failures(results)),
   });
