@@ -83,7 +83,7 @@ export interface NodeResult {
 export type NodeJobState = { readonly state: 'absent' | 'running' | 'lost' } | { readonly state: 'ended'; readonly result: NodeResult };
 
 export interface NodeUpload {
-  readonly source: AsyncIterable<Uint8Array>;
+  readonly source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
   readonly path: string;
   /** Lower-case hex. */
   readonly sha256: string;

@@ -94,7 +94,7 @@ async function sendChunks(sending: Sending, there: readonly string[]): Promise<{
   return { bytes, sha256: whole.digest('hex') };
 }
 
-async function* chunksOf(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+async function* chunksOf(source: NodeUpload['source']): AsyncGenerator<Uint8Array> {
   let parts: Uint8Array[] = [];
   let size = 0;
   for await (const part of source) {

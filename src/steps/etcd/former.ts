@@ -6,8 +6,8 @@ import { defineStep } from '../define-step.ts';
 import type { StepPorts } from '../ports.ts';
 import { lookUntil } from '../wait.ts';
 import { ifMemberAnswers } from './member-access.ts';
-import { ask, tell } from './plane.ts';
-import { asOther, rollbackWith, touched } from './rollback-plane.ts';
+import { answeringMachines, ask, tell } from './plane.ts';
+import { asOther, rollbackWith } from './rollback-plane.ts';
 
 type Ctx = ReadContext<z.output<typeof rollbackWith>, StepPorts>;
 /** A kubelet's look, and an etcd that reads its data. */
@@ -18,7 +18,7 @@ const LOOK_EVERY_MS = 1_000;
 async function parked(ctx: Ctx): Promise<readonly { readonly node: string; readonly components: readonly string[] }[]> {
   const other = asOther(ctx);
   return await Promise.all(
-    (await touched(ctx)).map(async ({ node, member }) => {
+    (await answeringMachines(ctx)).map(async ({ node, member }) => {
       const hasData = await ask(node, memberData(member.dataDir, member.walDir), ctx.signal);
       const found = await Promise.all(
         node.preset.components.map(async (component) => {
@@ -34,7 +34,7 @@ async function parked(ctx: Ctx): Promise<readonly { readonly node: string; reado
 /** What members that answered before the restore do not say as they did. */
 async function differences(ctx: Ctx): Promise<readonly string[]> {
   const found = await Promise.all(
-    (await touched(ctx)).map(async ({ node, member }) => {
+    (await answeringMachines(ctx)).map(async ({ node, member }) => {
       if (member.alive === undefined) return [];
       // An etcd that starts without quorum opens its ports and serves no clients (etcd `server/embed/serve.go` waits for `ReadyNotify`).
       if (!member.alive.hasLeader)
@@ -77,7 +77,7 @@ export const etcdFormer = defineStep({
   async execute(ctx) {
     const other = asOther(ctx);
     const open = new Map((await parked(ctx)).map(({ node, components }) => [node, components]));
-    for (const { node } of await touched(ctx)) {
+    for (const { node } of await answeringMachines(ctx)) {
       for (const component of node.preset.components.toReversed()) {
         if (open.get(node.name)?.includes(component) === true) await tell(node, node.preset.unpark(component, other.run.id), ctx.signal);
       }

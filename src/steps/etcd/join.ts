@@ -98,11 +98,7 @@ async function define({ node, member, leader }: Joining, ctx: JoinCtx): Promise<
   const { path, text } = node.preset.join(definition, named);
   const content = Buffer.from(text);
   const sha256 = createHash('sha256').update(content).digest('hex');
-  await node.machine.upload({ source: once(content), path, sha256, mode: 0o600, signal: ctx.signal });
-}
-
-async function* once(content: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield content;
+  await node.machine.upload({ source: [content], path, sha256, mode: 0o600, signal: ctx.signal });
 }
 
 async function promote(joining: Joining, ctx: JoinCtx): Promise<void> {

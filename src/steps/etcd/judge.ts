@@ -5,7 +5,7 @@ import type { EtcdHash } from '../../ports/etcd.ts';
 import { defineStep } from '../define-step.ts';
 import type { StepPorts } from '../ports.ts';
 import { ifMemberAnswers } from './member-access.ts';
-import { openNodes, planeWith } from './plane.ts';
+import { machinesOf, planeWith } from './plane.ts';
 import type { PlaneMember } from './plane-schema.ts';
 import { savedSnapshots } from './source-schema.ts';
 
@@ -43,12 +43,9 @@ async function whyNot(ctx: Ctx): Promise<string | undefined> {
 async function agreeOnNothing(leading: readonly PlaneMember[], ctx: Ctx): Promise<boolean> {
   const revisions = leading.map(({ alive }) => BigInt(alive?.revision ?? '0'));
   const [lowest = 0n] = revisions.toSorted((a, b) => (a < b ? -1 : 1));
-  const nodes = await openNodes(ctx);
+  const asked = (await machinesOf(ctx)).filter(({ member }) => leading.includes(member));
   const hashes = await Promise.all(
-    leading.map(async (member) => {
-      const node = nodes.find(({ name }) => name === member.node);
-      return node && (await ifMemberAnswers({ node, member }, ctx, async (etcd, signal) => await etcd.hashKv(String(lowest), signal)));
-    }),
+    asked.map(async (machine) => await ifMemberAnswers(machine, ctx, async (etcd, signal) => await etcd.hashKv(String(lowest), signal))),
   );
   const known = hashes.filter((hash): hash is EtcdHash => hash !== undefined);
   if (known.length < 2) return false;

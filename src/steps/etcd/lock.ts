@@ -4,6 +4,7 @@ import { DrError } from '../../errors/dr-error.ts';
 import { freeLock, lockHolder, NODE_FOLDER, takeLock } from '../../etcd/presets/aside.ts';
 import { putBackState } from '../../etcd/presets/put-back.ts';
 import { defineStep } from '../define-step.ts';
+import { freeLockOf } from './free-lock.ts';
 import { ask, ifReached, openNodes, type PlaneCtx, type PlaneNode, planeWith, tell } from './plane.ts';
 
 interface Held {
@@ -114,19 +115,7 @@ export const etcdRelease = defineStep({
   },
   plan: async ({ with: { controlPlane } }) => controlPlane.nodes.map(({ name }) => ({ verb: 'delete' as const, subject: `${NODE_FOLDER}/lock on ${name}` })),
   async execute(ctx) {
-    for (const { node, holder } of await holders(ctx)) {
-      if (holder !== ctx.run.id) continue;
-      await ctx.effect({
-        name: 'free-lock',
-        key: node.name,
-        timeoutMs: 60_000,
-        check: async () => ((await ask(node, lockHolder(), ctx.signal)) === ctx.run.id ? { state: 'todo', evidence: {} } : { state: 'done', result: true }),
-        run: async (signal) => {
-          await tell(node, freeLock(ctx.run.id), signal);
-          return true;
-        },
-      });
-    }
+    for (const { node, holder } of await holders(ctx)) if (holder === ctx.run.id) await freeLockOf(ctx.run.id, node, ctx);
   },
   async verify(ctx) {
     const locked = (await holders(ctx)).filter(({ holder }) => holder === ctx.run.id).map(({ node }) => node.name);

@@ -12,22 +12,28 @@ export type MemberPlace = Pick<PlaneMember, 'node' | 'endpoint' | 'tls'>;
 
 /** A member, and the machine that leads to it. */
 export interface MemberAt {
-  readonly node: PlaneNode;
+  readonly node: Pick<PlaneNode, 'machine'>;
   readonly member: MemberPlace;
+}
+
+/** What talking to a member needs, of a step or of a diagnosis. */
+export interface MemberCtx {
+  readonly ports: Pick<MachineCtx['ports'], 'etcds'>;
+  readonly signal: AbortSignal;
 }
 
 /**
  * Talks to a member through a tunnel to its machine, with a client certificate that lies there: nothing but SSH has to be open, and no key is written here.
  * Throws `ETCD_UNAVAILABLE`, `NODE_UNREACHABLE`, `NODE_FILE_MISSING`.
  */
-export async function withMember<T>({ node, member }: MemberAt, ctx: MachineCtx, work: (etcd: Etcd) => Promise<T>): Promise<T> {
+export async function withMember<T>({ node, member }: MemberAt, ctx: MemberCtx, work: (etcd: Etcd) => Promise<T>): Promise<T> {
   await using reached = await memberRef(node, member, ctx);
   await using etcd = await ctx.ports.etcds.open(reached.ref);
   return await work(etcd);
 }
 
 /** How to reach a member from here, until disposed. */
-export async function memberRef(node: PlaneNode, member: MemberPlace, ctx: MachineCtx): Promise<AsyncDisposable & { readonly ref: EtcdRef }> {
+export async function memberRef(node: MemberAt['node'], member: MemberPlace, ctx: MemberCtx): Promise<AsyncDisposable & { readonly ref: EtcdRef }> {
   const { protocol, hostname, port } = new URL(member.endpoint);
   const pem = member.tls === undefined ? undefined : await readPem(node, { ...member.tls, serverName: hostname }, ctx.signal);
   const forward = await node.machine.forward({ host: hostname, port: Number(port) }, ctx.signal);
@@ -36,7 +42,7 @@ export async function memberRef(node: PlaneNode, member: MemberPlace, ctx: Machi
 }
 
 async function readPem(
-  { machine }: PlaneNode,
+  { machine }: MemberAt['node'],
   { caFile, certFile, keyFile, serverName }: NonNullable<PlaneMember['tls']> & { readonly serverName: string },
   signal: AbortSignal,
 ): Promise<EtcdPem> {
@@ -47,7 +53,11 @@ async function readPem(
 }
 
 /** What a member says that may be down: `undefined` when nothing, or nothing in time. */
-export async function ifMemberAnswers<T>(at: MemberAt, ctx: MachineCtx, work: (etcd: Etcd, signal: AbortSignal) => Promise<T>): Promise<T | undefined> {
+export async function ifMemberAnswers<T>(
+  at: MemberAt,
+  ctx: MemberCtx & Pick<MachineCtx, 'clock'>,
+  work: (etcd: Etcd, signal: AbortSignal) => Promise<T>,
+): Promise<T | undefined> {
   const { member } = at;
   const late = (): DrError => new DrError({ code: 'ETCD_UNAVAILABLE', message: `etcd of ${member.node} says nothing` });
   try {

@@ -6,9 +6,9 @@ import { labPreset } from '../../etcd/presets/lab.ts';
 import type { NodeAnswer, NodeCommand, NodeProbe, Preset } from '../../etcd/presets/preset.ts';
 import { commandFailed } from '../../etcd/presets/probe.ts';
 import { type PlanControlPlane, planControlPlane } from '../../model/plan/control-plane.ts';
-import type { NodeMachine, NodeRef } from '../../ports/nodes.ts';
+import type { NodeMachine, NodeRef, Nodes } from '../../ports/nodes.ts';
 import type { StepPorts } from '../ports.ts';
-import { type Plane, plane } from './plane-schema.ts';
+import { type Plane, type PlaneMember, plane } from './plane-schema.ts';
 
 /** What every step on a control plane is given: the plan's machines, and what was found out about them before anything was touched. */
 export const planeWith = z.object({ controlPlane: planControlPlane, plane });
@@ -33,10 +33,34 @@ export interface PlaneNode {
 
 /** All machines of the plan, in its order. Connects to none. */
 export async function openNodes({ with: { controlPlane }, ports }: MachineCtx): Promise<readonly PlaneNode[]> {
-  const preset = presetOf(controlPlane);
+  return await openMachines(controlPlane, presetOf(controlPlane), ports.nodes);
+}
+
+/** Machines of a control plane, which are kept running as `preset` says. Connects to none. */
+export async function openMachines(controlPlane: PlanControlPlane, preset: Preset, nodes: Nodes): Promise<readonly PlaneNode[]> {
   return await Promise.all(
-    controlPlane.nodes.map(async (node) => ({ name: node.name, address: node.address, preset, machine: await ports.nodes.open(refOf(node, controlPlane)) })),
+    controlPlane.nodes.map(async (node) => ({ name: node.name, address: node.address, preset, machine: await nodes.open(refOf(node, controlPlane)) })),
   );
+}
+
+/** A machine, and what was found out about its member before anything was touched. */
+export interface PlaneMachine {
+  readonly node: PlaneNode;
+  readonly member: PlaneMember;
+}
+
+/** The machine of each member, as far as the plan still names it. */
+export async function machinesOf(ctx: PlaneCtx): Promise<readonly PlaneMachine[]> {
+  const nodes = await openNodes(ctx);
+  return ctx.with.plane.members.flatMap((member) => {
+    const node = nodes.find(({ name }) => name === member.node);
+    return node === undefined ? [] : [{ node, member }];
+  });
+}
+
+/** Those that answered when the run looked at them. */
+export async function answeringMachines(ctx: PlaneCtx): Promise<readonly PlaneMachine[]> {
+  return (await machinesOf(ctx)).filter(({ member }) => member.silent === undefined);
 }
 
 /** One machine of the plan. */

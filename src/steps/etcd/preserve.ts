@@ -4,25 +4,12 @@ import { asideState, putAside } from '../../etcd/presets/aside.ts';
 import { defineStep } from '../define-step.ts';
 import { fenceAgain, fencedWith } from './fence-schema.ts';
 import { requireFenced } from './fenced.ts';
-import { ask, openNodes, type PlaneCtx, type PlaneNode, tell } from './plane.ts';
-import type { PlaneMember } from './plane-schema.ts';
+import { answeringMachines, ask, type PlaneCtx, type PlaneMachine, tell } from './plane.ts';
 
-interface Machine {
-  readonly node: PlaneNode;
-  readonly member: PlaneMember;
-}
-
-/** Machines that answered when the run looked at them. */
-async function machines(ctx: PlaneCtx): Promise<readonly Machine[]> {
-  const nodes = await openNodes(ctx);
-  return ctx.with.plane.members.flatMap((member) => {
-    const node = nodes.find(({ name }) => name === member.node);
-    return node === undefined || member.silent !== undefined ? [] : [{ node, member }];
-  });
-}
-
-async function kept(ctx: PlaneCtx): Promise<readonly (Machine & { readonly place: string | undefined })[]> {
-  return await Promise.all((await machines(ctx)).map(async (one) => ({ ...one, place: (await ask(one.node, asideState(ctx.run.id), ctx.signal))?.place })));
+async function kept(ctx: PlaneCtx): Promise<readonly (PlaneMachine & { readonly place: string | undefined })[]> {
+  return await Promise.all(
+    (await answeringMachines(ctx)).map(async (one) => ({ ...one, place: (await ask(one.node, asideState(ctx.run.id), ctx.signal))?.place })),
+  );
 }
 
 /** Moves the data of every old member aside on its own file system: nothing is deleted, and nothing of it can start again by accident. */
@@ -50,7 +37,7 @@ export const etcdPreserve = defineStep({
   async execute(ctx) {
     await requireFenced(ctx, fenceAgain(ctx.with));
     await Promise.all(
-      (await machines(ctx)).map(async ({ node, member: { dataDir, walDir } }) => {
+      (await answeringMachines(ctx)).map(async ({ node, member: { dataDir, walDir } }) => {
         await ctx.effect({
           name: 'put-aside',
           key: node.name,
@@ -73,6 +60,6 @@ export const etcdPreserve = defineStep({
   },
 });
 
-function placesOf(found: readonly { readonly member: PlaneMember; readonly place: string | undefined }[]): string[] {
+function placesOf(found: readonly { readonly member: PlaneMachine['member']; readonly place: string | undefined }[]): string[] {
   return found.map(({ member, place }) => `${member.node}:${place ?? ''}`);
 }

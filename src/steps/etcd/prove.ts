@@ -10,15 +10,10 @@ import type { StepPorts } from '../ports.ts';
 import { lookUntil } from '../wait.ts';
 import { withApi } from './api-access.ts';
 import { fencedWith } from './fence-schema.ts';
-import { withMember } from './member-access.ts';
-import { openNodes, type PlaneNode } from './plane.ts';
-import type { PlaneMember } from './plane-schema.ts';
+import { memberRef } from './member-access.ts';
+import { machinesOf, type PlaneMachine } from './plane.ts';
 
 type Ctx = StepContext<z.output<typeof fencedWith>, StepPorts>;
-interface Grown {
-  readonly node: PlaneNode;
-  readonly member: PlaneMember;
-}
 
 /** API servers write where they are every 10 s and forget others after 15 s (kube-apiserver `reconcilers/lease.go`). */
 const ENDPOINTS_MS = 90_000;
@@ -27,28 +22,27 @@ const LOOK_EVERY_MS = 1_000;
 const PROOF = { apiVersion: 'v1', kind: 'ConfigMap', namespace: 'kube-system', name: 'lattice-dr-proof' } as const;
 
 /** Machines whose members make up the cluster now. */
-async function grown(ctx: Ctx): Promise<readonly Grown[]> {
-  const nodes = await openNodes(ctx);
+async function grown(ctx: Ctx): Promise<readonly PlaneMachine[]> {
   const { seed } = ctx.with.prepared;
-  return ctx.with.plane.members.flatMap((member) => {
-    const node = nodes.find(({ name }) => name === member.node);
-    return node !== undefined && (member.node === seed.node || seed.joining.includes(member.node)) ? [{ node, member }] : [];
-  });
-}
-
-async function ofEach<T>(all: readonly Grown[], ctx: Ctx, work: (etcd: Etcd) => Promise<T>): Promise<readonly T[]> {
-  return await Promise.all(all.map(async ({ node, member }) => await withMember({ node, member }, ctx, work)));
+  return (await machinesOf(ctx)).filter(({ node: { name } }) => name === seed.node || seed.joining.includes(name));
 }
 
 /** What the members differ in; empty when they are one cluster with one content. */
-async function memberFaults(all: readonly Grown[], ctx: Ctx): Promise<readonly string[]> {
+async function memberFaults(all: readonly PlaneMachine[], ctx: Ctx): Promise<readonly string[]> {
   const { signal } = ctx;
-  const lists = await ofEach(all, ctx, async (etcd) => await etcd.members(signal));
-  const statuses = await ofEach(all, ctx, async (etcd) => await etcd.status(signal));
+  await using stack = new AsyncDisposableStack();
+  const etcds: Etcd[] = [];
+  for (const { node, member } of all) {
+    const { ref } = stack.use(await memberRef(node, member, ctx));
+    etcds.push(stack.use(await ctx.ports.etcds.open(ref)));
+  }
+  const ofEach = async <T>(ask: (etcd: Etcd) => Promise<T>): Promise<readonly T[]> => await Promise.all(etcds.map(ask));
+  const lists = await ofEach(async (etcd) => await etcd.members(signal));
+  const statuses = await ofEach(async (etcd) => await etcd.status(signal));
   // The lowest is what every member has.
   const [revision = '0'] = statuses.map((status) => status.revision).toSorted((a, b) => (BigInt(a) < BigInt(b) ? -1 : 1));
-  const hashes = await ofEach(all, ctx, async (etcd) => await etcd.hashKv(revision, signal));
-  const alarms = await ofEach(all, ctx, async (etcd) => await etcd.alarms(signal));
+  const hashes = await ofEach(async (etcd) => await etcd.hashKv(revision, signal));
+  const alarms = await ofEach(async (etcd) => await etcd.alarms(signal));
   const texts = new Set(
     lists.map((members) =>
       members
@@ -72,7 +66,7 @@ async function memberFaults(all: readonly Grown[], ctx: Ctx): Promise<readonly s
 }
 
 /** Writes through each API server and reads what it wrote through each other. */
-async function apiFaults(all: readonly Grown[], ctx: Ctx): Promise<readonly string[]> {
+async function apiFaults(all: readonly PlaneMachine[], ctx: Ctx): Promise<readonly string[]> {
   const faults: string[] = [];
   for (const writer of all) {
     const value = `${ctx.run.id} ${writer.node.name} ${ctx.clock.now()}`;
@@ -90,7 +84,7 @@ async function apiFaults(all: readonly Grown[], ctx: Ctx): Promise<readonly stri
 }
 
 /** Waits until the service `kubernetes` leads to living API servers and to no other. */
-async function untilEndpoints(all: readonly Grown[], ctx: Ctx): Promise<readonly string[]> {
+async function untilEndpoints(all: readonly PlaneMachine[], ctx: Ctx): Promise<readonly string[]> {
   const wanted = [...new Set(all.map(({ member }) => member.advertiseAddress ?? member.address))].toSorted();
   const [first] = all;
   if (first === undefined) return [];

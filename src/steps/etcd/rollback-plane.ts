@@ -3,32 +3,16 @@ import type { ReadContext } from '../../engine/step.ts';
 import { DrError } from '../../errors/dr-error.ts';
 import { isRunId } from '../../model/ids.ts';
 import type { StepPorts } from '../ports.ts';
-import { openNodes, type PlaneNode, planeWith } from './plane.ts';
-import type { PlaneMember } from './plane-schema.ts';
+import { planeWith } from './plane.ts';
 
 /** What takes a restore back is given: the run that is taken back, and the control plane as that run found it. */
 export const rollbackWith = planeWith.extend({ of: z.string() });
 export type RollbackWith = z.output<typeof rollbackWith>;
 type Ctx = ReadContext<RollbackWith, StepPorts>;
 
-/** A machine with what the other run found out about it. */
-export interface Machine {
-  readonly node: PlaneNode;
-  readonly member: PlaneMember;
-}
-
 /** Names of what the other run has put aside are made of its id. */
 export function asOther<C extends Ctx>(ctx: C): C {
   const id = ctx.with.of;
   if (!isRunId(id)) throw new DrError({ code: 'INPUT_INVALID', message: `'${id}' is no id of a run` });
   return { ...ctx, run: { ...ctx.run, id } };
-}
-
-/** Machines that the other run could work on. */
-export async function touched(ctx: Ctx): Promise<readonly Machine[]> {
-  const nodes = await openNodes(ctx);
-  return ctx.with.plane.members.flatMap((member) => {
-    const node = nodes.find(({ name }) => name === member.node);
-    return node === undefined || member.silent !== undefined ? [] : [{ node, member }];
-  });
 }

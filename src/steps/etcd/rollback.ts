@@ -1,21 +1,22 @@
 import { z } from 'zod';
 import { NO_RETRY, type ReadContext, type StepContext } from '../../engine/step.ts';
 import { DrError } from '../../errors/dr-error.ts';
-import { freeLock, lockHolder, markOf } from '../../etcd/presets/aside.ts';
+import { lockHolder, markOf } from '../../etcd/presets/aside.ts';
 import { openPort } from '../../etcd/presets/isolation.ts';
 import { putBack, putBackState } from '../../etcd/presets/put-back.ts';
 import { defineStep } from '../define-step.ts';
 import type { StepPorts } from '../ports.ts';
 import { stopComponent } from './components.ts';
-import { ask, OPENED, type PlaneNode, tell } from './plane.ts';
-import { asOther, type Machine, type RollbackWith, rollbackWith, touched } from './rollback-plane.ts';
+import { freeLockOf } from './free-lock.ts';
+import { answeringMachines, ask, OPENED, type PlaneMachine, type PlaneNode, tell } from './plane.ts';
+import { asOther, type RollbackWith, rollbackWith } from './rollback-plane.ts';
 
 type Ctx = ReadContext<RollbackWith, StepPorts>;
 
 /** What speaks against taking a run back. */
 async function refusals(ctx: Ctx): Promise<readonly string[]> {
   const found = await Promise.all(
-    (await touched(ctx)).map(async ({ node }) => {
+    (await answeringMachines(ctx)).map(async ({ node }) => {
       const [holder, opened] = await Promise.all([ask(node, lockHolder(), ctx.signal), ask(node, markOf(ctx.with.of, OPENED), ctx.signal)]);
       return [
         ...(opened === undefined ? [] : [`the API server of ${node.name} was opened at ${opened}: what was written since would be lost`]),
@@ -26,8 +27,8 @@ async function refusals(ctx: Ctx): Promise<readonly string[]> {
   return found.flat();
 }
 
-async function waiting(ctx: Ctx): Promise<readonly Machine[]> {
-  const all = await touched(ctx);
+async function waiting(ctx: Ctx): Promise<readonly PlaneMachine[]> {
+  const all = await answeringMachines(ctx);
   const states = await Promise.all(all.map(async ({ node }) => await ask(node, putBackState(ctx.with.of), ctx.signal)));
   return all.filter((_machine, index) => states[index] === 'aside');
 }
@@ -73,7 +74,7 @@ export const etcdPutBack = defineStep({
   },
 });
 
-async function giveBack({ node, member: { dataDir, walDir, securePort } }: Machine, ctx: StepContext<RollbackWith, StepPorts>): Promise<void> {
+async function giveBack({ node, member: { dataDir, walDir, securePort } }: PlaneMachine, ctx: StepContext<RollbackWith, StepPorts>): Promise<void> {
   await ctx.effect({
     name: 'stop',
     key: node.name,
@@ -118,18 +119,7 @@ export const etcdUnlock = defineStep({
   },
   plan: async ({ with: { plane } }) => plane.members.map(({ node }) => ({ verb: 'delete' as const, subject: `lock on ${node}` })),
   async execute(ctx) {
-    for (const node of await holders(ctx)) {
-      await ctx.effect({
-        name: 'free-lock',
-        key: node.name,
-        timeoutMs: 60_000,
-        check: async () => ((await ask(node, lockHolder(), ctx.signal)) === ctx.with.of ? { state: 'todo', evidence: {} } : { state: 'done', result: true }),
-        run: async (signal) => {
-          await tell(node, freeLock(ctx.with.of), signal);
-          return true;
-        },
-      });
-    }
+    for (const node of await holders(ctx)) await freeLockOf(ctx.with.of, node, ctx);
   },
   async verify(ctx) {
     const held = await holders(ctx);
@@ -140,7 +130,7 @@ export const etcdUnlock = defineStep({
 });
 
 async function holders(ctx: Ctx): Promise<readonly PlaneNode[]> {
-  const all = await touched(ctx);
+  const all = await answeringMachines(ctx);
   const found = await Promise.all(all.map(async ({ node }) => await ask(node, lockHolder(), ctx.signal)));
   return all.filter((_machine, index) => found[index] === ctx.with.of).map(({ node }) => node);
 }

@@ -4,11 +4,11 @@ import { lookProbe } from '../../../etcd/diagnosis/look.ts';
 import { dataState, troublesOf } from '../../../etcd/diagnosis/troubles.ts';
 import { type EtcdSettings, etcdAccess, etcdSettingsOfManifest } from '../../../etcd/presets/etcd-settings.ts';
 import type { Definitions, NodeProbe, Preset } from '../../../etcd/presets/preset.ts';
-import { Secret } from '../../../model/secret.ts';
 import type { Clock } from '../../../ports/clock.ts';
 import type { Etcd, EtcdMember, Etcds } from '../../../ports/etcd.ts';
 import type { NodeMachine } from '../../../ports/nodes.ts';
 import { withLimit } from '../../wait.ts';
+import { withMember } from '../member-access.ts';
 
 /** A member answers its own machine at once, or is stuck. */
 const MEMBER_MS = 5_000;
@@ -105,7 +105,7 @@ interface Answered {
 /** What its member says within its time: by a tunnel, with the client certificate that lies on the machine. */
 async function askMember(node: PlannedNode, settings: EtcdSettings, tools: GatherTools): Promise<Answered> {
   try {
-    return await withMember(node, settings, { tools, work: answerOf });
+    return await askInTime(node, settings, { tools, work: answerOf });
   } catch (error) {
     if (!isDrError(error, 'ETCD_UNAVAILABLE', 'ETCD_FAILED', 'NODE_FILE_MISSING', 'NODE_COMMAND_FAILED')) throw error;
     return { finding: error.message };
@@ -118,19 +118,15 @@ interface MemberWork<T> {
 }
 
 /** Works with the member of a machine for a limited time. Throws `ETCD_UNAVAILABLE`, `NODE_FILE_MISSING`. */
-export async function withMember<T>({ name, machine, preset }: PlannedNode, settings: EtcdSettings, { tools, work }: MemberWork<T>): Promise<T> {
+export async function askInTime<T>(node: PlannedNode, settings: EtcdSettings, { tools, work }: MemberWork<T>): Promise<T> {
+  const { name } = node;
   const late = (): DrError => new DrError({ code: 'ETCD_UNAVAILABLE', message: `etcd of ${name} says nothing within ${MEMBER_MS / 1_000} s` });
   return await withLimit(tools, MEMBER_MS, {
     late,
     work: async (signal) => {
-      const { endpoint, tls } = etcdAccess(settings, preset.etcdClient);
-      const { protocol, hostname, port } = new URL(endpoint);
-      const read = async (path: string): Promise<string> => Buffer.concat(await Array.fromAsync(machine.download(path, signal))).toString();
-      const [ca = '', cert = '', key = ''] = tls === undefined ? [] : await Promise.all([tls.caFile, tls.certFile, tls.keyFile].map(read));
-      const pem = tls === undefined ? undefined : { ca, cert, key: new Secret(key), serverName: hostname };
-      await using forward = await machine.forward({ host: hostname, port: Number(port) }, signal);
-      await using etcd = await tools.etcds.open({ endpoint: `${protocol}//127.0.0.1:${forward.port}`, name: `of ${name}`, pem });
-      return await work(etcd, signal);
+      const { endpoint, tls } = etcdAccess(settings, node.preset.etcdClient);
+      const member = { node: name, endpoint, ...(tls === undefined ? {} : { tls }) };
+      return await withMember({ node, member }, { ports: tools, signal }, async (etcd) => await work(etcd, signal));
     },
   });
 }

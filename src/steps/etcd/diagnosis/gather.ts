@@ -3,7 +3,7 @@ import type { ApiFacts, ListedMember, MemberAnswer, NodeFacts } from '../../../e
 import type { EtcdSettings } from '../../../etcd/presets/etcd-settings.ts';
 import { withLimit } from '../../wait.ts';
 import { type ApiTools, gatherApi, joinApi } from './gather-api.ts';
-import { gatherNode, type PlannedNode, type SeenNode, withMember } from './gather-node.ts';
+import { askInTime, gatherNode, type PlannedNode, type SeenNode } from './gather-node.ts';
 
 /** All that is asked of one machine takes no longer; one that is off costs the time of its connection. */
 const NODE_MS = 30_000;
@@ -80,7 +80,7 @@ interface HashQuestion {
 
 async function hashAt({ node, settings, revision }: HashQuestion, tools: ApiTools): Promise<MemberAnswer['hashKv']> {
   try {
-    return await withMember(node, settings, { tools, work: async (etcd, signal) => await etcd.hashKv(revision, signal) });
+    return await askInTime(node, settings, { tools, work: async (etcd, signal) => await etcd.hashKv(revision, signal) });
   } catch (error) {
     if (!isDrError(error) || error.code === 'BUG' || tools.signal.aborted) throw error;
     return undefined;
