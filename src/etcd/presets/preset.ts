@@ -68,7 +68,7 @@ export interface NodeFile {
  * own and no other's. A verb gives a command or a probe and touches nothing itself.
  */
 export interface Preset {
-  readonly name: 'kubeadm' | 'systemd' | 'lab' | 'rke2';
+  readonly name: 'kubeadm' | 'systemd' | 'rke2';
   /** `experimental`: proven on an emulation only, so the tool prints the procedure unless it is asked by flag. */
   readonly execution: 'supported' | 'experimental';
   /** Components that this preset can park and start. */

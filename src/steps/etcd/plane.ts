@@ -2,7 +2,6 @@ import { z } from 'zod';
 import type { ReadContext } from '../../engine/step.ts';
 import { DrError, isDrError } from '../../errors/dr-error.ts';
 import { kubeadmPreset } from '../../etcd/presets/kubeadm.ts';
-import { labPreset } from '../../etcd/presets/lab.ts';
 import type { NodeAnswer, NodeCommand, NodeProbe, Preset } from '../../etcd/presets/preset.ts';
 import { commandFailed } from '../../etcd/presets/probe.ts';
 import { type PlanControlPlane, planControlPlane } from '../../model/plan/control-plane.ts';
@@ -83,8 +82,8 @@ function refOf({ name, address, ssh }: PlanControlPlane['nodes'][number], { sshC
 }
 
 function presetOf({ distribution }: PlanControlPlane): Preset {
-  if (distribution === 'kubeadm') return kubeadmPreset();
-  if (distribution === 'lab') return labPreset();
+  // Machines of a lab have stand-ins for what kubeadm's have.
+  if (distribution === 'kubeadm' || distribution === 'lab') return kubeadmPreset();
   throw new DrError({
     code: 'INPUT_INVALID',
     message: `etcd of ${distribution} cannot be restored by this tool`,
