@@ -17,8 +17,6 @@ for id in $found; do crictl stop --timeout 20 "$id" && crictl rm "$id" || exit 1
 /** Control planes of kubeadm: static pods under a kubelet of systemd, containers by a runtime that `crictl` speaks to. */
 export function kubeadmPreset({ manifests = '/etc/kubernetes/manifests' }: KubeadmOptions = {}): Preset {
   return {
-    name: 'kubeadm',
-    execution: 'supported',
     components: COMPONENTS,
     ...staticPodVerbs({ manifests, keep: '/etc/kubernetes/lattice-dr' }),
     running: (component) => runningProbe(component, { crictl: true }),

@@ -68,9 +68,6 @@ export interface NodeFile {
  * own and no other's. A verb gives a command or a probe and touches nothing itself.
  */
 export interface Preset {
-  readonly name: 'kubeadm' | 'systemd' | 'rke2';
-  /** `experimental`: proven on an emulation only, so the tool prints the procedure unless it is asked by flag. */
-  readonly execution: 'supported' | 'experimental';
   /** Components that this preset can park and start. */
   readonly components: readonly Component[];
   /** The definitions of all components, in place and put aside by the run. */

@@ -86,7 +86,6 @@ export function systemdPreset({ unit = 'etcd.service' }: SystemdOptions = {}): P
   const args = (runId: string): readonly string[] => [unit, `${KEEP}/${runId}`];
   return {
     ...pods,
-    name: 'systemd',
     definitions: (runId) => definitions(pods.definitions(runId), { unit, args: args(runId) }),
     park: (component, runId) =>
       component === 'etcd' ? { title: `stop and mask ${unit}`, script: PARK, args: args(runId), timeoutMs: STOP_MS } : pods.park(component, runId),
