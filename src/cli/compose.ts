@@ -1,5 +1,6 @@
 import { systemClock } from '../adapters/clock/system-clock.ts';
 import { systemRandom } from '../adapters/clock/system-random.ts';
+import { createCloudObjectStores } from '../adapters/cloud/cloud-object-stores.ts';
 import { createDnsZones } from '../adapters/dns/dns-zones.ts';
 import { createNameResolver } from '../adapters/dns/name-resolver.ts';
 import { createEtcds } from '../adapters/etcd/etcds.ts';
@@ -44,7 +45,7 @@ export function compose(env: Environment): Composition {
   const manifests = createManifestParser();
   const ports: StepPorts = {
     clusters: createClusters({ clock: systemClock, env }),
-    objectStores: createObjectStores({ secrets }),
+    objectStores: createCloudObjectStores({ secrets, s3: createObjectStores({ secrets }) }),
     git,
     manifests,
     desired: createDesiredStates(git, manifests),
