@@ -6,6 +6,7 @@ import { ensureDebianPackages } from '../debian-packages.ts';
 import { defaultLabDirectory } from '../layout.ts';
 import { seedPaths } from '../seed/seed.ts';
 import type { WorldName } from '../seed/world.ts';
+import { findLab } from '../state.ts';
 import { compareTestimonies, type Finding } from './compare.ts';
 import { startOrder } from './start-order.ts';
 import type { Testimony } from './witness.ts';
@@ -58,8 +59,17 @@ function print(findings: readonly Finding[]): boolean {
   return findings.every(({ holds }) => holds);
 }
 
+/** What an earlier demo has left is a platform in the middle of its life, which a second demo would wait for in vain. */
+async function clearAway(): Promise<void> {
+  if ((await findLab(directory)) === undefined) return;
+  if (option('--dir') === undefined) return await command('the lab of an earlier demo is removed', 'lab', 'down', '--remove', '--dir', directory);
+  console.error(`${directory} holds a lab: name another folder, or remove it: npx lattice-dr ${shellLine(['lab', 'down', '--remove', '--dir', directory])}`);
+  process.exit(4);
+}
+
 const { plan } = seedPaths(directory, world);
 await ensureDebianPackages(['named', 'nsupdate'], { signal: AbortSignal.timeout(PACKAGES_LIMIT_MS), onLine: (line) => console.log(`   apt: ${line}`) });
+await clearAway();
 await command('the lab comes up', 'lab', 'up', '--dir', directory);
 await command('a platform is seeded', 'lab', 'seed', '--world', world, '--dir', directory);
 const before = await testimony('before');
