@@ -8,6 +8,7 @@ import { createScratchEtcds } from '../adapters/etcd/scratch-etcd.ts';
 import { openFolderRunStore } from '../adapters/fs/folder-run-store.ts';
 import { createLocalFiles } from '../adapters/fs/local-files.ts';
 import { createGit } from '../adapters/git/user-git.ts';
+import { createCharts } from '../adapters/http/chart-repositories.ts';
 import { createHttpProbe } from '../adapters/http/http-probe.ts';
 import { createClusters } from '../adapters/kube/kube-clusters.ts';
 import { createProcesses } from '../adapters/process/host-processes.ts';
@@ -53,6 +54,7 @@ export function compose(env: Environment): Composition {
     processes,
     http: createHttpProbe({ resolver }),
     certificates: createCertificates(),
+    charts: createCharts(),
     secretFiles: secrets,
     sealSignatures: createSshSignatures({ processes, purpose: 'seal' }),
     nodes: createNodes({ clock: systemClock, random: systemRandom, env }),
