@@ -18,6 +18,8 @@ import { findServer, missingServers } from './servers.ts';
 const missing = missingServers(['etcd', 'etcdutl']);
 const BINARIES = dirname(findServer('etcdutl') ?? '');
 const LOOK = 'read how rke2 is set up';
+/** What a server says that was told whom to join. */
+const JOINED = `config ${btoa('/etc/rancher/rke2/config.yaml')} ${btoa('server: https://10.0.0.11:9345\n')}\ntoken aa\nmember\n`;
 const OBJECTS = ['namespaces/default', 'namespaces/kube-system', 'services/specs/default/kubernetes'];
 
 describe.skipIf(missing.length > 0)(`the printed restore of rke2${missing.length > 0 ? ` (skipped: ${missing.join(', ')} not built)` : ''}`, () => {
@@ -53,7 +55,7 @@ describe.skipIf(missing.length > 0)(`the printed restore of rke2${missing.length
     await members.kill(lost);
     nodes = new FakeNodes();
     nodes.machine('cp-1').on(LOOK, () => 'token aa\nmember\n');
-    nodes.machine('cp-2').on(LOOK, () => `config ${btoa('/etc/rancher/rke2/config.yaml')} ${btoa('server: https://10.0.0.11:9345\n')}\ntoken aa\nmember\n`);
+    nodes.machine('cp-2').on(LOOK, () => JOINED);
     nodes.machine('cp-3').powerOff();
   });
   afterAll(async () => await members[Symbol.asyncDispose]());
@@ -82,7 +84,7 @@ describe.skipIf(missing.length > 0)(`the printed restore of rke2${missing.length
     nodes.machine('cp-2').on(LOOK, () => 'token bb\nmember\n');
     const plan = await ask('prepared-3.db');
     expect(plan.objections).toEqual([expect.stringContaining('different tokens')]);
-    nodes.machine('cp-2').on(LOOK, () => 'token aa\nmember\n');
+    nodes.machine('cp-2').on(LOOK, () => JOINED);
   });
 
   it.each<readonly [what: string, changes: NonNullable<Parameters<typeof ask>[1]>, code: string]>([
