@@ -4,6 +4,7 @@ import { runCommand, seconds } from './command.ts';
 import { HELD_BACK } from './held-back.ts';
 import { ROOT, runStaticChecks } from './static-checks.ts';
 import { type Counts, countsLine, runVitestProject } from './suites.ts';
+import { ensureAzurite } from './support/azurite.ts';
 
 /**
  * `npm test`: static checks and unit tests while the servers are built, then every suite on real servers. Prints time and counts of each and ends with the
@@ -56,8 +57,12 @@ async function provideServers(): Promise<Counts> {
     say(`packages: ${error instanceof Error ? error.message : String(error)}${isDrError(error) ? `; ${error.suggestions.join('; ')}` : ''}\n`);
   }
   const onOutput = (text: string): void => void say(text.replace(/^(?=.)/gm, 'servers: '));
+  const azurite = ensureAzurite();
   const { code } = await runCommand({ name: 'servers', file: process.execPath, args: ['src/lab/binaries/build.ts', 'all'], cwd: ROOT, onOutput });
-  return { name: 'servers are built', passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: 0, elapsedMs: performance.now() - from };
+  const fault = await azurite;
+  if (fault !== undefined) say(`${fault}\n`);
+  const isWhole = code === 0 && fault === undefined;
+  return { name: 'servers are built', passed: isWhole ? 1 : 0, failed: isWhole ? 0 : 1, skipped: 0, elapsedMs: performance.now() - from };
 }
 
 async function runQuickSuites(): Promise<readonly Counts[]> {

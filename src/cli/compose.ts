@@ -1,5 +1,6 @@
 import { systemClock } from '../adapters/clock/system-clock.ts';
 import { systemRandom } from '../adapters/clock/system-random.ts';
+import { createCloudObjectStores } from '../adapters/cloud/cloud-object-stores.ts';
 import { createDnsZones } from '../adapters/dns/dns-zones.ts';
 import { createNameResolver } from '../adapters/dns/name-resolver.ts';
 import { createEtcds } from '../adapters/etcd/etcds.ts';
@@ -7,6 +8,7 @@ import { createScratchEtcds } from '../adapters/etcd/scratch-etcd.ts';
 import { openFolderRunStore } from '../adapters/fs/folder-run-store.ts';
 import { createLocalFiles } from '../adapters/fs/local-files.ts';
 import { createGit } from '../adapters/git/user-git.ts';
+import { createCharts } from '../adapters/http/chart-repositories.ts';
 import { createHttpProbe } from '../adapters/http/http-probe.ts';
 import { createClusters } from '../adapters/kube/kube-clusters.ts';
 import { createProcesses } from '../adapters/process/host-processes.ts';
@@ -44,7 +46,7 @@ export function compose(env: Environment): Composition {
   const manifests = createManifestParser();
   const ports: StepPorts = {
     clusters: createClusters({ clock: systemClock, env }),
-    objectStores: createObjectStores({ secrets }),
+    objectStores: createCloudObjectStores({ secrets, s3: createObjectStores({ secrets }) }),
     git,
     manifests,
     desired: createDesiredStates(git, manifests),
@@ -52,6 +54,7 @@ export function compose(env: Environment): Composition {
     processes,
     http: createHttpProbe({ resolver }),
     certificates: createCertificates(),
+    charts: createCharts(),
     secretFiles: secrets,
     sealSignatures: createSshSignatures({ processes, purpose: 'seal' }),
     nodes: createNodes({ clock: systemClock, random: systemRandom, env }),

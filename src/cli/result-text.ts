@@ -19,6 +19,7 @@ import type { DeletedBackup } from '../operations/mosk-delete.ts';
 import type { TakenMoskBackup } from '../operations/mosk-take.ts';
 import type { RunPlan } from '../operations/plan-run.ts';
 import type { ReleaseResult } from '../operations/release.ts';
+import type { Rke2RestorePlan } from '../operations/rke2-restore.ts';
 import type { RunReport } from '../operations/run-report.ts';
 import type { RunStatus } from '../operations/run-status.ts';
 import type { SealedSnapshotFile } from '../operations/seal-snapshot.ts';
@@ -85,6 +86,9 @@ export const resultText = {
   },
   async snapshots(list: SnapshotList): Promise<string> {
     return (await import('../report/snapshot-view.ts')).snapshotListView(list);
+  },
+  async rke2Restore(plan: Rke2RestorePlan): Promise<string> {
+    return (await import('../report/rke2-view.ts')).rke2RestoreView(plan);
   },
   async sealedSnapshot(sealed: SealedSnapshotFile): Promise<string> {
     return (await import('../report/snapshot-view.ts')).snapshotSealView(sealed);

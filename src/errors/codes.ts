@@ -102,6 +102,7 @@ export const ERROR_CODES = {
   PRUNED_FIELDS: { kind: 'invalid', meaning: 'the specs have fields that the server does not know, and nobody has accepted to lose them' },
   RELEASE_REFUSED: { kind: 'precondition', meaning: 'what a run has put aside may not be put back yet' },
   REPORT_ALTERED: { kind: 'verification', meaning: 'a report page is not what its own record gives' },
+  REPAIR_REFUSED: { kind: 'precondition', meaning: 'replacing one member of etcd is not what the control plane needs, or cannot be done yet' },
   REPOSITORY_KEY_FOREIGN: { kind: 'precondition', meaning: 'somebody has given the new cluster another password for its backup repositories' },
   REQUEST_REJECTED: { kind: 'precondition', meaning: 'the process that owns the run did not accept what was asked of it' },
   REQUEST_UNANSWERED: { kind: 'unavailable', meaning: 'the process that owns the run did not say in time what became of a request' },

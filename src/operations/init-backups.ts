@@ -8,6 +8,9 @@ import type { LivingCluster } from './init-look.ts';
 /** Keys of a snapshot location's `config` that could hold a credential, whatever they should hold. */
 const CREDENTIAL_KEY = /secret|password|token|accesskey|credential/i;
 
+/** Providers of what can be restored from: the platform's Velero has the plugin for AWS alone (`lattice-velero/build.rs`). */
+const FROM_S3: ReadonlySet<string> = new Set(['s3', 's3Compatible']);
+
 /** What could not be drafted, for the terminal. */
 export interface Drafted {
   readonly draft: Draft | undefined;
@@ -19,37 +22,39 @@ export function draftBackups({ platform, snapshotLocations }: LivingCluster): Dr
   const stores = platform.filter(({ kind }) => kind === 'BackupStore');
   const findings = stores.length === 0 ? ['the cluster has no BackupStore: its volumes have no recovery point that this tool could restore'] : [];
   const drafts = stores.flatMap((store) => {
-    const bucket = asText(fieldAt(store.spec, 'storage', 's3', 'bucket'));
-    if (bucket === undefined) {
-      findings.push(
-        `BackupStore ${store.metadata.name} is not in S3 (provider ${asText(fieldAt(store.spec, 'storage', 'provider')) ?? 'unknown'}), which is all that is restored from`,
-      );
-      return [];
-    }
-    return [storeDraft(store, { bucket, backups: backupsOf(store, platform), snapshotLocations })];
+    const provider = asText(fieldAt(store.spec, 'storage', 'provider')) ?? 's3';
+    if (!FROM_S3.has(provider)) findings.push(`BackupStore ${store.metadata.name} is not in S3 (provider ${provider}), which is all that is restored from`);
+    const place = placeOf(store, provider);
+    return place === undefined ? [] : [storeDraft(store, { place, backups: backupsOf(store, platform), snapshotLocations })];
   });
   return { draft: drafts.length === 0 ? undefined : drafts, findings };
 }
 
-function storeDraft(
-  store: KubeObject,
-  {
-    bucket,
-    backups,
-    snapshotLocations,
-  }: { readonly bucket: string; readonly backups: readonly KubeObject[]; readonly snapshotLocations: readonly KubeObject[] },
-): Draft {
-  const at = (key: string): string | undefined => asText(fieldAt(store.spec, 'storage', 's3', key));
+/** Where a store's backups are, as a plan says it; `undefined` where the store does not. */
+function placeOf(store: KubeObject, provider: string): Fields | undefined {
+  const at = (...path: readonly string[]): string | undefined => asText(fieldAt(store.spec, 'storage', ...path));
+  if (provider === 'gcs') return withBucket({ provider, bucket: at('gcs', 'bucket') });
+  if (provider === 'azure')
+    return withBucket({ provider, bucket: at('azure', 'container'), account: at('azure', 'storageAccount') ?? decide('name of the storage account') });
+  return withBucket({ bucket: at('s3', 'bucket'), region: at('s3', 'region'), endpoint: at('s3', 'endpoint') });
+}
+
+function withBucket(place: Fields): Fields | undefined {
+  return place['bucket'] === undefined ? undefined : place;
+}
+
+type Fields = Readonly<Record<string, Draft | undefined>>;
+
+interface StoreParts {
+  readonly place: Fields;
+  readonly backups: readonly KubeObject[];
+  readonly snapshotLocations: readonly KubeObject[];
+}
+
+function storeDraft(store: KubeObject, { place, backups, snapshotLocations }: StoreParts): Draft {
   const [chosen, ...others] = backups;
   const named = chosen === undefined ? undefined : note(chosen.metadata.name, backupComment(chosen, others));
-  return {
-    store: store.metadata.name,
-    bucket,
-    region: at('region'),
-    endpoint: at('endpoint'),
-    clusterBackup: named,
-    volumeSnapshotLocation: snapshotDraft(snapshotLocations),
-  };
+  return { store: store.metadata.name, ...place, clusterBackup: named, volumeSnapshotLocation: snapshotDraft(snapshotLocations) };
 }
 
 function backupComment(chosen: KubeObject, others: readonly KubeObject[]): string {

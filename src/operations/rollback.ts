@@ -6,6 +6,7 @@ import type { RunStore } from '../ports/run-store.ts';
 
 /** Kinds of step by which a run is told to be a restore of etcd, and to be beyond return. */
 const LOOKS = 'etcd/inventory';
+const RESTORES = 'etcd/restore';
 const OPENS = 'etcd/open';
 
 /** What takes a run back is started with. */
@@ -22,7 +23,8 @@ export interface RollbackInputs {
 export async function rollbackInputs(store: RunStore, run: RunId): Promise<RollbackInputs> {
   const stored = await readRun(store, run);
   const plane = outputsOf(stored, LOOKS);
-  if (plane === undefined) throw refused(`run ${run} is no restore of etcd, or has touched nothing`);
+  const isRestore = stored.frozen.graph.nodes.some(({ uses }) => uses === RESTORES);
+  if (plane === undefined || !isRestore) throw refused(`run ${run} is no restore of etcd, or has touched nothing`);
   if (hasBegun(stored, OPENS)) throw refused(`run ${run} has opened the restored API server: what was written since would be lost`);
   return { plan: String(stored.frozen.sources['plan']), inputs: { of: run, plane } };
 }

@@ -2,14 +2,22 @@ import type { Secret, SecretRef } from '../model/secret.ts';
 
 /** How to reach a bucket. Without `credentials` the SDK's own chain is used (`profile`, environment, instance identity). */
 export interface ObjectStoreRef {
+  /** S3, and what speaks its protocol, without one. */
+  readonly provider?: 'gcs' | 'azure';
+  /** In Azure the name of the container. */
   readonly bucket: string;
+  /** Storage account of an Azure container. */
+  readonly account?: string;
   readonly region?: string;
   /** For servers other than AWS; path style is then used and checksums only where the protocol requires them. */
   readonly endpoint?: string;
   /** PEM of the authority that signed the server's certificate, beside those that everybody trusts. */
   readonly ca?: SecretRef;
   readonly profile?: string;
-  /** An AWS shared-credentials file: `[default] aws_access_key_id=… aws_secret_access_key=…`. */
+  /**
+   * What Velero's plugin for the provider is given too. S3: an AWS shared-credentials file, `[default] aws_access_key_id=… aws_secret_access_key=…`. GCS: the key
+   * file of a service account. Azure: a line `AZURE_STORAGE_ACCOUNT_ACCESS_KEY=…`.
+   */
   readonly credentials?: SecretRef;
 }
 
@@ -24,7 +32,7 @@ export interface ObjectStores extends AsyncDisposable {
    * Whether somebody else's credentials may write to the bucket: the server's words when it refuses, `undefined` when it does not. Nothing is stored. Throws
    * `S3_UNAVAILABLE`, and `SECRET_SOURCE_MISSING` for credentials of another form.
    */
-  refusedToWrite(ref: Pick<ObjectStoreRef, 'bucket' | 'region' | 'endpoint' | 'ca'>, probe: WriteProbe): Promise<string | undefined>;
+  refusedToWrite(ref: Pick<ObjectStoreRef, 'provider' | 'bucket' | 'region' | 'endpoint' | 'ca'>, probe: WriteProbe): Promise<string | undefined>;
 }
 
 /** A credential that is not the one of a reference. */
@@ -92,7 +100,7 @@ export interface ObjectVersion extends ObjectHead {
   readonly isDeletion: boolean;
 }
 
-/** Object Lock of S3, or what comes closest. Without a mode nothing holds it but perhaps a legal hold. */
+/** Object Lock of S3, retention of GCS, immutability of Azure. Without a mode nothing holds it but perhaps a legal hold. */
 export interface ObjectLock {
   /** `COMPLIANCE`: nobody can shorten it. `GOVERNANCE`: who has the permission to bypass can. */
   readonly mode?: 'COMPLIANCE' | 'GOVERNANCE';

@@ -7,8 +7,10 @@ import { clusterReady } from './cluster/ready.ts';
 import { clusterRetire } from './cluster/retire.ts';
 import { dnsCutover } from './dns/cutover.ts';
 import { etcdApi } from './etcd/api.ts';
-import { etcdBackup } from './etcd/backup.ts';
+import { etcdAssess } from './etcd/assess.ts';
+import { etcdBackup, etcdSnapshot } from './etcd/backup.ts';
 import { etcdChoose } from './etcd/choose.ts';
+import { etcdCompare } from './etcd/compare.ts';
 import { etcdConfirm } from './etcd/confirm.ts';
 import { etcdControllers } from './etcd/controllers.ts';
 import { etcdFence } from './etcd/fence.ts';
@@ -22,6 +24,7 @@ import { etcdOpen } from './etcd/open.ts';
 import { etcdPreserve } from './etcd/preserve.ts';
 import { etcdProve } from './etcd/prove.ts';
 import { etcdPush } from './etcd/push.ts';
+import { etcdConsent, etcdRejoin, etcdRemove } from './etcd/replace.ts';
 import { etcdInstall, etcdRestore } from './etcd/restore.ts';
 import { etcdPutBack, etcdUnlock } from './etcd/rollback.ts';
 import { etcdSave } from './etcd/save.ts';
@@ -59,6 +62,12 @@ const KINDS: readonly AnyStepKind<StepPorts>[] = [
   clusterSalvage,
   dnsCutover,
   etcdApi,
+  etcdAssess,
+  etcdCompare,
+  etcdConsent,
+  etcdRejoin,
+  etcdRemove,
+  etcdSnapshot,
   etcdBackup,
   etcdChoose,
   etcdConfirm,

@@ -1,4 +1,5 @@
 import type { Certificates } from '../ports/certificates.ts';
+import type { Charts } from '../ports/charts.ts';
 import type { DnsZones } from '../ports/dns-zones.ts';
 import type { Etcds, ScratchEtcds } from '../ports/etcd.ts';
 import type { Git } from '../ports/git.ts';
@@ -25,6 +26,7 @@ export interface StepPorts {
   readonly processes: Processes;
   readonly http: HttpProbe;
   readonly certificates: Certificates;
+  readonly charts: Charts;
   readonly secretFiles: SecretFiles;
   /** Of seals of backups; a signature of a decision is none. */
   readonly sealSignatures: Signatures;

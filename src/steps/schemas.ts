@@ -23,11 +23,16 @@ export function clusterRef(ref: z.output<typeof kubeconfigRef>): ClusterRef {
   return 'file' in ref ? { kubeconfigPath: ref.file, ...context } : { kubeconfigEnv: ref.env, ...context };
 }
 
+/** What a plan says of a bucket. */
+type PlanBucket = Pick<PlanBackup, 'bucket' | 'region' | 'endpoint' | 'ca' | 'profile' | 'credentials'> & Partial<Pick<PlanBackup, 'provider' | 'account'>>;
+
 /** The object store that holds a backup store's bucket, reached with the operator's own credentials. */
-export function objectStoreRef(backup: Pick<PlanBackup, 'bucket' | 'region' | 'endpoint' | 'ca' | 'profile' | 'credentials'>): ObjectStoreRef {
-  const { bucket, region, endpoint, ca, profile, credentials } = backup;
+export function objectStoreRef(backup: PlanBucket): ObjectStoreRef {
+  const { provider, bucket, account, region, endpoint, ca, profile, credentials } = backup;
   return {
+    ...(provider === undefined || provider === 's3' ? {} : { provider }),
     bucket,
+    ...(account === undefined ? {} : { account }),
     ...(region === undefined ? {} : { region }),
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(ca === undefined ? {} : { ca }),

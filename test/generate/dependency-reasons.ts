@@ -1,6 +1,9 @@
 /** Why each dependency is there: one line each, for the README. A dependency without a reason, or a reason without a dependency, fails the check. */
 export const DEPENDENCY_REASONS: Readonly<Record<string, string>> = {
   '@aws-sdk/client-s3': 'reads recovery points from S3, with the credentials chain that operators already have',
+  '@azure/identity': 'logs in to Azure as its own tools do, for backups that lie there',
+  '@azure/storage-blob': 'reads recovery points from Azure Blob Storage',
+  '@google-cloud/storage': 'reads recovery points from Google Cloud Storage; 7.x, because 8.4 warns of leaked listeners at every larger read',
   '@inquirer/prompts': 'asks at gates on a terminal',
   '@kubernetes/client-node': 'reads kubeconfigs: exec plugins, client certificates, proxies',
   '@marcbachmann/cel-js': 'evaluates expressions and conditions of runbooks (CEL), with type checks before the run',

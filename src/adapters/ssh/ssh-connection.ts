@@ -194,13 +194,20 @@ export class SshConnection {
         output += Buffer.from(chunk).toString();
       },
     };
-    const { stderr } = await this.#session(master, 'echo "uid=$(id -u)" "user=$(id -un)."', call);
+    const { stderr } = await this.#first(master, 'echo "uid=$(id -u)" "user=$(id -un)."', call);
     const { uid, user } = /uid=(?<uid>\d+) user=(?<user>\S+)\./.exec(output)?.groups ?? {};
     if (uid === undefined || user === undefined) throw this.#failed('runs no commands for this user', `${output}${stderr}`);
     if (uid === '0') return '';
-    const { exitCode, stderr: refusal } = await this.#session(master, 'sudo -n true', call);
+    const { exitCode, stderr: refusal } = await this.#first(master, 'sudo -n true', call);
     if (exitCode !== 0) throw notRoot(this.ref, user, refusal);
     return 'sudo -n ';
+  }
+
+  /** One of the first commands over a master: when it breaks under them, no connection came about, whatever they seem to have answered. */
+  async #first(master: Master, command: string, call: Omit<SshCall, 'args' | 'env'>): Promise<SshAnswer> {
+    const answer = await this.#session(master, command, call);
+    if (answer.exitCode === 0 || (await this.#isAlive(master))) return answer;
+    throw connectError(this.ref, 'the connection ended before a command could be sent over it');
   }
 
   /** Ends what an aborted script started on the machine, as far as it can be reached; its own failure is nobody's. */

@@ -129,7 +129,8 @@ const stuckLearner: DiagnosisRule = {
     );
     return {
       verdict: 'repair',
-      action: 'promote it if it follows the leader, remove it if nobody is about to start it: no other member can be added before',
+      action:
+        'promote it if it follows the leader, remove it if nobody is about to start it: no other member can be added before; lattice-dr repair-etcd-member does either',
       evidence: [...which, quorumLine(picture), ...nodeLines(picture)],
       minutes: START,
     };
@@ -146,10 +147,14 @@ const memberDown: DiagnosisRule = {
     const nodes = facts.nodes.filter(({ name }) => down.includes(name));
     const cure = cures(nodes);
     const isReplaced = nodes.some(({ reach, data }) => reach === 'gone' || data === 'absent' || data === 'unreadable');
-    const replace = 'remove the dead member, then add it again as a learner on an empty disk';
+    const replace = 'remove the dead member, then add it again as a learner on an empty disk: lattice-dr repair-etcd-member';
     return {
       verdict: 'repair',
-      action: isReplaced ? replace : cure === '' ? 'start it again; if it does not come, remove it and add it anew' : cure,
+      action: isReplaced
+        ? replace
+        : cure === ''
+          ? 'start it again; if it does not come, remove it and add it anew: lattice-dr repair-etcd-member --member NODE'
+          : cure,
       evidence: [`${down.join(', ')} is down`, quorumLine(picture), ...nodeLines(picture)],
       minutes: isReplaced ? REPLACE : START,
     };

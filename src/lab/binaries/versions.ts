@@ -49,6 +49,10 @@ export const GO_MODULES = {
     ldflags: ['-s -w'],
     unoptimised: [],
   },
+  'stand-ins': {
+    ldflags: ['-s -w'],
+    unoptimised: [],
+  },
   'etcd-3.5': {
     ldflags: ['-s -w'],
     unoptimised: [],
@@ -91,6 +95,8 @@ export const LAB_BINARIES = {
   versitygw: { version: '1.8.0', module: 'versitygw', package: 'github.com/versity/versitygw/cmd/versitygw', demo: true },
   // Not released as a module: the newest commit that the module proxy knows, of 2026-02-12.
   minio: { version: '20260212', module: 'minio', package: 'github.com/minio/minio', demo: false },
+  'fake-gcs-server': { version: '1.56.1', module: 'stand-ins', package: 'github.com/fsouza/fake-gcs-server', demo: false },
+  registry: { version: '3.0.0', module: 'stand-ins', package: 'github.com/distribution/distribution/v3/cmd/registry', demo: false },
   etcdctl: { version: '3.6.16', module: 'kubernetes', package: 'go.etcd.io/etcd/etcdctl/v3', demo: false, versionArguments: ['version'] },
   etcdutl: { version: '3.6.16', module: 'kubernetes', package: 'go.etcd.io/etcd/etcdutl/v3', demo: false, versionArguments: ['version'] },
   kubectl: { version: '1.36.3', module: 'kubernetes', package: 'k8s.io/kubernetes/cmd/kubectl', demo: false, versionArguments: ['version', '--client'] },

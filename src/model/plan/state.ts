@@ -34,6 +34,8 @@ export function stateApart(spec: unknown, context: z.RefinementCtx): void {
   if (state === undefined) return;
   for (const backup of rows(fields['backups'])) {
     const place = placeOf(backup);
+    // Other clouds have other buckets of the same names.
+    if (backup['provider'] === 'gcs' || backup['provider'] === 'azure') continue;
     if (place === undefined || place.server !== state.server || place.bucket !== state.bucket) continue;
     if (!state.path.startsWith(place.path) && !place.path.startsWith(state.path)) continue;
     const nested = state.path === place.path ? 'is the same place as' : state.path.startsWith(place.path) ? 'lies inside' : 'contains';

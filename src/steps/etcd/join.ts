@@ -11,7 +11,7 @@ import { ask, type PlaneCtx, type PlaneNode, tell } from './plane.ts';
 import type { PlaneMember } from './plane-schema.ts';
 
 /** A change of members is refused until every member was heard for 5 s (etcd `server/etcdserver/server.go`, `HealthInterval`). */
-const HEALTHY_MS = 90_000;
+export const HEALTHY_MS = 90_000;
 /** A learner reads the whole database first; 8 GiB over 1 Gb/s take over a minute. */
 const CAUGHT_UP_MS = 30 * 60_000;
 const LOOK_EVERY_MS = 500;
@@ -137,7 +137,8 @@ interface Rules {
   readonly done: readonly EtcdRefusal[];
 }
 
-async function untilTaken(ctx: JoinCtx, { limitMs, what, wait, done }: Rules, call: () => Promise<void>): Promise<void> {
+/** Calls a change of members until it is taken. */
+export async function untilTaken(ctx: JoinCtx, { limitMs, what, wait, done }: Rules, call: () => Promise<void>): Promise<void> {
   let last = '';
   await lookUntil(ctx, limitMs, {
     everyMs: LOOK_EVERY_MS,

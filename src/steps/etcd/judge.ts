@@ -82,7 +82,7 @@ export const etcdJudge = defineStep({
       message: reason,
       suggestions: [
         'see what is wrong: lattice-dr diagnose',
-        'a lost member is replaced without any restore: remove it, then add it again as a learner on an empty disk',
+        'a lost member is replaced without any restore: lattice-dr repair-etcd-member',
         `if what etcd holds is itself the disaster, start again with --discard-live-state: what is there is saved and verified first, and '${DISCARD_WORDS}' has to be typed then`,
       ],
     });

@@ -69,7 +69,8 @@ export async function openNode(name: string, ctx: MachineCtx): Promise<PlaneNode
   throw new DrError({ code: 'INPUT_INVALID', message: `the plan has no control-plane node '${name}'` });
 }
 
-function refOf({ name, address, ssh }: PlanControlPlane['nodes'][number], { sshConfig }: PlanControlPlane): NodeRef {
+/** How a machine of the plan is reached. Throws `INPUT_INVALID` for a key that ssh cannot be given. */
+export function refOf({ name, address, ssh }: PlanControlPlane['nodes'][number], { sshConfig }: PlanControlPlane): NodeRef {
   const identity = ssh?.identity;
   if (identity !== undefined && !('file' in identity)) {
     throw new DrError({
@@ -87,7 +88,11 @@ function presetOf({ distribution }: PlanControlPlane): Preset {
   throw new DrError({
     code: 'INPUT_INVALID',
     message: `etcd of ${distribution} cannot be restored by this tool`,
-    suggestions: ['lattice-dr runbook show restore-etcd --markdown prints the procedure to follow by hand'],
+    suggestions: [
+      distribution === 'rke2'
+        ? 'lattice-dr etcd rke2-procedure prepares the snapshot and prints what to do by hand'
+        : 'lattice-dr runbook show restore-etcd --markdown prints the procedure to follow by hand',
+    ],
   });
 }
 
@@ -99,7 +104,7 @@ export async function tell({ machine }: PlaneNode, command: NodeCommand, signal:
 }
 
 /** Asks a machine. */
-export async function ask<T>({ machine }: PlaneNode, probe: NodeProbe<T>, signal: AbortSignal): Promise<T> {
+export async function ask<T>({ machine }: Pick<PlaneNode, 'machine'>, probe: NodeProbe<T>, signal: AbortSignal): Promise<T> {
   const { title, script, args, timeoutMs } = probe;
   return probe.parse(await machine.run({ title, script, args, signal, ...(timeoutMs === undefined ? {} : { timeoutMs }) }));
 }

@@ -1,112 +1,18 @@
 import { z } from 'zod';
 import { DEFAULT_RETRY, type StepContext } from '../../engine/step.ts';
 import { DrError, isDrError } from '../../errors/dr-error.ts';
-import { isObject } from '../../model/json.ts';
-import type { Etcd } from '../../ports/etcd.ts';
-import type { KubeCluster } from '../../ports/kube-cluster.ts';
 import { defineStep } from '../define-step.ts';
-import { FIELD_MANAGER } from '../platform-names.ts';
 import type { StepPorts } from '../ports.ts';
-import { lookUntil } from '../wait.ts';
-import { withApi } from './api-access.ts';
 import { fencedWith } from './fence-schema.ts';
-import { memberRef } from './member-access.ts';
 import { machinesOf, type PlaneMachine } from './plane.ts';
+import { apiFaults, memberFaults, PROOF, untilEndpoints } from './proof.ts';
 
 type Ctx = StepContext<z.output<typeof fencedWith>, StepPorts>;
-
-/** API servers write where they are every 10 s and forget others after 15 s (kube-apiserver `reconcilers/lease.go`). */
-const ENDPOINTS_MS = 90_000;
-const LOOK_EVERY_MS = 1_000;
-/** Every API server writes it and every other reads it; it stays, and says which run was last. */
-const PROOF = { apiVersion: 'v1', kind: 'ConfigMap', namespace: 'kube-system', name: 'lattice-dr-proof' } as const;
 
 /** Machines whose members make up the cluster now. */
 async function grown(ctx: Ctx): Promise<readonly PlaneMachine[]> {
   const { seed } = ctx.with.prepared;
   return (await machinesOf(ctx)).filter(({ node: { name } }) => name === seed.node || seed.joining.includes(name));
-}
-
-/** What the members differ in; empty when they are one cluster with one content. */
-async function memberFaults(all: readonly PlaneMachine[], ctx: Ctx): Promise<readonly string[]> {
-  const { signal } = ctx;
-  await using stack = new AsyncDisposableStack();
-  const etcds: Etcd[] = [];
-  for (const { node, member } of all) {
-    const { ref } = stack.use(await memberRef(node, member, ctx));
-    etcds.push(stack.use(await ctx.ports.etcds.open(ref)));
-  }
-  const ofEach = async <T>(ask: (etcd: Etcd) => Promise<T>): Promise<readonly T[]> => await Promise.all(etcds.map(ask));
-  const lists = await ofEach(async (etcd) => await etcd.members(signal));
-  const statuses = await ofEach(async (etcd) => await etcd.status(signal));
-  // The lowest is what every member has.
-  const [revision = '0'] = statuses.map((status) => status.revision).toSorted((a, b) => (BigInt(a) < BigInt(b) ? -1 : 1));
-  const hashes = await ofEach(async (etcd) => await etcd.hashKv(revision, signal));
-  const alarms = await ofEach(async (etcd) => await etcd.alarms(signal));
-  const texts = new Set(
-    lists.map((members) =>
-      members
-        .map(({ id, name, isLearner }) => `${id} ${name} ${isLearner}`)
-        .toSorted()
-        .join(', '),
-    ),
-  );
-  return [
-    ...(texts.size === 1 ? [] : [`members list different members: ${[...texts].join(' | ')}`]),
-    ...(lists[0]?.length === all.length ? [] : [`there are ${lists[0]?.length ?? 0} members, and ${all.length} are wanted`]),
-    ...(lists.flat().some(({ isLearner }) => isLearner) ? ['a learner is left'] : []),
-    ...(new Set(statuses.map(({ clusterId }) => clusterId)).size === 1 && statuses[0]?.clusterId === ctx.with.prepared.identity.clusterId
-      ? []
-      : ['they are not all of the restored cluster']),
-    ...(new Set(hashes.map(({ hash, compactRevision }) => `${compactRevision}/${hash}`)).size === 1
-      ? []
-      : [`HashKV differs at revision ${revision}: ${hashes.map(({ hash }) => hash).join(', ')}`]),
-    ...(alarms.flat().length === 0 ? [] : [`alarms: ${alarms.flat().join(', ')}`]),
-  ];
-}
-
-/** Writes through each API server and reads what it wrote through each other. */
-async function apiFaults(all: readonly PlaneMachine[], ctx: Ctx): Promise<readonly string[]> {
-  const faults: string[] = [];
-  for (const writer of all) {
-    const value = `${ctx.run.id} ${writer.node.name} ${ctx.clock.now()}`;
-    await withApi(writer, ctx, async (cluster) => {
-      const { apiVersion, kind, namespace, name } = PROOF;
-      await cluster.apply({ apiVersion, kind, metadata: { namespace, name }, data: { value } }, { fieldManager: FIELD_MANAGER, signal: ctx.signal });
-    });
-    for (const { node, member } of all) {
-      const found = await withApi({ node, member }, ctx, async (cluster) => await cluster.get(PROOF, ctx.signal));
-      const data = found?.['data'];
-      if (!isObject(data) || data['value'] !== value) faults.push(`${node.name} does not read what was written through ${writer.node.name}`);
-    }
-  }
-  return faults;
-}
-
-/** Waits until the service `kubernetes` leads to living API servers and to no other. */
-async function untilEndpoints(all: readonly PlaneMachine[], ctx: Ctx): Promise<readonly string[]> {
-  const wanted = [...new Set(all.map(({ member }) => member.advertiseAddress ?? member.address))].toSorted();
-  const [first] = all;
-  if (first === undefined) return [];
-  let last: readonly string[] = [];
-  return await lookUntil(ctx, ENDPOINTS_MS, {
-    everyMs: LOOK_EVERY_MS,
-    late: () =>
-      new DrError({ code: 'VERIFY_FAILED', message: `the service kubernetes leads to ${last.join(', ')}, and API servers are at ${wanted.join(', ')}` }),
-    look: async (signal) => {
-      last = await withApi(first, { ...ctx, signal }, async (cluster) => await endpointsOf(cluster, signal));
-      return last.join() === wanted.join() ? last : undefined;
-    },
-  });
-}
-
-async function endpointsOf(cluster: KubeCluster, signal: AbortSignal): Promise<readonly string[]> {
-  const slices = await cluster.list(
-    { apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice' },
-    { namespace: 'default', labelSelector: 'kubernetes.io/service-name=kubernetes', signal },
-  );
-  const endpoints = (slices ?? []).flatMap((slice) => (slice['endpoints'] ?? []) as readonly { readonly addresses?: readonly string[] }[]);
-  return [...new Set(endpoints.flatMap(({ addresses = [] }) => addresses))].toSorted();
 }
 
 /** Proves that there is one etcd with one content, and that every API server serves it. */
@@ -140,7 +46,7 @@ export const etcdProve = defineStep({
   async verify(ctx) {
     const all = await grown(ctx);
     try {
-      const faults = await memberFaults(all, ctx);
+      const faults = await memberFaults(all, ctx, { clusterId: ctx.with.prepared.identity.clusterId, count: all.length });
       if (faults.length > 0) return { ok: false, reason: faults.join('; '), evidence: {} };
     } catch (error) {
       if (!isDrError(error, 'ETCD_UNAVAILABLE')) throw error;

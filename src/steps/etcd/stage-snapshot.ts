@@ -52,13 +52,16 @@ export interface StagingTools {
 export async function stageSnapshot({ source, target, run, binaries }: Staging, { scratch, files, signal }: StagingTools): Promise<PreparedSnapshot> {
   await using booted = await scratch.boot({ snapshot: source, binaries, bumpRevision: BUMP, signal });
   const { etcd } = booted;
+  const bumped = (await etcd.status(signal)).revision;
   // First, because a member with an alarm takes no write.
   const alarms = await etcd.disarmAlarms(signal);
   const masterLeases = await etcd.deletePrefix(MASTER_LEASES, signal);
   const stale = (await etcd.leases(signal)).filter(isStaleLease);
   for (const { id } of stale) await etcd.revokeLease(id, signal);
   const clusters = await pauseClusters(etcd, signal);
-  await etcd.compact((await etcd.status(signal)).revision, signal);
+  const changed = (await etcd.status(signal)).revision;
+  // Where nothing had to be changed, etcdutl has compacted there already, and etcd refuses to do it twice.
+  if (changed !== bumped) await etcd.compact(changed, signal);
   // After it: for the revision of its last compaction etcd answers with a hash of before (`mvcc/hash.go`, `HashStorage`), which nobody else would have.
   await etcd.put({ key: markerKey(run), value: Buffer.from(run), ifRevision: '0' }, signal);
   const { revision } = await etcd.status(signal);

@@ -5,6 +5,7 @@ import { DrError } from '../../errors/dr-error.ts';
 import { recoveryPointSchema } from '../backup/recovery-point-schema.ts';
 import { defineStep } from '../define-step.ts';
 import { loadDesired } from '../desired-state.ts';
+import { chartChecks } from './chart-checks.ts';
 import type { CheckResult, PreflightCtx } from './checks.ts';
 import { inputChecks } from './input-checks.ts';
 import { localChecks } from './local-checks.ts';
@@ -16,7 +17,7 @@ import { storeChecks } from './store-checks.ts';
 
 async function look(ctx: PreflightCtx): Promise<{ readonly checks: readonly CheckResult[]; readonly points: z.output<typeof recoveryPointSchema>[] }> {
   const [checks, chosen] = await Promise.all([
-    Promise.all([...parentChecks(ctx), ...inputChecks(ctx), ...setupChecks(ctx), ...localChecks(ctx)]),
+    Promise.all([...parentChecks(ctx), ...inputChecks(ctx), ...setupChecks(ctx), ...localChecks(ctx), ...chartChecks(ctx)]),
     chooseRecoveryPoints(ctx),
   ]);
   return { checks: [...checks, ...chosen.checks, ...(await storeChecks(chosen.points, ctx))], points: [...chosen.points] };
@@ -53,7 +54,7 @@ function evidenceOf(checks: readonly CheckResult[]): { readonly checks: readonly
 }
 
 /**
- * Looks, before anything is touched, whether a recovery can end well: the parent and its capacity, git, specs, original secrets, recovery points,
+ * Looks, before anything is touched, whether a recovery can end well: the parent and its capacity, git, specs, charts, original secrets, recovery points,
  * records, and the programs and places of this machine that later steps use.
  * Read-only; reports everything that is wrong at once. Its recovery points are those taken before the run began, so a resume chooses the same.
  */

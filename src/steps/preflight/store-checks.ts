@@ -8,7 +8,7 @@ import { Secret } from '../../model/secret.ts';
 import { desiredStores } from '../backup/backup-stores.ts';
 import type { ChosenRecoveryPoint } from '../backup/recovery-point-schema.ts';
 import { loadDesired } from '../desired-state.ts';
-import { bucketPrefix } from '../recovery/places.ts';
+import { bucketAddress, bucketPrefix } from '../recovery/places.ts';
 import { readVolumeInfo } from '../recovery-points.ts';
 import { objectStoreRef } from '../schemas.ts';
 import { readSecretSources } from '../secrets/sources.ts';
@@ -28,10 +28,10 @@ async function folderIsClean(section: PlanBackup, ctx: PreflightCtx): Promise<st
   const root = rootOf(section);
   const { prefixes } = await store.list({ prefix: root, delimiter: '/', signal: ctx.signal });
   const foreign = foreignFolders(prefixes, root);
-  if (foreign.length === 0) return `nothing but Velero's own is in s3://${section.bucket}/${root}`;
+  if (foreign.length === 0) return `nothing but Velero's own is in ${bucketAddress(section, root)}`;
   return refuse(
     'BACKUP_STORE_NOT_USABLE',
-    `s3://${section.bucket}/${root} holds ${foreign.map((folder) => `'${folder}'`).join(', ')}, which Velero does not know: its location would be Unavailable`,
+    `${bucketAddress(section, root)} holds ${foreign.map((folder) => `'${folder}'`).join(', ')}, which Velero does not know: its location would be Unavailable`,
     'move what is not of Velero out of that prefix: lattice-dr writes and deletes nothing there',
   );
 }
@@ -66,10 +66,13 @@ async function storeIsInGit({ store: name }: PlanBackup, ctx: PreflightCtx): Pro
 /** What the platform's Velero can read: it is installed with velero-plugin-for-aws alone (lattice-velero/build.rs), which serves these two. */
 const SERVED: ReadonlySet<string> = new Set(['s3', 's3Compatible']);
 
+const isServed = ({ provider = 's3' }: PlanBackup): boolean => SERVED.has(provider);
+
 /** A store of a kind that the rebuilt cluster has no plugin for: its location would be Unavailable for good, and nothing could be restored through it. */
 async function pluginIsThere(section: PlanBackup, ctx: PreflightCtx): Promise<string> {
   const { spec } = await storeIsInGit(section, ctx);
-  const { provider = 's3' } = (spec?.['storage'] ?? {}) as { readonly provider?: string };
+  const { provider: stored = 's3' } = (spec?.['storage'] ?? {}) as { readonly provider?: string };
+  const provider = isServed(section) ? stored : (section.provider ?? stored);
   if (SERVED.has(provider)) return `its provider, ${provider}, is served by the plugin that the platform installs`;
   return refuse(
     'BACKUP_STORE_NOT_USABLE',
@@ -103,6 +106,7 @@ function textIn(secret: KubeObject, key: string): Secret | undefined {
 /** Velero writes logs and results of a restore beside the backups, ReadOnly or not, and a restore that cannot ends PartiallyFailed (Velero 1.18 restore_controller.go). */
 async function veleroMayWrite(section: PlanBackup, looking: Looking): Promise<string> {
   const { ctx } = looking;
+  if (!isServed(section)) return `nothing is restored from ${bucketAddress(section, '')}, so it was not tried whether Velero may write there`;
   const credentials = await veleroCredentials(section, looking);
   if (credentials === undefined) return 'Velero uses the identity of its machines, so it was not tried whether it may write';
   const key = `${rootOf(section)}restores/${ctx.run.id}/may-write`;
@@ -110,7 +114,7 @@ async function veleroMayWrite(section: PlanBackup, looking: Looking): Promise<st
   if (refused === undefined) return 'the credentials of Velero may write';
   return refuse(
     'BACKUP_STORE_NOT_USABLE',
-    `the credentials that Velero gets for store '${section.store}' may not write to s3://${section.bucket}: every restore would end PartiallyFailed (${refused})`,
+    `the credentials that Velero gets for store '${section.store}' may not write to ${bucketAddress(section, '')}: every restore would end PartiallyFailed (${refused})`,
     `give ${credentials.name} the right to put objects below ${rootOf(section)}restores/, or put other credentials into its source`,
   );
 }
@@ -156,15 +160,15 @@ async function opens(namespace: string, { section, password, isOriginal, ctx }: 
   const store = await ctx.ports.objectStores.open(objectStoreRef(section));
   const key = `${rootOf(section)}kopia/${namespace}/kopia.repository`;
   const file = await store.read(key, { maxBytes: MAX_FORMAT_BYTES, signal: ctx.signal });
-  if (file === undefined) return refuse('BACKUP_NOT_USABLE', `there is no repository at s3://${section.bucket}/${key}`, 'check bucket and prefix in the plan');
+  if (file === undefined) return refuse('BACKUP_NOT_USABLE', `there is no repository at ${bucketAddress(section, key)}`, 'check bucket and prefix in the plan');
   const isOpen = await opensRepository(file, password);
   if (isOpen === true) return `${isOriginal ? 'the password' : 'the password that Velero makes up by itself'} opens the repository of ${namespace}`;
   if (isOpen === undefined && isOriginal) return `the repository of ${namespace} is of a form that is not known here, so its password was not tried`;
   return refuse(
     'SECRET_SOURCE_MISSING',
     isOriginal
-      ? `the password in ${REPOSITORY_SECRET_NAME}, as the sources of the plan hold it, does not open the repository at s3://${section.bucket}/${key}`
-      : `no source of the plan holds the password of the repository at s3://${section.bucket}/${key} (${REPOSITORY_SECRET_NAME}, key repository-password)`,
+      ? `the password in ${REPOSITORY_SECRET_NAME}, as the sources of the plan hold it, does not open the repository at ${bucketAddress(section, key)}`
+      : `no source of the plan holds the password of the repository at ${bucketAddress(section, key)} (${REPOSITORY_SECRET_NAME}, key repository-password)`,
     'put the Secret of the lost cluster into a source under spec.secrets; the password cannot be had from the backups',
   );
 }

@@ -11,6 +11,12 @@ export function bucketPrefix(section: PlanBackup): string {
   return section.prefix ?? locationName(section.store);
 }
 
+/** Where a key is, as the tools of its provider write it. */
+export function bucketAddress({ provider = 's3', bucket, account = '' }: PlanBackup, key: string): string {
+  if (provider === 'azure') return `https://${account}.blob.core.windows.net/${bucket}/${key}`;
+  return `${provider === 'gcs' ? 'gs' : 's3'}://${bucket}/${key}`;
+}
+
 /** A bucket and a prefix in it, with a slash at its end. */
 export interface BucketPart {
   readonly ref: ObjectStoreRef;

@@ -51,6 +51,15 @@ const CASES: Readonly<Record<string, readonly (readonly [string, string])[]>> = 
     ['cluster', '{ name: c, parent: { kubeconfig: { env: K, contxt: x } } } #! unknown key "contxt" (did you mean "context"?)'],
     ['state', 'here #! must have exactly one of folder and s3'],
   ],
+  'a provider and what belongs to it': [
+    ['backups', '[{ store: s, bucket: b, provider: gcloud }] #! "gcloud" is not one of s3, gcs, azure'],
+    ['backups', '[{ store: s, bucket: b, provider: azure }] #! spec.backups[0].account: is needed for provider azure'],
+    [
+      'backups',
+      '[{ store: s, bucket: b, provider: gcs, account: a, profile: p }] #! account: "a" is for provider azure only && profile: "p" is for provider s3, and this is gcs',
+    ],
+    ['backups', '[{ store: s, bucket: b, account: a }] #! account: "a" is for provider azure only'],
+  ],
   'run state beside backups': [
     ['state', '{ s3: { bucket: b } } #! spec.state.s3.bucket: "b" contains the backups of store "s" (b/velero/)'],
     ['state', '{ s3: { bucket: b, prefix: /velero } } #! spec.state.s3.prefix: "/velero" is the same place as the backups of store "s"'],

@@ -74,6 +74,15 @@ describe('preflight looks whether Velero could use the stores', () => {
       },
     ]),
     [
+      'a plan whose section is of another provider than the store in git',
+      {
+        input: { backups: [{ ...SECTION, provider: 'gcs' }] },
+        code: 'BACKUP_STORE_NOT_USABLE',
+        kind: 'precondition',
+        words: "BackupStore 'main' is of provider gcs, and the platform installs no Velero plugin for it",
+      },
+    ],
+    [
       'credentials of Velero that may only read',
       {
         bucket: withReader('of velero'),

@@ -55,6 +55,7 @@ function world(
     buckets: [bucket],
     programs,
     zones: { 'example.com': zone },
+    charts: { 'https://charts.invalid': { 'redis 1.2.3': `sha256:${'a'.repeat(64)}` } },
   });
   bench.secretFiles.files.set('dr.txt', 'identity');
   bench.secretFiles.files.set('originals.age', new TextDecoder().decode(encryptForTest(yaml(...originals), 'identity')));
@@ -90,6 +91,19 @@ describe('preflight/check', () => {
     expect(told).toContain('1 secrets in 1 sources');
     expect(parent.requests.every(({ verb }) => verb === 'get' || verb === 'list')).toBe(true);
     expect(zone.changes).toEqual([]);
+  });
+
+  it('refuses packages whose charts are gone, and only tells of those that cannot be seen from here', async () => {
+    const packageOf = (name: string, version: string, repository = 'https://charts.invalid') =>
+      lattice('LatticePackage', `shop/${name}`, { spec: { chart: { repository, name: 'redis', version } } });
+    const good = world({ specs: [OWN, READS, STORE, packageOf('cache', '1.2.3'), packageOf('far', '9.9.9', 'oci://registry.invalid/charts')] });
+    expect((await good.run()).error).toBeUndefined();
+    const told = JSON.stringify(await good.bench.journal());
+    expect(told).toContain('chart redis 1.2.3 is there (sha256:aaaa');
+    expect(told).toContain('chart redis 9.9.9 was not seen: oci://registry.invalid/charts does not answer from here');
+    const { error } = await world({ specs: [OWN, READS, STORE, packageOf('cache', '1.2.4')] }).run();
+    expect(error).toMatchObject({ code: 'PREFLIGHT_FAILED', details: { failed: ['charts of packages'] } });
+    expect(error?.message).toContain('https://charts.invalid has no version 1.2.4 of redis');
   });
 
   it('lists everything that is wrong in one error of kind precondition', async () => {

@@ -23,6 +23,7 @@ import { catalogue } from '../../../src/steps/catalogue.ts';
 import { createDesiredStates } from '../../../src/steps/desired-state.ts';
 import type { StepPorts } from '../../../src/steps/ports.ts';
 import { FakeCertificates } from '../../fakes/fake-certificates.ts';
+import { FakeCharts } from '../../fakes/fake-charts.ts';
 import { FakeClock } from '../../fakes/fake-clock.ts';
 import { createFakeClusters } from '../../fakes/fake-clusters.ts';
 import { createFakeDnsZones } from '../../fakes/fake-dns-zone.ts';
@@ -50,6 +51,8 @@ export interface Outside {
   readonly programs?: Readonly<Record<string, FakeProgram>>;
   readonly answers?: Readonly<Record<string, FakeAnswers>>;
   readonly zones?: Readonly<Record<string, DnsZone>>;
+  /** Digests of charts by repository and `name version`. */
+  readonly charts?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** Files of the one commit in git. */
   readonly files?: Readonly<Record<string, string>>;
 }
@@ -103,6 +106,7 @@ export class StepBench {
       processes: this.processes,
       http: this.http,
       certificates: this.certificates,
+      charts: new FakeCharts(outside.charts),
       secretFiles: this.secretFiles,
       sealSignatures: new FakeSignatures({}),
       nodes: this.nodes,
