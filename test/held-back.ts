@@ -12,9 +12,4 @@ export const HELD_BACK: readonly HeldBack[] = [
     file: 'test/integration/diagnose-api.test.ts',
     reason: 'what an API server says of itself to a diagnosis was not yet seen on a real machine',
   },
-  {
-    suite: 'e2e',
-    file: 'test/e2e/rollback-etcd.test.ts',
-    reason: 'an etcd without quorum that was started again serves no clients, so what the survivor is has to be compared otherwise',
-  },
 ];

@@ -1,42 +1,108 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { nodesMissing } from '../support/lab-nodes.ts';
+import { fillDisk } from '../../src/lab/nodes/machine/faults.ts';
+import type { CliEnd } from '../support/cli.ts';
+import { eventually, nodesMissing } from '../support/lab-nodes.ts';
 import { PlaneWorld } from '../support/plane-world.ts';
 
 const missing = await nodesMissing();
-/** From the first step that moves data to the last one before the API server is opened. */
-const STEPS = ['preserve', 'push', 'restore', 'install', 'start', 'api'] as const;
+const MACHINES = ['cp-1', 'cp-2', 'cp-3'] as const;
+const LOST = ['cp-2', 'cp-3'] as const;
+const SOON = 60_000;
 
-describe.skipIf(missing !== '')(`rollback of a restore of etcd on machines${missing === '' ? '' : ` (skipped: ${missing})`}`, () => {
+/** From the first step that moves data to the last one before the API server is opened: where the run is killed, with its work done or half done. */
+const KILLED: readonly { readonly step: string; readonly at: string }[] = [
+  { step: 'preserve', at: 'before|effect-done|preserve|put-aside' },
+  { step: 'push', at: 'after|step-started|push' },
+  { step: 'restore', at: 'before|step-succeeded|restore' },
+  { step: 'install', at: 'before|effect-done|install|install' },
+  { step: 'start', at: 'before|step-succeeded|start' },
+  { step: 'api', at: 'before|step-succeeded|api' },
+];
+
+describe.skipIf(missing !== '')(`rollback of a restore of etcd on machines${missing === '' ? '' : ` (skipped: ${missing})`}`, { shuffle: false }, () => {
   let world: PlaneWorld;
-  let before: { readonly cluster: string; readonly manifests: string; readonly lost: string };
+  let identity = '';
+  let manifests: readonly string[] = [];
 
-  const digestOf = async (node: string, folder: string): Promise<string> =>
-    (await world.nodes.ssh(node, `cd ${folder} && find . -type f | sort | xargs sha256sum`)).stdout;
-  const look = async (): Promise<typeof before> => ({
-    cluster: await world.identity('cp-1'),
-    manifests: await digestOf('cp-1', '/etc/kubernetes/manifests'),
-    lost: await digestOf('cp-2', '/var/lib/etcd'),
-  });
+  const told = ({ stdout, stderr }: CliEnd): string => `${stdout.slice(-3_000)}${stderr.slice(-3_000)}`;
+  const onAll = async (command: string): Promise<readonly string[]> =>
+    await Promise.all(MACHINES.map(async (name) => (await world.nodes.ssh(name, command)).stdout));
+  const manifestsNow = async (): Promise<readonly string[]> => await onAll('cd /etc/kubernetes/manifests && find . -type f | sort | xargs sha256sum');
+  /** All files of the old member, wherever the run has them now. */
+  const oldData = async (): Promise<readonly string[]> =>
+    await onAll(
+      'cd $(dirname $(ls -d /var/lib/etcd/.old-*/member /var/lib/etcd/member 2>/dev/null | head -1)) && find member -type f | sort | xargs sha256sum',
+    );
+  const who = async (): Promise<string> => (await world.identity('cp-1')).split(' ').slice(0, 2).join(' ');
+
+  async function loseQuorum(): Promise<void> {
+    for (const name of LOST) await world.misplaceData(name);
+    await world.untilNoQuorum('cp-1');
+  }
+
+  /** Takes the run back and shows that everything is as it was: files before etcd is started on them, then the cluster, once those are there again that it misses. */
+  async function takeBack(): Promise<void> {
+    const data = await oldData();
+    const run = await world.killedAt('before|step-succeeded|put-back', ['rollback', '--plan', world.plan, '--confirm', 'workload']);
+    expect(await onAll('cd /var/lib/etcd && find member -type f | sort | xargs sha256sum')).toEqual(data);
+    const rolledBack = await world.start('resume', run, '--confirm', 'workload').ended;
+    expect(rolledBack.code, told(rolledBack)).toBe(0);
+    expect(await manifestsNow()).toEqual(manifests);
+    const left = await onAll('ls -a /var/lib/lattice-dr /var/lib/lattice-dr/jobs /var/lib/etcd 2>/dev/null; nft list tables');
+    for (const text of left) expect(text).not.toMatch(/^lock$|^jobs$|^\.lattice-dr|lattice_dr/m);
+    // Kept, and in the way of nothing but a small disk.
+    await onAll('rm -rf /var/lib/etcd/.old-*');
+    for (const name of LOST) await world.findData(name);
+    await eventually(async () => (await world.nodes.etcdctl(['cp-1'], 'put', 'probe', 'y')).exitCode === 0, SOON, 'there is quorum again');
+    expect(await who()).toBe(identity);
+    await eventually(async () => await world.has('cp-1', 'early').catch(() => false), SOON, 'the API server has what it had');
+  }
 
   beforeAll(async () => {
-    world = await PlaneWorld.create({ count: 3 });
-    await world.create('cp-1', 'early');
-    for (const name of ['cp-2', 'cp-3']) await world.loseData(name);
-    await world.untilNoQuorum('cp-1');
-    before = await look();
+    world = await PlaneWorld.create({ count: 3, dataDiskMiB: 256 });
+    await world.endQuickly();
+    await eventually(async () => await world.create('cp-1', 'early').then(Boolean, () => false), SOON, 'the API server is there again');
+    identity = await who();
+    manifests = await manifestsNow();
   });
   afterAll(async () => await world[Symbol.asyncDispose]());
 
-  it.each(STEPS)('killed in %s, the survivor is afterwards what it was', async (step) => {
-    const run = world.startRestore();
-    await run.event((event) => event.type === 'step-state' && event.step === step && event.state === 'running');
-    run.child.kill('SIGKILL');
-    await run.ended;
-    const rolledBack = await world.start('rollback', '--plan', world.plan, '--confirm', 'workload').ended;
-    expect(rolledBack.code, rolledBack.stdout.slice(-3_000) + rolledBack.stderr.slice(-3_000)).toBe(0);
-    expect(await look()).toEqual(before);
-    const { stdout } = await world.nodes.ssh('cp-1', 'ls /var/lib/lattice-dr; nft list tables');
-    expect(stdout).not.toMatch(/^lock$/m);
-    expect(stdout).not.toContain('lattice_dr');
+  it.each(KILLED)('killed in $step, everything is afterwards what it was', async ({ at }) => {
+    await loseQuorum();
+    await world.killedAt(at, world.restoreArgs);
+    await takeBack();
+  });
+
+  it('no room for what is brought to the first machine: the run fails, and everything is afterwards what it was', async () => {
+    await loseQuorum();
+    await world.nodes.ssh('cp-1', 'mkdir -p /var/lib/lattice-dr && mount -t tmpfs -o size=4m tmpfs /var/lib/lattice-dr');
+    const failed = await world.restore();
+    expect(failed.code, told(failed)).not.toBe(0);
+    expect(failed.stdout).toContain('push');
+    await takeBack();
+    await world.nodes.ssh('cp-1', 'umount /var/lib/lattice-dr');
+  });
+
+  it('no room for what etcdutl writes: the run fails, and everything is afterwards what it was', async () => {
+    await loseQuorum();
+    const run = await world.killedAt('before|step-succeeded|push', world.restoreArgs);
+    const fault = { ...world.nodes.operation, set: world.nodes.set, node: world.nodes.node('cp-1') };
+    await fillDisk(fault, 'full');
+    const failed = await world.start('resume', run, '--confirm', 'workload').ended;
+    expect(failed.code, told(failed)).not.toBe(0);
+    expect(failed.stdout).toContain('no space left on device');
+    await fillDisk(fault, 'freed');
+    await takeBack();
+  });
+
+  it('is refused from the moment at which the restored API server may have been opened, by the journal and by the machine', async () => {
+    await loseQuorum();
+    await world.killedAt('before|effect-done|open|open', world.restoreArgs);
+    const refused = await world.start('rollback', '--plan', world.plan, '--confirm', 'workload').ended;
+    expect(refused.code, told(refused)).not.toBe(0);
+    expect(refused.stdout).toContain('ROLLBACK_REFUSED');
+    const { stdout } = await world.nodes.ssh('cp-1', 'cat /var/lib/lattice-dr/*/opened; ls -d /var/lib/etcd/.old-*/member');
+    expect(stdout).toMatch(/^\d{4}-.*\n.*\/member\n/);
+    expect(await who()).not.toBe(identity);
   });
 });

@@ -1,10 +1,11 @@
 import { execFile } from 'node:child_process';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { systemClock } from '../../src/adapters/clock/system-clock.ts';
 import { createClusters } from '../../src/adapters/kube/kube-clusters.ts';
 import type { CreateNodesOptions } from '../../src/lab/nodes/create-nodes.ts';
+import { labProgram } from '../../src/lab/servers/stand-in.ts';
 import type { KubeObject, ObjectRef } from '../../src/model/kube-object.ts';
 import type { KubeCluster } from '../../src/ports/kube-cluster.ts';
 import { findServer } from '../integration/servers.ts';
@@ -14,6 +15,27 @@ import { eventually, TestNodes } from './lab-nodes.ts';
 const CLUSTER = 'workload';
 const BINARIES = dirname(findServer('etcdutl') ?? '');
 const SOON = 60_000;
+
+const CAPI_CLUSTER = { apiVersion: 'cluster.x-k8s.io/v1beta2', kind: 'Cluster' } as const;
+const CAPI_CRD: KubeObject = {
+  apiVersion: 'apiextensions.k8s.io/v1',
+  kind: 'CustomResourceDefinition',
+  // What the API server demands of kinds below k8s.io.
+  metadata: { name: 'clusters.cluster.x-k8s.io', annotations: { 'api-approved.kubernetes.io': 'unapproved, for a test' } },
+  spec: {
+    group: 'cluster.x-k8s.io',
+    scope: 'Namespaced',
+    names: { kind: 'Cluster', plural: 'clusters', singular: 'cluster', listKind: 'ClusterList' },
+    versions: [
+      {
+        name: 'v1beta2',
+        served: true,
+        storage: true,
+        schema: { openAPIV3Schema: { type: 'object', properties: { spec: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } } } },
+      },
+    ],
+  },
+};
 
 /** A control plane on machines of its own, with the plan of its recovery. */
 export class PlaneWorld implements AsyncDisposable {
@@ -26,9 +48,10 @@ export class PlaneWorld implements AsyncDisposable {
     this.folder = join(nodes.set.directory, 'operator');
   }
 
-  static async create(options: Omit<CreateNodesOptions, 'directory' | 'signal'>): Promise<PlaneWorld> {
+  /** `fence`: the plan names a program that switches machines off. */
+  static async create({ fence = false, ...options }: Omit<CreateNodesOptions, 'directory' | 'signal'> & { readonly fence?: boolean }): Promise<PlaneWorld> {
     const world = new PlaneWorld(await TestNodes.create(options));
-    await world.#writePlan();
+    await world.#writePlan(fence);
     return world;
   }
 
@@ -36,16 +59,18 @@ export class PlaneWorld implements AsyncDisposable {
     return join(this.folder, 'plan.json');
   }
 
-  async #writePlan(): Promise<void> {
+  async #writePlan(fence: boolean): Promise<void> {
     const { set } = this.nodes;
     await mkdir(this.folder, { recursive: true });
     const nodes = set.nodes.map(({ name, address }) => ({ name, address, ssh: { host: name } }));
     const specs = join(this.folder, 'specs');
     await promisify(execFile)('git', ['init', '-q', '-b', 'main', specs]);
+    const program = [process.execPath, labProgram('nodes/fence/main')];
+    const switches = { command: [...program, set.directory], off: [...program, '--check', set.directory] };
     const spec = {
       cluster: { name: CLUSTER, provisioner: 'existing', existing: { kubeconfig: { file: set.kubeconfig } } },
       specs: { git: { repository: specs, ref: 'main', paths: ['.'] } },
-      controlPlane: { distribution: 'lab', nodes, sshConfig: set.ssh.configFile },
+      controlPlane: { distribution: 'lab', nodes, sshConfig: set.ssh.configFile, ...(fence ? { fence: switches } : {}) },
       objectives: { rto: '40m', rpo: '1h' },
     };
     await writeFile(this.plan, JSON.stringify({ apiVersion: 'dr.lattice.dev/v1alpha1', kind: 'RecoveryPlan', metadata: { name: CLUSTER }, spec }));
@@ -53,12 +78,35 @@ export class PlaneWorld implements AsyncDisposable {
 
   /** Starts a command of the program as the operator would. */
   start(...args: readonly string[]): RunningCli {
-    const env = { ...process.env, HOME: this.folder, XDG_STATE_HOME: join(this.folder, 'state') };
-    return startCli([...args, '--json'], { env, cwd: this.folder });
+    return startCli([...args, '--json'], { env: this.#env, cwd: this.folder });
+  }
+
+  get #env(): NodeJS.ProcessEnv {
+    return { ...process.env, HOME: this.folder, XDG_STATE_HOME: join(this.folder, 'state') };
+  }
+
+  /** Runs a command that is killed at the first of some places of its journal (`before|step-succeeded|push`) that it comes by. `place`: which; empty if none. */
+  async killedAtOneOf(places: Iterable<string>, args: readonly string[]): Promise<{ readonly place: string; readonly end: CliEnd }> {
+    const log = join(this.folder, 'stopped-at');
+    await writeFile(log, '');
+    const env = { ...this.#env, STOP_AT: JSON.stringify(Object.fromEntries([...places].map((place) => [place, 'SIGKILL']))), STOP_LOG: log };
+    const end = await startCli([...args, '--json'], { env, cwd: this.folder, preload: join(import.meta.dirname, 'stop-at.ts') }).ended;
+    return { place: await readFile(log, 'utf8'), end };
+  }
+
+  /** As `killedAtOneOf`; gives the id of the run. Throws when it does not come by. */
+  async killedAt(place: string, args: readonly string[]): Promise<string> {
+    const { place: met, end } = await this.killedAtOneOf([place], args);
+    if (met !== '') return runOf(end);
+    throw new Error(`the run did not come by ${place}:\n${end.stdout.slice(-3_000)}${end.stderr.slice(-3_000)}`);
+  }
+
+  get restoreArgs(): readonly string[] {
+    return ['restore-etcd', '--plan', this.plan, '--binaries', BINARIES, '--confirm', CLUSTER];
   }
 
   startRestore(...args: readonly string[]): RunningCli {
-    return this.start('restore-etcd', '--plan', this.plan, '--binaries', BINARIES, '--confirm', CLUSTER, ...args);
+    return this.start(...this.restoreArgs, ...args);
   }
 
   async restore(...args: readonly string[]): Promise<CliEnd> {
@@ -75,6 +123,28 @@ export class PlaneWorld implements AsyncDisposable {
     return await (await this.api(node)).create(configMap(name), { fieldManager: 'test', signal });
   }
 
+  /** A Cluster of Cluster API in namespace `default`, which runs. */
+  async createCluster(node: string, name: string): Promise<void> {
+    const options = { fieldManager: 'test', signal: AbortSignal.timeout(SOON) };
+    const api = await this.api(node);
+    await api.create(CAPI_CRD, options);
+    const cluster = { ...CAPI_CLUSTER, metadata: { name, namespace: 'default' }, spec: { paused: false } };
+    await eventually(
+      async () =>
+        await api.create(cluster, options).then(
+          () => true,
+          () => false,
+        ),
+      SOON,
+      'its kind is served',
+    );
+  }
+
+  /** Whether a Cluster is paused. */
+  async isPaused(node: string, name: string): Promise<unknown> {
+    return (await (await this.api(node)).get({ ...CAPI_CLUSTER, namespace: 'default', name }, AbortSignal.timeout(SOON)))?.spec?.['paused'];
+  }
+
   async has(node: string, name: string): Promise<boolean> {
     const { apiVersion, kind, metadata } = configMap(name);
     const ref: ObjectRef = { apiVersion, kind, name: metadata.name, namespace: 'default' };
@@ -87,6 +157,29 @@ export class PlaneWorld implements AsyncDisposable {
    */
   async loseData(node: string): Promise<void> {
     await this.nodes.ssh(node, 'rm -rf /var/lib/etcd/member; touch /var/lib/etcd/member; pkill -KILL -x etcd');
+  }
+
+  /** An API server without etcd ends only when it is killed, by default after 30 s; a test that stops many does not wait for that. */
+  async endQuickly(): Promise<void> {
+    const { nodes } = this.nodes.set;
+    const edit = "sed -i 's/^spec:$/spec:\\n  terminationGracePeriodSeconds: 1/' /etc/kubernetes/manifests/*.yaml";
+    await Promise.all(nodes.map(async ({ name }) => await this.nodes.ssh(name, edit)));
+    for (const { name } of nodes) {
+      await eventually(
+        async () => (await this.nodes.ssh(name, 'grep -c terminationGrace /etc/kubernetes/manifests/etcd.yaml')).stdout === '1\n',
+        SOON,
+        'it is set',
+      );
+    }
+  }
+
+  /** As `loseData`, but `findData` brings it back. */
+  async misplaceData(node: string): Promise<void> {
+    await this.nodes.ssh(node, 'cd /var/lib/etcd && mv member misplaced && touch member; pkill -KILL -x etcd');
+  }
+
+  async findData(node: string): Promise<void> {
+    await this.nodes.ssh(node, 'cd /var/lib/etcd && rm -f member && mv misplaced member');
   }
 
   async untilNoQuorum(node: string): Promise<void> {
@@ -115,6 +208,11 @@ export class PlaneWorld implements AsyncDisposable {
     await this.#clusters[Symbol.asyncDispose]();
     await this.nodes[Symbol.asyncDispose]();
   }
+}
+
+/** The run that a command has told events of. */
+export function runOf({ stderr }: CliEnd): string {
+  return /"run":"([^"]+)"/.exec(stderr)?.[1] ?? '';
 }
 
 function configMap(name: string): KubeObject {

@@ -37,10 +37,32 @@ export function lockHolder(): NodeProbe<string | undefined> {
   return probe({ title: 'see who has the lock of the machine', script, args: [NODE_FOLDER] }, (stdout) => (stdout.trim() === '' ? undefined : stdout.trim()));
 }
 
-/** Gives the lock back, if this run has it. */
+/** Whether nothing at all is where a member would be: an etcd that is started there may found a cluster. */
+export function emptyData(dataDir: string): NodeProbe<boolean> {
+  return probe({ title: `see whether anything is in ${dataDir}`, script: '[ -e "$1/member" ] && echo no || echo yes', args: [dataDir] }, (stdout) =>
+    stdout.startsWith('yes'),
+  );
+}
+
+/** The lock last: whoever is cut off before it finds it, and begins again. */
+const FREE = String.raw`
+set -eu
+base=$1 run=$2 jobs=$3
+[ "$(cat "$base/lock/run" 2>/dev/null)" = "$run" ] || exit 0
+for job in "$base/jobs/$jobs"*; do rm -rf -- "$job"; done
+rmdir -- "$base/jobs" 2>/dev/null || true
+rm -rf -- "$base/lock"
+sync "$base"
+`;
+
+/** Gives the lock back, if this run has it, and removes what its jobs have said; data that it has put aside stays. */
 export function freeLock(runId: string): NodeCommand {
-  const script = 'if [ "$(cat "$1/lock/run" 2>/dev/null)" = "$2" ]; then rm -rf -- "$1/lock" && sync "$1"; fi';
-  return { title: 'free the lock of the machine', script, args: [NODE_FOLDER, runId] };
+  return { title: 'free the lock of the machine', script: FREE, args: [NODE_FOLDER, runId, jobPrefix(runId)] };
+}
+
+/** What the keys of all jobs of a run begin with. */
+export function jobPrefix(runId: string): string {
+  return `${runId.toLowerCase()}-`;
 }
 
 /** Data of a member, and where it is kept by a run. */
@@ -51,12 +73,23 @@ export interface AsideRequest {
   readonly walDir: string | undefined;
 }
 
+/** Every file of a member with its SHA-256, in order of names: of what is in folder `$1`, and in the log directory `$2` when it has one. */
+export const LIST_FILES = String.raw`
+list_files() {
+  if [ -e "$1/member" ]; then (cd "$1" && find member -type f -exec sha256sum {} +) | LC_ALL=C sort -k 2; fi
+  if [ -n "$2" ] && [ -e "$2" ]; then (cd "$2" && find . -type f -exec sha256sum {} +) | LC_ALL=C sort -k 2; fi
+}
+`;
+
+/** Reading 8 GiB, the most that etcd suggests for a database, takes minutes on a slow disk. */
+export const HASH_MS = 30 * 60_000;
+
 /**
  * Moves a member's data aside by renames. Beside the data directory, or within it when that is a file system of its own: a rename crosses none. `aside` is
  * written last and says where; so what is there afterwards is never the old data. Only what is there when the machine is stopped is moved: a second call finds
- * `aside` and moves nothing, whatever has come since.
+ * `aside` and moves nothing, whatever has come since. `placing` is written first, so that a move that was cut off is seen and ended. Before `aside`, `files` says what was moved: nothing writes there any more, so what goes back is compared with it.
  */
-const PUT_ASIDE = String.raw`
+const PUT_ASIDE = String.raw`${LIST_FILES}
 set -eu
 base=$1 run=$2 data=$3 wal=$4
 own=$base/$run
@@ -66,6 +99,8 @@ parent=${'${data%/*}'}
 place=$parent/lattice-dr/$run
 if [ -d "$data" ] && [ "$(stat -c %d "$data")" != "$(stat -c %d "$parent")" ]; then place=$data/.old-$run; fi
 mkdir -p -m 700 "$place"
+: > "$own/placing"
+sync "$own/placing" "$own"
 if [ -e "$data/member" ]; then
   [ ! -e "$place/member" ] || { echo "$place/member and $data/member are both there" >&2; exit 3; }
   mv -T -- "$data/member" "$place/member"
@@ -73,6 +108,8 @@ fi
 if [ -n "$wal" ] && [ -e "$wal" ]; then mv -T -- "$wal" "$wal.old-$run"; sync "${'${wal%/*}'}"; fi
 sync "$place" "$parent"
 if [ -d "$data" ]; then sync "$data"; fi
+list_files "$place" "${'${wal:+$wal.old-$run}'}" > "$own/files"
+sync "$own/files"
 printf '%s\n' "$place" > "$own/aside.tmp"
 sync "$own/aside.tmp"
 mv "$own/aside.tmp" "$own/aside"
@@ -81,7 +118,7 @@ sync "$own"
 
 /** Moves a member's data aside; done already is done. */
 export function putAside({ runId, dataDir, walDir = '' }: AsideRequest): NodeCommand {
-  return { title: `put the data of ${dataDir} aside`, script: PUT_ASIDE, args: [NODE_FOLDER, runId, dataDir, walDir] };
+  return { title: `put the data of ${dataDir} aside`, script: PUT_ASIDE, args: [NODE_FOLDER, runId, dataDir, walDir], timeoutMs: HASH_MS };
 }
 
 /** What a run has put aside on a machine. */

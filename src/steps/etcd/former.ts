@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { DEFAULT_RETRY, type ReadContext } from '../../engine/step.ts';
 import { DrError } from '../../errors/dr-error.ts';
-import { memberData } from '../../etcd/presets/aside.ts';
+import { emptyData } from '../../etcd/presets/aside.ts';
 import { defineStep } from '../define-step.ts';
 import type { StepPorts } from '../ports.ts';
 import { lookUntil } from '../wait.ts';
@@ -14,16 +14,19 @@ type Ctx = ReadContext<z.output<typeof rollbackWith>, StepPorts>;
 const ANSWERS_MS = 5 * 60_000;
 const LOOK_EVERY_MS = 1_000;
 
-/** Definitions that are still put aside, by machine. An etcd without data stays so: with the definition of a first member it would found an empty cluster. */
+/**
+ * Definitions that are still put aside, by machine. That of an etcd stays so where its data directory is empty: with the definition of a first member (`--initial-cluster-state=new`,
+ * etcd's default, which kubeadm leaves) it would found an empty cluster under the old ids. Whatever else is there, it was started on before.
+ */
 async function parked(ctx: Ctx): Promise<readonly { readonly node: string; readonly components: readonly string[] }[]> {
   const other = asOther(ctx);
   return await Promise.all(
     (await answeringMachines(ctx)).map(async ({ node, member }) => {
-      const hasData = await ask(node, memberData(member.dataDir, member.walDir), ctx.signal);
+      const isEmpty = await ask(node, emptyData(member.dataDir), ctx.signal);
       const found = await Promise.all(
         node.preset.components.map(async (component) => {
           const place = await ask(node, node.preset.parkState(component, other.run.id), ctx.signal);
-          return place === 'parked' && (component !== 'etcd' || hasData) ? [component] : [];
+          return place === 'parked' && (component !== 'etcd' || !isEmpty) ? [component] : [];
         }),
       );
       return { node: node.name, components: found.flat() };
@@ -36,7 +39,8 @@ async function differences(ctx: Ctx): Promise<readonly string[]> {
   const found = await Promise.all(
     (await answeringMachines(ctx)).map(async ({ node, member }) => {
       if (member.alive === undefined) return [];
-      // An etcd that starts without quorum opens its ports and serves no clients (etcd `server/embed/serve.go` waits for `ReadyNotify`).
+      // An etcd that is started without quorum opens its ports and serves no clients, not even those of maintenance (etcd `server/embed/serve.go`, `serve` waits for
+      // `ReadyNotify`). What it is, is then known from its files, which were compared before it was started.
       if (!member.alive.hasLeader)
         return (await ask(node, node.preset.running('etcd'), ctx.signal)).ports.length > 0 ? [] : [`etcd of ${node.name} does not run`];
       const status = await ifMemberAnswers({ node, member }, ctx, async (etcd, signal) => await etcd.status(signal));

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { DEFAULT_RETRY } from '../../engine/step.ts';
-import { asideState, putAside } from '../../etcd/presets/aside.ts';
+import { asideState, HASH_MS, putAside } from '../../etcd/presets/aside.ts';
 import { defineStep } from '../define-step.ts';
 import { fenceAgain, fencedWith } from './fence-schema.ts';
 import { requireFenced } from './fenced.ts';
@@ -17,13 +17,13 @@ export const etcdPreserve = defineStep({
   kind: 'etcd/preserve',
   version: 1,
   summary: 'puts the data of every old member aside, where rollback finds it',
-  verifies: 'each machine says where its data is, and has none in the data directory',
+  verifies: 'each machine says where its data is, and has a list of its files with their SHA-256',
   byHand: ['on each control-plane machine: `mkdir -p /var/lib/lattice-dr/RUN && mv /var/lib/etcd/member /var/lib/lattice-dr/RUN/member`'],
   with: fencedWith,
   outputs: z.object({ places: z.array(z.string()) }),
   risk: 'destructive',
   safety: true,
-  timeoutMs: 10 * 60_000,
+  timeoutMs: 40 * 60_000,
   retry: DEFAULT_RETRY,
   effects: [{ name: 'put-aside', destroys: "nothing: a member's data is moved out of its data directory" }],
   async observe(ctx) {
@@ -41,7 +41,7 @@ export const etcdPreserve = defineStep({
         await ctx.effect({
           name: 'put-aside',
           key: node.name,
-          timeoutMs: 120_000,
+          timeoutMs: HASH_MS,
           check: async () =>
             (await ask(node, asideState(ctx.run.id), ctx.signal)) === undefined ? { state: 'todo', evidence: {} } : { state: 'done', result: true },
           run: async (signal) => {

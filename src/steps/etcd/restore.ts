@@ -8,18 +8,15 @@ import type { StepPorts } from '../ports.ts';
 import { fenceAgain, fencedWith } from './fence-schema.ts';
 import { requireFenced } from './fenced.ts';
 import { tell } from './plane.ts';
-import { openSeed, type Seed, seedState } from './seed-request.ts';
+import { openSeed, RESTORE_TRIES, restoreJob, type Seed, seedState } from './seed-request.ts';
 
 type Ctx = StepContext<z.output<typeof fencedWith>, StepPorts>;
-
-/** A machine that dies again and again under a restore has another problem. */
-const TRIES = 20;
 
 /** Runs the restore as a job of the machine. One that was lost or failed left nothing but its scratch, which the next one removes; it gets another key. */
 async function restore({ node, request }: Seed, ctx: Ctx): Promise<void> {
   const command = restoreCommand(request);
-  for (let count = 1; count <= TRIES; count += 1) {
-    const key = `${ctx.run.id.toLowerCase()}-restore-${count}`;
+  for (let count = 1; count <= RESTORE_TRIES; count += 1) {
+    const key = restoreJob(ctx.run.id, count);
     const before = await node.machine.jobState(key, ctx.signal);
     if (before.state === 'lost' || (before.state === 'ended' && before.result.exitCode !== 0)) continue;
     try {
@@ -32,7 +29,7 @@ async function restore({ node, request }: Seed, ctx: Ctx): Promise<void> {
   }
   throw new DrError({
     code: 'NODE_JOB_LOST',
-    message: `${node.name} was lost ${TRIES} times under a restore`,
+    message: `${node.name} was lost ${RESTORE_TRIES} times under a restore`,
     suggestions: ['look at the machine; take another one first in the plan'],
   });
 }

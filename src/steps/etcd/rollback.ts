@@ -1,17 +1,22 @@
 import { z } from 'zod';
 import { NO_RETRY, type ReadContext, type StepContext } from '../../engine/step.ts';
 import { DrError } from '../../errors/dr-error.ts';
-import { lockHolder, markOf } from '../../etcd/presets/aside.ts';
+import { HASH_MS, lockHolder, markOf, putAside } from '../../etcd/presets/aside.ts';
 import { openPort } from '../../etcd/presets/isolation.ts';
 import { putBack, putBackState } from '../../etcd/presets/put-back.ts';
 import { defineStep } from '../define-step.ts';
 import type { StepPorts } from '../ports.ts';
+import { lookUntil } from '../wait.ts';
 import { stopComponent } from './components.ts';
 import { freeLockOf } from './free-lock.ts';
 import { answeringMachines, ask, OPENED, type PlaneMachine, type PlaneNode, tell } from './plane.ts';
 import { asOther, type RollbackWith, rollbackWith } from './rollback-plane.ts';
+import { RESTORE_TRIES, restoreJob } from './seed-request.ts';
 
 type Ctx = ReadContext<RollbackWith, StepPorts>;
+
+/** A job of a restore ends by itself within this time. */
+const RESTORE_ENDS_MS = 31 * 60_000;
 
 /** What speaks against taking a run back. */
 async function refusals(ctx: Ctx): Promise<readonly string[]> {
@@ -38,13 +43,13 @@ export const etcdPutBack = defineStep({
   kind: 'etcd/revert',
   version: 1,
   summary: 'stops what a restore has started, and gives every old member its own data back',
-  verifies: 'no data is aside on any machine',
+  verifies: 'no data is aside on any machine, and each file that was put back has the SHA-256 that it had',
   byHand: ['on each control-plane machine stop etcd, `mv /var/lib/etcd/member` away and `mv /var/lib/lattice-dr/RUN/member /var/lib/etcd/member`'],
   with: rollbackWith,
   outputs: z.object({}),
   risk: 'destructive',
   safety: true,
-  timeoutMs: 20 * 60_000,
+  timeoutMs: 2 * 3_600_000,
   retry: NO_RETRY,
   effects: [
     { name: 'stop', destroys: 'a server that the restore has started' },
@@ -78,22 +83,41 @@ async function giveBack({ node, member: { dataDir, walDir, securePort } }: Plane
   await ctx.effect({
     name: 'stop',
     key: node.name,
-    timeoutMs: 10 * 60_000,
+    timeoutMs: RESTORE_ENDS_MS + 10 * 60_000,
     check: async () => ({ state: 'todo', evidence: {} }),
     run: async (signal) => {
       for (const component of node.preset.components) await stopComponent(node, component, asOther({ ...ctx, signal }));
       await tell(node, openPort(securePort), signal);
+      await untilNoRestore(node, { ...ctx, signal });
       return true;
     },
   });
   await ctx.effect({
     name: 'put-back',
     key: node.name,
-    timeoutMs: 120_000,
+    timeoutMs: HASH_MS,
     check: async () =>
       (await ask(node, putBackState(ctx.with.of), ctx.signal)) === 'aside' ? { state: 'todo', evidence: {} } : { state: 'done', result: true },
     run: async (signal) => {
+      // A move that was cut off is ended first; one that was not is left alone.
+      await tell(node, putAside({ runId: ctx.with.of, dataDir, walDir }), signal);
       await tell(node, putBack({ runId: ctx.with.of, dataDir, walDir }), signal);
+      return true;
+    },
+  });
+}
+
+/** A restore goes on when the run that began it is gone, and would make its folder again where it was cleared away. */
+async function untilNoRestore(node: PlaneNode, ctx: Pick<Ctx, 'with' | 'clock' | 'signal'>): Promise<void> {
+  await lookUntil(ctx, RESTORE_ENDS_MS, {
+    everyMs: 1_000,
+    late: () => new DrError({ code: 'CONTROL_PLANE_NOT_READY', message: `a restore still runs on ${node.name}` }),
+    look: async (signal) => {
+      for (let count = 1; count <= RESTORE_TRIES; count += 1) {
+        const { state } = await node.machine.jobState(restoreJob(ctx.with.of, count), signal);
+        if (state === 'running') return undefined;
+        if (state === 'absent') return true;
+      }
       return true;
     },
   });

@@ -1,5 +1,5 @@
 import { DrError } from '../../errors/dr-error.ts';
-import { NODE_FOLDER } from '../../etcd/presets/aside.ts';
+import { jobPrefix, NODE_FOLDER } from '../../etcd/presets/aside.ts';
 import { type RestoreRequest, type RestoreState, restoreState } from '../../etcd/presets/restore-data.ts';
 import { ask, openNode, type PlaneCtx, type PlaneNode } from './plane.ts';
 import type { PlaneMember } from './plane-schema.ts';
@@ -37,6 +37,14 @@ export async function openSeed(ctx: SeedCtx): Promise<Seed> {
 /** Where a file that the run brings is on a machine. */
 export function pushed({ run }: Pick<PlaneCtx, 'run'>, name: 'etcdutl' | 'prepared.db'): string {
   return `${NODE_FOLDER}/${run.id}/${name}`;
+}
+
+/** A machine that dies again and again under a restore has another problem. */
+export const RESTORE_TRIES = 20;
+
+/** Key of the job of a restore, by the number of its try from 1. */
+export function restoreJob(run: string, count: number): string {
+  return `${jobPrefix(run)}restore-${count}`;
 }
 
 /** How far the seed's restore has come. */

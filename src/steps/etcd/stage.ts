@@ -9,6 +9,7 @@ import { defineStep } from '../define-step.ts';
 import type { StepPorts } from '../ports.ts';
 import { keptJson, readKept } from './kept.ts';
 import { planeWith } from './plane.ts';
+import { requirePrepared } from './prepared-file.ts';
 import { type Prepared, prepared } from './prepared-schema.ts';
 import { snapshotSource } from './source-schema.ts';
 import { stageSnapshot } from './stage-snapshot.ts';
@@ -62,7 +63,9 @@ export const etcdStage = defineStep({
   effects: [],
   async observe(ctx) {
     const kept = await readKept(ctx, FILE, prepared);
-    return kept === undefined ? { state: 'absent', evidence: {} } : { state: 'present', outputs: kept, evidence: {} };
+    if (kept === undefined) return { state: 'absent', evidence: {} };
+    await requirePrepared(ctx, kept);
+    return { state: 'present', outputs: kept, evidence: {} };
   },
   plan: async (ctx) => [
     { verb: 'create', subject: workFile(ctx, 'prepared.db'), note: `from ${ctx.with.source.path}` },
