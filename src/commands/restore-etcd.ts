@@ -18,7 +18,10 @@ Refuses while etcd has quorum, or would have it by starting what is there. Old d
   ];
   static override readonly flags = {
     plan: planFlag,
-    snapshot: Flags.string({ summary: 'A snapshot taken before the disaster. A survivor that has more is taken instead.', helpValue: 'FILE' }),
+    snapshot: Flags.string({
+      summary: "A snapshot taken before the disaster, in place of those in the plan's places. A survivor that has more is taken instead.",
+      helpValue: 'FILE',
+    }),
     'cluster-uid': Flags.string({ summary: "uid of the cluster's kube-system namespace, which the snapshot has to have.", helpValue: 'UID' }),
     'attest-dead': Flags.string({
       summary: 'States that this machine is off, seen by whoever types it. Repeat it for more.',
@@ -32,7 +35,10 @@ Refuses while etcd has quorum, or would have it by starting what is there. Old d
       multiple: true,
       multipleNonGreedy: true,
     }),
-    'accept-data-loss': Flags.string({ summary: 'So much may be lost, whatever the objective (RPO) says.', helpValue: 'DURATION' }),
+    'accept-data-loss': Flags.string({
+      summary: 'So much may be lost, whatever the objective (RPO) says; any also for a snapshot of which nothing says when it was taken.',
+      helpValue: 'DURATION|any',
+    }),
     'discard-live-state': Flags.boolean({ summary: 'Restores although etcd has quorum: what lives is saved first, and discarding it has to be typed then.' }),
     binaries: etcdBinariesFlag,
     'state-dir': stateDirFlag,

@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto';
 import { newSeal, type SealedObject, type SealFile, sealKey, sealText } from '../backup/seal.ts';
 import { DrError } from '../errors/dr-error.ts';
 import { manifestPath } from '../etcd/snapshot-manifest.ts';
+import type { FetchedSnapshot } from '../steps/etcd/fetch-snapshot.ts';
 import type { Signer } from './ask-run.ts';
-import { type FetchedSnapshot, type PlaceWork, sealStore } from './snapshot-places.ts';
+import { type PlaceWork, sealStore } from './snapshot-places.ts';
 import type { VerifiedSnapshot } from './verify-snapshot.ts';
 
 export interface SealSnapshotRequest {

@@ -1,7 +1,8 @@
 import { dirname } from 'node:path';
 import { manifestPath } from '../etcd/snapshot-manifest.ts';
+import { type FetchedSnapshot, fetchFolder, fetchSnapshot } from '../steps/etcd/fetch-snapshot.ts';
 import type { PlannedCluster } from '../steps/etcd/verify-snapshot.ts';
-import { type FetchedSnapshot, fetchFolder, fetchSnapshot, openPlace, type PlaceWork, placeNamed, sealedSnapshot } from './snapshot-places.ts';
+import { openPlace, type PlaceWork, placeNamed, sealedSnapshot } from './snapshot-places.ts';
 import { type VerifiedSnapshot, verifySnapshot } from './verify-snapshot.ts';
 
 export interface VerifyStoredRequest {
@@ -36,7 +37,7 @@ export async function verifyStoredSnapshot(request: VerifyStoredRequest, tools: 
   const open = await openPlace(section, tools);
   const stored = await open.find(name);
   const folder = keep ?? (stored === undefined ? cache : fetchFolder(cache, open, stored));
-  const fetched = await fetchSnapshot(open, { name, folder }, tools);
+  const fetched = await fetchSnapshot(open, { name, folder }, tools.snapshots);
   try {
     const sealed = await sealedSnapshot(section.name, fetched.stored, tools);
     const verified = await verifySnapshot({ path: fetched.path, read: fetched.read, sealed, planned, binaries, clusterUid, maxAgeMs }, tools.snapshots);

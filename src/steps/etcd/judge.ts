@@ -25,12 +25,20 @@ function refuseUnfit({ with: { plane } }: Ctx): void {
   });
 }
 
+/** Two clusters that both take writes: whichever is replaced, somebody's writes are lost that a person has to look at first. */
+function splitBrain({ with: { plane } }: Ctx): string | undefined {
+  const clusters = [...new Set(plane.members.flatMap(({ alive }) => (alive?.hasLeader === true ? [alive.clusterId] : [])))];
+  return clusters.length > 1
+    ? `two clusters have a leader each (${clusters.join(', ')}): stop, fence one side, and compare them before anything else`
+    : undefined;
+}
+
 /** Why etcd must not be restored; `undefined` when nothing but a restore helps. */
 async function whyNot(ctx: Ctx): Promise<string | undefined> {
   const { members } = ctx.with.plane;
   const leading = members.filter(({ alive }) => alive?.hasLeader === true);
-  const clusters = [...new Set(leading.map(({ alive }) => alive?.clusterId ?? ''))];
-  if (clusters.length > 1) return `two clusters have a leader each (${clusters.join(', ')}): stop, fence one side, and compare them before anything else`;
+  const split = splitBrain(ctx);
+  if (split !== undefined) return split;
   if (leading.length > 0)
     return (await agreeOnNothing(leading, ctx)) ? undefined : `etcd has quorum: ${leading.map(({ node }) => node).join(', ')} see a leader`;
   const quorum = Math.floor(members.length / 2) + 1;
@@ -114,6 +122,8 @@ export const etcdDiscard = defineStep({
     saved.map(({ node, path, revision }) => ({ verb: 'delete' as const, subject: `what ${node} holds, revision ${revision}`, note: `it is saved in ${path}` })),
   async execute(ctx) {
     refuseUnfit(ctx);
+    const split = splitBrain(ctx);
+    if (split !== undefined) throw new DrError({ code: 'ETCD_QUORUM', message: split, suggestions: ['see both sides: lattice-dr diagnose'] });
     if (ctx.with.saved.length === 0) {
       throw new DrError({
         code: 'ETCD_QUORUM',
