@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { systemClock } from '../../src/adapters/clock/system-clock.ts';
@@ -55,6 +55,11 @@ export class PlaneWorld implements AsyncDisposable {
     return world;
   }
 
+  /** The keys of encryption at rest that the plan names, a copy of those that the API servers have. */
+  get encryption(): string {
+    return join(this.folder, 'encryption.yaml');
+  }
+
   get plan(): string {
     return join(this.folder, 'plan.json');
   }
@@ -67,10 +72,18 @@ export class PlaneWorld implements AsyncDisposable {
     await promisify(execFile)('git', ['init', '-q', '-b', 'main', specs]);
     const program = [process.execPath, labProgram('nodes/fence/main')];
     const switches = { command: [...program, set.directory], off: [...program, '--check', set.directory] };
+    if (set.encryption) await copyFile(join(set.pki, 'encryption.yaml'), this.encryption);
     const spec = {
       cluster: { name: CLUSTER, provisioner: 'existing', existing: { kubeconfig: { file: set.kubeconfig } } },
       specs: { git: { repository: specs, ref: 'main', paths: ['.'] } },
-      controlPlane: { distribution: 'lab', nodes, sshConfig: set.ssh.configFile, ...(fence ? { fence: switches } : {}) },
+      controlPlane: {
+        distribution: set.preset === 'systemd' ? 'systemd' : 'lab',
+        nodes,
+        sshConfig: set.ssh.configFile,
+        ...(fence ? { fence: switches } : {}),
+        ...(set.encryption ? { encryption: { file: this.encryption } } : {}),
+      },
+      etcdSnapshots: [{ name: 'main', folder: 'snapshots' }],
       objectives: { rto: '40m', rpo: '1h' },
     };
     await writeFile(this.plan, JSON.stringify({ apiVersion: 'dr.lattice.dev/v1alpha1', kind: 'RecoveryPlan', metadata: { name: CLUSTER }, spec }));
@@ -99,6 +112,16 @@ export class PlaneWorld implements AsyncDisposable {
     const { place: met, end } = await this.killedAtOneOf([place], args);
     if (met !== '') return runOf(end);
     throw new Error(`the run did not come by ${place}:\n${end.stdout.slice(-3_000)}${end.stderr.slice(-3_000)}`);
+  }
+
+  /** Takes a snapshot of one member into the place of the plan, as the operator would. */
+  async takeSnapshot(node: string, name: string): Promise<CliEnd> {
+    const { set } = this.nodes;
+    const client = (file: string): string => join(set.pki, 'etcd', file);
+    const tls = ['--ca', client('ca.crt'), '--cert', client('lab-client.crt'), '--key', client('lab-client.key')];
+    const endpoint = `https://${this.nodes.node(node).address}:2379`;
+    return await this.start('etcd', 'snapshot', 'take', name, '--to', 'main', '--plan', this.plan, '--binaries', BINARIES, '--endpoint', endpoint, ...tls)
+      .ended;
   }
 
   get restoreArgs(): readonly string[] {

@@ -3,7 +3,7 @@ import { DEFAULT_RETRY } from '../../engine/step.ts';
 import { isDrError } from '../../errors/dr-error.ts';
 import { apiServerSettings } from '../../etcd/presets/apiserver-settings.ts';
 import { memberData } from '../../etcd/presets/aside.ts';
-import { etcdAccess, etcdSettingsOfManifest } from '../../etcd/presets/etcd-settings.ts';
+import { etcdAccess, etcdSettingsOfDefinition } from '../../etcd/presets/etcd-settings.ts';
 import type { Definitions, NodeFile } from '../../etcd/presets/preset.ts';
 import { planControlPlane } from '../../model/plan/control-plane.ts';
 import { defineStep } from '../define-step.ts';
@@ -54,7 +54,7 @@ async function lookAtMember(
   { etcd, definitions }: { readonly etcd: NodeFile; readonly definitions: Definitions },
   ctx: MachineCtx,
 ): Promise<PlaneMember> {
-  const settings = etcdSettingsOfManifest(etcd);
+  const settings = etcdSettingsOfDefinition(etcd);
   const { endpoint, tls } = etcdAccess(settings, node.preset.etcdClient);
   const api = definitions.inPlace.get('kube-apiserver') ?? definitions.parked.get('kube-apiserver');
   const apiSettings = api === undefined ? undefined : apiServerSettings(api);

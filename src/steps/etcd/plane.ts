@@ -4,6 +4,7 @@ import { DrError, isDrError } from '../../errors/dr-error.ts';
 import { kubeadmPreset } from '../../etcd/presets/kubeadm.ts';
 import type { NodeAnswer, NodeCommand, NodeProbe, Preset } from '../../etcd/presets/preset.ts';
 import { commandFailed } from '../../etcd/presets/probe.ts';
+import { systemdPreset } from '../../etcd/presets/systemd.ts';
 import { type PlanControlPlane, planControlPlane } from '../../model/plan/control-plane.ts';
 import type { NodeMachine, NodeRef, Nodes } from '../../ports/nodes.ts';
 import type { StepPorts } from '../ports.ts';
@@ -85,6 +86,7 @@ export function refOf({ name, address, ssh }: PlanControlPlane['nodes'][number],
 function presetOf({ distribution }: PlanControlPlane): Preset {
   // Machines of a lab have stand-ins for what kubeadm's have.
   if (distribution === 'kubeadm' || distribution === 'lab') return kubeadmPreset();
+  if (distribution === 'systemd') return systemdPreset();
   throw new DrError({
     code: 'INPUT_INVALID',
     message: `etcd of ${distribution} cannot be restored by this tool`,

@@ -1,0 +1,58 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { nodesMissing } from '../support/lab-nodes.ts';
+import { PlaneWorld } from '../support/plane-world.ts';
+
+const missing = await nodesMissing();
+const MACHINES = ['cp-1', 'cp-2', 'cp-3'] as const;
+
+/** The machines are as they were and every member's data is gone; values are encrypted at rest, and etcd is a unit of systemd. One control plane, in order. */
+describe.skipIf(missing !== '')(`restore-etcd with nothing left but a snapshot${missing === '' ? '' : ` (skipped: ${missing})`}`, { shuffle: false }, () => {
+  let world: PlaneWorld;
+  let before = '';
+  let keys = '';
+
+  beforeAll(async () => {
+    world = await PlaneWorld.create({ count: 3, preset: 'systemd', encryption: true });
+    keys = await readFile(world.encryption, 'utf8');
+    await world.create('cp-1', 'early');
+    before = await world.clusterId('cp-1');
+    const taken = await world.takeSnapshot('cp-1', 'workload-1.db');
+    expect(taken.code, taken.stdout.slice(-3_000)).toBe(0);
+    await world.create('cp-1', 'late');
+    for (const name of MACHINES) await world.loseData(name);
+    await world.untilNoQuorum('cp-1');
+  });
+  afterAll(async () => await world[Symbol.asyncDispose]());
+
+  const uid = async (): Promise<string> => {
+    const { clusterUid } = JSON.parse(await readFile(`${world.folder}/snapshots/workload-1.db.manifest.json`, 'utf8')) as { clusterUid?: string };
+    return clusterUid ?? '';
+  };
+
+  it('is refused while the plan has another key than the values are encrypted with, and nothing is stopped', async () => {
+    await writeFile(world.encryption, keys.replace(/"secret": "[^"]{8}/, `"secret": "${'A'.repeat(8)}`));
+    const refused = await world.restore('--cluster-uid', await uid());
+    expect(refused.code, refused.stdout.slice(-3_000)).not.toBe(0);
+    expect(refused.stdout).toContain('SNAPSHOT_NOT_PROVEN');
+    expect(refused.stdout).toContain('L5');
+    await writeFile(world.encryption, keys);
+    for (const name of MACHINES) expect((await world.nodes.ssh(name, 'systemctl show -p LoadState --value etcd.service')).stdout).toBe('loaded\n');
+  });
+
+  it('brings the cluster back from the place of the plan, with the right key', async () => {
+    const restored = await world.restore('--cluster-uid', await uid());
+    expect(restored.code, restored.stderr.slice(-6_000) + restored.stdout.slice(-3_000)).toBe(0);
+    expect(await world.clusterId('cp-1')).not.toBe(before);
+    for (const name of MACHINES) {
+      const members = await world.members(name);
+      expect(members.map((member) => `${member.name} ${member.isLearner}`).sort()).toEqual(MACHINES.map((one) => `${one} false`));
+      expect([await world.has(name, 'early'), await world.has(name, 'late')]).toEqual([true, false]);
+    }
+  });
+
+  it('is refused once more, as etcd has quorum', async () => {
+    const again = await world.restore();
+    expect([again.code, /ETCD_QUORUM/.test(again.stdout)]).toEqual([4, true]);
+  });
+});
