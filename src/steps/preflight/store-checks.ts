@@ -106,7 +106,7 @@ function textIn(secret: KubeObject, key: string): Secret | undefined {
 /** Velero writes logs and results of a restore beside the backups, ReadOnly or not, and a restore that cannot ends PartiallyFailed (Velero 1.18 restore_controller.go). */
 async function veleroMayWrite(section: PlanBackup, looking: Looking): Promise<string> {
   const { ctx } = looking;
-  if (!isServed(section)) return `nothing is restored from ${bucketAddress(section, '')}, so it was not tried whether Velero may write there`;
+  if (!isServed(section)) return `nothing is restored from ${bucketAddress(section)}, so it was not tried whether Velero may write there`;
   const credentials = await veleroCredentials(section, looking);
   if (credentials === undefined) return 'Velero uses the identity of its machines, so it was not tried whether it may write';
   const key = `${rootOf(section)}restores/${ctx.run.id}/may-write`;
@@ -114,7 +114,7 @@ async function veleroMayWrite(section: PlanBackup, looking: Looking): Promise<st
   if (refused === undefined) return 'the credentials of Velero may write';
   return refuse(
     'BACKUP_STORE_NOT_USABLE',
-    `the credentials that Velero gets for store '${section.store}' may not write to ${bucketAddress(section, '')}: every restore would end PartiallyFailed (${refused})`,
+    `the credentials that Velero gets for store '${section.store}' may not write to ${bucketAddress(section)}: every restore would end PartiallyFailed (${refused})`,
     `give ${credentials.name} the right to put objects below ${rootOf(section)}restores/, or put other credentials into its source`,
   );
 }

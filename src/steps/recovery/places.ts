@@ -11,10 +11,10 @@ export function bucketPrefix(section: PlanBackup): string {
   return section.prefix ?? locationName(section.store);
 }
 
-/** Where a key is, as the tools of its provider write it. */
-export function bucketAddress({ provider = 's3', bucket, account = '' }: PlanBackup, key: string): string {
-  if (provider === 'azure') return `https://${account}.blob.core.windows.net/${bucket}/${key}`;
-  return `${provider === 'gcs' ? 'gs' : 's3'}://${bucket}/${key}`;
+/** Where a key is, or the bucket without one, as the tools of its provider write it. */
+export function bucketAddress({ provider = 's3', bucket, account = '' }: PlanBackup, key?: string): string {
+  const root = provider === 'azure' ? `https://${account}.blob.core.windows.net/${bucket}` : `${provider === 'gcs' ? 'gs' : 's3'}://${bucket}`;
+  return key === undefined ? root : `${root}/${key}`;
 }
 
 /** A bucket and a prefix in it, with a slash at its end. */
