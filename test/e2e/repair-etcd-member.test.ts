@@ -60,7 +60,7 @@ describe.skipIf(missing !== '')(`repair of one member of etcd on machines${missi
     const diagnosed = await world.start('diagnose', '--plan', world.plan).ended;
     expect(diagnosed.stdout).toContain('lattice-dr repair-etcd-member');
     const killed = start();
-    await eventually(async () => idOf(await members(), 'cp-3') === undefined, 2 * SOON, 'the lost member is removed');
+    await eventually(async () => idOf(await members(), 'cp-3') === undefined, 4 * SOON, 'the lost member is removed');
     killed.child.kill('SIGKILL');
     await killed.ended;
     expect(await members()).toHaveLength(2);
