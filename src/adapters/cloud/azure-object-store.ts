@@ -1,7 +1,8 @@
 import { Readable } from 'node:stream';
 import type { BlobClient, BlobGetPropertiesResponse, BlobItem, ContainerClient } from '@azure/storage-blob';
 import type { Known, ObjectHead, ObjectListing, ObjectLock, ObjectPin, ObjectStore, ObjectVersion } from '../../ports/object-store.ts';
-import { absentObject, type CloudFailure, cloudError, tooLarge } from './cloud-errors.ts';
+import { absentObject, plainEtag, tooLarge } from '../object-store-errors.ts';
+import { type CloudFailure, cloudError } from './cloud-errors.ts';
 
 const LOG_IN = 'name a file with AZURE_STORAGE_ACCOUNT_ACCESS_KEY as `credentials` of the backup store, or log in: az login';
 /** Bytes of a block and blocks at a time of an upload. */
@@ -212,10 +213,6 @@ function headOf({ name, properties, versionId }: BlobItem): ObjectHead {
     etag: plainEtag(properties.etag),
     ...(versionId === undefined ? {} : { versionId }),
   };
-}
-
-function plainEtag(etag: string | undefined): string {
-  return (etag ?? '').replace(/^"|"$/g, '');
 }
 
 function failureOf(error: unknown): CloudFailure {

@@ -3,7 +3,8 @@ import { pipeline } from 'node:stream/promises';
 import type { Bucket, CRC32CValidator, File, FileMetadata, GetFilesOptions } from '@google-cloud/storage';
 import { orAborted } from '../../errors/or-aborted.ts';
 import type { Known, ObjectHead, ObjectListing, ObjectLock, ObjectPin, ObjectStore, ObjectVersion } from '../../ports/object-store.ts';
-import { absentObject, type CloudFailure, cloudError, damaged, otherObject, tooLarge } from './cloud-errors.ts';
+import { absentObject, damaged, otherObject, tooLarge } from '../object-store-errors.ts';
+import { type CloudFailure, cloudError } from './cloud-errors.ts';
 import { deletionOf, lockOf } from './gcs-facts.ts';
 
 const LOG_IN = 'name a key file of a service account as `credentials` of the backup store, or log in: gcloud auth application-default login';

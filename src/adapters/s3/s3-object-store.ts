@@ -1,8 +1,8 @@
 import type * as Sdk from '@aws-sdk/client-s3';
-import { DrError } from '../../errors/dr-error.ts';
 import type { Known, ObjectHead, ObjectListing, ObjectLock, ObjectPin, ObjectStore, ObjectVersion } from '../../ports/object-store.ts';
+import { absentObject, plainEtag, tooLarge } from '../object-store-errors.ts';
 import { isAbsent, s3Error } from './s3-errors.ts';
-import { listVersions, plainEtag, readLock } from './s3-object-versions.ts';
+import { listVersions, readLock } from './s3-object-versions.ts';
 import { uploadNew } from './s3-upload.ts';
 
 /** One bucket through the AWS SDK. What is there is never replaced. */
@@ -60,12 +60,7 @@ export class S3ObjectStore implements ObjectStore {
     if (found === undefined) return undefined;
     if (found.sizeBytes > maxBytes) {
       found.abandon();
-      throw new DrError({
-        code: 'S3_FAILED',
-        message: `${this.#name(key)} has ${found.sizeBytes} bytes, more than the ${maxBytes} that such an object may have`,
-        details: { code: 'TooLarge', sizeBytes: found.sizeBytes, maxBytes },
-        suggestions: ['check that the key names what is meant'],
-      });
+      throw tooLarge(this.#name(key), { sizeBytes: found.sizeBytes, maxBytes });
     }
     const chunks: Uint8Array[] = [];
     for await (const chunk of this.#guarded(key, found.body, signal)) chunks.push(chunk);
@@ -75,7 +70,7 @@ export class S3ObjectStore implements ObjectStore {
   async stream(key: string, signal: AbortSignal, at?: ObjectPin): Promise<AsyncIterable<Uint8Array>> {
     const found = await this.#get(key, signal, at);
     if (found !== undefined) return this.#guarded(key, found.body, signal);
-    throw this.#absent(key);
+    throw absentObject(this.#name(key));
   }
 
   async range(
@@ -83,7 +78,7 @@ export class S3ObjectStore implements ObjectStore {
     { from, length, at, signal }: { readonly from: number; readonly length: number; readonly at: ObjectPin; readonly signal: AbortSignal },
   ): Promise<Uint8Array> {
     const found = await this.#get(key, signal, { ...at, range: `bytes=${from}-${from + length - 1}` });
-    if (found === undefined) throw this.#absent(key);
+    if (found === undefined) throw absentObject(this.#name(key));
     const chunks: Uint8Array[] = [];
     for await (const chunk of this.#guarded(key, found.body, signal)) chunks.push(chunk);
     return Buffer.concat(chunks);
@@ -134,15 +129,6 @@ export class S3ObjectStore implements ObjectStore {
     } catch (error) {
       throw s3Error(error, { what: `read ${this.#name(key)} to its end`, signal });
     }
-  }
-
-  #absent(key: string): DrError {
-    return new DrError({
-      code: 'S3_FAILED',
-      message: `${this.#name(key)} does not exist`,
-      details: { code: 'NoSuchKey', status: 404 },
-      suggestions: ['check the bucket and prefix of the backup store'],
-    });
   }
 
   #name(key: string): string {

@@ -1,15 +1,11 @@
 import type * as Sdk from '@aws-sdk/client-s3';
 import type { Known, ObjectLock, ObjectVersion } from '../../ports/object-store.ts';
+import { plainEtag } from '../object-store-errors.ts';
 import type { OpenS3Client } from './s3-client.ts';
 import { isAbsent, s3Error } from './s3-errors.ts';
 
 /** Answers of a bucket that keeps no locks: S3 says the first of an object, the second of a bucket; MinIO and versitygw use names of their own. */
 const NO_LOCK = new Set(['NoSuchObjectLockConfiguration', 'ObjectLockConfigurationNotFoundError', 'InvalidRequest', 'InvalidBucketObjectLockConfiguration']);
-
-/** Servers differ in whether the quotes are part of it. */
-export function plainEtag(etag: string | undefined): string {
-  return (etag ?? '').replace(/^"|"$/g, '');
-}
 
 /** Lists versions page by page; the SDK has no paginator for them. */
 export async function listVersions(
