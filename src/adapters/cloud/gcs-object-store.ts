@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { Bucket, CRC32CValidator, File, FileMetadata, GetFilesOptions } from '@google-cloud/storage';
+import type { Bucket, BucketMetadata, CRC32CValidator, File, FileMetadata, GetFilesOptions } from '@google-cloud/storage';
 import { orAborted } from '../../errors/or-aborted.ts';
 import type { Known, ObjectHead, ObjectListing, ObjectLock, ObjectPin, ObjectStore, ObjectVersion } from '../../ports/object-store.ts';
 import { absentObject, damaged, otherObject, tooLarge } from '../object-store-errors.ts';
@@ -28,7 +28,7 @@ export class GcsObjectStore implements ObjectStore {
   readonly bucket: string;
   readonly #bucket: Bucket;
   readonly #newSum: () => CRC32CValidator;
-  #isVersioned: Promise<boolean> | undefined;
+  #settings: Promise<BucketMetadata | undefined> | undefined;
 
   constructor(bucket: Bucket, newSum: () => CRC32CValidator) {
     this.#newSum = newSum;
@@ -98,9 +98,9 @@ export class GcsObjectStore implements ObjectStore {
   async lock(key: string, signal: AbortSignal, at?: ObjectPin): Promise<Known<ObjectLock>> {
     const metadata = await this.#present(key, signal, at);
     if (metadata.retentionExpirationTime === undefined) return lockOf(metadata, false);
-    // The object does not say whether the policy that keeps it can be taken away; its bucket does.
-    const policy = await this.#ask(this.#bucket.getMetadata(), `read the retention policy of ${this.#name('')}`, signal).catch(() => undefined);
-    return lockOf(metadata, policy?.[0].retentionPolicy?.isLocked);
+    // The object does not say whether the policy that keeps it can be taken away; its bucket does, and says nothing of a lock that is not there.
+    const settings = await this.#bucketSettings(signal);
+    return lockOf(metadata, settings === undefined ? undefined : settings.retentionPolicy?.isLocked === true);
   }
 
   /** Every page of a listing. */
@@ -168,11 +168,16 @@ export class GcsObjectStore implements ObjectStore {
 
   /** Whether the bucket keeps what is replaced. Where these credentials may not ask, it is taken not to. */
   async #keepsVersions(signal: AbortSignal): Promise<boolean> {
-    this.#isVersioned ??= this.#bucket.getMetadata().then(
-      ([{ versioning }]) => versioning?.enabled === true,
-      () => false,
+    return (await this.#bucketSettings(signal))?.versioning?.enabled === true;
+  }
+
+  /** How the bucket is set up, asked once; `undefined` where these credentials may not ask. */
+  async #bucketSettings(signal: AbortSignal): Promise<BucketMetadata | undefined> {
+    this.#settings ??= this.#bucket.getMetadata().then(
+      ([metadata]) => metadata,
+      () => undefined,
     );
-    return await this.#ask(this.#isVersioned, `look at ${this.#name('')}`, signal);
+    return await this.#ask(this.#settings, `look at ${this.#name('')}`, signal);
   }
 
   /** The SDK takes no signal, so what it does is left alone when one aborts. */

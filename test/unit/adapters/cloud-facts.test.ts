@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { lockOf as azureLock, versionsOf } from '../../../src/adapters/cloud/azure-object-store.ts';
 import { lockOf as gcsLock } from '../../../src/adapters/cloud/gcs-facts.ts';
+import { GcsObjectStore } from '../../../src/adapters/cloud/gcs-object-store.ts';
 
 const SOON = '2026-03-01T00:00:00.000Z';
 const LATE = '2026-09-01T00:00:00.000Z';
@@ -25,6 +26,27 @@ describe('what keeps an object of Google Cloud Storage', () => {
 
   it('is not known where nobody may read whether the policy is locked', () => {
     expect(gcsLock({ retentionExpirationTime: SOON }, undefined)).toMatchObject({ known: false, reason: expect.stringContaining('locked') });
+  });
+});
+
+describe('the policy of a bucket of Google Cloud Storage', () => {
+  /** Asks a bucket of the SDK with one object that its policy keeps. */
+  const lockIn = async (settings: () => Promise<unknown>) => {
+    const file = () => ({ getMetadata: async () => [{ name: 'a', retentionExpirationTime: SOON }] });
+    const store = new GcsObjectStore({ name: 'b', file, getMetadata: settings } as never, () => ({}) as never);
+    return await store.lock('a', new AbortController().signal);
+  };
+
+  it.each([
+    ['locked', { isLocked: true }, 'COMPLIANCE'],
+    // The server leaves out what is not set.
+    ['not locked', { retentionPeriod: '60' }, 'GOVERNANCE'],
+  ])('that is %s', async (_name, retentionPolicy, mode) => {
+    expect(await lockIn(async () => [{ retentionPolicy }])).toEqual({ known: true, value: { mode, until: SOON, legalHold: false } });
+  });
+
+  it('that may not be read is not known', async () => {
+    expect(await lockIn(async () => await Promise.reject(new Error('403')))).toMatchObject({ known: false });
   });
 });
 
