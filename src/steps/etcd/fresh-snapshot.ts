@@ -7,7 +7,7 @@ import { saveSnapshot } from './take-snapshot.ts';
 import { readManifest } from './verify-snapshot.ts';
 import { workFile } from './work-files.ts';
 
-interface FreshWith {
+export interface FreshWith {
   readonly folder: string;
   readonly binaries?: string | undefined;
 }

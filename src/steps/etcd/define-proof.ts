@@ -1,0 +1,58 @@
+import { z } from 'zod';
+import { DEFAULT_RETRY, type ReadContext, type StepKind } from '../../engine/step.ts';
+import { DrError, isDrError } from '../../errors/dr-error.ts';
+import { defineStep } from '../define-step.ts';
+import type { StepPorts } from '../ports.ts';
+import type { PlaneMachine, planeWith } from './plane.ts';
+import { apiFaults, memberFaults, PROOF, untilEndpoints, type WantedMembers } from './proof.ts';
+
+type PlaneWith = z.output<typeof planeWith>;
+type Members = { members: number };
+
+/** What differs between proofs that members are one cluster. */
+interface ProofDeclaration<W extends PlaneWith> extends Pick<StepKind<W, Members, StepPorts>, 'kind' | 'summary' | 'byHand' | 'with'> {
+  /** Machines whose members make up the cluster now. */
+  readonly voting: (ctx: ReadContext<W, StepPorts>) => Promise<readonly PlaneMachine[]>;
+  /** Those of them that have an API server. */
+  readonly serving: (voting: readonly PlaneMachine[]) => readonly PlaneMachine[];
+  /** What they have to be. */
+  readonly wanted: (ctx: ReadContext<W, StepPorts>, voting: readonly PlaneMachine[]) => Promise<WantedMembers>;
+}
+
+/** Declares a step that proves that there is one etcd with one content, and that every API server serves it. */
+export function defineProof<W extends PlaneWith>({ voting, serving, wanted, ...declaration }: ProofDeclaration<W>): StepKind<W, Members, StepPorts> {
+  return defineStep({
+    ...declaration,
+    version: 1,
+    verifies: 'HashKV at one revision, list of members, write and read through each API server, endpoints of the service kubernetes',
+    outputs: z.object({ members: z.number() }),
+    risk: 'reversible',
+    safety: true,
+    timeoutMs: 15 * 60_000,
+    retry: DEFAULT_RETRY,
+    effects: [],
+    async observe() {
+      // Of the moment: always proven again.
+      return { state: 'absent', evidence: {} };
+    },
+    plan: async () => [{ verb: 'configure', subject: `ConfigMap ${PROOF.namespace}/${PROOF.name}`, note: 'written through each API server' }],
+    async execute(ctx) {
+      const all = serving(await voting(ctx));
+      await untilEndpoints(all, ctx);
+      const faults = await apiFaults(all, ctx);
+      if (faults.length > 0) throw new DrError({ code: 'VERIFY_FAILED', message: faults.join('; ') });
+    },
+    async verify(ctx) {
+      const all = await voting(ctx);
+      try {
+        const faults = await memberFaults(all, ctx, await wanted(ctx, all));
+        if (faults.length > 0) return { ok: false, reason: faults.join('; '), evidence: {} };
+      } catch (error) {
+        if (!isDrError(error, 'ETCD_UNAVAILABLE')) throw error;
+        return { ok: false, reason: error.message, evidence: {} };
+      }
+      const endpoints = await untilEndpoints(serving(all), ctx);
+      return { ok: true, outputs: { members: all.length }, evidence: { members: all.map(({ node }) => node.name), endpoints: [...endpoints] } };
+    },
+  });
+}
