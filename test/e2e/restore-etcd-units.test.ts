@@ -51,8 +51,10 @@ describe.skipIf(missing !== '')(`restore-etcd with nothing left but a snapshot${
     }
   });
 
-  it('is refused once more, as etcd has quorum', async () => {
+  it('is refused once more, as etcd has quorum, and there is nothing to repair', async () => {
     const again = await world.restore();
     expect([again.code, /ETCD_QUORUM/.test(again.stdout)]).toEqual([4, true]);
+    const repair = await world.start('repair-etcd-member', '--plan', world.plan, '--confirm', 'workload').ended;
+    expect([repair.code, /the verdict is leave-alone/.test(repair.stdout)], repair.stdout.slice(-2_000)).toEqual([4, true]);
   });
 });

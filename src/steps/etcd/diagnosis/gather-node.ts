@@ -2,7 +2,7 @@ import { DrError, isDrError } from '../../../errors/dr-error.ts';
 import type { MemberAnswer, NodeFacts, NodeTrouble } from '../../../etcd/diagnosis/facts.ts';
 import { lookProbe } from '../../../etcd/diagnosis/look.ts';
 import { dataState, troublesOf } from '../../../etcd/diagnosis/troubles.ts';
-import { type EtcdSettings, etcdAccess, etcdSettingsOfManifest } from '../../../etcd/presets/etcd-settings.ts';
+import { type EtcdSettings, etcdAccess, etcdSettingsOfDefinition } from '../../../etcd/presets/etcd-settings.ts';
 import type { Definitions, NodeProbe, Preset } from '../../../etcd/presets/preset.ts';
 import type { Clock } from '../../../ports/clock.ts';
 import type { Etcd, EtcdMember, Etcds } from '../../../ports/etcd.ts';
@@ -89,7 +89,7 @@ function readSettings(definitions: Definitions | undefined): { readonly settings
   const file = definitions?.inPlace.get('etcd');
   if (file === undefined) return { trouble: { kind: 'manifest-missing', detail: 'nothing on it defines an etcd' } };
   try {
-    return { settings: etcdSettingsOfManifest(file) };
+    return { settings: etcdSettingsOfDefinition(file) };
   } catch (error) {
     if (!isDrError(error, 'INPUT_INVALID')) throw error;
     return { trouble: { kind: 'manifest-bad', detail: error.message } };
