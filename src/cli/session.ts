@@ -137,6 +137,13 @@ export class Session implements AsyncDisposable {
     return await resumeRequest({ run, flags, isPlanTyped, root, command });
   }
 
+  /** Starts a run of what a person asks for, in the state that the flags lead to, and executes it as `execute` does. */
+  async start(request: RunRequest, flags: StoreFlags & DecisionFlags): Promise<ReportedRun> {
+    const { rebuild } = await import('../operations/rebuild.ts');
+    const { store } = await this.openStore(flags);
+    return await this.execute(store, flags, async (env) => await rebuild(request, env));
+  }
+
   /** Executes a run before the eyes of the person, prints what it came to, and fixes the exit code. */
   async execute(store: RunStore, flags: DecisionFlags, work: (env: RunEnvironment<StepPorts>) => Promise<RunResult>): Promise<ReportedRun> {
     const decisions = parseDecisions(flags);

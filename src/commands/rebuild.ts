@@ -26,10 +26,7 @@ Every irreversible step has a gate: the cluster's name typed, an approval, or a 
 
   async run(): Promise<ReportedRun> {
     const { flags } = await this.parse(Rebuild);
-    const { rebuild } = await import('../operations/rebuild.ts');
     await using session = await this.openSession();
-    const request = await session.request(flags);
-    const { store } = await session.openStore(flags);
-    return await session.execute(store, flags, async (env) => await rebuild(request, env));
+    return await session.start(await session.request(flags), flags);
   }
 }

@@ -29,15 +29,12 @@ Refuses without quorum, and where the verdict of diagnose is anything else than 
 
   async run(): Promise<ReportedRun> {
     const { flags } = await this.parse(RepairEtcdMember);
-    const { rebuild } = await import('../operations/rebuild.ts');
     await using session = await this.openSession();
     const inputs: JsonObject = {
       folder: session.workFolder,
       ...(flags.member === undefined ? {} : { member: flags.member }),
       ...(flags.binaries === undefined ? {} : { binaries: resolve(flags.binaries) }),
     };
-    const request = await session.request({ plan: flags.plan, runbook: 'repair-etcd-member', inputs });
-    const { store } = await session.openStore(flags);
-    return await session.execute(store, flags, async (env) => await rebuild(request, env));
+    return await session.start(await session.request({ plan: flags.plan, runbook: 'repair-etcd-member', inputs }), flags);
   }
 }

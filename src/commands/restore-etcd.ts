@@ -47,7 +47,6 @@ Refuses while etcd has quorum, or would have it by starting what is there. Old d
 
   async run(): Promise<ReportedRun> {
     const { flags } = await this.parse(RestoreEtcd);
-    const { rebuild } = await import('../operations/rebuild.ts');
     await using session = await this.openSession();
     const inputs: JsonObject = {
       folder: session.workFolder,
@@ -59,8 +58,6 @@ Refuses while etcd has quorum, or would have it by starting what is there. Old d
       ...(flags['accept-data-loss'] === undefined ? {} : { acceptDataLoss: flags['accept-data-loss'] }),
       ...(flags.binaries === undefined ? {} : { binaries: resolve(flags.binaries) }),
     };
-    const request = await session.request({ plan: flags.plan, runbook: 'restore-etcd', inputs });
-    const { store } = await session.openStore(flags);
-    return await session.execute(store, flags, async (env) => await rebuild(request, env));
+    return await session.start(await session.request({ plan: flags.plan, runbook: 'restore-etcd', inputs }), flags);
   }
 }

@@ -29,11 +29,11 @@ Data that is there now is never written over: the cluster's name is asked for, a
 
   async run(): Promise<ReportedRun> {
     const { flags } = await this.parse(Restore);
-    const { rebuild } = await import('../operations/rebuild.ts');
     await using session = await this.openSession();
     const chosen = (['namespace', 'service', 'volume', 'backup'] as const).flatMap((name) => (flags[name] === undefined ? [] : [`${name}=${flags[name]}`]));
-    const request = await session.request({ plan: flags.plan, runbook: 'restore-selection', input: chosen, 'accept-unanchored': flags['accept-unanchored'] });
-    const { store } = await session.openStore(flags);
-    return await session.execute(store, flags, async (env) => await rebuild(request, env));
+    return await session.start(
+      await session.request({ plan: flags.plan, runbook: 'restore-selection', input: chosen, 'accept-unanchored': flags['accept-unanchored'] }),
+      flags,
+    );
   }
 }
