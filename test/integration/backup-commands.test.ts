@@ -7,6 +7,7 @@ import type { BackupList } from '../../src/operations/backup-list.ts';
 import type { SealedBackup } from '../../src/operations/backup-seal.ts';
 import type { BackupDetails } from '../../src/operations/backup-verify.ts';
 import { type CliEnd, startCli } from '../support/cli.ts';
+import { lostPlan } from '../support/lost-plan.ts';
 import { corpusBackups } from '../support/velero-corpus.ts';
 import { createRepository } from './git-repository.ts';
 import { type S3Server, startVersitygw } from './s3-servers.ts';
@@ -23,20 +24,6 @@ kind: BackupStore
 metadata: { name: small-backups, namespace: lattice-system }
 spec: { storage: { provider: s3Compatible, s3: { bucket: backups } } }
 `;
-
-/** A cluster that nobody can reach: its kubeconfig does not exist. */
-function planText(backups: string): string {
-  return `apiVersion: dr.lattice.dev/v1alpha1
-kind: RecoveryPlan
-metadata: { name: small }
-spec:
-  cluster: { name: small, provisioner: existing, existing: { kubeconfig: { file: no.kubeconfig } } }
-  specs: { git: { repository: ./specs, ref: main } }
-  objectives: { rto: 40m, rpo: 1h }
-${backups}
-  state: { folder: ./state }
-`;
-}
 
 const missing = missingServers(['versitygw']);
 /** A command takes a second of one processor. */
@@ -64,10 +51,10 @@ describe.skipIf(missing.length > 0)(`the commands around backups${missing.length
       await s3.client.send(new PutObjectCommand({ Bucket: file.startsWith('volumes/') ? 'volumes' : 'backups', Key: BACKUP.keyOf(file), Body }));
     const snapshots = `{ provider: lattice-dr.dev/directory, config: { bucket: volumes, prefix: volumes, s3Url: "${s3.endpoint}" } }`;
     const store = `{ store: small-backups, bucket: backups, endpoint: "${s3.endpoint}", credentials: { file: "${s3.credentialsFile}" }, clusterBackup: small-data, volumeSnapshotLocation: ${snapshots} }`;
-    await writeFile(join(folder.path, 'plan.yaml'), planText(`  backups: [${store}]`));
+    await writeFile(join(folder.path, 'plan.yaml'), lostPlan(`  backups: [${store}]`));
     await writeFile(
       join(folder.path, 'bad.yaml'),
-      planText('  backups: [{ store: A B, bucket: 7, ca: { text: x } }]\n  volumes: { claims: [{ pvc: data, recovery: { image: x } }] }'),
+      lostPlan('  backups: [{ store: A B, bucket: 7, ca: { text: x } }]\n  volumes: { claims: [{ pvc: data, recovery: { image: x } }] }'),
     );
     await mkdir(join(folder.path, 'taken'));
     await writeFile(join(folder.path, 'taken', 'x'), '');

@@ -1,20 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { JsonObject } from '../../../src/model/json.ts';
+import { memberOf } from './etcd-member.ts';
 import { StepBench } from './step-harness.ts';
 
-function memberOf(node: string, clusterId: string): JsonObject {
-  return {
-    node,
-    address: '10.0.0.11',
-    name: node,
-    peerUrl: 'https://10.0.0.11:2380',
-    endpoint: 'https://127.0.0.1:2379',
-    dataDir: '/var/lib/etcd',
-    hasData: true,
-    components: ['etcd'],
-    securePort: 6443,
-    alive: { clusterId, memberId: '1', revision: '7', version: '3.6.16', hasLeader: true },
-  };
+function leading(node: string, clusterId: string): JsonObject {
+  return { ...memberOf(node), alive: { clusterId, memberId: '1', revision: '7', version: '3.6.16', hasLeader: true } };
 }
 
 const saved = [{ node: 'cp-1', path: '/saved/cp-1.db', sha256: 'a'.repeat(64), revision: '7', clusterId: '1' }];
@@ -26,12 +16,12 @@ async function discard(members: readonly JsonObject[]) {
 
 describe('etcd/discard', () => {
   it('is refused until the words are typed', async () => {
-    const { error } = await discard([memberOf('cp-1', '1'), memberOf('cp-2', '1')]);
+    const { error } = await discard([leading('cp-1', '1'), leading('cp-2', '1')]);
     expect(error).toMatchObject({ code: 'ETCD_QUORUM', message: expect.stringContaining("'discard-live-state' was not typed") });
   });
 
   it('is refused where two clusters take writes, before anybody is asked for words', async () => {
-    const { error } = await discard([memberOf('cp-1', '1'), memberOf('cp-2', '2')]);
+    const { error } = await discard([leading('cp-1', '1'), leading('cp-2', '2')]);
     expect(error).toMatchObject({ code: 'ETCD_QUORUM', message: expect.stringContaining('two clusters have a leader each (1, 2)') });
   });
 });

@@ -1,21 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { JsonObject } from '../../../src/model/json.ts';
+import { memberOf } from './etcd-member.ts';
 import { StepBench } from './step-harness.ts';
 
-const member = {
-  node: 'cp-1',
-  address: '10.0.0.11',
-  name: 'cp-1',
-  peerUrl: 'https://10.0.0.11:2380',
-  endpoint: 'https://127.0.0.1:2379',
-  dataDir: '/var/lib/etcd',
-  hasData: true,
-  components: ['etcd'],
-  securePort: 6443,
-};
 const INPUT: JsonObject = {
   controlPlane: { distribution: 'kubeadm', nodes: [{ name: 'cp-1', address: '10.0.0.11' }] },
-  plane: { members: [member] },
+  plane: { members: [memberOf('cp-1')] },
 };
 
 /** A machine that tells whose its lock is, and what the holder has left aside. */
