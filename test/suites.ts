@@ -30,7 +30,7 @@ interface FileResult {
 }
 
 /** More files than this that fail are no matter of a busy machine. */
-const AGAIN_AT_MOST = 2;
+const AGAIN_AT_MOST = 4;
 
 export interface SuiteOptions {
   readonly onOutput: (text: string) => void;

@@ -76,7 +76,14 @@ describe.skipIf(missing !== '')(`diagnosis of real machines${missing === '' ? ''
   });
 
   it('2: a learner that nobody starts is to be removed', async () => {
-    const { stdout } = await world.etcdctl(['cp-1'], 'member', 'add', 'cp-9', '--learner', '--peer-urls=https://10.255.255.9:2380', '-w', 'json');
+    // etcd refuses a new member while one has been connected for less than five seconds (`HealthInterval` in server/etcdserver).
+    let stdout = '';
+    const isAdded = async (): Promise<boolean> => {
+      const added = await world.etcdctl(['cp-1'], 'member', 'add', 'cp-9', '--learner', '--peer-urls=https://10.255.255.9:2380', '-w', 'json');
+      ({ stdout } = added);
+      return added.exitCode === 0;
+    };
+    await eventually(isAdded, SOON, 'the learner is added');
     expect(await diagnose()).toMatchObject({ code: 11, verdict: 'repair', rule: 'stuck-learner' });
     const { member } = JSON.parse(stdout.replaceAll(/"ID":\s*(\d+)/g, '"ID":"$1"')) as { readonly member: { readonly ID: string } };
     await world.etcdctl(['cp-1'], 'member', 'remove', BigInt(member.ID).toString(16));

@@ -15,6 +15,7 @@ import { namespaced, TYPES } from '../../src/lab/reconcile/types.ts';
 import { stopServer } from '../../src/lab/supervise/stop-server.ts';
 import type { KubeObject } from '../../src/model/kube-object.ts';
 import type { KubeCluster } from '../../src/ports/kube-cluster.ts';
+import { eventually } from '../support/lab-nodes.ts';
 import { readS3Access } from './lab-logs.ts';
 import { createTestLab, listeningAddresses, type TestLab } from './lab-world.ts';
 import { createWithVelero, introduceBackup, object, untilPhase, untilSeen } from './velero-world.ts';
@@ -149,7 +150,8 @@ describe('Velero in a lab', { timeout: 300_000 }, () => {
     expect(failed.status?.['failureReason']).toMatch(/InProgress.*during the server starting/);
     const { servers } = await labStatus(world.operation);
     const { veleroMetrics, veleroProfiler } = fresh.cluster.ports;
-    expect(await listeningAddresses([veleroMetrics, veleroProfiler])).toHaveLength(2);
+    // Restores that were under way are failed before the server listens on both.
+    await eventually(async () => (await listeningAddresses([veleroMetrics, veleroProfiler])).length === 2, 60_000, 'Velero listens again');
     expect((await listeningAddresses([veleroMetrics, veleroProfiler, 8080, 8085])).filter((address) => !address.startsWith('0100007F:'))).toEqual([]);
     await Promise.all([killVelero(options), killNodeAgent(options)]);
     const after = await labStatus(world.operation);
