@@ -31,6 +31,16 @@ export async function refit(path: string, offset: number): Promise<void> {
   await writeFile(path, withHash(content.subarray(0, -HASH_BYTES)));
 }
 
+/** Flips a byte wherever a text is, and writes the hash anew: pages that are used no more hold older copies, and which one is read nobody sees from here. */
+export async function refitAll(path: string, text: string): Promise<void> {
+  const content = await readFile(path);
+  for (let at = content.indexOf(text); at >= 0; at = content.indexOf(text, at + 1)) await refit(path, at);
+}
+
+export function sha256Of(content: Uint8Array): string {
+  return createHash('sha256').update(content).digest('hex');
+}
+
 /** Pages of nothing under a hash that fits. */
 export async function noDatabase(path: string): Promise<void> {
   await writeFile(path, withHash(Buffer.alloc(16_384, 7)));

@@ -12,7 +12,7 @@ import type { SnapshotTools } from '../../src/steps/etcd/examine-snapshot.ts';
 import { type PreparedSnapshot, stageSnapshot } from '../../src/steps/etcd/stage-snapshot.ts';
 import { type SavedSnapshot, saveSnapshot } from '../../src/steps/etcd/take-snapshot.ts';
 import { judgeFile } from '../../src/steps/etcd/verify-snapshot.ts';
-import { flip, loneSurvivor, refit } from '../integration/etcd-damage.ts';
+import { flip, loneSurvivor, refitAll } from '../integration/etcd-damage.ts';
 import { findServer, missingServers, temporaryFolder } from '../integration/servers.ts';
 import { EtcdMembers, fill, type Member } from './etcd-members.ts';
 
@@ -180,10 +180,4 @@ async function zeroFreePage(path: string): Promise<void> {
   const content = await readFile(path);
   content.fill(0, content.length - TAIL - PAGE, content.length - TAIL);
   await writeFile(path, content);
-}
-
-/** Flips a byte wherever the text is, and writes the hash anew: pages that are used no more hold older copies, and which one is read nobody sees from here. */
-async function refitAll(path: string, text: string): Promise<void> {
-  const content = await readFile(path);
-  for (let at = content.indexOf(text); at >= 0; at = content.indexOf(text, at + 1)) await refit(path, at);
 }

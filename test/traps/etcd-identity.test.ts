@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { copyFile, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -6,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createLocalFiles } from '../../src/adapters/fs/local-files.ts';
 import { clusterIdOf, memberIdOf } from '../../src/etcd/identity.ts';
 import { restoreCommand, restoreState } from '../../src/etcd/presets/restore-data.ts';
-import { flip } from '../integration/etcd-damage.ts';
+import { flip, sha256Of } from '../integration/etcd-damage.ts';
 import { missingServers } from '../integration/servers.ts';
 import { EtcdMembers, fill, type Member } from './etcd-members.ts';
 import { JoiningMachine } from './joining-machine.ts';
@@ -141,7 +140,3 @@ describe.skipIf(missing.length > 0)(`traps of a restored member's identity${miss
     expect(await members.ask(restoreState(good))).toBe('installed');
   });
 });
-
-function sha256Of(content: Uint8Array): string {
-  return createHash('sha256').update(content).digest('hex');
-}

@@ -5,7 +5,8 @@ import { isolationState, openPort } from '../../etcd/presets/isolation.ts';
 import { defineStep } from '../define-step.ts';
 import type { StepPorts } from '../ports.ts';
 import { startComponent } from './components.ts';
-import { fencedWith } from './fence-schema.ts';
+import { fenceAgain, fencedWith } from './fence-schema.ts';
+import { requireFenced } from './fenced.ts';
 import { ask, OPENED, tell } from './plane.ts';
 import { openSeed, type Seed } from './seed-request.ts';
 
@@ -45,6 +46,8 @@ export const etcdOpen = defineStep({
   },
   plan: async ({ with: { prepared } }) => [{ verb: 'configure', subject: `the API server of ${prepared.seed.node}`, note: 'opened; no rollback after this' }],
   async execute(ctx) {
+    // An old majority that has come back takes writes too: from here on there would be two clusters.
+    await requireFenced(ctx, fenceAgain(ctx.with));
     const seed = await openSeed(ctx);
     await ctx.effect({
       name: 'open',
