@@ -37,7 +37,7 @@ export interface ObjectStores extends AsyncDisposable {
 
 /** A credential that is not the one of a reference. */
 export interface OtherCredential {
-  /** An AWS shared-credentials file, as Velero's secrets hold it, its section `default`. */
+  /** As Velero's secrets hold it for the provider; of an AWS shared-credentials file, its section `default`. */
   readonly content: Secret;
   /** Folder in the bucket, with a slash at its end, that its rights are asked about. */
   readonly prefix: string;

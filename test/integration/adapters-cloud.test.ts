@@ -5,6 +5,7 @@ import { createCloudObjectStores } from '../../src/adapters/cloud/cloud-object-s
 import { createProcesses } from '../../src/adapters/process/host-processes.ts';
 import { createObjectStores } from '../../src/adapters/s3/s3-object-stores.ts';
 import { createSecretFiles } from '../../src/adapters/secrets/secret-files.ts';
+import { Secret } from '../../src/model/secret.ts';
 import type { ObjectStores } from '../../src/ports/object-store.ts';
 import { describeObjectStore, type ObjectStoreSubject } from '../contract/object-store.ts';
 import { type CloudServer, missingClouds, startAzurite, startFakeGcs } from './cloud-servers.ts';
@@ -114,7 +115,6 @@ describe.skipIf(missing.length > 0)(`stores of clouds${missing.length > 0 ? ` (s
         signal: signal(),
       };
       await expect(stores().refusedToWrite(server.ref, probe)).rejects.toMatchObject({ code: 'INPUT_INVALID' });
-      expect((await stores().rights(server.ref, { content: probe.credentials, prefix: '' }, signal())).canDelete).toMatchObject({ known: false });
     });
   });
 
@@ -125,5 +125,20 @@ describe.skipIf(missing.length > 0)(`stores of clouds${missing.length > 0 ? ` (s
     await writeFile(file, `AZURE_STORAGE_ACCOUNT_ACCESS_KEY=${Buffer.from('another').toString('base64')}\n`);
     const store = await stores().open({ ...server.ref, credentials: { file } });
     await expect(store.list({ prefix: '', signal: signal() })).rejects.toMatchObject({ code: 'S3_FAILED', details: { status: 403 } });
+  });
+
+  it('tells what another access key of Azure may do, and cannot tell of one that the account does not know; nothing is written', async () => {
+    await using folder = await temporaryFolder('azure-rights');
+    await using server = await startAzurite(folder.path);
+    const { credentials } = server.ref;
+    const own = await secrets.read(credentials ?? { file: '' });
+    const ask = async (content: Secret) => await stores().rights(server.ref, { content, prefix: 'main/backups/' }, signal());
+    expect(await ask(own)).toMatchObject({ isSame: { known: true, value: true }, canDelete: { known: true, value: true } });
+    const other = Buffer.from('canary-of-a-key').toString('base64');
+    const unknown = await ask(new Secret(`AZURE_STORAGE_ACCOUNT_ACCESS_KEY=${other}`));
+    expect(unknown).toMatchObject({ isSame: { known: true, value: false }, canDelete: { known: false }, canShortenLock: { known: false } });
+    expect(JSON.stringify(unknown)).not.toContain(other);
+    await expect(ask(new Secret('AZURE_CLIENT_ID=x\nAZURE_CLIENT_SECRET=y'))).rejects.toMatchObject({ code: 'SECRET_SOURCE_MISSING' });
+    expect((await (await stores().open(server.ref)).list({ prefix: '', signal: signal() })).objects).toEqual([]);
   });
 });

@@ -2,18 +2,10 @@ import { Readable } from 'node:stream';
 import type { BlobClient, BlobGetPropertiesResponse, BlobItem, ContainerClient } from '@azure/storage-blob';
 import type { Known, ObjectHead, ObjectListing, ObjectLock, ObjectPin, ObjectStore, ObjectVersion } from '../../ports/object-store.ts';
 import { absentObject, plainEtag, tooLarge } from '../object-store-errors.ts';
-import { type CloudFailure, cloudError } from './cloud-errors.ts';
+import { type AzureFailure, azureError } from './azure-errors.ts';
 
-const LOG_IN = 'name a file with AZURE_STORAGE_ACCOUNT_ACCESS_KEY as `credentials` of the backup store, or log in: az login';
 /** Bytes of a block and blocks at a time of an upload. */
 const [BLOCK_BYTES, BLOCKS] = [8 * 1024 * 1024, 2];
-
-interface Failed {
-  readonly statusCode?: number;
-  readonly code?: string;
-  readonly message?: string;
-  readonly name?: string;
-}
 
 /** One container of Azure Blob Storage through its SDK. */
 export class AzureObjectStore implements ObjectStore {
@@ -36,7 +28,7 @@ export class AzureObjectStore implements ObjectStore {
         else objects.push(headOf(item));
       }
     } catch (error) {
-      throw this.#failed(error, `list ${this.#name(prefix)}`, signal);
+      throw azureError(error, `list ${this.#name(prefix)}`, signal);
     }
     return { objects, prefixes };
   }
@@ -89,9 +81,9 @@ export class AzureObjectStore implements ObjectStore {
       await target.uploadStream(Readable.from(content, { objectMode: false }), BLOCK_BYTES, BLOCKS, options);
       return true;
     } catch (error) {
-      const status = (error as Failed).statusCode;
+      const status = (error as AzureFailure).statusCode;
       if (status === 409 || status === 412) return false;
-      throw this.#failed(error, `write ${this.#name(key)}`, signal);
+      throw azureError(error, `write ${this.#name(key)}`, signal);
     }
   }
 
@@ -100,9 +92,9 @@ export class AzureObjectStore implements ObjectStore {
     try {
       for await (const item of this.#container.listBlobsFlat({ prefix, includeVersions: true, abortSignal: signal })) found.push(item);
     } catch (error) {
-      const { statusCode, code = '' } = error as Failed;
+      const { statusCode, code = '' } = error as AzureFailure;
       if (signal.aborted || (statusCode !== 403 && statusCode !== 400 && statusCode !== 501))
-        throw this.#failed(error, `list the versions of ${this.#name(prefix)}`, signal);
+        throw azureError(error, `list the versions of ${this.#name(prefix)}`, signal);
       return { known: false, reason: `the object store does not let us list the versions of ${this.#name(prefix)} (${statusCode} ${code})` };
     }
     // Those of a blob come from oldest to newest.
@@ -118,8 +110,8 @@ export class AzureObjectStore implements ObjectStore {
       ]);
       return lockOf(blob, { hasPolicy: container.hasImmutabilityPolicy === true, isHeld: container.hasLegalHold === true });
     } catch (error) {
-      if (!signal.aborted && (error as Failed).statusCode === 403) return { known: false, reason: `the object store does not let us ${what} (403)` };
-      throw this.#failed(error, what, signal);
+      if (!signal.aborted && (error as AzureFailure).statusCode === 403) return { known: false, reason: `the object store does not let us ${what} (403)` };
+      throw azureError(error, what, signal);
     }
   }
 
@@ -133,8 +125,8 @@ export class AzureObjectStore implements ObjectStore {
       return await this.#blob(key, {}).getProperties({ abortSignal: signal });
     } catch (error) {
       // An answer to HEAD has no body to tell an absent blob from an absent container.
-      if ((error as Failed).statusCode === 404) return undefined;
-      throw this.#failed(error, `look at ${this.#name(key)}`, signal);
+      if ((error as AzureFailure).statusCode === 404) return undefined;
+      throw azureError(error, `look at ${this.#name(key)}`, signal);
     }
   }
 
@@ -145,8 +137,8 @@ export class AzureObjectStore implements ObjectStore {
       const body = reply.readableStreamBody as Readable;
       return { body, sizeBytes: reply.contentLength ?? 0 };
     } catch (error) {
-      if ((error as Failed).statusCode === 404 && (error as Failed).code !== 'ContainerNotFound') return undefined;
-      throw this.#failed(error, `read ${this.#name(key)}`, signal);
+      if ((error as AzureFailure).statusCode === 404 && (error as AzureFailure).code !== 'ContainerNotFound') return undefined;
+      throw azureError(error, `read ${this.#name(key)}`, signal);
     }
   }
 
@@ -154,14 +146,10 @@ export class AzureObjectStore implements ObjectStore {
     try {
       yield* body as AsyncIterable<Uint8Array>;
     } catch (error) {
-      throw this.#failed(error, `read ${this.#name(key)} to its end`, signal);
+      throw azureError(error, `read ${this.#name(key)} to its end`, signal);
     } finally {
       body.destroy();
     }
-  }
-
-  #failed(error: unknown, what: string, signal: AbortSignal): Error {
-    return cloudError(error, failureOf(error), { what, signal, logIn: LOG_IN });
   }
 
   #name(key: string): string {
@@ -213,10 +201,4 @@ function headOf({ name, properties, versionId }: BlobItem): ObjectHead {
     etag: plainEtag(properties.etag),
     ...(versionId === undefined ? {} : { versionId }),
   };
-}
-
-function failureOf(error: unknown): CloudFailure {
-  const { statusCode: status, code, name = '', message = String(error) } = error as Failed;
-  const isWithoutCredentials = /^(CredentialUnavailableError|AggregateAuthenticationError|AuthenticationRequiredError)$/.test(name);
-  return { status, code: code === 'ContainerNotFound' ? 'NoSuchBucket' : (code ?? ''), message, isWithoutCredentials };
 }

@@ -1,6 +1,7 @@
 import { DrError } from '../../errors/dr-error.ts';
 import type { Known, ObjectStore, ObjectStoreRef, ObjectStores } from '../../ports/object-store.ts';
 import type { SecretFiles } from '../../ports/secret-files.ts';
+import { azureRightsOf } from './azure-rights.ts';
 import { openAzureContainer } from './open-azure-container.ts';
 import { openGcsBucket } from './open-gcs-bucket.ts';
 
@@ -10,7 +11,7 @@ export interface CloudObjectStoresOptions {
   readonly s3: ObjectStores;
 }
 
-/** Opens buckets by the SDK of their provider. What other credentials may do is asked of S3 only, which alone can be restored from. */
+/** Opens buckets by the SDK of their provider. */
 export function createCloudObjectStores({ secrets, s3 }: CloudObjectStoresOptions): ObjectStores {
   const opened = new Map<string, Promise<ObjectStore>>();
   return {
@@ -25,7 +26,9 @@ export function createCloudObjectStores({ secrets, s3 }: CloudObjectStoresOption
     },
     async rights(ref, other, signal) {
       if (ref.provider === undefined) return await s3.rights(ref, other, signal);
-      const unknown: Known<never> = { known: false, reason: `what a credential of ${ref.provider} may do is not told without doing it` };
+      if (ref.provider === 'azure') return await azureRightsOf(ref, other, { secrets, signal });
+      // Google would tell (testIamPermissions), but its stand-in knows neither identities nor permissions: nothing shows that the answer would be read rightly.
+      const unknown: Known<never> = { known: false, reason: 'which permissions a service account of Google has is not asked' };
       return { isSame: unknown, canDelete: unknown, canShortenLock: unknown };
     },
     async refusedToWrite(ref, probe) {
