@@ -1,4 +1,3 @@
-import { open } from 'node:fs/promises';
 import { enableCompileCache } from 'node:module';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -16,13 +15,14 @@ import type { RunEnvironment } from '../../src/engine/run-options.ts';
 import type * as StartRunModule from '../../src/engine/start-run.ts';
 import type { StepKind } from '../../src/engine/step.ts';
 import type { ClusterName, RunId, StepId } from '../../src/model/ids.ts';
+import { slowSyncs } from './slow-sync.ts';
 
 /**
- * `engine-program.ts run|resume DIST FOLDER STEPS CHAIN [RUN]`: a run of steps that do nothing, in chains of CHAIN steps, with its journal in a folder. `run` ends with a
- * step that fails, so that there is something to resume, and prints what it took; `resume` ends at its first look at the world. DIST is the compiled
- * program: what a user runs, without the cost of taking types out of sources.
+ * `engine-program.ts run DIST FOLDER STEPS CHAIN SYNC` and `engine-program.ts resume DIST FOLDER RUN`: a run of steps that do nothing, in chains of CHAIN steps, with its
+ * journal in a folder, where every sync takes SYNC ms longer than it does. `run` ends with a step that fails, so that there is something to resume, and prints what it took;
+ * `resume` ends at its first look at the world. DIST is the compiled program: what a user runs, without the cost of taking types out of sources.
  */
-const [mode = '', dist = '', folder = '', count = '', chain = '', run = ''] = process.argv.slice(2);
+const [mode = '', dist = '', folder = '', ...rest] = process.argv.slice(2);
 enableCompileCache();
 
 async function load<T>(path: string): Promise<T> {
@@ -60,9 +60,9 @@ function node(id: StepId, needs: readonly StepId[], input: StepNode['with'] = {}
   return { id, uses, version, summary, risk, safety, timeoutMs, retry, needs, with: input, phase: 'bench' };
 }
 
-function nodes(steps: number): readonly StepNode[] {
+function nodes(steps: number, chain: number): readonly StepNode[] {
   const idOf = (index: number): StepId => `step-${index}` as StepId;
-  const all = Array.from({ length: steps }, (_, index) => node(idOf(index), index % Number(chain) === 0 ? [] : [idOf(index - 1)]));
+  const all = Array.from({ length: steps }, (_, index) => node(idOf(index), index % chain === 0 ? [] : [idOf(index - 1)]));
   return [...all, node(LAST, steps === 0 ? [] : [idOf(steps - 1)], { fails: true })];
 }
 
@@ -95,28 +95,15 @@ async function environment(): Promise<RunEnvironment<undefined>> {
   };
 }
 
-/** Counts the syncs of files, which are the group commits of the journal and a handful of others. */
-async function countSyncs(): Promise<() => number> {
-  const handle = await open(process.execPath);
-  const prototype = Object.getPrototypeOf(handle) as { sync: () => Promise<void> };
-  await handle.close();
-  let syncs = 0;
-  const { sync } = prototype;
-  prototype.sync = function counted(this: unknown) {
-    syncs += 1;
-    return sync.call(this);
-  };
-  return () => syncs;
-}
-
 if (mode === 'run') {
+  const [steps = 0, chain = 1, syncMs = 0] = rest.map(Number);
   const env = await environment();
   const [{ startRun }, { buildStepGraph }] = await Promise.all([
     load<typeof StartRunModule>('engine/start-run.js'),
     load<typeof GraphModule>('engine/graph.js'),
   ]);
-  const graph = buildStepGraph({ name: 'bench', description: '', nodes: nodes(Number(count)), plan: {}, inputs: {}, keepGoing: true });
-  const syncs = await countSyncs();
+  const graph = buildStepGraph({ name: 'bench', description: '', nodes: nodes(steps, chain), plan: {}, inputs: {}, keepGoing: true });
+  const syncs = await slowSyncs(syncMs);
   const from = performance.now();
   const result = await startRun({ ...env, graph, cluster: 'bench' as ClusterName, mode: 'recovery', sources: {} });
   const ms = performance.now() - from;
@@ -124,6 +111,6 @@ if (mode === 'run') {
   process.stdout.write(`${JSON.stringify({ run: result.run, ms, syncs: syncs() })}\n`);
 } else {
   const [env, { resumeRun }] = await Promise.all([environment(), load<typeof ResumeRunModule>('engine/resume-run.js')]);
-  await resumeRun({ ...env, run: run as RunId });
+  await resumeRun({ ...env, run: rest[0] as RunId });
   throw new Error('the resume ended without a look at the world');
 }

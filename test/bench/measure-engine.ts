@@ -6,9 +6,14 @@ import { runChild } from './child.ts';
 import { compare, type Figure, type Sample } from './figure.ts';
 import { interleave } from './interleave.ts';
 import type { Measuring } from './measuring.ts';
+import { longer } from './slow-sync.ts';
 
 const PROGRAM = join(import.meta.dirname, 'engine-program.ts');
 const STEPS = 10_000;
+/** As many as a large rebuild has. */
+const FEW_STEPS = 100;
+/** A fifth of what etcd asks of a disk (99 % of syncs of its log within 10 ms: etcd.io, "Hardware recommendations" and its FAQ), and more than a fast local disk takes. */
+const SLOW_SYNC_MS = 2;
 /** A resume ends after a fraction of a second: several make a round. */
 const RESUMES_PER_ROUND = 5;
 const RUN = 'durable run';
@@ -18,69 +23,73 @@ const RESUME = 'resume';
 const VERSION = 'lattice-dr --version';
 
 /** What a run waits for most: where many steps are ready at once one sync serves them all, where each waits for the one before, nothing hides a sync. */
-const SHAPES = [
-  { id: 'engine-run', what: `${STEPS} steps in chains of 100, durable`, chain: 100 },
-  { id: 'engine-run-one-chain', what: `${STEPS} steps one after the other, durable`, chain: STEPS },
-] as const;
-
-interface Stored {
-  readonly store: string;
-  readonly run: string;
+const SHAPES: readonly Shape[] = [
+  { id: 'engine-run', what: `${STEPS} steps in chains of 100, durable`, steps: STEPS, chain: 100, syncMs: 0 },
+  { id: 'engine-run-one-chain', what: `${STEPS} steps one after the other, durable`, steps: STEPS, chain: STEPS, syncMs: 0 },
+  { id: 'engine-run-slow-disk', what: `1000 steps one after the other, syncs of ${SLOW_SYNC_MS} ms more`, steps: 1_000, chain: 1_000, syncMs: SLOW_SYNC_MS },
+];
+interface Shape {
+  readonly id: string;
+  readonly what: string;
+  readonly steps: number;
+  readonly chain: number;
+  /** What every sync takes longer, in milliseconds. */
+  readonly syncMs: number;
 }
 
-/** Measures what durability costs: runs of 10,000 steps that do nothing, and a resume of one up to its first look at the world. */
+/** A run that ended, and its folder. */
+interface Ran {
+  readonly store: string;
+  readonly run: string;
+  readonly ms: number;
+  readonly syncs: number;
+}
+
+/** Measures what durability costs: runs of steps that do nothing, and resumes of such runs up to their first look at the world. */
 export async function measureEngine(measuring: Measuring): Promise<readonly Figure[]> {
   const { folder, signal, say } = measuring;
   say('engine: building the package');
   const built = await buildPackage(join(folder, 'package'), signal);
-  const dist = join(built, 'dist');
   const figures: Figure[] = [];
-  let stored: Stored | undefined;
-  for (const shape of SHAPES) {
-    const measured = await measureRuns(measuring, { dist, ...shape });
-    stored ??= measured.stored;
-    figures.push(...measured.figures);
-  }
-  return stored === undefined ? figures : [...figures, await measureResume(measuring, { built, stored })];
+  for (const shape of SHAPES) figures.push(...(await measureRuns(measuring, built, shape)));
+  for (const steps of [STEPS, FEW_STEPS]) figures.push(await measureResume(measuring, built, steps));
+  return figures;
 }
 
-interface RunsOptions {
-  readonly dist: string;
-  readonly id: string;
-  readonly what: string;
-  readonly chain: number;
+type RunShape = Pick<Shape, 'id' | 'steps' | 'chain' | 'syncMs'>;
+
+async function runOnce({ folder, signal }: Measuring, built: string, { id, steps, chain, syncMs }: RunShape): Promise<Ran> {
+  const store = join(folder, id);
+  const args = [PROGRAM, 'run', join(built, 'dist'), store, ...[steps, chain, syncMs].map(String)];
+  const { output } = await runChild({ file: process.execPath, signal, cwd: folder, args });
+  return { store, ...(JSON.parse(output) as Omit<Ran, 'store'>) };
 }
 
-async function measureRuns(
-  measuring: Measuring,
-  { dist, id, what, chain }: RunsOptions,
-): Promise<{ readonly figures: readonly Figure[]; readonly stored: Stored | undefined }> {
-  const { folder, rounds, signal, say } = measuring;
+async function measureRuns(measuring: Measuring, built: string, shape: Shape): Promise<readonly Figure[]> {
+  const { folder, rounds, say } = measuring;
+  const { id, what, syncMs } = shape;
   const samples = new Map<string, Sample[]>([RUN, SYNC, CHAIN].map((name) => [name, []]));
-  let stored: Stored | undefined;
   for (let round = 0; round < rounds; round += 1) {
-    const store = join(folder, `${id}-${round}`);
-    const { output } = await runChild({ file: process.execPath, signal, cwd: folder, args: [PROGRAM, 'run', dist, store, String(STEPS), String(chain)] });
-    const { run, ms, syncs } = JSON.parse(output) as { readonly run: string; readonly ms: number; readonly syncs: number };
+    const { store, run, ms, syncs } = await runOnce(measuring, built, { ...shape, id: `${id}-${round}` });
     const batches = batchesOf(await readFile(join(store, 'runs', run, 'journal', '0001.lines'), 'utf8'), syncs);
-    const raw = await writeAndSync(join(folder, `${id}-raw-${round}`), batches);
-    const chained = await chainAndSync(join(folder, `${id}-chained-${round}`), batches);
+    const raw = await writeAndSync(join(folder, `${id}-raw-${round}`), batches, syncMs);
+    const chained = await chainAndSync(join(folder, `${id}-chained-${round}`), batches, syncMs);
     for (const [name, value] of Object.entries({ [RUN]: ms, [SYNC]: raw, [CHAIN]: chained })) samples.get(name)?.push({ value });
     say(
       `engine: ${what}: ${ms.toFixed(0)} ms, ${syncs} syncs; the same bytes in as many syncs ${raw.toFixed(0)} ms, with their chain ${chained.toFixed(0)} ms`,
     );
-    stored = { store, run };
   }
   const compared = { what, unit: 'ms', ours: RUN, samples } as const;
-  const figures = [
+  return [
     compare({ ...compared, id, peer: SYNC, goal: { atMost: 1.2 }, notes: [NOTE] }),
     compare({ ...compared, id: `${id}-chained`, peer: CHAIN, notes: [CHAIN_NOTE] }),
   ];
-  return { figures, stored };
 }
 
-async function measureResume(measuring: Measuring, { built, stored }: { readonly built: string; readonly stored: Stored }): Promise<Figure> {
+async function measureResume(measuring: Measuring, built: string, steps: number): Promise<Figure> {
   const { folder, rounds, signal } = measuring;
+  const id = steps === STEPS ? 'engine-resume' : `engine-resume-${steps}`;
+  const stored = await runOnce(measuring, built, { id: `${id}-of`, steps, chain: 100, syncMs: 0 });
   // The installed program keeps its compiled code, and so must this one, whose types are taken out when it is started the first time.
   const env = { NODE_COMPILE_CACHE: join(folder, 'compiled') };
   const start = (name: string, args: readonly string[]) => ({
@@ -89,12 +98,11 @@ async function measureResume(measuring: Measuring, { built, stored }: { readonly
   });
   const contenders = [
     start(VERSION, [join(built, 'bin', 'run.js'), '--version']),
-    start(RESUME, [PROGRAM, 'resume', join(built, 'dist'), stored.store, String(STEPS), '100', stored.run]),
+    start(RESUME, [PROGRAM, 'resume', join(built, 'dist'), stored.store, stored.run]),
   ];
   for (const contender of contenders) await contender.measure();
   const samples = await interleave(contenders, rounds * RESUMES_PER_ROUND, () => undefined);
-  const what = `resume of ${STEPS} steps, to its first look`;
-  return compare({ id: 'engine-resume', what, unit: 'ms', ours: RESUME, peer: VERSION, samples, goal: { atMost: 4 }, notes: [] });
+  return compare({ id, what: `resume of ${steps} steps, to its first look`, unit: 'ms', ours: RESUME, peer: VERSION, samples, goal: { atMost: 4 }, notes: [] });
 }
 
 const NOTE = `${SYNC}: the same journal lines in as many group commits, with nothing around them`;
@@ -108,20 +116,21 @@ function batchesOf(journal: string, commits: number): readonly (readonly string[
   return Array.from({ length: Math.ceil(lines.length / per) }, (_, index) => lines.slice(index * per, (index + 1) * per));
 }
 
-/** Writes commits, each synced, and says how long it took, in milliseconds. */
-async function writeAndSync(path: string, batches: readonly (readonly string[])[]): Promise<number> {
+/** Writes commits, each synced on a disk that takes `syncMs` longer for it, and says how long it took, in milliseconds. */
+async function writeAndSync(path: string, batches: readonly (readonly string[])[], syncMs: number): Promise<number> {
   const texts = batches.map((lines) => `${lines.join('\n')}\n`);
   await using handle = await open(path, 'ax');
   const from = performance.now();
   for (const text of texts) {
     await handle.appendFile(text);
     await handle.sync();
+    await longer(syncMs);
   }
   return performance.now() - from;
 }
 
 /** As `writeAndSync`, with what a chained journal of one owner at a time cannot do without. */
-async function chainAndSync(path: string, batches: readonly (readonly string[])[]): Promise<number> {
+async function chainAndSync(path: string, batches: readonly (readonly string[])[], syncMs: number): Promise<number> {
   const entries = batches.map((lines) => lines.map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>));
   await using handle = await open(path, 'ax');
   let prev = '';
@@ -135,6 +144,7 @@ async function chainAndSync(path: string, batches: readonly (readonly string[])[
     }
     await handle.appendFile(`${lines.join('\n')}\n`);
     await handle.sync();
+    await longer(syncMs);
     await access(`${path}-successor`).catch(() => undefined);
   }
   return performance.now() - from;
