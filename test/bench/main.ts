@@ -10,15 +10,16 @@ import { measureCommands } from './measure-commands.ts';
 import { measureDemo } from './measure-demo.ts';
 import { measureDrift } from './measure-drift.ts';
 import { measureEngine } from './measure-engine.ts';
+import { measureSnapshots } from './measure-snapshots.ts';
 import { measureSpecs } from './measure-specs.ts';
 import type { Measuring } from './measuring.ts';
 
 /**
- * `npm run bench -- [--only commands,engine,backups,specs,drift,demo] [--rounds N] [--objects N,...] [--tarball MB] [--output FILE] [--full]`: measures the tool against peers in the same run,
+ * `npm run bench -- [--only commands,engine,backups,snapshots,specs,drift,demo] [--rounds N] [--objects N,...] [--tarball MB] [--snapshot MB] [--output FILE] [--full]`: measures the tool against peers in the same run,
  * prints ratios as a table and writes everything as JSON. `--full` adds the sample world's demo. A missed goal is shown and is not a failure. Measure on a
  * machine that does nothing else: contenders that share its cores with other work share them unequally.
  */
-const PARTS = ['commands', 'engine', 'backups', 'specs', 'drift', 'demo'] as const;
+const PARTS = ['commands', 'engine', 'backups', 'snapshots', 'specs', 'drift', 'demo'] as const;
 type Part = (typeof PARTS)[number];
 
 const { values } = parseArgs({
@@ -27,6 +28,7 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '3' },
     objects: { type: 'string', default: '1000,5000' },
     tarball: { type: 'string', default: '1000' },
+    snapshot: { type: 'string', default: '1000' },
     output: { type: 'string', default: join(ROOT, '.lattice-dr', 'bench.json') },
     full: { type: 'boolean', default: false },
   },
@@ -38,7 +40,9 @@ const isCount = (value: number): boolean => Number.isInteger(value) && value >= 
 const faults = [
   ...only.filter((part) => !PARTS.includes(part as Part)).map((part) => `--only ${part}: there are ${PARTS.join(', ')}`),
   ...(isCount(rounds) ? [] : [`--rounds ${values.rounds} is not a number of 1 or more`]),
-  ...(isCount(Number(values.tarball)) ? [] : [`--tarball ${values.tarball} is not a number of 1 or more`]),
+  ...(['tarball', 'snapshot'] as const)
+    .filter((name) => !isCount(Number(values[name])))
+    .map((name) => `--${name} ${values[name]} is not a number of 1 or more`),
   ...(sizes.every(isCount) ? [] : [`--objects ${values.objects} is not a list of numbers of 1 or more`]),
 ];
 if (faults.length > 0) {
@@ -54,6 +58,7 @@ async function measure(measuring: Measuring): Promise<readonly Figure[]> {
   if (only.includes('commands')) figures.push(...(await measureCommands(measuring)));
   if (only.includes('engine')) figures.push(...(await measureEngine(measuring)));
   if (only.includes('backups')) figures.push(...(await measureBackups(measuring)));
+  if (only.includes('snapshots')) figures.push(...(await measureSnapshots(measuring)));
   if (only.includes('specs')) figures.push(...(await measureSpecs(measuring)));
   if (only.includes('drift')) figures.push(...(await measureDrift(measuring)));
   if (only.includes('demo')) figures.push(...(await measureDemo('small', measuring)));
@@ -68,6 +73,7 @@ try {
     rounds,
     sizes: sizes.toSorted((a, b) => a - b),
     tarballMb: Number(values.tarball),
+    snapshotMb: Number(values.snapshot),
     folder,
     signal: stop.signal,
     say: (line) => console.error(`bench: ${line}`),

@@ -6,6 +6,8 @@ export interface Measuring {
   readonly sizes: readonly number[];
   /** Size of the tarball that is verified, in MB of 10^6 bytes. */
   readonly tarballMb: number;
+  /** What the snapshot that is verified holds, in MB of 10^6 bytes. */
+  readonly snapshotMb: number;
   /** Scratch folder, removed at the end. */
   readonly folder: string;
   readonly signal: AbortSignal;

@@ -10,6 +10,11 @@ interface Header {
   readonly revision?: string;
 }
 
+interface WirePair {
+  readonly key: string;
+  readonly value?: string;
+}
+
 /** A member by its JSON gateway. Its protobuf JSON leaves fields out that are zero, and writes 64-bit numbers as strings. */
 export class GatewayEtcd implements Etcd {
   readonly #gateway: Gateway;
@@ -58,18 +63,21 @@ export class GatewayEtcd implements Etcd {
 
   async *range(prefix: string, signal: AbortSignal): AsyncGenerator<EtcdKeyValue> {
     const end = endOf(prefix);
-    let from = Buffer.from(prefix);
-    for (;;) {
-      const request = { key: from.toString('base64'), range_end: end.toString('base64'), limit: PAGE };
-      const { kvs = [] } = (await this.#gateway.call('kv/range', request, signal)) as {
-        readonly kvs?: readonly { readonly key: string; readonly value?: string }[];
-      };
+    let next: Promise<readonly WirePair[]> | undefined = this.#page(Buffer.from(prefix), end, signal);
+    while (next !== undefined) {
+      const kvs: readonly WirePair[] = await next;
+      const last: WirePair | undefined = kvs.length < PAGE ? undefined : kvs.at(-1);
+      // The next key after one is itself with a zero byte. etcd reads that page while this one is looked at.
+      next = last === undefined ? undefined : this.#page(Buffer.concat([Buffer.from(last.key, 'base64'), Buffer.of(0)]), end, signal);
+      next?.catch(() => undefined);
       for (const { key, value = '' } of kvs) yield { key: Buffer.from(key, 'base64').toString(), value: Buffer.from(value, 'base64') };
-      const last = kvs.at(-1);
-      if (last === undefined || kvs.length < PAGE) return;
-      // The next key after one is itself with a zero byte.
-      from = Buffer.concat([Buffer.from(last.key, 'base64'), Buffer.of(0)]);
     }
+  }
+
+  async #page(from: Buffer, end: Buffer, signal: AbortSignal): Promise<readonly WirePair[]> {
+    const request = { key: from.toString('base64'), range_end: end.toString('base64'), limit: PAGE };
+    const { kvs = [] } = (await this.#gateway.call('kv/range', request, signal)) as { readonly kvs?: readonly WirePair[] };
+    return kvs;
   }
 
   async *snapshot(signal: AbortSignal): AsyncGenerator<Uint8Array> {

@@ -43,8 +43,14 @@ async function boot(options: ScratchOptions, tools: ScratchTools): Promise<Scrat
     cleanUp.defer(async () => await rm(folder, { recursive: true, force: true }));
     const token = `lattice-dr-scratch-${tools.random.hex(8)}`;
     const programs = { etcd: pathOf('etcd', options), etcdutl: pathOf('etcdutl', options) };
-    const database = await look(programs.etcdutl, options, tools.processes);
-    await restore({ ...programs, folder, token }, options, tools.processes);
+    // Both read all of it, each by one core. Of a file that is none both fail, and the look says it best.
+    const [looked, restored] = await Promise.allSettled([
+      look(programs.etcdutl, options, tools.processes),
+      restore({ ...programs, folder, token }, options, tools.processes),
+    ]);
+    if (looked.status === 'rejected') throw looked.reason;
+    if (restored.status === 'rejected') throw restored.reason;
+    const database = looked.value;
     const etcd = await start({ file: programs.etcd, folder, cleanUp }, options, tools);
     return { etcd, peerUrl: PEER_URL, token, name: NAME, database, [Symbol.asyncDispose]: async () => await cleanUp.disposeAsync() };
   } catch (error) {
