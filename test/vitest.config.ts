@@ -1,5 +1,6 @@
 import { configDefaults, defineConfig } from 'vitest/config';
 import { HELD_BACK } from './held-back.ts';
+import { LongFilesFirst } from './long-files-first.ts';
 
 const MINUTE = 60_000;
 
@@ -22,8 +23,7 @@ function realServers(name: string, timeoutMs: number, filesAtATime = 1) {
 
 export default defineConfig({
   test: {
-    // Random order, by a printed seed, finds tests that lean on each other.
-    sequence: { shuffle: { files: true, tests: true } },
+    sequence: { shuffle: { files: true, tests: true }, sequencer: LongFilesFirst },
     pool: 'forks',
     coverage: { provider: 'v8', include: ['src/**/*.ts'], reportsDirectory: 'coverage' },
     projects: [
