@@ -29,6 +29,7 @@ export const HOLD_KINDS = [
   'reclaim-policy',
   'backup-location',
   'backup-schedule',
+  'cluster-api',
   'child-cluster',
   'field-owner',
   'gitops',

@@ -7,6 +7,7 @@ import type { StepPorts } from '../ports.ts';
 import { startComponent } from './components.ts';
 import { fenceAgain, fencedWith } from './fence-schema.ts';
 import { requireFenced } from './fenced.ts';
+import { pausedHolds } from './paused-holds.ts';
 import { ask, OPENED, tell } from './plane.ts';
 import { openSeed, type Seed } from './seed-request.ts';
 
@@ -48,6 +49,7 @@ export const etcdOpen = defineStep({
   async execute(ctx) {
     // An old majority that has come back takes writes too: from here on there would be two clusters.
     await requireFenced(ctx, fenceAgain(ctx.with));
+    for (const hold of pausedHolds(ctx.with.prepared)) await ctx.hold(hold);
     const seed = await openSeed(ctx);
     await ctx.effect({
       name: 'open',

@@ -6,14 +6,14 @@ import { FIELD_MANAGER } from '../platform-names.ts';
 import type { StepPorts } from '../ports.ts';
 import { capiClusters, withApi } from './api-access.ts';
 import { fencedWith } from './fence-schema.ts';
+import { pausedByRun, releasePaused } from './paused-holds.ts';
 import { openSeed } from './seed-request.ts';
 
 type Ctx = ReadContext<z.output<typeof fencedWith>, StepPorts>;
 
 /** Clusters that this run has paused and that still are; one that was paused before stays so. */
 async function paused(ctx: Ctx): Promise<readonly KubeObject[]> {
-  const { changes } = ctx.with.prepared;
-  const ours = new Set([...changes.paused, ...changes.unpaused]);
+  const ours = new Set(pausedByRun(ctx.with.prepared));
   if (ours.size === 0) return [];
   const { node, member } = await openSeed(ctx);
   const found = await withApi({ node, member }, ctx, async (cluster) => await capiClusters(cluster, ctx.signal));
@@ -42,11 +42,7 @@ export const etcdUnpause = defineStep({
     return open.length === 0 ? { state: 'present', outputs: {}, evidence: {} } : { state: 'absent', evidence: { paused: open.map(placeOf) } };
   },
   plan: async ({ with: { prepared } }) =>
-    [...prepared.changes.paused, ...prepared.changes.unpaused].map((name) => ({
-      verb: 'configure' as const,
-      subject: `Cluster ${name}`,
-      note: 'no longer paused',
-    })),
+    pausedByRun(prepared).map((name) => ({ verb: 'configure' as const, subject: `Cluster ${name}`, note: 'no longer paused' })),
   async execute(ctx) {
     const { node, member } = await openSeed(ctx);
     for (const one of await paused(ctx)) {
@@ -68,6 +64,8 @@ export const etcdUnpause = defineStep({
   },
   async verify(ctx) {
     const open = await paused(ctx);
-    return open.length === 0 ? { ok: true, outputs: {}, evidence: {} } : { ok: false, reason: `still paused: ${open.map(placeOf).join(', ')}`, evidence: {} };
+    if (open.length > 0) return { ok: false, reason: `still paused: ${open.map(placeOf).join(', ')}`, evidence: {} };
+    await releasePaused(ctx);
+    return { ok: true, outputs: {}, evidence: {} };
   },
 });

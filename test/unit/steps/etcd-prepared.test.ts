@@ -10,7 +10,7 @@ import { StepBench, stepOf } from './step-harness.ts';
 
 const SHA256 = 'a'.repeat(64);
 
-function inputOf(path: string): JsonObject {
+function inputOf(path: string, paused: readonly string[] = []): JsonObject {
   return {
     controlPlane: { distribution: 'kubeadm', nodes: ['cp-1', 'cp-2'].map((name) => ({ name, address: '10.0.0.11' })) },
     plane: { members: [memberOf('cp-1'), memberOf('cp-2')] },
@@ -21,7 +21,7 @@ function inputOf(path: string): JsonObject {
       hashKv: { hash: 1, revision: '9', compactRevision: '7' },
       objects: 1,
       sourceRevision: '5',
-      changes: { paused: [], unpaused: [], alarms: [], leases: 0, masterLeases: 0 },
+      changes: { paused: [...paused], unpaused: [], alarms: [], leases: 0, masterLeases: 0 },
       seed: { node: 'cp-1', name: 'cp-1', peerUrl: 'https://10.0.0.11:2380', joining: ['cp-2'] },
       identity: { token: 'token', memberId: '1', clusterId: '2' },
     },
@@ -88,5 +88,20 @@ describe('etcd/open', () => {
     const result = await bench.run('etcd/open', inputOf('/prepared.db'));
     expect(stepOf(result).error ?? result.error).toMatchObject({ code: 'FENCE_NOT_PROVEN', details: { nodes: ['cp-2'] } });
     expect(bench.nodes.machine('cp-1').ran).not.toContain('note opened');
+  });
+
+  it('says before it opens which Clusters stay paused', async () => {
+    const bench = machines();
+    let [opened, isolation] = ['', 'nft'];
+    bench.nodes
+      .machine('cp-1')
+      .on('note opened', () => (opened = 'now'))
+      .on('look for the note opened', () => opened)
+      .on('open port 6443 to other machines', () => (isolation = 'none'))
+      .on('see whether port 6443 is closed to other machines', () => isolation);
+    const result = await bench.run('etcd/open', inputOf('/prepared.db', ['default/east']));
+    expect(result).toMatchObject({ state: 'succeeded', holds: [{ id: 'cluster-api/default/east', kind: 'cluster-api' }] });
+    const types = (await bench.journal()).map(({ type }) => type);
+    expect(types.indexOf('held')).toBeLessThan(types.indexOf('effect-intent'));
   });
 });
