@@ -147,12 +147,4 @@ describe.skipIf(missing.length > 0)(`what a control plane is restored from${miss
     await expect(choose({ snapshot, acceptUnanchored, acceptDataLoss: '9d' })).rejects.toMatchObject({ code: 'DATA_LOSS_NOT_ACCEPTED' });
     expect(await choose({ snapshot, acceptUnanchored, acceptDataLoss: 'any' })).toMatchObject({ path: snapshot, verdict: 'unanchored' });
   });
-
-  it('none of another cluster, and none when there is none', async () => {
-    const places = [await placeWith('foreign', { [LATE]: {} })];
-    await expect(choose({ places, clusterUid: '00000000-0000-4000-8000-000000000000' })).rejects.toMatchObject({ code: 'SNAPSHOT_NOT_PROVEN' });
-    await expect(choose({ places: [{ name: 'no', folder: place('nowhere') }] })).rejects.toMatchObject({
-      message: expect.stringContaining('the places of the plan are empty'),
-    });
-  });
 });
