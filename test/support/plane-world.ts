@@ -98,6 +98,19 @@ export class PlaneWorld implements AsyncDisposable {
     return { ...process.env, HOME: this.folder, XDG_STATE_HOME: join(this.folder, 'state') };
   }
 
+  /** As `start`, on another machine: with a home and a folder of its own, and of the first one the store of runs alone. */
+  async startElsewhere(...args: readonly string[]): Promise<RunningCli> {
+    const home = join(this.nodes.set.directory, 'elsewhere');
+    await mkdir(home, { recursive: true });
+    const env = { ...process.env, HOME: home, XDG_STATE_HOME: join(home, 'state'), XDG_CACHE_HOME: join(home, 'cache') };
+    return startCli([...args, '--state-dir', join(this.state, 'runs'), '--json'], { env, cwd: home });
+  }
+
+  /** What the program keeps on the operator's machine. */
+  get state(): string {
+    return join(this.folder, 'state', 'lattice-dr');
+  }
+
   /** Runs a command that is killed at the first of some places of its journal (`before|step-succeeded|push`) that it comes by. `place`: which; empty if none. */
   async killedAtOneOf(places: Iterable<string>, args: readonly string[]): Promise<{ readonly place: string; readonly end: CliEnd }> {
     const log = join(this.folder, 'stopped-at');

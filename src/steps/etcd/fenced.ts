@@ -123,8 +123,8 @@ export function notFenced(open: readonly Fenced[], { run }: Pick<PlaneCtx, 'run'
     message: `old members can still act: ${open.map(({ node, open: why }) => `${node}: ${why ?? ''}`).join('; ')}`,
     details: { nodes: open.map(({ node }) => node) },
     suggestions: [
-      `a machine that answers again is fenced by resuming: lattice-dr resume ${run.id}`,
-      'switch machines off that do not answer; give controlPlane.fence in the plan, or start with --attest-dead NODE once somebody has seen it off',
+      `a machine that answered when the run began is stopped again by resuming: lattice-dr resume ${run.id}`,
+      'switch off those that were silent then, and resume; give controlPlane.fence in the plan, or start with --attest-dead NODE once somebody has seen it off',
     ],
   });
 }
