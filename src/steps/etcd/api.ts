@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { DEFAULT_RETRY, type ReadContext } from '../../engine/step.ts';
 import { DrError, isDrError } from '../../errors/dr-error.ts';
-import { markOf } from '../../etcd/presets/aside.ts';
 import { isolate, isolationState } from '../../etcd/presets/isolation.ts';
 import { placeOf } from '../../model/kube-object.ts';
 import type { KubeCluster } from '../../ports/kube-cluster.ts';
@@ -13,8 +12,8 @@ import { AT_ONCE, capiClusters, withApi } from './api-access.ts';
 import { startComponent } from './components.ts';
 import { fenceAgain, fencedWith } from './fence-schema.ts';
 import { requireFenced } from './fenced.ts';
-import { ask, OPENED } from './plane.ts';
-import { openSeed } from './seed-request.ts';
+import { ask } from './plane.ts';
+import { openSeed, wasOpened } from './seed-request.ts';
 import { snapshotSource } from './source-schema.ts';
 
 const withSchema = fencedWith.extend({ source: snapshotSource });
@@ -54,11 +53,12 @@ function failedChecks(body: string): string {
   return failed.length === 0 ? body.slice(0, 200) : failed.join(', ');
 }
 
-/** Those that could not be paused in the data are the next step's. */
-async function unpausedClusters(cluster: KubeCluster, { with: { prepared }, signal }: Ctx): Promise<readonly string[]> {
-  if (prepared.changes.paused.length === 0) return [];
+/** Those that could not be paused in the data are the next step's. Once the API server is open the run itself unpauses them, and a person may: none has to be paused any more. */
+async function unpausedClusters(cluster: KubeCluster, ctx: Ctx): Promise<readonly string[]> {
+  const { prepared } = ctx.with;
+  if (prepared.changes.paused.length === 0 || (await wasOpened(await openSeed(ctx), ctx))) return [];
   const paused = new Set(prepared.changes.paused);
-  const found = await capiClusters(cluster, signal);
+  const found = await capiClusters(cluster, ctx.signal);
   return found.filter((one) => paused.has(placeOf(one)) && one.spec?.['paused'] !== true).map((one) => `Cluster ${placeOf(one)} is not paused`);
 }
 
@@ -81,13 +81,9 @@ export const etcdApi = defineStep({
   effects: [],
   async observe(ctx) {
     const { node, member } = await openSeed(ctx);
-    const [opened, isolation, faults] = await Promise.all([
-      ask(node, markOf(ctx.run.id, OPENED), ctx.signal),
-      ask(node, isolationState(member.securePort), ctx.signal),
-      apiFaults(ctx),
-    ]);
+    const [opened, isolation, faults] = await Promise.all([wasOpened({ node }, ctx), ask(node, isolationState(member.securePort), ctx.signal), apiFaults(ctx)]);
     if (faults === undefined) return { state: 'absent', evidence: { isolation } };
-    if (opened !== undefined && faults.length === 0) return { state: 'present', outputs: { isolation: 'opened' }, evidence: {} };
+    if (opened && faults.length === 0) return { state: 'present', outputs: { isolation: 'opened' }, evidence: {} };
     if (isolation === 'none') return { state: 'partial', evidence: { isolation } };
     return faults.length === 0 ? { state: 'present', outputs: { isolation }, evidence: {} } : { state: 'partial', evidence: { faults: [...faults] } };
   },
@@ -95,7 +91,7 @@ export const etcdApi = defineStep({
   async execute(ctx) {
     await requireFenced(ctx, fenceAgain(ctx.with));
     const { node, member } = await openSeed(ctx);
-    if ((await ask(node, markOf(ctx.run.id, OPENED), ctx.signal)) === undefined) await ask(node, isolate(member.securePort), ctx.signal);
+    if (!(await wasOpened({ node }, ctx))) await ask(node, isolate(member.securePort), ctx.signal);
     await startComponent(node, 'kube-apiserver', ctx);
     let last: readonly string[] | undefined;
     await lookUntil(ctx, READY_MS, {

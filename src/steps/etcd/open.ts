@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { DEFAULT_RETRY, type ReadContext } from '../../engine/step.ts';
-import { markOf, setMark } from '../../etcd/presets/aside.ts';
+import { setMark } from '../../etcd/presets/aside.ts';
 import { isolationState, openPort } from '../../etcd/presets/isolation.ts';
 import { defineStep } from '../define-step.ts';
 import type { StepPorts } from '../ports.ts';
@@ -9,16 +9,13 @@ import { fenceAgain, fencedWith } from './fence-schema.ts';
 import { requireFenced } from './fenced.ts';
 import { pausedHolds } from './paused-holds.ts';
 import { ask, OPENED, tell } from './plane.ts';
-import { openSeed, type Seed } from './seed-request.ts';
+import { openSeed, type Seed, wasOpened } from './seed-request.ts';
 
 type Ctx = ReadContext<z.output<typeof fencedWith>, StepPorts>;
 
 async function isOpen(seed: Seed, ctx: Ctx): Promise<boolean> {
-  const [mark, isolation] = await Promise.all([
-    ask(seed.node, markOf(ctx.run.id, OPENED), ctx.signal),
-    ask(seed.node, isolationState(seed.member.securePort), ctx.signal),
-  ]);
-  return mark !== undefined && isolation === 'none';
+  const [opened, isolation] = await Promise.all([wasOpened(seed, ctx), ask(seed.node, isolationState(seed.member.securePort), ctx.signal)]);
+  return opened && isolation === 'none';
 }
 
 /** Lets everybody in. The note comes first: whoever finds the port open must never think that a rollback is still possible. */

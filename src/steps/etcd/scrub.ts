@@ -6,15 +6,16 @@ import { FIELD_MANAGER } from '../platform-names.ts';
 import type { StepPorts } from '../ports.ts';
 import { capiClusters, withApi } from './api-access.ts';
 import { fencedWith } from './fence-schema.ts';
-import { openSeed } from './seed-request.ts';
+import { openSeed, wasOpened } from './seed-request.ts';
 
 type Ctx = ReadContext<z.output<typeof fencedWith>, StepPorts>;
 
-/** Clusters that could not be paused in the data and are not paused yet. */
+/** Clusters that could not be paused in the data and are not paused yet. Once the API server is open the run itself unpauses them: none is paused again. */
 async function running(ctx: Ctx): Promise<readonly string[]> {
   const wanted = new Set(ctx.with.prepared.changes.unpaused);
   if (wanted.size === 0) return [];
   const { node, member } = await openSeed(ctx);
+  if (await wasOpened({ node }, ctx)) return [];
   const found = await withApi({ node, member }, ctx, async (cluster) => await capiClusters(cluster, ctx.signal));
   return found.filter((one) => wanted.has(placeOf(one)) && one.spec?.['paused'] !== true).map(placeOf);
 }
