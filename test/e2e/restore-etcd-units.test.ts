@@ -1,9 +1,11 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { LiveSet } from '../../src/ports/kube-cluster.ts';
 import { nodesMissing } from '../support/lab-nodes.ts';
 import { PlaneWorld } from '../support/plane-world.ts';
 
 const missing = await nodesMissing();
+const SOON = 120_000;
 const MACHINES = ['cp-1', 'cp-2', 'cp-3'] as const;
 
 /** The machines are as they were and every member's data is gone; values are encrypted at rest, and etcd is a unit of systemd. One control plane, in order. */
@@ -11,6 +13,10 @@ describe.skipIf(missing !== '')(`restore-etcd with nothing left but a snapshot${
   let world: PlaneWorld;
   let before = '';
   let keys = '';
+  /** Watches since before the disaster, and the last versions that its API server and etcd had told. */
+  let watcher: LiveSet;
+  let seenVersion = '';
+  let seenRevision = '';
 
   beforeAll(async () => {
     world = await PlaneWorld.create({ count: 3, preset: 'systemd', encryption: true });
@@ -19,11 +25,24 @@ describe.skipIf(missing !== '')(`restore-etcd with nothing left but a snapshot${
     before = await world.clusterId('cp-1');
     const taken = await world.takeSnapshot('cp-1', 'workload-1.db');
     expect(taken.code, taken.stdout.slice(-3_000)).toBe(0);
-    await world.create('cp-1', 'late');
+    watcher = await (await world.api('cp-1')).live({ apiVersion: 'v1', kind: 'ConfigMap' }, { namespace: 'default' });
+    seenVersion = (await world.create('cp-1', 'late')).metadata.resourceVersion ?? '';
+    seenRevision = (await world.identity('cp-1')).split(' ')[2] ?? '';
+    expect(await watched(['early', 'late'])).toContain('late');
     for (const name of MACHINES) await world.loseData(name);
     await world.untilNoQuorum('cp-1');
   });
-  afterAll(async () => await world[Symbol.asyncDispose]());
+  afterAll(async () => {
+    await watcher[Symbol.asyncDispose]();
+    await world[Symbol.asyncDispose]();
+  });
+
+  /** Names that the watcher knows, once these are among them. */
+  const watched = async (names: readonly string[]): Promise<readonly string[]> =>
+    await watcher.until((objects) => {
+      const known = [...objects.values()].map(({ metadata }) => metadata.name);
+      return names.every((name) => known.includes(name)) ? known : undefined;
+    }, AbortSignal.timeout(SOON));
 
   const uid = async (): Promise<string> => {
     const { clusterUid } = JSON.parse(await readFile(`${world.folder}/snapshots/workload-1.db.manifest.json`, 'utf8')) as { clusterUid?: string };
@@ -49,6 +68,26 @@ describe.skipIf(missing !== '')(`restore-etcd with nothing left but a snapshot${
       expect(members.map((member) => `${member.name} ${member.isLearner}`).sort()).toEqual(MACHINES.map((one) => `${one} false`));
       expect([await world.has(name, 'early'), await world.has(name, 'late')]).toEqual([true, false]);
     }
+  });
+
+  it('tells whoever watched before that it is compacted, at the API server and at etcd', async () => {
+    const { status, body } = await (await world.api('cp-1')).raw(
+      `/api/v1/namespaces/default/configmaps?watch=1&resourceVersion=${seenVersion}`,
+      AbortSignal.timeout(SOON),
+    );
+    expect([status, JSON.parse(body.split('\n')[0] ?? '')]).toEqual([
+      200,
+      expect.objectContaining({ type: 'ERROR', object: expect.objectContaining({ code: 410, reason: 'Expired' }) }),
+    ]);
+    const { exitCode, stderr } = await world.nodes.etcdctl(['cp-1'], 'watch', '--prefix', '/registry/', '--rev', seenRevision);
+    expect([exitCode, stderr]).toEqual([expect.any(Number), expect.stringContaining('required revision has been compacted')]);
+    expect(exitCode).not.toBe(0);
+  });
+
+  it('a watcher of before converges: it forgets what was lost, and sees what is new', async () => {
+    await world.create('cp-1', 'after');
+    const known = await watched(['early', 'after']);
+    expect(known).not.toContain('late');
   });
 
   it('is refused once more, as etcd has quorum, and there is nothing to repair', async () => {
