@@ -26,18 +26,21 @@ export interface VeleroCluster {
 
 const MANAGER = 'test';
 
+export interface VeleroClusterOptions {
+  readonly name: string;
+  readonly accessMode: 'ReadWrite' | 'ReadOnly';
+  /** Definitions that are there before Velero: it looks at the kinds of a server when it starts, and every five minutes (Velero 1.18 pkg/discovery/helper.go). */
+  readonly crds?: readonly KubeObject[];
+}
+
 /** Makes a cluster with Velero, its node agent, a location for backups and one for snapshots, and waits until all of them serve. */
-export async function createWithVelero(
-  operation: LabOperation,
-  lab: LabConfig,
-  { name, accessMode }: { readonly name: string; readonly accessMode: 'ReadWrite' | 'ReadOnly' },
-): Promise<VeleroCluster> {
+export async function createWithVelero(operation: LabOperation, lab: LabConfig, { name, accessMode, crds = [] }: VeleroClusterOptions): Promise<VeleroCluster> {
   const { signal } = operation;
   const write = { fieldManager: MANAGER, force: true, signal };
   const cluster = await createCluster({ ...operation, name, role: 'workload' });
   const kube = await openCluster({ kubeconfigPath: cluster.kubeconfigs.admin }, { clock: systemClock, env: {} });
   await startNode({ ...operation, cluster: cluster.id });
-  await installCrds(await veleroCrds(signal), { kube, clock: systemClock }, signal);
+  await installCrds([...crds, ...(await veleroCrds(signal))], { kube, clock: systemClock }, signal);
   for (const one of veleroObjects(cluster)) await kube.apply(one, write);
   const config = { region: lab.s3.region, s3Url: lab.s3.endpoint, s3ForcePathStyle: 'true' };
   const objectStorage = { bucket: lab.s3.bucket, prefix: 'lattice-main' };

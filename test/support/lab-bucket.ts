@@ -27,6 +27,12 @@ export class LabBucket implements Disposable {
     return new LabBucket(lab, new S3Client({ endpoint: lab.s3.endpoint, region: lab.s3.region, forcePathStyle: true, credentials }));
   }
 
+  /** Keys under a prefix, in order. */
+  async keys(prefix: string): Promise<readonly string[]> {
+    const { Contents = [] } = await this.#client.send(new ListObjectsV2Command({ Bucket: this.#lab.s3.bucket, Prefix: prefix }));
+    return Contents.map(({ Key = '' }) => Key);
+  }
+
   async put(key: string, content: string | Uint8Array): Promise<void> {
     await this.#client.send(new PutObjectCommand({ Bucket: this.#lab.s3.bucket, Key: key, Body: content }));
   }
