@@ -39,6 +39,8 @@ export interface Etcd extends AsyncDisposable {
   alarms(signal: AbortSignal): Promise<readonly string[]>;
   /** Key-value pairs of a prefix in order of keys, a page at a time. */
   range(prefix: string, signal: AbortSignal): AsyncIterable<EtcdKeyValue>;
+  /** How many keys a prefix has; none of them is sent. */
+  count(prefix: string, signal: AbortSignal): Promise<number>;
   /** The database as the member has it, then the SHA-256 of it: what `etcdctl snapshot save` writes. */
   snapshot(signal: AbortSignal): AsyncIterable<Uint8Array>;
   /** One pair, `undefined` when there is none. */

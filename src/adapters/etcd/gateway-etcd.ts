@@ -80,6 +80,12 @@ export class GatewayEtcd implements Etcd {
     return kvs;
   }
 
+  async count(prefix: string, signal: AbortSignal): Promise<number> {
+    const request = { key: base64(prefix), range_end: endOf(prefix).toString('base64'), count_only: true };
+    const { count = '0' } = (await this.#gateway.call('kv/range', request, signal)) as { readonly count?: string };
+    return Number(count);
+  }
+
   async *snapshot(signal: AbortSignal): AsyncGenerator<Uint8Array> {
     for await (const part of this.#gateway.stream('maintenance/snapshot', {}, signal)) {
       yield Buffer.from((part as { readonly blob?: string }).blob ?? '', 'base64');

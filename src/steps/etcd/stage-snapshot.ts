@@ -66,15 +66,10 @@ export async function stageSnapshot({ source, target, run, binaries }: Staging, 
   await etcd.put({ key: markerKey(run), value: Buffer.from(run), ifRevision: '0' }, signal);
   const { revision } = await etcd.status(signal);
   await etcd.defragment(signal);
-  const objects = await countObjects(etcd, signal);
+  const objects = await etcd.count(REGISTRY, signal);
   const hashKv = await etcd.hashKv(revision, signal);
   const file = await save(etcd.snapshot(signal), { target, files });
   return { ...file, hashKv, objects, changes: { ...clusters, alarms, leases: stale.length, masterLeases } };
-}
-
-/** Objects of the API server in an etcd. */
-async function countObjects(etcd: Etcd, signal: AbortSignal): Promise<number> {
-  return await Array.fromAsync(etcd.range(REGISTRY, signal), () => 1).then((ones) => ones.length);
 }
 
 async function pauseClusters(etcd: Etcd, signal: AbortSignal): Promise<Pick<StagedChanges, 'paused' | 'unpaused'>> {

@@ -90,7 +90,7 @@ export const etcdStage = defineStep({
     await using booted = await ctx.ports.scratchEtcds.boot({ snapshot: path, binaries: ctx.with.binaries, signal: ctx.signal });
     const found = await booted.etcd.hashKv(hashKv.revision, ctx.signal);
     const marker = await booted.etcd.get(markerKey(ctx.run.id), ctx.signal);
-    const count = (await Array.fromAsync(booted.etcd.range(REGISTRY, ctx.signal), () => 1)).length;
+    const count = await booted.etcd.count(REGISTRY, ctx.signal);
     if (found.hash !== hashKv.hash || count !== objects || marker === undefined) {
       return {
         ok: false,

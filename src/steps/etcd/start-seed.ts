@@ -34,8 +34,12 @@ async function identityFaults(etcd: Etcd, ctx: SeedCtx, signal: AbortSignal): Pr
 /** What must be so before any API server writes to it. */
 async function contentFaults(etcd: Etcd, ctx: SeedCtx, signal: AbortSignal): Promise<readonly string[]> {
   const { hashKv, objects } = ctx.with.prepared;
-  const [members, alarms, hash] = await Promise.all([etcd.members(signal), etcd.alarms(signal), etcd.hashKv(hashKv.revision, signal)]);
-  const count = (await Array.fromAsync(etcd.range(REGISTRY, signal), () => 1)).length;
+  const [members, alarms, hash, count] = await Promise.all([
+    etcd.members(signal),
+    etcd.alarms(signal),
+    etcd.hashKv(hashKv.revision, signal),
+    etcd.count(REGISTRY, signal),
+  ]);
   return [
     ...(members.length === 1 ? [] : [`it has ${members.length} members`]),
     ...(alarms.length === 0 ? [] : [`it has the alarms ${alarms.join(', ')}`]),
