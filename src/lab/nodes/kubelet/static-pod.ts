@@ -56,6 +56,9 @@ interface ContainerManifest {
   readonly volumeMounts?: readonly { readonly name: string; readonly mountPath: string }[];
 }
 
+/** Pods that were read already, by uid: files are looked at often and change seldom. */
+const known = new Map<string, StaticPod>();
+
 /** Kubernetes' default `terminationGracePeriodSeconds`. */
 const GRACE_SECONDS = 30;
 
@@ -83,6 +86,13 @@ export async function readManifests(folder: string, nodeName: string): Promise<R
 }
 
 function parsePod(text: string, path: string, nodeName: string): StaticPod {
+  const uid = createHash('sha256').update(`${path}\0${text}`).digest('hex').slice(0, 32);
+  const pod = known.get(uid) ?? readPod(text, { uid, nodeName });
+  known.set(uid, pod);
+  return pod;
+}
+
+function readPod(text: string, { uid, nodeName }: { readonly uid: string; readonly nodeName: string }): StaticPod {
   const manifest = parse(text) as PodManifest | undefined;
   const name = manifest?.metadata?.name;
   const containers = manifest?.spec?.containers ?? [];
@@ -90,7 +100,7 @@ function parsePod(text: string, path: string, nodeName: string): StaticPod {
   return {
     name: `${name}-${nodeName}`,
     namespace: manifest.metadata?.namespace ?? 'default',
-    uid: createHash('sha256').update(`${path}\0${text}`).digest('hex').slice(0, 32),
+    uid,
     annotations: manifest.metadata?.annotations ?? {},
     labels: manifest.metadata?.labels ?? {},
     containers: containers.map((container) => staticContainer(container, manifest)),
