@@ -1,11 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { systemClock } from '../../src/adapters/clock/system-clock.ts';
 import type { LabConfig } from '../../src/lab/config.ts';
-import { killVelero } from '../../src/lab/faults/velero-kill.ts';
 import { labUp } from '../../src/lab/lab-up.ts';
-import { installCrds, readCrds } from '../../src/lab/platform/install/crds.ts';
+import { readCrds } from '../../src/lab/platform/install/crds.ts';
 import { commitWorld } from '../../src/lab/seed/git-repository.ts';
 import { GIT_FOLDERS, objectsIn, readWorld, type World } from '../../src/lab/seed/world.ts';
 import type { KubeObject } from '../../src/model/kube-object.ts';
@@ -40,12 +38,9 @@ describe('a real backup of specs that was never sealed', { timeout: 300_000 }, (
     const operation = { ...world.operation, signal };
     lab = await labUp({ ...operation, only: ['s3'] });
     specs = await readWorld('small', lab);
-    cluster = await createWithVelero(operation, lab, { name: 'small', accessMode: 'ReadWrite' });
-    const { kube } = cluster;
     const crds = (await readCrds('current')).filter(({ metadata }) => metadata.name.endsWith('.lattice.dev'));
-    await installCrds(crds, { kube, clock: systemClock }, signal);
-    // Velero looks at the kinds of a server when it starts, and every five minutes (Velero 1.18 pkg/discovery/helper.go); these came after.
-    await killVelero({ ...operation, cluster: 'small' });
+    cluster = await createWithVelero(operation, lab, { name: 'small', accessMode: 'ReadWrite', crds });
+    const { kube } = cluster;
     const all = GIT_FOLDERS.flatMap((folder) => objectsIn(specs, folder));
     const namespaces = new Set(all.flatMap(({ metadata: { namespace } }) => namespace ?? []));
     for (const name of namespaces) await kube.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } }, write);
