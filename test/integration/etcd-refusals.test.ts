@@ -107,6 +107,13 @@ describe.skipIf(missing !== '')(`what restore-etcd refuses${missing === '' ? '' 
       await eventually(async () => (await world.nodes.etcdctl([name], 'endpoint', 'status')).exitCode !== 0, SOON, `etcd of ${name} is down`);
   }
 
+  /** A definition alone: nothing of it is ever started here. */
+  const defineApiServer = async (): Promise<unknown> =>
+    await world.nodes.ssh(
+      'cp-1',
+      `sed 's/- etcd$/- kube-apiserver/; s/name: etcd$/name: kube-apiserver/; s/--name=.*/--name=cp-1/' ${ETCD_MANIFEST} > ${MANIFESTS}/kube-apiserver.yaml`,
+    );
+
   /** An API server beside it makes it a member that Cluster API knows by its Node's name. */
   async function renameStacked(): Promise<void> {
     await loseEverything();
@@ -205,11 +212,22 @@ describe.skipIf(missing !== '')(`what restore-etcd refuses${missing === '' ? '' 
       before: 'fence',
     },
     {
+      refusal: 'no machine has an API server through which what came back could be looked at',
+      exit: 4,
+      code: 'CONTROL_PLANE_NOT_READY',
+      says: /no control-plane machine that can carry a member has an API server/,
+      args: () => [...snapshot('sound.db'), ...ofCluster()],
+      before: 'fence',
+    },
+    {
       refusal: 'an old member is not fenced: it is silent, and that is no proof',
       exit: 4,
       code: 'FENCE_NOT_PROVEN',
       says: /old members can still act: cp-3: it does not answer/,
-      given: async () => await partition({ ...world.nodes.operation, set: world.nodes.set, node: world.nodes.node('cp-3') }, 'cut'),
+      given: async () => {
+        await defineApiServer();
+        await partition({ ...world.nodes.operation, set: world.nodes.set, node: world.nodes.node('cp-3') }, 'cut');
+      },
       args: () => [...snapshot('sound.db'), ...ofCluster()],
       before: 'restore',
     },

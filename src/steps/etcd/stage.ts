@@ -20,15 +20,19 @@ type With = z.output<typeof withSchema>;
 type Ctx = ReadContext<With, StepPorts>;
 const FILE = 'prepared.json';
 
-/** The machine whose member founds the cluster anew: that of the survivor, which has everything that belongs to its data; else the first that can. */
+/**
+ * The machine whose member founds the cluster anew: that of the survivor, which has everything that belongs to its data; else the first that can. Through its API
+ * server what came back is looked at, so one that carries a member alone is none.
+ */
 function seedOf({ plane, source }: With): Prepared['seed'] {
   const usable = plane.members.filter(({ silent, fault }) => silent === undefined && fault === undefined);
-  const seed = usable.find(({ node }) => node === source.node) ?? usable[0];
+  const able = usable.filter(({ components }) => components.includes('kube-apiserver'));
+  const seed = able.find(({ node }) => node === source.node) ?? able[0];
   if (seed === undefined) {
     throw new DrError({
       code: 'CONTROL_PLANE_NOT_READY',
-      message: 'no control-plane machine can carry a member',
-      details: { machines: plane.members.map(({ node, silent, fault }) => `${node}: ${silent ?? fault ?? ''}`) },
+      message: usable.length === 0 ? 'no control-plane machine can carry a member' : 'no control-plane machine that can carry a member has an API server',
+      details: { machines: plane.members.map(({ node, silent, fault }) => `${node}: ${silent ?? fault ?? 'it defines no API server'}`) },
       suggestions: ['set one up as a control-plane machine of this cluster, with its PKI and without starting etcd'],
     });
   }
