@@ -90,10 +90,20 @@ describe.skipIf(missing !== '')(`restore-etcd with nothing left but a snapshot${
     expect(known).not.toContain('late');
   });
 
-  it('is refused once more, as etcd has quorum, and there is nothing to repair', async () => {
+  it('a second run is refused, as etcd has quorum, and there is nothing to repair: no file of a machine is changed', async () => {
+    const files = async (): Promise<readonly string[]> =>
+      await Promise.all(
+        MACHINES.map(
+          async (name) =>
+            (await world.nodes.ssh(name, 'find /etc/kubernetes /etc/etcd /etc/systemd /var/lib/lattice-dr -type f | sort | xargs sha256sum')).stdout,
+        ),
+      );
+    const untouched = [await files(), await world.clusterId('cp-1'), await world.members('cp-1')];
+    expect(untouched[0]).toEqual(MACHINES.map(() => expect.stringContaining('/etc/kubernetes/')));
     const again = await world.restore();
     expect([again.code, /ETCD_QUORUM/.test(again.stdout)]).toEqual([4, true]);
     const repair = await world.start('repair-etcd-member', '--plan', world.plan, '--confirm', 'workload').ended;
     expect([repair.code, /the verdict is leave-alone/.test(repair.stdout)], repair.stdout.slice(-2_000)).toEqual([4, true]);
+    expect([await files(), await world.clusterId('cp-1'), await world.members('cp-1')]).toEqual(untouched);
   });
 });
