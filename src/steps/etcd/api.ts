@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { DEFAULT_RETRY, type ReadContext } from '../../engine/step.ts';
 import { DrError, isDrError } from '../../errors/dr-error.ts';
-import { isolate, isolationState } from '../../etcd/presets/isolation.ts';
+import { isolationState } from '../../etcd/presets/isolation.ts';
 import { placeOf } from '../../model/kube-object.ts';
 import type { KubeCluster } from '../../ports/kube-cluster.ts';
 import { defineStep } from '../define-step.ts';
@@ -9,6 +9,7 @@ import { KUBE_SYSTEM } from '../kube-system.ts';
 import type { StepPorts } from '../ports.ts';
 import { lookUntil } from '../wait.ts';
 import { AT_ONCE, capiClusters, withApi } from './api-access.ts';
+import { keepClosed } from './closed.ts';
 import { startComponent } from './components.ts';
 import { fenceAgain, fencedWith } from './fence-schema.ts';
 import { requireFenced } from './fenced.ts';
@@ -90,8 +91,9 @@ export const etcdApi = defineStep({
   plan: async ({ with: { prepared } }) => [{ verb: 'run', subject: `start kube-apiserver on ${prepared.seed.node}`, note: 'closed to other machines' }],
   async execute(ctx) {
     await requireFenced(ctx, fenceAgain(ctx.with));
-    const { node, member } = await openSeed(ctx);
-    if (!(await wasOpened({ node }, ctx))) await ask(node, isolate(member.securePort), ctx.signal);
+    const seed = await openSeed(ctx);
+    const { node } = seed;
+    await keepClosed(seed, ctx);
     await startComponent(node, 'kube-apiserver', ctx);
     let last: readonly string[] | undefined;
     await lookUntil(ctx, READY_MS, {

@@ -6,6 +6,7 @@ import { defineStep } from '../define-step.ts';
 import type { StepPorts } from '../ports.ts';
 import { lookUntil } from '../wait.ts';
 import { withApi } from './api-access.ts';
+import { isClosedOrOpened, keepClosed } from './closed.ts';
 import { startComponent } from './components.ts';
 import { fencedWith } from './fence-schema.ts';
 import { ask } from './plane.ts';
@@ -53,12 +54,15 @@ export const etcdControllers = defineStep({
   retry: DEFAULT_RETRY,
   effects: [],
   async observe(ctx) {
-    const open = await stopped(await openSeed(ctx), ctx);
-    return open.length === 0 ? { state: 'present', outputs: {}, evidence: {} } : { state: 'absent', evidence: { stopped: [...open] } };
+    const seed = await openSeed(ctx);
+    const [open, isClosed] = [await stopped(seed, ctx), await isClosedOrOpened(seed, ctx)];
+    if (open.length === 0 && isClosed) return { state: 'present', outputs: {}, evidence: {} };
+    return { state: isClosed ? 'absent' : 'partial', evidence: { stopped: [...open], closed: isClosed } };
   },
   plan: async ({ with: { prepared } }) => [{ verb: 'run', subject: `start ${CONTROLLERS.join(' and ')} on ${prepared.seed.node}` }],
   async execute(ctx) {
     const seed = await openSeed(ctx);
+    await keepClosed(seed, ctx);
     for (const component of controllersOf(seed)) await startComponent(seed.node, component, ctx);
   },
   async verify(ctx) {

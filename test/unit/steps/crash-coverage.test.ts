@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { catalogue } from '../../../src/steps/catalogue.ts';
 
 const FOLDER = import.meta.dirname;
-/** What shells and etcd do no fake tells: these need machines, and `test/e2e/crash-effects` counts each of them as not done. */
+/** What shells and etcd do no fake tells: these need machines, and `test/e2e/crash-etcd` kills a run at each of them. */
 const ON_MACHINES = 'etcd/';
 
 /** Effects that the crash cases of this folder say they come by; `crashEverywhere` holds each case to its word. */
