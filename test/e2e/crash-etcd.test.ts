@@ -1,19 +1,29 @@
+import { writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { partition } from '../../src/lab/nodes/machine/faults.ts';
-import { powerOff, powerOn } from '../../src/lab/nodes/machine/power.ts';
+import { powerOn } from '../../src/lab/nodes/machine/power.ts';
 import { catalogue } from '../../src/steps/catalogue.ts';
-import type { CliEnd, RunningCli } from '../support/cli.ts';
+import { findServer } from '../integration/servers.ts';
+import type { CliEnd } from '../support/cli.ts';
 import { eventually, nodesMissing } from '../support/lab-nodes.ts';
-import { PlaneWorld, runOf } from '../support/plane-world.ts';
+import { killedAtEach, sidesOf } from '../support/plane-kills.ts';
+import { filesOutside, kubeletStarts, memberChanges, seenOutside, settledOutside } from '../support/plane-seen.ts';
+import { PlaneWorld } from '../support/plane-world.ts';
 
 const missing = await nodesMissing();
+const BINARIES = dirname(findServer('etcdutl') ?? '');
 const SOON = 60_000;
-const DECISIONS = ['--confirm', 'workload', '--approve', 'unpause'] as const;
+const MACHINES = ['cp-1', 'cp-2', 'cp-3'] as const;
 
 /** Each destructive effect on machines, in the order in which a run comes by, and the step of the runbook that has it. */
-const RESTORE: Readonly<Record<string, string>> = {
+type Effects = Readonly<Record<string, string>>;
+/** While one machine is silent. */
+const FENCE: Effects = {
   'etcd/fence stop': 'fence|stop',
   'etcd/fence power-off': 'fence|power-off',
+};
+const RESTORE: Effects = {
   'etcd/preserve put-aside': 'preserve|put-aside',
   'etcd/install install': 'install|install',
   'etcd/open open': 'open|open',
@@ -23,61 +33,67 @@ const RESTORE: Readonly<Record<string, string>> = {
   'etcd/unpause unpause': 'unpause|unpause',
   'etcd/release free-lock': 'unlock|free-lock',
 };
-const ROLLBACK: Readonly<Record<string, string>> = {
+const ROLLBACK: Effects = {
   'etcd/revert stop': 'put-back|stop',
   'etcd/revert put-back': 'put-back|put-back',
   'etcd/unlock free-lock': 'unlock|free-lock',
 };
-/** While the first machine is switched off and on again. */
-const POWER_CUTS = ['fence', 'preserve', 'restore', 'install', 'start', 'api', 'grow', 'prove'] as const;
+const REPAIR: Effects = {
+  'etcd/remove remove-member': 'remove|remove-member',
+  'etcd/rejoin add-member': 'rejoin|add-member',
+  'etcd/rejoin promote': 'rejoin|promote',
+};
 
-/** Before an effect, which is then intended and not done; and after it, which nobody was told. */
-const placesOf = (effects: Readonly<Record<string, string>>): readonly string[] =>
-  Object.values(effects).flatMap((place) => [`after|effect-intent|${place}`, `before|effect-done|${place}`]);
+/** Files of before that are afterwards elsewhere, put aside or out of the way of a member that joins, or say whom it joins. No other may be touched. */
+const CHANGED = ['/var/lib/etcd/member', '/etc/kubernetes/manifests/etcd.yaml'] as const;
 
-interface Killed {
-  readonly places: readonly string[];
-  readonly last: CliEnd;
-}
+/** What etcd applies when a member joins, once. */
+const joined = (name: string): readonly string[] => [`ConfChangeAddLearnerNode ${name}`, `ConfChangeAddNode ${name}`];
+const placesOf = (effects: Effects): readonly string[] => sidesOf(Object.values(effects));
 
 it('there is a place to kill a run at for every effect on machines of the catalogue', () => {
   const declared = [...catalogue.values()]
     .flatMap(({ kind, effects }) => effects.map(({ name }) => `${kind} ${name}`))
     .filter((one) => one.startsWith('etcd/'));
-  expect([...Object.keys(RESTORE), ...Object.keys(ROLLBACK)].sort()).toEqual(declared.sort());
+  expect([FENCE, RESTORE, ROLLBACK, REPAIR].flatMap((effects) => Object.keys(effects)).sort()).toEqual(declared.sort());
 });
 
+/** One control plane; each case finds it as the one before has left it. */
 describe.skipIf(missing !== '')(`effects on machines${missing === '' ? '' : ` (skipped: ${missing})`}`, { shuffle: false }, () => {
   let world: PlaneWorld;
-  let identity = '';
 
   const told = ({ stdout, stderr }: CliEnd): string => `${stdout.slice(-3_000)}${stderr.slice(-3_000)}`;
   const who = async (): Promise<string> => (await world.identity('cp-1')).split(' ').slice(0, 2).join(' ');
-
-  async function killedAtEach(effects: Readonly<Record<string, string>>, first: readonly string[]): Promise<Killed> {
-    const left = new Set(placesOf(effects));
-    const places: string[] = [];
-    for (let args = first; ; ) {
-      const { place, end } = await world.killedAtOneOf(left, args);
-      args = ['resume', runOf(end), ...DECISIONS];
-      if (place === '') return { places, last: end };
-      left.delete(place);
-      places.push(place);
-    }
-  }
-
-  async function loseQuorum(): Promise<void> {
-    await world.misplaceData('cp-2');
-    await world.untilNoQuorum('cp-1');
-  }
+  const writes = async (name: string): Promise<boolean> => (await world.nodes.etcdctl([name], 'put', 'probe', name)).exitCode === 0;
 
   async function isWhole(): Promise<void> {
-    for (const name of ['cp-1', 'cp-2']) {
+    for (const name of MACHINES) {
       const members = await world.members(name);
-      expect(members.map((member) => `${member.name} ${member.isLearner}`).sort()).toEqual(['cp-1 false', 'cp-2 false']);
-      expect(await world.has(name, 'early')).toBe(true);
+      expect(members.map((member) => `${member.name} ${member.isLearner}`).sort()).toEqual(MACHINES.map((one) => `${one} false`));
+      await eventually(async () => await world.has(name, 'early').catch(() => false), SOON, `the API server of ${name} has what it had`);
     }
-    expect(await world.isPaused('cp-1', 'east')).toBe(false);
+  }
+
+  /** Files of before that are not there any more as they were, but for those that an effect of the catalogue changes. */
+  async function touched(before: readonly string[], changed: readonly string[]): Promise<readonly string[]> {
+    const after = new Set(await filesOutside(world, MACHINES));
+    return before.filter((line) => !after.has(line) && !changed.some((path) => line.endsWith(` ${path}`)));
+  }
+
+  /** Commands of a plan that is finished: each is refused or finds nothing to do, and whoever looks at the machines sees what they saw. */
+  async function changesNothing(commands: readonly (readonly string[])[]): Promise<readonly (number | null)[]> {
+    const before = await settledOutside(world, MACHINES);
+    const ends: CliEnd[] = [];
+    for (const args of commands) ends.push(await world.start(...args).ended);
+    expect(await seenOutside(world, MACHINES)).toEqual(before);
+    return ends.map(({ code }) => code);
+  }
+
+  /** That a machine is silent is known after 3 s, each time it is asked; a test that asks often does not wait for that. */
+  async function noticeQuickly(): Promise<void> {
+    const setting = (device: string): string => `/proc/sys/net/ipv4/neigh/${device}/retrans_time_ms`;
+    await writeFile(setting(world.nodes.set.cluster), '200');
+    for (const name of MACHINES) await world.nodes.ssh(name, `echo 200 > ${setting('eth0')}`);
   }
 
   beforeAll(async () => {
@@ -85,51 +101,66 @@ describe.skipIf(missing !== '')(`effects on machines${missing === '' ? '' : ` (s
     await world.endQuickly();
     await eventually(async () => await world.create('cp-1', 'early').then(Boolean, () => false), SOON, 'the API server is there again');
     await world.createCluster('cp-1', 'east');
-    await partition({ ...world.nodes.operation, set: world.nodes.set, node: world.nodes.node('cp-3') }, 'cut');
-    identity = await who();
+    await noticeQuickly();
   });
   afterAll(async () => await world[Symbol.asyncDispose]());
 
-  it('a rollback that is killed before and after each effect comes to its end', async () => {
-    await loseQuorum();
-    await world.killedAt('after|step-started|open', world.restoreArgs);
-    const { places, last } = await killedAtEach(ROLLBACK, ['rollback', '--plan', world.plan, '--confirm', 'workload']);
-    expect(last.code, told(last)).toBe(0);
-    expect(places).toEqual(placesOf(ROLLBACK));
+  it('a restore that is killed before and after each effect of its fence, and a rollback that is killed so at each of its own, come to their end', async () => {
+    const identity = await who();
+    await partition({ ...world.nodes.operation, set: world.nodes.set, node: world.nodes.node('cp-3') }, 'cut');
+    await world.misplaceData('cp-2');
+    await world.untilNoQuorum('cp-1');
+    const files = await filesOutside(world, ['cp-1', 'cp-2']);
+    const before = [...placesOf(FENCE), 'after|step-started|open'];
+    const { run, places } = await killedAtEach(world, before, { args: world.restoreArgs, decisions: [], staysDead: true });
+    expect(places).toEqual(before);
+    const rollback = await killedAtEach(world, placesOf(ROLLBACK), { args: ['rollback', run], decisions: ['--confirm', 'workload'] });
+    expect(rollback.last.code, told(rollback.last)).toBe(0);
+    expect(rollback.places).toEqual(placesOf(ROLLBACK));
+    expect(await touched(files, [])).toEqual([]);
     await world.findData('cp-2');
-    await eventually(async () => (await world.nodes.etcdctl(['cp-1'], 'put', 'probe', 'y')).exitCode === 0, SOON, 'there is quorum again');
+    await powerOn(world.nodes.set, world.nodes.node('cp-3'), world.nodes.operation);
+    for (const name of MACHINES) await eventually(async () => await writes(name), SOON, `${name} is in a quorum again`);
     expect(await who()).toBe(identity);
-  });
-
-  it('a restore that is killed before and after each effect comes to its end', async () => {
-    await loseQuorum();
-    const { places, last } = await killedAtEach(RESTORE, [...world.restoreArgs, '--approve', 'unpause']);
-    expect(last.code, told(last)).toBe(0);
-    expect([...places].sort()).toEqual([...placesOf(RESTORE)].sort());
     await isWhole();
   });
 
-  it('a restore of which the first machine is switched off and on again in one step after the other comes to its end', async () => {
-    await loseQuorum();
-    const before = await who();
-    const node = world.nodes.node('cp-1');
-    let run: RunningCli = world.startRestore('--approve', 'unpause');
-    const cuts: string[] = [];
-    for (const step of POWER_CUTS) {
-      await run.event((event) => event.type === 'step-state' && event.step === step && event.state === 'running');
-      await powerOff(node, world.nodes.operation);
-      await powerOn(world.nodes.set, node, world.nodes.operation);
-      cuts.push(step);
-      run = await goneOn(run);
-    }
-    const last = await run.ended;
+  it('a restore that is killed before and after each of its other effects comes to its end', async () => {
+    const [identity, kubelets] = [await who(), await kubeletStarts(world, MACHINES)];
+    for (const name of ['cp-2', 'cp-3']) await world.misplaceData(name);
+    await world.untilNoQuorum('cp-1');
+    const files = await filesOutside(world, MACHINES);
+    const { run, places, last } = await killedAtEach(world, placesOf(RESTORE), { args: world.restoreArgs, decisions: ['--approve', 'unpause'] });
     expect(last.code, told(last)).toBe(0);
-    expect(await who()).not.toBe(before);
+    expect(places).toEqual(placesOf(RESTORE));
+    expect(await touched(files, CHANGED)).toEqual([]);
+    expect(await who()).not.toBe(identity);
     await isWhole();
+    expect(await world.isPaused('cp-1', 'east')).toBe(false);
+    expect(await kubeletStarts(world, MACHINES)).toEqual(kubelets.map((count) => count + 1));
+    expect((await memberChanges(world, 'cp-1')).filter((change) => !change.endsWith('cp-1'))).toEqual([...joined('cp-2'), ...joined('cp-3')]);
+    expect(await changesNothing([world.restoreArgs, ['resume', run], ['rollback', run, '--confirm', 'workload']])).toEqual([4, 0, 4]);
   });
 
-  /** The command itself when it rides the power cut out; else the one that resumes it. */
-  async function goneOn(run: RunningCli): Promise<RunningCli> {
-    return run.child.exitCode === null ? run : world.start('resume', runOf(await run.ended), ...DECISIONS);
-  }
+  it('a repair of a member that is killed before and after each effect comes to its end', async () => {
+    const [lost, changes] = [(await world.members('cp-1')).find(({ name }) => name === 'cp-3')?.id, await memberChanges(world, 'cp-1')];
+    await world.loseData('cp-3');
+    await eventually(async () => !(await writes('cp-3')) && (await writes('cp-1')), SOON, 'one member is lost, and the others have a leader');
+    const files = await filesOutside(world, MACHINES);
+    const repair = ['repair-etcd-member', '--plan', world.plan, '--binaries', BINARIES, '--confirm', 'workload'];
+    const { run, places, last } = await killedAtEach(world, placesOf(REPAIR), { args: repair, decisions: [] });
+    expect(last.code, told(last)).toBe(0);
+    expect(places).toEqual(placesOf(REPAIR));
+    expect(await touched(files, CHANGED)).toEqual([]);
+    await isWhole();
+    expect((await memberChanges(world, 'cp-1')).slice(changes.length)).toEqual([`ConfChangeRemoveNode ${lost}`, ...joined('cp-3')]);
+    expect(await changesNothing([repair, ['resume', run]])).toEqual([4, 0]);
+  });
+
+  it('a file that is touched by anything else is found', async () => {
+    await world.nodes.ssh('cp-2', 'touch /etc/kubernetes/planted');
+    const files = await filesOutside(world, MACHINES);
+    await world.nodes.ssh('cp-2', 'rm /etc/kubernetes/planted');
+    expect(await touched(files, CHANGED)).toEqual([expect.stringMatching(/^cp-2: \S+ {2}\/etc\/kubernetes\/planted$/)]);
+  });
 });
