@@ -60,20 +60,33 @@ function claimsOfPod({ spec, status }: KubeObject): readonly string[] {
   return volumes.flatMap(({ persistentVolumeClaim }) => persistentVolumeClaim?.claimName ?? []);
 }
 
-/** Removes the pods that hold claims for this run, whether they have ended or not. */
+/** Removes the pods that hold claims for this run, whether they have ended or not, and waits for all of them at once. */
 export async function removeCarriers(cluster: KubeCluster, claims: readonly string[], ctx: Ctx): Promise<void> {
-  for (const claim of claims) {
-    const pod = await cluster.get(carrierRef(claim), ctx.signal);
-    if (pod !== undefined) await removeWhole(cluster, { name: 'delete-carrier-pod', object: pod }, ctx);
-  }
+  const found = await Promise.all(claims.map(async (claim) => await cluster.get(carrierRef(claim), ctx.signal)));
+  const pods = found.filter((pod) => pod !== undefined);
+  for (const pod of pods) await remove(cluster, { name: 'delete-carrier-pod', object: pod, key: keyOf(pod) }, ctx);
+  const groups = [...Map.groupBy(pods, ({ metadata }) => metadata.namespace).values()];
+  await Promise.all(groups.map(async (group) => await untilGone(cluster, group, ctx.signal)));
 }
 
 /** Deletes an object by its uid and waits until it is gone: what is being removed is still in the way of the next try. */
 export async function removeWhole(cluster: KubeCluster, { name, object }: { readonly name: string; readonly object: KubeObject }, ctx: Ctx): Promise<void> {
-  const { uid = '', namespace } = object.metadata;
-  await remove(cluster, { name, object, key: `${placeOf(object)}/${uid}` }, ctx);
-  await using live = await cluster.live({ apiVersion: object.apiVersion, kind: object.kind }, namespace === undefined ? {} : { namespace });
-  await live.until((objects) => ([...objects.values()].some(({ metadata }) => metadata.uid === uid) ? undefined : true), ctx.signal);
+  await remove(cluster, { name, object, key: keyOf(object) }, ctx);
+  await untilGone(cluster, [object], ctx.signal);
+}
+
+function keyOf(object: KubeObject): string {
+  return `${placeOf(object)}/${object.metadata.uid ?? ''}`;
+}
+
+/** Waits until objects of one type and namespace are gone. */
+async function untilGone(cluster: KubeCluster, objects: readonly KubeObject[], signal: AbortSignal): Promise<void> {
+  const [first] = objects;
+  if (first === undefined) return;
+  const { apiVersion, kind, metadata } = first;
+  const uids = new Set(objects.map((object) => object.metadata.uid));
+  await using live = await cluster.live({ apiVersion, kind }, metadata.namespace === undefined ? {} : { namespace: metadata.namespace });
+  await live.until((left) => ([...left.values()].some((object) => uids.has(object.metadata.uid)) ? undefined : true), signal);
 }
 
 /** Removes volumes that a try of this run left without a claim. */
