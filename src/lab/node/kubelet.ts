@@ -73,12 +73,14 @@ export class Kubelet {
     this.#started.set(key, id);
     // Of pods that are run by nobody here, too: Velero's node agent wants to see a folder of every pod of its node (F57).
     const volumes = await preparePodVolumes(pod, this.#context.cluster, this.#context.caches);
-    if (isSystemPod(pod) || hasEnded(pod)) return undefined;
+    if (isSystemPod(pod)) return undefined;
+    // One that has ended too: a pod may end while it is being deleted, and then nobody else sends the last delete.
     if (pod.metadata.deletionTimestamp !== undefined) {
       await this.#end(key, id, pod.metadata['deletionGracePeriodSeconds'] === 0);
       await this.#finalise(pod, signal);
       return undefined;
     }
+    if (hasEnded(pod)) return undefined;
     if (isNotYet(volumes)) return this.#wait(pod, volumes, signal);
     const init = await this.#initialise(pod, volumes);
     const facts = { pod, address: this.#addressOf(pod), now: this.#now(), init };
