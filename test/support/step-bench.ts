@@ -29,24 +29,33 @@ export interface CommittedSpecs {
   readonly commit: string;
 }
 
-const STEP_LIMIT_MS = 180_000;
+const STEP_LIMIT_MS = 3 * 60_000;
+
+export interface StepBenchOptions {
+  /** Longest time of one step. */
+  readonly stepLimitMs?: number;
+  /** Stops the step that runs. */
+  readonly signal?: AbortSignal;
+}
 
 /** Runs single steps with the real adapters, outside of a runbook. All steps of one bench on a cluster belong to one run, which starts when the bench is opened. */
 export class StepBench implements AsyncDisposable {
   readonly #folder: string;
   readonly #composition: Composition;
   readonly #startedAt = new Date();
+  readonly #options: StepBenchOptions;
   /** Files that steps have kept, by step and name. */
   readonly #kept = new Map<string, Uint8Array>();
 
-  private constructor(folder: string, composition: Composition) {
+  private constructor(folder: string, composition: Composition, options: StepBenchOptions) {
     this.#folder = folder;
     this.#composition = composition;
+    this.#options = options;
   }
 
-  static async open(): Promise<StepBench> {
+  static async open(options: StepBenchOptions = {}): Promise<StepBench> {
     const folder = await mkdtemp(join(tmpdir(), 'lattice-dr-bench-'));
-    return new StepBench(folder, compose({ ...process.env, XDG_CACHE_HOME: join(folder, 'cache') }));
+    return new StepBench(folder, compose({ ...process.env, XDG_CACHE_HOME: join(folder, 'cache') }), options);
   }
 
   get ports(): StepPorts {
@@ -91,7 +100,8 @@ export class StepBench implements AsyncDisposable {
     parts: { readonly cluster: ClusterName; readonly input: W; readonly log: Log },
   ): StepContext<W, StepPorts> {
     const { cluster, input, log } = parts;
-    const signal = AbortSignal.timeout(STEP_LIMIT_MS);
+    const { stepLimitMs = STEP_LIMIT_MS, signal: stop } = this.#options;
+    const signal = AbortSignal.any([AbortSignal.timeout(stepLimitMs), ...(stop === undefined ? [] : [stop])]);
     const read: ReadContext<W, StepPorts> = {
       step: kind.kind.replace('/', '-') as StepId,
       run: { id: newRunId(cluster, this.#startedAt.getTime(), '0001'), cluster, mode: 'recovery', startedAt: this.#startedAt.toISOString(), predecessors: [] },
