@@ -59,6 +59,7 @@ function viewStatus({ name, image = '' }: ContainerSpec, view: ContainerView | u
     ready: ready === undefined ? state.terminated?.exitCode === 0 : ready && isRunning,
     started: isRunning,
     restartCount: view?.restartCount ?? 0,
+    lastState: {},
     state: state as JsonObject,
   };
 }
@@ -75,7 +76,8 @@ function common({ pod, address, now, init }: PodFacts, ready: boolean): JsonObje
   const conditions = Object.entries({ PodScheduled: true, Initialized: true, ContainersReady: ready, Ready: ready }).map(([type, value]) => {
     const status = value ? 'True' : 'False';
     const same = before.conditions?.find((condition) => condition.type === type && condition.status === status);
-    return { type, status, lastTransitionTime: same?.lastTransitionTime ?? now };
+    // This and `lastState` below are what the server gives back of fields that are not set: without them, every look at a pod would write its status again.
+    return { type, status, lastProbeTime: null, lastTransitionTime: same?.lastTransitionTime ?? now };
   });
   const podIP = address === undefined ? undefined : objectAddress(address);
   return {
@@ -95,6 +97,7 @@ function containers({ pod }: PodFacts, state: JsonObject, ready: boolean): reado
     ready,
     started: 'running' in state,
     restartCount: before.find((status) => status.name === container.name)?.restartCount ?? 0,
+    lastState: {},
     state,
   }));
 }
