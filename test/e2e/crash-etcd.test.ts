@@ -137,6 +137,7 @@ describe.skipIf(missing !== '')(`effects on machines${missing === '' ? '' : ` (s
     expect(await who()).not.toBe(identity);
     await isWhole();
     expect(await world.isPaused('cp-1', 'east')).toBe(false);
+    expect(JSON.parse(last.stdout)).toMatchObject({ holds: [] });
     expect(await kubeletStarts(world, MACHINES)).toEqual(kubelets.map((count) => count + 1));
     expect((await memberChanges(world, 'cp-1')).filter((change) => !change.endsWith('cp-1'))).toEqual([...joined('cp-2'), ...joined('cp-3')]);
     expect(await changesNothing([world.restoreArgs, ['resume', run], ['rollback', run, '--confirm', 'workload']])).toEqual([4, 0, 4]);
