@@ -3,6 +3,7 @@ import { openCluster } from '../../src/adapters/kube/kube-clusters.ts';
 import { startNode } from '../../src/lab/cluster-servers.ts';
 import type { LabCluster, LabConfig } from '../../src/lab/config.ts';
 import { createCluster } from '../../src/lab/create-cluster.ts';
+import { writeMachineData } from '../../src/lab/node/machine-data.ts';
 import { installCrds } from '../../src/lab/platform/install/crds.ts';
 import { veleroObjects } from '../../src/lab/platform/install/velero-objects.ts';
 import type { LabOperation } from '../../src/lab/progress.ts';
@@ -31,14 +32,22 @@ export interface VeleroClusterOptions {
   readonly accessMode: 'ReadWrite' | 'ReadOnly';
   /** Definitions that are there before Velero: it looks at the kinds of a server when it starts, and every five minutes (Velero 1.18 pkg/discovery/helper.go). */
   readonly crds?: readonly KubeObject[];
+  /** Nodes that take the work, each with an agent of Velero's; none but the control plane by default. */
+  readonly workers?: number;
 }
 
 /** Makes a cluster with Velero, its node agent, a location for backups and one for snapshots, and waits until all of them serve. */
-export async function createWithVelero(operation: LabOperation, lab: LabConfig, { name, accessMode, crds = [] }: VeleroClusterOptions): Promise<VeleroCluster> {
+export async function createWithVelero(
+  operation: LabOperation,
+  lab: LabConfig,
+  { name, accessMode, crds = [], workers = 0 }: VeleroClusterOptions,
+): Promise<VeleroCluster> {
   const { signal } = operation;
   const write = { fieldManager: MANAGER, force: true, signal };
   const cluster = await createCluster({ ...operation, name, role: 'workload' });
   const kube = await openCluster({ kubeconfigPath: cluster.kubeconfigs.admin }, { clock: systemClock, env: {} });
+  const names = Array.from({ length: workers }, (_, index) => `${name}-worker-${index}`);
+  if (workers > 0) await writeMachineData(cluster, { nodes: names.map((one) => ({ name: one, role: 'worker', labels: {} })) });
   await startNode({ ...operation, cluster: cluster.id });
   await installCrds([...crds, ...(await veleroCrds(signal))], { kube, clock: systemClock }, signal);
   for (const one of veleroObjects(cluster)) await kube.apply(one, write);
@@ -48,7 +57,7 @@ export async function createWithVelero(operation: LabOperation, lab: LabConfig, 
   await kube.apply(object('velero.io/v1/BackupStorageLocation', { name: 'lattice-main', namespace: 'velero' }, location), write);
   const disks = { provider: SNAPSHOT_PROVIDER, config: snapshotLocationConfig(lab) };
   await kube.apply(object('velero.io/v1/VolumeSnapshotLocation', { name: 'disks', namespace: 'velero' }, disks), write);
-  await untilSeen({ kube, signal }, TYPES.DaemonSet, ({ status }) => Number(status?.['numberReady'] ?? 0) > 0);
+  await untilSeen({ kube, signal }, TYPES.DaemonSet, ({ status }) => Number(status?.['numberReady'] ?? 0) >= Math.max(workers, 1));
   await untilSeen({ kube, signal }, TYPES.Deployment, ({ status }) => Number(status?.['availableReplicas'] ?? 0) > 0);
   await untilPhase({ kube, signal }, 'BackupStorageLocation', { name: 'lattice-main', phase: 'Available' });
   return { cluster, kube };
