@@ -162,6 +162,6 @@ describe.skipIf(missing !== '')(`effects on machines${missing === '' ? '' : ` (s
     await world.nodes.ssh('cp-2', 'touch /etc/kubernetes/planted');
     const files = await filesOutside(world, MACHINES);
     await world.nodes.ssh('cp-2', 'rm /etc/kubernetes/planted');
-    expect(await touched(files, CHANGED)).toEqual([expect.stringMatching(/^cp-2: \S+ {2}\/etc\/kubernetes\/planted$/)]);
+    expect(await touched(files, CHANGED)).toEqual([expect.stringMatching(/^cp-2: file \S+ {2}\/etc\/kubernetes\/planted$/)]);
   });
 });

@@ -6,10 +6,15 @@ const ALIVE = /^\/registry\/(?:leases|masterleases|peerserverleases|events|minio
 const SETTLED_MS = 120_000;
 const LOOK_EVERY_MS = 3_000;
 
-/** Every file that a run could have anything to do with, by its SHA-256; every folder; every server by its process; every packet filter. What a living etcd writes of itself is left out. */
+/**
+ * Every file that a run could have anything to do with, by its SHA-256, a large one by its size and the time of its last change; every folder; every server by its process; every
+ * packet filter. What a living etcd writes of itself is left out.
+ */
 const MACHINE = String.raw`
-find /etc/kubernetes /etc/systemd/system /var/lib/lattice-dr /var/lib/etcd -path '/var/lib/etcd/member/*' -prune -o -printf '%p %y %m\n' 2>/dev/null | sort
-find /etc/kubernetes /etc/systemd/system /var/lib/lattice-dr /var/lib/etcd -path '/var/lib/etcd/member/*' -prune -o -type f -exec sha256sum {} + 2>/dev/null | sort -k 2
+all() { find /etc/kubernetes /etc/systemd/system /var/lib/lattice-dr /var/lib/etcd -path '/var/lib/etcd/member/*' -prune -o "$@" 2>/dev/null; }
+all -printf '%p %y %m\n' | sort
+all -type f -size -2049k -exec sha256sum {} + | sed 's/^/file /' | sort -k 3
+all -type f -size +2048k -printf 'file %s@%T@  %p\n' | sort -k 3
 pgrep -l '^(etcd|kube-|kubelet)' | sort
 nft list ruleset
 `;
@@ -28,9 +33,9 @@ async function machineLines(world: PlaneWorld, names: readonly string[]): Promis
   return machines.flat();
 }
 
-/** Every file that a run could have anything to do with, and what is in it: `cp-1: SHA-256  PATH`. */
+/** Every file that a run could have anything to do with, and what tells its content: `cp-1: file SHA-256  PATH`. */
 export async function filesOutside(world: PlaneWorld, names: readonly string[]): Promise<readonly string[]> {
-  return (await machineLines(world, names)).filter((line) => /^\S+: [0-9a-f]{64} /.test(line));
+  return (await machineLines(world, names)).filter((line) => /^\S+: file /.test(line));
 }
 
 /** What a control plane is, asked of its machines and its etcd by other programs than ours: a line for each thing. */
