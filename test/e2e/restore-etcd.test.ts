@@ -21,13 +21,13 @@ describe.skipIf(missing !== '')(`restore-etcd on machines${missing === '' ? '' :
       world = await PlaneWorld.create({ count: 3 });
       await world.create('cp-1', 'early');
       before = await world.clusterId('cp-1');
-      // As its programs tell the time; what the kernel tells cannot be set for one machine alone.
-      await skewClock({ ...world.nodes.operation, set: world.nodes.set, node: world.nodes.node('cp-2') }, 3_600);
       await world.create('cp-1', 'late');
       await world.loseData('cp-2');
       await world.misplaceData('cp-3');
       await world.untilNoQuorum('cp-1');
       run = await world.killedAt('before|step-succeeded|push', world.restoreArgs);
+      // Before that the run would have been refused. As its programs tell the time; what the kernel tells cannot be set for one machine alone.
+      await skewClock({ ...world.nodes.operation, set: world.nodes.set, node: world.nodes.node('cp-2') }, 3_600);
       await world.nodes.ssh('cp-1', `truncate -s 20000 ${kept('prepared.db')}`);
       await world.killedAt('after|step-started|grow', ['resume', run, '--confirm', 'workload']);
       await world.findData('cp-3');
@@ -63,7 +63,7 @@ describe.skipIf(missing !== '')(`restore-etcd on machines${missing === '' ? '' :
       expect(await world.clusterId('cp-3')).toBe(await world.clusterId('cp-1'));
     });
 
-    it('a clock an hour ahead on a machine: it came back all the same, and the diagnosis tells it', async () => {
+    it('a clock that goes an hour ahead in the middle: it came back all the same, and the diagnosis tells it', async () => {
       const { stdout, stderr } = await world.start('diagnose', '--plan', world.plan).ended;
       expect(stdout, stderr.slice(-3_000)).toMatch(/its clock is 3[56]\d\d s ahead/);
     });

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { SnapshotManifest } from '../../src/etcd/snapshot-manifest.ts';
-import { partition } from '../../src/lab/nodes/machine/faults.ts';
+import { partition, skewClock } from '../../src/lab/nodes/machine/faults.ts';
 import { startCli } from '../support/cli.ts';
 import { eventually, nodesMissing } from '../support/lab-nodes.ts';
 import { PlaneWorld } from '../support/plane-world.ts';
@@ -124,6 +124,8 @@ describe.skipIf(missing !== '')(`what restore-etcd refuses${missing === '' ? '' 
     );
   }
 
+  const setClock = async (seconds: number): Promise<void> =>
+    await skewClock({ ...world.nodes.operation, set: world.nodes.set, node: world.nodes.node('cp-2') }, seconds);
   const nameBack = async (): Promise<unknown> => await world.nodes.ssh('cp-1', `rm ${MANIFESTS}/kube-apiserver.yaml; mv /var/tmp/etcd.yaml ${ETCD_MANIFEST}`);
 
   const refusals: readonly Refusal[] = [
@@ -148,11 +150,22 @@ describe.skipIf(missing !== '')(`what restore-etcd refuses${missing === '' ? '' 
       before: 'lock',
     },
     {
+      refusal: 'a clock is an hour ahead',
+      exit: 4,
+      code: 'CONTROL_PLANE_NOT_READY',
+      says: /cp-2: its clock is 3[56]\d\d s ahead/,
+      given: async () => {
+        await nameBack();
+        await setClock(3_600);
+      },
+      before: 'lock',
+    },
+    {
       refusal: 'there is nothing to restore from',
       exit: 6,
       code: 'SNAPSHOT_NOT_PROVEN',
       says: /no member could be saved, and the places of the plan are empty/,
-      given: nameBack,
+      given: async () => await setClock(0),
       before: 'fence',
     },
     {

@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto';
+import { skewText } from '../presets/clock.ts';
 import { boltFault } from './bolt-meta.ts';
 import type { NodeFacts, NodeTrouble } from './facts.ts';
 import type { NodeLook } from './look.ts';
@@ -40,8 +41,7 @@ export function troublesOf(sight: NodeSight): readonly NodeTrouble[] {
   if (look.held.length > 0) troubles.push({ kind: 'process-held', detail: `etcd, process ${look.held.join(', ')}, is stopped by a signal` });
   if (kubelet === 'stopped' && etcd === 'stopped') troubles.push({ kind: 'kubelet-stopped', detail: 'no kubelet runs, so nobody starts etcd' });
   const skew = look.now - sight.now;
-  if (Math.abs(skew) > SKEW_MS + sight.askedMs)
-    troubles.push({ kind: 'clock-skew', detail: `its clock is ${Math.round(Math.abs(skew) / 1_000)} s ${skew > 0 ? 'ahead' : 'behind'}` });
+  if (Math.abs(skew) > SKEW_MS + sight.askedMs) troubles.push({ kind: 'clock-skew', detail: `its clock is ${skewText(skew)}` });
   if (etcd === 'running' && !isAnswering && look.held.length === 0 && troubles.length === 0)
     troubles.push({ kind: 'port-closed', detail: 'etcd runs and does not answer on its own machine' });
   return troubles;

@@ -3,6 +3,7 @@ import { DEFAULT_RETRY } from '../../engine/step.ts';
 import { isDrError } from '../../errors/dr-error.ts';
 import { apiServerSettings } from '../../etcd/presets/apiserver-settings.ts';
 import { memberData } from '../../etcd/presets/aside.ts';
+import { clockProbe, skewText } from '../../etcd/presets/clock.ts';
 import { etcdAccess, etcdSettingsOfDefinition } from '../../etcd/presets/etcd-settings.ts';
 import type { Definitions, NodeFile } from '../../etcd/presets/preset.ts';
 import { planControlPlane } from '../../model/plan/control-plane.ts';
@@ -15,6 +16,8 @@ import { type Plane, type PlaneMember, plane } from './plane-schema.ts';
 const withSchema = z.object({ controlPlane: planControlPlane });
 const FILE = 'control-plane.json';
 const DEFAULT_PORT = 6443;
+/** Certificates and tokens fail by minutes; etcd itself only warns, from one second on (`server/etcdserver/api/rafthttp/probing_status.go`). */
+const MOST_SKEW_MS = 60_000;
 
 async function look(ctx: MachineCtx): Promise<Plane> {
   return { members: await Promise.all((await openNodes(ctx)).map(async (node) => await lookAt(node, ctx))) };
@@ -59,11 +62,12 @@ async function lookAtMember(
   const api = definitions.inPlace.get('kube-apiserver') ?? definitions.parked.get('kube-apiserver');
   const apiSettings = api === undefined ? undefined : apiServerSettings(api);
   const member = { node: node.name, endpoint, ...(tls === undefined ? {} : { tls }) };
-  const [hasData, alive] = await Promise.all([
+  const [hasData, skewMs, alive] = await Promise.all([
     ask(node, memberData(settings.dataDir, settings.walDir), ctx.signal),
+    skewOf(node, ctx),
     ifMemberAnswers({ node, member }, ctx, async (etcdOf, signal) => await etcdOf.status(signal)),
   ]);
-  const fault = faultOf(node, settings, definitions);
+  const fault = faultOf(node, settings, definitions) ?? clockFault(skewMs);
   return {
     ...member,
     address: node.address,
@@ -81,6 +85,17 @@ async function lookAtMember(
       ? {}
       : { alive: { clusterId: alive.clusterId, memberId: alive.memberId, revision: alive.revision, version: alive.version, hasLeader: alive.leader !== '0' } }),
   };
+}
+
+/** How far a machine's clock is from ours, as exactly as asking takes time. */
+async function skewOf(node: PlaneNode, { clock, signal }: MachineCtx): Promise<number> {
+  const before = clock.now();
+  const shown = await ask(node, clockProbe(), signal);
+  return shown - (before + clock.now()) / 2;
+}
+
+function clockFault(skewMs: number): string | undefined {
+  return Math.abs(skewMs) > MOST_SKEW_MS ? `its clock is ${skewText(skewMs)}, and certificates and tokens would fail: set it right` : undefined;
 }
 
 function faultOf(
