@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
@@ -79,6 +79,7 @@ describe('Processes on this machine', { timeout: 30_000 }, () => {
     await using folder = await temporaryFolder('process-patient');
     const script = `trap 'sleep 1; touch ${folder.path}/clean; exit 1' TERM; echo $$ > ${folder.path}/pid; while true; do sleep 0.1; done`;
     const clean = async (killAfterMs: number): Promise<boolean> => {
+      await rm(`${folder.path}/pid`, { force: true });
       const stop = new AbortController();
       const running = processes.run(shell(script, { signal: stop.signal, killAfterMs }));
       await written(`${folder.path}/pid`);

@@ -58,9 +58,18 @@ describe.skipIf(missing !== '')(
     });
 
     it('has the service kubernetes with every API server behind it, and the namespaces of a cluster', async () => {
-      const endpoints = await call('cp-3', 'GET /apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes');
-      const addresses = (JSON.parse(endpoints.text) as { endpoints: { addresses: string[] }[] }).endpoints.flatMap((endpoint) => endpoint.addresses);
-      expect(addresses.sort()).toEqual(world.set.nodes.map((node) => node.address));
+      const behind = async (): Promise<string> => {
+        const { text } = await call('cp-3', 'GET /apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes');
+        return (
+          (JSON.parse(text) as { endpoints?: { addresses: string[] }[] }).endpoints
+            ?.flatMap(({ addresses }) => addresses)
+            .toSorted()
+            .join(' ') ?? ''
+        );
+      };
+      // Each API server adds itself as it starts and looks every 10 s who else is there (`DefaultEndpointReconcilerInterval` in pkg/controlplane/instance.go).
+      const wanted = world.set.nodes.map((node) => node.address).join(' ');
+      await eventually(async () => (await behind()) === wanted, SOON, 'every API server is behind the service');
       const namespaces = (JSON.parse((await call('cp-1', 'GET /api/v1/namespaces')).text) as { items: NodeObject[] }).items;
       expect(namespaces.map(({ metadata }) => metadata.name)).toEqual(expect.arrayContaining(['default', 'kube-system', 'kube-node-lease']));
     });
