@@ -9,7 +9,7 @@ import { KUBE_SYSTEM } from '../kube-system.ts';
 import type { StepPorts } from '../ports.ts';
 import { lookUntil } from '../wait.ts';
 import { AT_ONCE, capiClusters, withApi } from './api-access.ts';
-import { keepClosed } from './closed.ts';
+import { keepClosed, seedAccess } from './closed.ts';
 import { startComponent } from './components.ts';
 import { fenceAgain, fencedWith } from './fence-schema.ts';
 import { requireFenced } from './fenced.ts';
@@ -57,10 +57,12 @@ function failedChecks(body: string): string {
 /** Those that could not be paused in the data are the next step's. Once the API server is open the run itself unpauses them, and a person may: none has to be paused any more. */
 async function unpausedClusters(cluster: KubeCluster, ctx: Ctx): Promise<readonly string[]> {
   const { prepared } = ctx.with;
-  if (prepared.changes.paused.length === 0 || (await wasOpened(await openSeed(ctx), ctx))) return [];
+  if (prepared.changes.paused.length === 0) return [];
   const paused = new Set(prepared.changes.paused);
   const found = await capiClusters(cluster, ctx.signal);
-  return found.filter((one) => paused.has(placeOf(one)) && one.spec?.['paused'] !== true).map((one) => `Cluster ${placeOf(one)} is not paused`);
+  const running = found.filter((one) => paused.has(placeOf(one)) && one.spec?.['paused'] !== true);
+  if (running.length === 0 || (await wasOpened(await openSeed(ctx), ctx))) return [];
+  return running.map((one) => `Cluster ${placeOf(one)} is not paused`);
 }
 
 /** Starts the seed's API server, reachable by its own machine alone, and looks through it at what came back. */
@@ -81,8 +83,7 @@ export const etcdApi = defineStep({
   retry: DEFAULT_RETRY,
   effects: [],
   async observe(ctx) {
-    const { node, member } = await openSeed(ctx);
-    const [opened, isolation, faults] = await Promise.all([wasOpened({ node }, ctx), ask(node, isolationState(member.securePort), ctx.signal), apiFaults(ctx)]);
+    const [{ opened, isolation }, faults] = await Promise.all([seedAccess(await openSeed(ctx), ctx), apiFaults(ctx)]);
     if (faults === undefined) return { state: 'absent', evidence: { isolation } };
     if (opened && faults.length === 0) return { state: 'present', outputs: { isolation: 'opened' }, evidence: {} };
     if (isolation === 'none') return { state: 'partial', evidence: { isolation } };

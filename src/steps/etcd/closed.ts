@@ -1,11 +1,11 @@
-import { isolate, isolationState } from '../../etcd/presets/isolation.ts';
+import { type Isolation, isolate, isolationState } from '../../etcd/presets/isolation.ts';
 import { ask } from './plane.ts';
 import { type Seed, type SeedCtx, wasOpened } from './seed-request.ts';
 
-/** Whether the seed's API server is kept from other machines, or was opened. A machine that was switched off and on has no packet filter any more, and starts what is defined there. */
-export async function isClosedOrOpened(seed: Seed, ctx: SeedCtx): Promise<boolean> {
+/** Whether the run has opened the seed's API server, and what keeps it from other machines. A machine that was switched off and on has no packet filter any more. */
+export async function seedAccess(seed: Seed, ctx: SeedCtx): Promise<{ readonly opened: boolean; readonly isolation: Isolation }> {
   const [opened, isolation] = await Promise.all([wasOpened(seed, ctx), ask(seed.node, isolationState(seed.member.securePort), ctx.signal)]);
-  return opened || isolation !== 'none';
+  return { opened, isolation };
 }
 
 /** Keeps the seed's API server from other machines, unless it was opened. */

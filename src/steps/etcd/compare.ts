@@ -16,8 +16,6 @@ export const etcdCompare = defineProof({
     const { node: name, others } = ctx.with.replacement;
     return (await machinesOf(ctx)).filter(({ node }) => node.name === name || others.includes(node.name));
   },
-  // Of an external etcd none has an API server.
-  serving: (voting) => voting.filter(({ member }) => member.components.includes('kube-apiserver')),
   async wanted(ctx) {
     const { clusterId } = await withMember(await leading(ctx), ctx, async (etcd) => await etcd.status(ctx.signal));
     return { clusterId, count: ctx.with.replacement.members };

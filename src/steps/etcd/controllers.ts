@@ -6,7 +6,7 @@ import { defineStep } from '../define-step.ts';
 import type { StepPorts } from '../ports.ts';
 import { lookUntil } from '../wait.ts';
 import { withApi } from './api-access.ts';
-import { isClosedOrOpened, keepClosed } from './closed.ts';
+import { keepClosed, seedAccess } from './closed.ts';
 import { startComponent } from './components.ts';
 import { fencedWith } from './fence-schema.ts';
 import { ask } from './plane.ts';
@@ -55,7 +55,9 @@ export const etcdControllers = defineStep({
   effects: [],
   async observe(ctx) {
     const seed = await openSeed(ctx);
-    const [open, isClosed] = [await stopped(seed, ctx), await isClosedOrOpened(seed, ctx)];
+    const [open, { opened, isolation }] = [await stopped(seed, ctx), await seedAccess(seed, ctx)];
+    // A machine that was switched off and on starts what is defined there, closed to nobody.
+    const isClosed = opened || isolation !== 'none';
     if (open.length === 0 && isClosed) return { state: 'present', outputs: {}, evidence: {} };
     return { state: isClosed ? 'absent' : 'partial', evidence: { stopped: [...open], closed: isClosed } };
   },

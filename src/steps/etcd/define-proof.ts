@@ -13,14 +13,12 @@ type Members = { members: number };
 interface ProofDeclaration<W extends PlaneWith> extends Pick<StepKind<W, Members, StepPorts>, 'kind' | 'summary' | 'byHand' | 'with'> {
   /** Machines whose members make up the cluster now. */
   readonly voting: (ctx: ReadContext<W, StepPorts>) => Promise<readonly PlaneMachine[]>;
-  /** Those of them that have an API server. */
-  readonly serving: (voting: readonly PlaneMachine[]) => readonly PlaneMachine[];
   /** What they have to be. */
   readonly wanted: (ctx: ReadContext<W, StepPorts>, voting: readonly PlaneMachine[]) => Promise<WantedMembers>;
 }
 
 /** Declares a step that proves that there is one etcd with one content, and that every API server serves it. */
-export function defineProof<W extends PlaneWith>({ voting, serving, wanted, ...declaration }: ProofDeclaration<W>): StepKind<W, Members, StepPorts> {
+export function defineProof<W extends PlaneWith>({ voting, wanted, ...declaration }: ProofDeclaration<W>): StepKind<W, Members, StepPorts> {
   return defineStep({
     ...declaration,
     version: 1,
@@ -55,4 +53,9 @@ export function defineProof<W extends PlaneWith>({ voting, serving, wanted, ...d
       return { ok: true, outputs: { members: all.length }, evidence: { members: all.map(({ node }) => node.name), endpoints: [...endpoints] } };
     },
   });
+}
+
+/** Those that have an API server: a machine may carry a member alone, and of an external etcd none has one. */
+function serving(voting: readonly PlaneMachine[]): readonly PlaneMachine[] {
+  return voting.filter(({ member }) => member.components.includes('kube-apiserver'));
 }

@@ -1,20 +1,21 @@
 import { z } from 'zod';
 import { DEFAULT_RETRY, type ReadContext } from '../../engine/step.ts';
 import { setMark } from '../../etcd/presets/aside.ts';
-import { isolationState, openPort } from '../../etcd/presets/isolation.ts';
+import { openPort } from '../../etcd/presets/isolation.ts';
 import { defineStep } from '../define-step.ts';
 import type { StepPorts } from '../ports.ts';
+import { seedAccess } from './closed.ts';
 import { startComponent } from './components.ts';
 import { fenceAgain, fencedWith } from './fence-schema.ts';
 import { requireFenced } from './fenced.ts';
 import { pausedHolds } from './paused-holds.ts';
-import { ask, OPENED, tell } from './plane.ts';
-import { openSeed, type Seed, wasOpened } from './seed-request.ts';
+import { OPENED, tell } from './plane.ts';
+import { openSeed, type Seed } from './seed-request.ts';
 
 type Ctx = ReadContext<z.output<typeof fencedWith>, StepPorts>;
 
 async function isOpen(seed: Seed, ctx: Ctx): Promise<boolean> {
-  const [opened, isolation] = await Promise.all([wasOpened(seed, ctx), ask(seed.node, isolationState(seed.member.securePort), ctx.signal)]);
+  const { opened, isolation } = await seedAccess(seed, ctx);
   return opened && isolation === 'none';
 }
 

@@ -15,7 +15,5 @@ export const etcdProve = defineProof({
     const { seed } = ctx.with.prepared;
     return (await machinesOf(ctx)).filter(({ node: { name } }) => name === seed.node || seed.joining.includes(name));
   },
-  // A machine may carry a member alone.
-  serving: (voting) => voting.filter(({ member }) => member.components.includes('kube-apiserver')),
   wanted: async (ctx, voting) => ({ clusterId: ctx.with.prepared.identity.clusterId, count: voting.length }),
 });
