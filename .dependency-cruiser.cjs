@@ -39,7 +39,7 @@ const PACKAGES = {
   'tar-stream': ['backup'],
   pkijs: ['lab'],
   asn1js: ['lab'],
-  yaml: ['runbook', 'specs', 'etcd', 'report', 'lab'],
+  yaml: ['model', 'runbook', 'specs', 'etcd', 'report', 'lab'],
   '@marcbachmann/cel-js': ['runbook'],
 };
 

@@ -1,5 +1,5 @@
-import { stringify } from 'yaml';
 import type { KubeObject } from '../model/kube-object.ts';
+import { kubectlYaml } from '../model/kubectl-yaml.ts';
 import type { GuardStatus } from '../operations/guard.ts';
 import { textTable } from './text-table.ts';
 
@@ -11,7 +11,7 @@ const MODES: Readonly<Record<GuardStatus['mode'], string>> = {
 
 /** The guard's objects as one YAML stream. */
 export function guardManifests(objects: readonly KubeObject[]): string {
-  return objects.map((object) => stringify(object, { lineWidth: 0 })).join('---\n');
+  return objects.map(kubectlYaml).join('---\n');
 }
 
 /** What the guard is on a cluster. */

@@ -1,5 +1,6 @@
-import { type Document, isMap, isPair, isScalar, isSeq, type Pair, parseAllDocuments, stringify, type YAMLMap } from 'yaml';
+import { type Document, isMap, isPair, isScalar, isSeq, type Pair, parseAllDocuments, type YAMLMap } from 'yaml';
 import type { JsonValue } from '../../model/json.ts';
+import { kubectlYamlLine } from '../../model/kubectl-yaml.ts';
 import { itemIndex } from '../integrity/field-path.ts';
 import type { ManifestObject } from '../manifest.ts';
 import type { Edit, FieldPath } from './edit.ts';
@@ -72,10 +73,13 @@ function spliceFor(document: Document.Parsed, text: string, edit: Edit): Splice 
   if (map === undefined || map.flow === true) return undefined;
   if (pair === undefined) return edit.to === undefined ? undefined : insertion(map, text, { path: rest, value: edit.to });
   if (edit.to === undefined) return map.items.length === 1 && edit.path.length > 1 ? emptied(pair, text) : removal(pair, text);
-  if (isScalar(pair.value) && pair.value.range) return { start: pair.value.range[0], end: pair.value.range[1], text: flow(edit.to) };
-  // A map or list is replaced with its key, as one flow value: its lines end where the pair ends.
+  const written = isScalar(pair.value) && pair.value.range ? text.slice(pair.value.range[0], pair.value.range[1]) : '';
+  if (isScalar(pair.value) && pair.value.range && written !== '' && !written.includes('\n')) {
+    return { start: pair.value.range[0], end: pair.value.range[1], text: kubectlYamlLine(edit.to) };
+  }
+  // A map, a list, a text of several lines or no value at all is replaced with its key, as one flow value: its lines end where the pair ends.
   const lines = removal(pair, text);
-  return { ...lines, start: startOf(pair), text: `${String(isScalar(pair.key) ? pair.key.value : pair.key)}: ${flow(edit.to)}\n` };
+  return { ...lines, start: startOf(pair), text: `${keyText(pair, text)}: ${kubectlYamlLine(edit.to)}\n` };
 }
 
 interface Located {
@@ -112,7 +116,7 @@ function insertion(map: YAMLMap, text: string, add: { readonly path: FieldPath; 
   if (below.some((part) => part.startsWith('['))) return undefined;
   const value = below.reduceRight<JsonValue>((inner, name) => ({ [name]: inner }), add.value);
   const at = endOfLine(text, endOf(last, text));
-  const line = `${' '.repeat(column)}${key}: ${flow(value)}`;
+  const line = `${' '.repeat(column)}${kubectlYamlLine(key)}: ${kubectlYamlLine(value)}`;
   return text.charAt(at - 1) === '\n' || at === 0 ? { start: at, end: at, text: `${line}\n` } : { start: at, end: at, text: `\n${line}` };
 }
 
@@ -130,6 +134,11 @@ function startOf(pair: Pair): number {
   return isScalar(pair.key) ? (pair.key.range?.[0] ?? 0) : 0;
 }
 
+/** The key as it is written, quotes and all. */
+function keyText(pair: Pair, text: string): string {
+  return isScalar(pair.key) && pair.key.range ? text.slice(pair.key.range[0], pair.key.range[1]) : '';
+}
+
 /** End of what a pair says, without the blank lines and comments after it. */
 function endOf(pair: Pair, text: string): number {
   const node = pair.value as { readonly range?: readonly [number, number, number] | null } | null;
@@ -141,8 +150,4 @@ function endOf(pair: Pair, text: string): number {
 function endOfLine(text: string, offset: number): number {
   const newline = text.indexOf('\n', offset);
   return newline === -1 ? text.length : newline + 1;
-}
-
-function flow(value: JsonValue): string {
-  return stringify(value, { collectionStyle: 'flow', lineWidth: 0 }).trimEnd();
 }

@@ -1,6 +1,6 @@
-import { stringify } from 'yaml';
 import { isObject } from '../../model/json.ts';
 import type { KubeObject } from '../../model/kube-object.ts';
+import { kubectlYaml } from '../../model/kubectl-yaml.ts';
 import type { SpecEdit } from '../../model/resolution.ts';
 import { editPatch } from '../convert/convert-patch.ts';
 import type { Edit } from '../convert/edit.ts';
@@ -75,6 +75,6 @@ function newFile(object: KubeObject, folder: string): string {
   const { name, namespace } = object.metadata;
   const file = [object.kind.toLowerCase(), namespace, name].filter((part) => part !== undefined).join('-');
   const path = [folder, `recovered-${file}.yaml`].filter((part) => part !== '').join('/');
-  const lines = stringify(object, { lineWidth: 0 }).trimEnd().split('\n');
+  const lines = kubectlYaml(object).trimEnd().split('\n');
   return [`--- /dev/null`, `+++ b/${path}`, `@@ -0,0 +1,${lines.length} @@`, ...lines.map((line) => `+${line}`)].join('\n').concat('\n');
 }

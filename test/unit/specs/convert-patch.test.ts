@@ -111,4 +111,19 @@ describe('the diff of two texts', () => {
       { numRuns: 40 },
     );
   });
+
+  it('replaces a value of any form, under a key of any form, by a text that kubectl reads as it is', () => {
+    const head = 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: b}\ndata:\n';
+    const text = `${head}  empty:\n  block: |\n    one\n    two\n  "n": {a: 1}\n  list:\n  - 1\n  plain: one # why\n  last: >-\n    one\n    two\n`;
+    const manifest = parse('x.yaml', text)[0];
+    if (manifest === undefined) throw new Error('no manifest');
+    const keys = ['empty', 'block', 'n', 'list', 'plain', 'last', 'y', 'a: b'];
+    for (const to of ['n', '017', '1_000', 'one\ntwo', 'one\u2028two', ': ', '']) {
+      for (const key of keys) {
+        const { diff } = editPatch({ path: 'x.yaml', text }, [{ manifest, edits: [{ path: ['data', key], to, reason: 'test' }] }]);
+        const [after] = parse('x.yaml', applied('x.yaml', text, diff));
+        expect(after?.object['data']).toEqual({ ...(manifest.object['data'] as object), [key]: to });
+      }
+    }
+  });
 });

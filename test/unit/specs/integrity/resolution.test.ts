@@ -225,7 +225,9 @@ describe('the patch for git', () => {
     const value = fc.oneof(
       fc.integer({ min: 0, max: 99 }),
       fc.constantFrom('debug', 'a: b', '# no', 'registry.example.com/x:2', 'true'),
-      fc.dictionary(fc.constantFrom('A', 'B_C'), fc.string({ maxLength: 8 }), { minKeys: 1 }),
+      fc.dictionary(fc.constantFrom('A', 'B_C', 'on'), fc.oneof(fc.string({ maxLength: 8 }), fc.constantFrom('n', '017', '1_000', 'a\nb', 'a\u2028b')), {
+        minKeys: 1,
+      }),
     );
     const path = fc.constantFrom(
       'spec.replicas',
@@ -261,7 +263,7 @@ describe('the patch for git', () => {
           ),
         );
       }),
-      { numRuns: 6 },
+      { numRuns: 40 },
     );
   });
 
