@@ -109,11 +109,11 @@ const NOTE = `${SYNC}: the same journal lines in as many group commits, with not
 
 const CHAIN_NOTE = `${CHAIN}: besides, every line is made as JSON with the SHA-256 of the one before, and a successor is looked for after each commit`;
 
-/** The lines of a journal in a number of equal commits. */
+/** The lines of a journal in exactly so many commits, as even as they can be. */
 function batchesOf(journal: string, commits: number): readonly (readonly string[])[] {
   const lines = journal.split('\n').slice(0, -1);
-  const per = Math.ceil(lines.length / commits);
-  return Array.from({ length: Math.ceil(lines.length / per) }, (_, index) => lines.slice(index * per, (index + 1) * per));
+  const cut = (index: number): number => Math.round((index * lines.length) / commits);
+  return Array.from({ length: commits }, (_, index) => lines.slice(cut(index), cut(index + 1)));
 }
 
 /** Writes commits, each synced on a disk that takes `syncMs` longer for it, and says how long it took, in milliseconds. */
