@@ -32,6 +32,15 @@ export interface TakenBackup<P> {
   readonly proof: P;
 }
 
+interface WantedBackup {
+  readonly object: KubeObject;
+  readonly store: PlanBackup;
+}
+
+/** Names that nobody chose have the second in them. */
+const STAMP_MS = 1_000;
+const NAMES_AT_MOST = 3;
+
 /** Proves a backup from the bucket alone and seals it. */
 export type ProveBackup<P> = (backup: { readonly name: string; readonly store: string }) => Promise<P>;
 
@@ -42,9 +51,8 @@ export type ProveBackup<P> = (backup: { readonly name: string; readonly store: s
  */
 export async function takeBackup<P>(request: VeleroTakeRequest, prove: ProveBackup<P>, tools: LookTools): Promise<TakenBackup<P>> {
   const cluster = await openCluster(request, tools);
-  const { object, store } = await wantedBackup(cluster, request, tools);
+  const { object, store } = await freeBackup(cluster, request, tools);
   const { name } = object.metadata;
-  await assertNameIsFree(cluster, name, { request, tools });
   await assertWritable(cluster, store, tools.signal);
   request.onProgress({ message: `asking Velero on ${cluster.server} for backup ${name}` });
   await cluster.create(object, { fieldManager: FIELD_MANAGER, signal: tools.signal });
@@ -77,11 +85,19 @@ async function openCluster({ plan, kubeconfig }: VeleroTakeRequest, tools: LookT
   });
 }
 
-async function wantedBackup(
-  cluster: KubeCluster,
-  { what, name, plan }: VeleroTakeRequest,
-  { clock, signal }: LookTools,
-): Promise<{ readonly object: KubeObject; readonly store: PlanBackup }> {
+/** What is to be made, under a name that nothing has. One that nobody chose is taken when the schedule, or another take, was there in the same second. */
+async function freeBackup(cluster: KubeCluster, request: VeleroTakeRequest, tools: LookTools): Promise<WantedBackup> {
+  for (let attempt = 1; ; attempt += 1) {
+    const wanted = await wantedBackup(cluster, request, tools);
+    const { name } = wanted.object.metadata;
+    const places = await placesWith(cluster, name, { request, tools });
+    if (places.length === 0) return wanted;
+    if (request.name !== undefined || attempt === NAMES_AT_MOST) throw nameTaken(name, places);
+    await tools.clock.sleep(STAMP_MS, tools.signal);
+  }
+}
+
+async function wantedBackup(cluster: KubeCluster, { what, name, plan }: VeleroTakeRequest, { clock, signal }: LookTools): Promise<WantedBackup> {
   const stores = plan.plan.spec.backups;
   if ('namespaces' in what) {
     const store = storeIn(stores, what.store);
@@ -112,11 +128,12 @@ function storeIn(stores: readonly PlanBackup[], name: string): PlanBackup {
   });
 }
 
-async function assertNameIsFree(
+/** Where a backup of a name is. */
+async function placesWith(
   cluster: KubeCluster,
   name: string,
   { request, tools }: { readonly request: VeleroTakeRequest; readonly tools: LookTools },
-): Promise<void> {
+): Promise<readonly string[]> {
   const places: string[] = [];
   if ((await cluster.get({ ...BACKUP_TYPE, namespace: VELERO_NAMESPACE, name }, tools.signal)) !== undefined) places.push(`on ${cluster.server}`);
   for (const section of request.plan.plan.spec.backups) {
@@ -125,11 +142,14 @@ async function assertNameIsFree(
     const { objects } = await store.list({ prefix: directory, signal: tools.signal });
     if (objects.length > 0) places.push(`in ${section.bucket}/${directory}`);
   }
-  if (places.length === 0) return;
-  throw new DrError({
+  return places;
+}
+
+function nameTaken(name: string, places: readonly string[]): DrError {
+  return new DrError({
     code: 'BACKUP_EXISTS',
     message: `nothing was asked for: backup '${name}' exists ${places.join(' and ')}`,
-    details: { name, places },
+    details: { name, places: [...places] },
     suggestions: ['take it under another name: --name NAME'],
   });
 }

@@ -119,15 +119,26 @@ describe('taking a backup', () => {
   });
 
   it('asks for nothing under a name that is taken, on the cluster or in the bucket', async () => {
-    const there = world([DONE], { bucket: bucketWith({ name: 'lattice-daily-20260301030000' }) });
-    await expect(there.take()).rejects.toMatchObject({
-      code: 'BACKUP_EXISTS',
-      details: { places: ['in backups/lattice-main/backups/lattice-daily-20260301030000/'] },
-    });
+    const name = 'lattice-daily-20260301030000';
+    const there = world([DONE], { bucket: bucketWith({ name }) });
+    await expect(there.take({ name })).rejects.toMatchObject({ code: 'BACKUP_EXISTS', details: { places: [`in backups/lattice-main/backups/${name}/`] } });
     const here = world([DONE]);
     here.cluster.put(velero('Backup', 'mine', {}));
     await expect(here.take({ name: 'mine' })).rejects.toMatchObject({ code: 'BACKUP_EXISTS', details: { places: ['on https://own.invalid:6443'] } });
     for (const { cluster } of [there, here]) expect(cluster.requests.filter(({ verb }) => verb === 'create')).toEqual([]);
+  });
+
+  it('takes the name of the next second when the schedule, or another take, has that of this one', async () => {
+    const { take, proven } = world([DONE], { bucket: bucketWith({ name: 'lattice-daily-20260301030000' }) });
+    expect(await take()).toMatchObject({ name: 'lattice-daily-20260301030001' });
+    expect(proven).toEqual(['main/lattice-daily-20260301030001']);
+  });
+
+  it('gives up when the names of three seconds are taken', async () => {
+    const { take, cluster } = world([DONE]);
+    for (const second of [0, 1, 2, 3]) cluster.put(velero('Backup', `lattice-daily-2026030103000${second}`, {}));
+    await expect(take()).rejects.toMatchObject({ code: 'BACKUP_EXISTS', details: { name: 'lattice-daily-20260301030002' } });
+    expect(cluster.requests.filter(({ verb }) => verb === 'create')).toEqual([]);
   });
 
   it.each<[string, Partial<VeleroTakeRequest>, JsonObject | undefined, string]>([
