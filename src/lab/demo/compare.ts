@@ -1,3 +1,4 @@
+import { findProcess } from '../supervise/proc.ts';
 import type { Testimony } from './witness.ts';
 
 /** One thing that must hold between the two testimonies, and whether it does. */
@@ -5,15 +6,6 @@ export interface Finding {
   readonly claim: string;
   readonly holds: boolean;
   readonly detail: string;
-}
-
-function alive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false; // ESRCH: nobody there, which is what is asked.
-  }
 }
 
 /** Compares what was seen before the disaster with what is seen after the rebuild. */
@@ -40,7 +32,7 @@ export function compareTestimonies(before: Testimony, after: Testimony): readonl
       detail: `${equal} of ${checksums.length} records`,
     };
   });
-  const survivors = before.processes.filter(alive);
+  const survivors = before.processes.filter(({ pid, startTime }) => findProcess(pid)?.startTime === startTime);
   return [
     {
       claim: 'the old processes are dead',

@@ -11,7 +11,7 @@ import { pairPaths } from '../pki/cluster-pki.ts';
 import { ingressHosts } from '../seed/recovery-plan.ts';
 import { readWorld, type WorldName } from '../seed/world.ts';
 import { getCluster, getLab } from '../state.ts';
-import { listLabProcesses } from '../supervise/proc.ts';
+import { listLabProcesses, type ProcessFacts } from '../supervise/proc.ts';
 
 /**
  * What can be seen of a platform from outside, by somebody who knows nothing of runs and journals: `node witness.ts <lab directory> <world> <file>`
@@ -22,7 +22,8 @@ export interface Testimony {
   /** etcd's own id of the cluster. */
   readonly etcdClusterId: string;
   readonly kubeSystemUid: string;
-  readonly processes: readonly number[];
+  /** With their start times: a lab uses up the numbers of a system within minutes, and then somebody else has them. */
+  readonly processes: readonly Pick<ProcessFacts, 'pid' | 'startTime'>[];
   readonly answers: Readonly<Record<string, Answer>>;
   /** What each database behind the names says of its records, by workload. */
   readonly databases: Readonly<Record<string, DatabaseRecords>>;
@@ -113,7 +114,7 @@ export async function testify(directory: string, worldName: WorldName, signal: A
     kubeSystemUid: await kubeSystemUid(cluster, signal),
     processes: listLabProcesses(directory)
       .filter((one) => one.cluster === cluster.id)
-      .map((one) => one.pid),
+      .map(({ pid, startTime }) => ({ pid, startTime })),
     answers: Object.fromEntries(answers.map(([host, { body: _body, ...answer }]) => [host, answer])),
     databases: databasesIn(answers.map(([, answer]) => answer)),
   };

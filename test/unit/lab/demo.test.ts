@@ -5,12 +5,13 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { compareTestimonies } from '../../../src/lab/demo/compare.ts';
 import { judgeStarts, startsIn, stepStartedAt } from '../../../src/lab/demo/start-order.ts';
 import type { Testimony } from '../../../src/lab/demo/witness.ts';
+import { findProcess } from '../../../src/lab/supervise/proc.ts';
 
-const testimony = (databases: Testimony['databases']): Testimony => ({
+const testimony = (databases: Testimony['databases'], processes: Testimony['processes'] = []): Testimony => ({
   instance: 'small-0001',
   etcdClusterId: '1',
   kubeSystemUid: '1',
-  processes: [],
+  processes,
   answers: {},
   databases,
 });
@@ -21,6 +22,13 @@ describe('compareTestimonies', () => {
     compareTestimonies(before, testimony(databases))
       .filter(({ claim, holds }) => claim.includes('record') && !holds)
       .map(({ claim, detail }) => `${claim}: ${detail}`);
+
+  it('takes an old process for dead when another one has its number', () => {
+    const dead = (startTime: string): boolean | undefined =>
+      compareTestimonies(testimony({}, [{ pid: process.pid, startTime }]), testimony({})).find(({ claim }) => claim === 'the old processes are dead')?.holds;
+    expect(dead(findProcess(process.pid)?.startTime ?? '')).toBe(false);
+    expect(dead('1')).toBe(true);
+  });
 
   it('takes every record of every database, in order; later ones may have come', () => {
     expect(broken({ ...before.databases, 'shop/orders-db': { checksums: ['a', 'b', 'new'], isManual: false } })).toEqual([]);
