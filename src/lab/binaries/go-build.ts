@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DrError } from '../../errors/dr-error.ts';
+import { eagerGo } from '../go-memory.ts';
 import { GO_SOURCES, type GoModuleName, moduleOf } from './versions.ts';
 
 export interface GoBuildOptions {
@@ -29,7 +29,6 @@ export interface GoBuildStatus {
 /** How long a build may take to clear its work folder after SIGINT; SIGTERM would leave it behind. */
 const GRACE_MS = 5_000;
 const QUOTED_LINES = 20;
-const PLENTY_BYTES = 12 * 2 ** 30;
 
 /**
  * One `go build` of several packages, so that the linking of one overlaps with the compiling of the next. A killed
@@ -83,7 +82,7 @@ async function runGo(options: RunGoOptions): Promise<readonly string[]> {
   signal.throwIfAborted();
   const child = spawn(go, options.arguments, {
     cwd: join(GO_SOURCES, module),
-    env: { ...eagerCompiler(), ...env, CGO_ENABLED: '0', GOWORK: 'off' },
+    env: { ...eagerGo(), ...env, CGO_ENABLED: '0', GOWORK: 'off' },
     detached: true, // its own process group, so that an abort reaches the compilers too
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -104,11 +103,6 @@ async function runGo(options: RunGoOptions): Promise<readonly string[]> {
   } finally {
     signal.removeEventListener('abort', stop);
   }
-}
-
-/** Where memory is plenty the compiler need not spend a tenth of its time on collecting garbage. */
-function eagerCompiler(): NodeJS.ProcessEnv {
-  return totalmem() >= PLENTY_BYTES ? { GOGC: '400' } : {};
 }
 
 function keepTail(tail: string[], line: string): void {

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdir, open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { DrError } from '../../errors/dr-error.ts';
+import { eagerGo } from '../go-memory.ts';
 import { bootId, CLUSTER_MARK, findProcess, LAB_MARK, PROCESS_MARK } from './proc.ts';
 import { findRecord, processOf, type ServerRecord, saveRecord } from './record.ts';
 import type { ServerSpec } from './server-spec.ts';
@@ -65,7 +66,7 @@ function environmentOf(spec: SpawnSpec, labDirectory: string): NodeJS.ProcessEnv
   const passedOn = PASSED_ON.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]]));
   const own = Object.entries(spec.env ?? {}).map(([name, value]) => [name, typeof value === 'string' ? value : value.reveal()]);
   const marks = [[LAB_MARK, labDirectory], [PROCESS_MARK, spec.id], ...(spec.cluster === undefined ? [] : [[CLUSTER_MARK, spec.cluster]])];
-  return Object.fromEntries([...passedOn, ...own, ...marks]) as NodeJS.ProcessEnv;
+  return Object.fromEntries([...Object.entries(eagerGo()), ...passedOn, ...own, ...marks]) as NodeJS.ProcessEnv;
 }
 
 /** A program that cannot be run at all is told by an event, not by an exception of `spawn`. */
