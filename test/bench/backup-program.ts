@@ -6,12 +6,14 @@ import { createProcesses } from '../../src/adapters/process/host-processes.ts';
 import { createObjectStores } from '../../src/adapters/s3/s3-object-stores.ts';
 import { createSecretFiles } from '../../src/adapters/secrets/secret-files.ts';
 import { readTarball } from '../../src/backup/tarball.ts';
+import { keepHeapSteady } from '../../src/cli/steady-heap.ts';
 
 /**
  * One contender of the measurement of backups, as a process of its own: `verify` reads a tarball from the bucket to its end; `copy` copies it to a file and has
  * tar list that. Arguments: which, endpoint, credentials file, key, file to copy to. Prints how many objects it saw.
  */
 const [which = '', endpoint = '', credentials = '', key = '', file = ''] = process.argv.slice(2);
+if (which === 'verify') keepHeapSteady();
 const { signal } = new AbortController();
 await using stores = createObjectStores({ secrets: createSecretFiles({ env: {}, processes: createProcesses({ env: {} }) }) });
 const store = await stores.open({ bucket: 'contract', endpoint, credentials: { file: credentials } });

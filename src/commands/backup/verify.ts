@@ -2,6 +2,7 @@ import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../cli/base-command.ts';
 import { backupStoreFlag, planFlag, stateDirFlag } from '../../cli/flags.ts';
+import { keepHeapSteady } from '../../cli/steady-heap.ts';
 import type { BackupDetails } from '../../operations/backup-verify.ts';
 
 /** `lattice-dr backup verify`. */
@@ -26,6 +27,7 @@ Ends with exit 4 when the backup is bad, and when it is unanchored: nothing outs
   async run(): Promise<BackupDetails> {
     const { args, flags } = await this.parse(BackupVerify);
     const [{ verifyBackup }, { resultText }] = await Promise.all([import('../../operations/backup-verify.ts'), import('../../cli/result-text.ts')]);
+    keepHeapSteady();
     await using session = await this.openSession();
     const request = { ...args, bytes: flags.bytes, ...(flags.store === undefined ? {} : { store: flags.store }) };
     const details = await verifyBackup(request, await session.backupTools(flags));
