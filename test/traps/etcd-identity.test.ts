@@ -117,6 +117,18 @@ describe.skipIf(missing.length > 0)(`traps of a restored member's identity${miss
     expect(performance.now() - since).toBeGreaterThan(1_000);
   });
 
+  it('a promotion whose answer is lost: a second call is refused, as if it had failed; ours finds a voter, and goes on', async () => {
+    const [leader, second] = [await members.place('alone'), await members.place('promoted')];
+    await members.start(leader);
+    const etcd = await members.etcd(leader);
+    const machine = new JoiningMachine(members, second, [leader]);
+    await expect(machine.join(leader, { losePromotion: true })).rejects.toMatchObject({ code: 'ETCD_UNAVAILABLE' });
+    const { id = '' } = (await etcd.members(members.signal)).find(({ name }) => name === 'promoted') ?? {};
+    await expect(etcd.promote(id, members.signal)).rejects.toMatchObject({ code: 'ETCD_FAILED', details: { reason: 'not-a-learner' } });
+    await machine.join(leader);
+    expect((await etcd.members(members.signal)).map(({ name, isLearner }) => `${name} ${isLearner}`).sort()).toEqual(['alone false', 'promoted false']);
+  });
+
   it('3: a restore that fails leaves what etcd starts on and serves; ours leaves nothing in its place, and is begun anew', async () => {
     const damaged = join(members.folder, 'damaged.db');
     await copyFile(snapshot, damaged);

@@ -1,7 +1,9 @@
 import { systemClock } from '../../src/adapters/clock/system-clock.ts';
 import { createEtcds } from '../../src/adapters/etcd/etcds.ts';
+import { DrError } from '../../src/errors/dr-error.ts';
 import { kubeadmPreset } from '../../src/etcd/presets/kubeadm.ts';
 import { parseStaticPod } from '../../src/etcd/presets/static-pod.ts';
+import type { Etcds } from '../../src/ports/etcd.ts';
 import { type JoinCtx, join } from '../../src/steps/etcd/join.ts';
 import type { PlaneNode } from '../../src/steps/etcd/plane.ts';
 import type { PlaneMember } from '../../src/steps/etcd/plane-schema.ts';
@@ -45,13 +47,13 @@ export class JoiningMachine {
     machine.on('see whether etcd runs', () => (isBack ? 'process 1\nlisten 094B\n' : ''));
   }
 
-  /** Joins as `etcd/grow` and `etcd/replace` have it. */
-  async join(leader: Member): Promise<void> {
+  /** Joins as `etcd/grow` and `etcd/replace` have it. `losePromotion`: it is done, and its answer does not arrive. */
+  async join(leader: Member, { losePromotion = false }: { readonly losePromotion?: boolean } = {}): Promise<void> {
     const node = await this.#nodeOf(this.#own);
     const ctx = {
       run: { id: RUN },
       with: { controlPlane: { distribution: 'kubeadm', nodes: [] }, plane: { members: [] } },
-      ports: { etcds: createEtcds() },
+      ports: { etcds: losePromotion ? losingPromotions(createEtcds()) : createEtcds() },
       clock: systemClock,
       signal: this.#members.signal,
       progress: () => undefined,
@@ -66,6 +68,21 @@ export class JoiningMachine {
   async #nodeOf({ name }: Member): Promise<PlaneNode> {
     return { name, address: '127.0.0.1', preset: kubeadmPreset(), machine: await this.#nodes.open({ name, host: name }) };
   }
+}
+
+function losingPromotions(etcds: Etcds): Etcds {
+  return {
+    open: async (ref) => {
+      const etcd = await etcds.open(ref);
+      const promote = etcd.promote.bind(etcd);
+      return Object.assign(etcd, {
+        promote: async (id: string, signal: AbortSignal) => {
+          await promote(id, signal);
+          throw new DrError({ code: 'ETCD_UNAVAILABLE', message: 'the answer was lost' });
+        },
+      });
+    },
+  };
 }
 
 function memberOf({ name, url, peerUrl, dataDir }: Member): PlaneMember {
