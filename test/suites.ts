@@ -34,7 +34,7 @@ const AGAIN_AT_MOST = 4;
 
 export interface SuiteOptions {
   readonly onOutput: (text: string) => void;
-  /** Whether files that fail run once more, alone: servers of two files share the machine, and a wait may be too short for that. */
+  /** Whether files that fail run once more, alone: servers of other files share the machine, and a wait may be too short for that. */
   readonly again?: boolean;
 }
 

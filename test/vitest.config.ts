@@ -30,8 +30,8 @@ export default defineConfig({
       { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts', 'test/fakes/**/*.test.ts'], testTimeout: 20_000 } },
       realServers('integration', 5 * MINUTE, 2),
       realServers('traps', 10 * MINUTE, 2),
-      // Whole recoveries mostly wait: for leases, outages and controllers.
-      realServers('e2e', 20 * MINUTE, 2),
+      // Whole recoveries wait a third of the time, for leases, outages and controllers: three need two cores.
+      realServers('e2e', 30 * MINUTE, 3),
     ],
   },
 });
