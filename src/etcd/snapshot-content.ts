@@ -1,6 +1,7 @@
 import type { EncryptedValue } from './encryption/decrypt.ts';
 import { isAuthorityKey } from './pki/inside.ts';
-import { KUBE_SYSTEM_KEY, REGISTRY, resourceOfKey, uidOf, valueKind } from './registry.ts';
+import { KUBE_SYSTEM_KEY, REGISTRY, resourceOfKey, uidOf } from './registry.ts';
+import type { StoredPair } from './stored-pairs.ts';
 
 /** What an API server keeps in an etcd, counted. */
 export interface SnapshotContent {
@@ -25,8 +26,8 @@ const NAMED = 5;
 /** A management cluster has four of them for each cluster. */
 const AUTHORITY_VALUES = 400;
 
-/** Reads every pair of the registry once. */
-export async function readContent(pairs: AsyncIterable<{ readonly key: string; readonly value: Uint8Array }>): Promise<SnapshotContent> {
+/** Looks at every pair of the registry once, and at the value of few. */
+export async function readContent(pairs: AsyncIterable<StoredPair> | Iterable<StoredPair>): Promise<SnapshotContent> {
   const resources = new Map<string, number>();
   const encryption = new Set<string>();
   const samples = new Map<string, EncryptedValue>();
@@ -34,19 +35,18 @@ export async function readContent(pairs: AsyncIterable<{ readonly key: string; r
   const unknown: string[] = [];
   const missing = new Set(REQUIRED);
   let clusterUid: string | undefined;
-  for await (const { key, value } of pairs) {
+  for await (const { key, kind, value } of pairs) {
     const resource = resourceOfKey(key) ?? key;
     resources.set(resource, (resources.get(resource) ?? 0) + 1);
     missing.delete(key);
-    const kind = valueKind(value);
     if (kind.form === 'encrypted') {
       const form = `${kind.provider}:${kind.keyName}`;
       encryption.add(form);
-      if (!samples.has(`${resource} ${form}`)) samples.set(`${resource} ${form}`, { resource, key, value });
+      if (!samples.has(`${resource} ${form}`)) samples.set(`${resource} ${form}`, { resource, key, value: await value() });
     }
-    if (isAuthorityKey(key) && authorities.length < AUTHORITY_VALUES) authorities.push({ resource, key, value });
+    if (isAuthorityKey(key) && authorities.length < AUTHORITY_VALUES) authorities.push({ resource, key, value: await value() });
     if (kind.form === 'other' && unknown.length < NAMED) unknown.push(key);
-    if (key === KUBE_SYSTEM_KEY) clusterUid = uidOf(value);
+    if (key === KUBE_SYSTEM_KEY) clusterUid = uidOf(await value());
   }
   const sorted = Object.fromEntries([...resources].toSorted(([a], [b]) => (a < b ? -1 : 1)));
   return {

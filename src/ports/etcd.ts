@@ -131,6 +131,8 @@ export interface ScratchOptions {
   readonly binaries?: string | undefined;
   /** Adds so much to the revision and compacts there, so that whoever watched a later state than the snapshot's is told to list again. */
   readonly bumpRevision?: number | undefined;
+  /** The hash that the snapshot ends with is known to be that of its bytes; etcdutl reads them all again otherwise. */
+  readonly isHashKnown?: boolean | undefined;
   readonly signal: AbortSignal;
 }
 

@@ -2,6 +2,8 @@
 export interface LocalFiles {
   /** Throws `INPUT_INVALID` when it cannot be read. */
   read(path: string): AsyncIterable<Uint8Array>;
+  /** A file that is there, to read parts of it. Throws `INPUT_INVALID`. */
+  open(path: string): Promise<OpenFile>;
   exists(path: string): Promise<boolean>;
   /** A small file whole, `undefined` when there is none. Throws `INPUT_INVALID` when it cannot be read. */
   readSmall(path: string): Promise<Uint8Array | undefined>;
@@ -18,6 +20,11 @@ export interface LocalFiles {
   resume(path: string, tag: string): Promise<PartialFile>;
   /** Removes a file, and what is left of it in the making. */
   remove(path: string): Promise<void>;
+}
+
+export interface OpenFile extends AsyncDisposable {
+  /** Fewer bytes where it ends. Throws `INPUT_INVALID`. */
+  readAt(from: number, length: number): Promise<Buffer>;
 }
 
 export interface LocalFile {

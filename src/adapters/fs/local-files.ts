@@ -1,8 +1,8 @@
 import { createReadStream } from 'node:fs';
-import { link, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, link, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { DrError } from '../../errors/dr-error.ts';
-import type { LocalFiles } from '../../ports/local-files.ts';
+import type { LocalFiles, OpenFile } from '../../ports/local-files.ts';
 import { isMissing, syncFolder } from './durable-files.ts';
 import { fileRefusal, listFolder, removeFile, resumeFile } from './partial-file.ts';
 
@@ -10,12 +10,36 @@ type Content = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 
 /** Files of this machine. */
 export function createLocalFiles(): LocalFiles {
-  return { read, exists, readSmall, writeNew, replace, list: listFolder, resume: resumeFile, remove: removeFile };
+  return { read, open: openFile, exists, readSmall, writeNew, replace, list: listFolder, resume: resumeFile, remove: removeFile };
 }
 
 async function* read(path: string): AsyncGenerator<Uint8Array> {
   try {
     for await (const chunk of createReadStream(path, { highWaterMark: 1024 * 1024 })) yield chunk as Uint8Array;
+  } catch (cause) {
+    throw fileRefusal(path, 'read', cause);
+  }
+}
+
+async function openFile(path: string): Promise<OpenFile> {
+  try {
+    const file = await open(path, 'r');
+    return { readAt: async (from, length) => await readAt(file, { path, from, length }), [Symbol.asyncDispose]: async () => await file.close() };
+  } catch (cause) {
+    throw fileRefusal(path, 'read', cause);
+  }
+}
+
+async function readAt(file: FileHandle, { path, from, length }: { readonly path: string; readonly from: number; readonly length: number }): Promise<Buffer> {
+  try {
+    const content = Buffer.allocUnsafe(length);
+    let done = 0;
+    while (done < length) {
+      const { bytesRead } = await file.read(content, done, length - done, from + done);
+      if (bytesRead === 0) break;
+      done += bytesRead;
+    }
+    return content.subarray(0, done);
   } catch (cause) {
     throw fileRefusal(path, 'read', cause);
   }

@@ -66,8 +66,10 @@ async function fill(work: Download & { readonly file: PartialFile; readonly read
         ahead.push(range);
       }
       const chunk = await (ahead.shift() as Promise<Uint8Array>);
+      const written = file.append(chunk);
+      // While it is being written.
       reader.add(chunk);
-      await file.append(chunk);
+      await written;
       tools.onProgress(`downloading ${object.key}: ${file.sizeBytes} of ${object.sizeBytes} bytes`);
     }
   } finally {

@@ -91,7 +91,12 @@ export const etcdStage = defineStep({
     const { path, hashKv, objects, identity, changes, sha256 } = kept;
     const file = await readSnapshotFile(ctx.ports.localFiles.read(path));
     if (file.sha256 !== sha256) return { ok: false, reason: `${path} has the SHA-256 ${file.sha256}, not ${sha256}`, evidence: {} };
-    await using booted = await ctx.ports.scratchEtcds.boot({ snapshot: path, binaries: ctx.with.binaries, signal: ctx.signal });
+    await using booted = await ctx.ports.scratchEtcds.boot({
+      snapshot: path,
+      binaries: ctx.with.binaries,
+      isHashKnown: file.ownHash === 'equal',
+      signal: ctx.signal,
+    });
     const found = await booted.etcd.hashKv(hashKv.revision, ctx.signal);
     const marker = await booted.etcd.get(markerKey(ctx.run.id), ctx.signal);
     const count = await booted.etcd.count(REGISTRY, ctx.signal);

@@ -83,13 +83,14 @@ describe('what an API server keeps', () => {
   ])('the uid in %s', (_name, value, uid) => expect(uidOf(value)).toBe(uid));
 
   it('is counted, and what is missing, unknown or encrypted is named', async () => {
-    async function* pairs() {
-      yield { key: '/registry/namespaces/kube-system', value: object(UID) };
-      yield { key: '/registry/namespaces/default', value: object('x') };
-      yield { key: '/registry/secrets/default/a', value: Buffer.from('k8s:enc:aescbc:v1:key1:zz') };
-      yield { key: '/registry/secrets/default/b', value: Buffer.from('zz') };
-    }
-    expect(await readContent(pairs())).toMatchObject({
+    const pair = (key: string, value: Buffer) => ({ key: `/registry/${key}`, kind: valueKind(value), value: async () => value });
+    const pairs = [
+      pair('namespaces/kube-system', object(UID)),
+      pair('namespaces/default', object('x')),
+      pair('secrets/default/a', Buffer.from('k8s:enc:aescbc:v1:key1:zz')),
+      pair('secrets/default/b', Buffer.from('zz')),
+    ];
+    expect(await readContent(pairs)).toMatchObject({
       resources: { namespaces: 2, secrets: 2 },
       encryption: ['aescbc:v1:key1'],
       unknown: ['/registry/secrets/default/b'],
