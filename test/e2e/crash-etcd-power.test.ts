@@ -6,7 +6,7 @@ import { eventually, nodesMissing } from '../support/lab-nodes.ts';
 import { PlaneWorld, runOf } from '../support/plane-world.ts';
 
 const missing = await nodesMissing();
-const SOON = 60_000;
+const SOON = 180_000;
 const MACHINES = ['cp-1', 'cp-2', 'cp-3'] as const;
 
 /** When the first machine is switched off, by step from the fence to the proof: once an effect of it has begun, or else the step. */

@@ -13,7 +13,7 @@ import { PlaneWorld } from '../support/plane-world.ts';
 
 const missing = await nodesMissing();
 const BINARIES = dirname(findServer('etcdutl') ?? '');
-const SOON = 60_000;
+const SOON = 180_000;
 const MACHINES = ['cp-1', 'cp-2', 'cp-3'] as const;
 
 /** Each destructive effect on machines, in the order in which a run comes by, and the step of the runbook that has it. */

@@ -7,7 +7,7 @@ import { PlaneWorld } from '../support/plane-world.ts';
 
 const missing = await nodesMissing();
 const OLD = ['cp-2', 'cp-3'] as const;
-const SOON = 120_000;
+const SOON = 180_000;
 
 /** Two of three were switched off with their disks whole, and a person took them for dead. One control plane, in order. */
 describe.skipIf(missing !== '')(`an old majority that comes back${missing === '' ? '' : ` (skipped: ${missing})`}`, { shuffle: false }, () => {

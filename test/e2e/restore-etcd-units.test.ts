@@ -5,7 +5,7 @@ import { nodesMissing } from '../support/lab-nodes.ts';
 import { PlaneWorld } from '../support/plane-world.ts';
 
 const missing = await nodesMissing();
-const SOON = 120_000;
+const SOON = 180_000;
 const MACHINES = ['cp-1', 'cp-2', 'cp-3'] as const;
 
 /** The machines are as they were and every member's data is gone; values are encrypted at rest, and etcd is a unit of systemd. One control plane, in order. */

@@ -7,7 +7,7 @@ import { PlaneWorld } from '../support/plane-world.ts';
 const missing = await nodesMissing();
 const MACHINES = ['cp-1', 'cp-2', 'cp-3'] as const;
 const LOST = ['cp-2', 'cp-3'] as const;
-const SOON = 60_000;
+const SOON = 180_000;
 
 /** From the first step that moves data to the last one before the API server is opened: where the run is killed, with its work done or half done. */
 const KILLED: readonly { readonly step: string; readonly at: string }[] = [

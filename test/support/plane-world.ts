@@ -14,7 +14,10 @@ import { eventually, TestNodes } from './lab-nodes.ts';
 
 const CLUSTER = 'workload';
 const BINARIES = dirname(findServer('etcdutl') ?? '');
-const SOON = 60_000;
+/** For one request. An API server without etcd leaves it unanswered. */
+const REQUEST_MS = 60_000;
+/** Several such requests, one after the other, on a machine that is busy. */
+const SOON = 180_000;
 
 const CAPI_CLUSTER = { apiVersion: 'cluster.x-k8s.io/v1beta2', kind: 'Cluster' } as const;
 const CAPI_CRD: KubeObject = {
@@ -155,7 +158,7 @@ export class PlaneWorld implements AsyncDisposable {
   }
 
   async create(node: string, name: string): Promise<KubeObject> {
-    const signal = AbortSignal.timeout(SOON);
+    const signal = AbortSignal.timeout(REQUEST_MS);
     return await (await this.api(node)).create(configMap(name), { fieldManager: 'test', signal });
   }
 
@@ -178,13 +181,13 @@ export class PlaneWorld implements AsyncDisposable {
 
   /** Whether a Cluster is paused. */
   async isPaused(node: string, name: string): Promise<unknown> {
-    return (await (await this.api(node)).get({ ...CAPI_CLUSTER, namespace: 'default', name }, AbortSignal.timeout(SOON)))?.spec?.['paused'];
+    return (await (await this.api(node)).get({ ...CAPI_CLUSTER, namespace: 'default', name }, AbortSignal.timeout(REQUEST_MS)))?.spec?.['paused'];
   }
 
   async has(node: string, name: string): Promise<boolean> {
     const { apiVersion, kind, metadata } = configMap(name);
     const ref: ObjectRef = { apiVersion, kind, name: metadata.name, namespace: 'default' };
-    return (await (await this.api(node)).get(ref, AbortSignal.timeout(SOON))) !== undefined;
+    return (await (await this.api(node)).get(ref, AbortSignal.timeout(REQUEST_MS))) !== undefined;
   }
 
   /**
