@@ -10,17 +10,18 @@ import { measureCommands } from './measure-commands.ts';
 import { measureDemo } from './measure-demo.ts';
 import { measureDrift } from './measure-drift.ts';
 import { measureEngine } from './measure-engine.ts';
+import { measureRestore } from './measure-restore.ts';
 import { measureSnapshots } from './measure-snapshots.ts';
 import { measureSpecs } from './measure-specs.ts';
 import { measureVolumes } from './measure-volumes.ts';
 import type { Measuring } from './measuring.ts';
 
 /**
- * `npm run bench -- [--only commands,engine,backups,snapshots,volumes,specs,drift,demo] [--rounds N] [--objects N,...] [--tarball MB] [--snapshot MB] [--output FILE] [--full]`: measures the tool against peers in the same run,
+ * `npm run bench -- [--only commands,engine,backups,snapshots,volumes,specs,drift,restore,demo] [--rounds N] [--objects N,...] [--tarball MB] [--snapshot MB] [--output FILE] [--full]`: measures the tool against peers in the same run,
  * prints ratios as a table and writes everything as JSON. `--full` adds the sample world's demo. A missed goal is shown and is not a failure. Measure on a
  * machine that does nothing else: contenders that share its cores with other work share them unequally.
  */
-const PARTS = ['commands', 'engine', 'backups', 'snapshots', 'volumes', 'specs', 'drift', 'demo'] as const;
+const PARTS = ['commands', 'engine', 'backups', 'snapshots', 'volumes', 'specs', 'drift', 'restore', 'demo'] as const;
 type Part = (typeof PARTS)[number];
 
 const { values } = parseArgs({
@@ -63,6 +64,7 @@ async function measure(measuring: Measuring): Promise<readonly Figure[]> {
   if (only.includes('volumes')) figures.push(...(await measureVolumes(measuring)));
   if (only.includes('specs')) figures.push(...(await measureSpecs(measuring)));
   if (only.includes('drift')) figures.push(...(await measureDrift(measuring)));
+  if (only.includes('restore')) figures.push(...(await measureRestore(measuring)));
   if (only.includes('demo')) figures.push(...(await measureDemo('small', measuring)));
   if (only.includes('demo') && values.full) figures.push(...(await measureDemo('sample', measuring)));
   return figures;

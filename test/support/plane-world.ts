@@ -97,6 +97,11 @@ export class PlaneWorld implements AsyncDisposable {
     return startCli([...args, '--json'], { env: this.#env, cwd: this.folder });
   }
 
+  /** As `start`, with a module that Node loads before the program, and what that reads. */
+  startWith({ preload, env }: { readonly preload: string; readonly env: NodeJS.ProcessEnv }, ...args: readonly string[]): RunningCli {
+    return startCli([...args, '--json'], { env: { ...this.#env, ...env }, cwd: this.folder, preload });
+  }
+
   get #env(): NodeJS.ProcessEnv {
     return { ...process.env, HOME: this.folder, XDG_STATE_HOME: join(this.folder, 'state') };
   }
@@ -118,8 +123,8 @@ export class PlaneWorld implements AsyncDisposable {
   async killedAtOneOf(places: Iterable<string>, args: readonly string[]): Promise<{ readonly place: string; readonly end: CliEnd }> {
     const log = join(this.folder, 'stopped-at');
     await writeFile(log, '');
-    const env = { ...this.#env, STOP_AT: JSON.stringify(Object.fromEntries([...places].map((place) => [place, 'SIGKILL']))), STOP_LOG: log };
-    const end = await startCli([...args, '--json'], { env, cwd: this.folder, preload: join(import.meta.dirname, 'stop-at.ts') }).ended;
+    const env = { STOP_AT: JSON.stringify(Object.fromEntries([...places].map((place) => [place, 'SIGKILL']))), STOP_LOG: log };
+    const end = await this.startWith({ preload: join(import.meta.dirname, 'stop-at.ts'), env }, ...args).ended;
     return { place: await readFile(log, 'utf8'), end };
   }
 

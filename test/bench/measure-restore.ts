@@ -1,0 +1,61 @@
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { nodesMissing } from '../support/lab-nodes.ts';
+import { PlaneWorld } from '../support/plane-world.ts';
+import type { Figure, Sample } from './figure.ts';
+import { compare } from './figure.ts';
+import type { Measuring } from './measuring.ts';
+import { unionMs, type Wait } from './waits.ts';
+
+const OURS = 'restore-etcd, begin to end';
+const PEER = 'its commands and requests alone';
+
+/**
+ * How much a restore of etcd takes beyond what it waits for. The peer is no script that was run: what is sent to the machines depends on what they and etcd
+ * answered, so the same commands would do other things a second time. It is the time of the same run in which at least one command of `ssh` or etcdutl ran, or
+ * one request to etcd or an API server was under way: a script that does the same, with the same overlap and without a pause, cannot be faster.
+ */
+export async function measureRestore({ rounds, signal, say }: Measuring): Promise<readonly Figure[]> {
+  const missing = await nodesMissing();
+  if (missing !== '') {
+    say(`restore: left out: ${missing}`);
+    return [];
+  }
+  say('restore: starting three control-plane machines');
+  await using world = await PlaneWorld.create({ count: 3 });
+  await world.create('cp-1', 'kept');
+  const samples = new Map<string, Sample[]>([
+    [OURS, []],
+    [PEER, []],
+  ]);
+  const pauses: number[] = [];
+  for (let round = 0; round < rounds; round += 1) {
+    signal.throwIfAborted();
+    const { elapsedMs, waits } = await restoreOnce(world);
+    const others = unionMs(waits.filter(({ kind }) => kind !== 'pause'));
+    samples.get(OURS)?.push({ value: elapsedMs / 1_000 });
+    samples.get(PEER)?.push({ value: others / 1_000 });
+    pauses.push((unionMs(waits) - others) / 1_000);
+    say(`restore: ${(elapsedMs / 1_000).toFixed(1)} s, of which others worked ${(others / 1_000).toFixed(1)} s and ${pauses.at(-1)?.toFixed(1)} s were pauses`);
+  }
+  const notes = [
+    'the peer is a lower bound taken from the same run, not a script that was run',
+    `seconds between two questions in which nothing was asked, counted as ours: ${pauses.map((pause) => pause.toFixed(1)).join(', ')}`,
+  ];
+  const what = 'orchestrator share of restore-etcd, 3 machines';
+  return [compare({ id: 'restore-share', what, unit: 's', ours: OURS, peer: PEER, samples, goal: { atMost: 1.05 }, notes })];
+}
+
+/** Takes the data of two members of three away, and brings the cluster back from the third. */
+async function restoreOnce(world: PlaneWorld): Promise<{ readonly elapsedMs: number; readonly waits: readonly Wait[] }> {
+  for (const name of ['cp-2', 'cp-3']) await world.loseData(name);
+  await world.untilNoQuorum('cp-1');
+  const log = join(world.folder, 'waits');
+  const before = performance.now();
+  const { code, stderr } = await world.startWith({ preload: join(import.meta.dirname, 'note-waits.ts'), env: { WAITS_LOG: log } }, ...world.restoreArgs).ended;
+  const elapsedMs = performance.now() - before;
+  if (code !== 0) throw new Error(`the restore ended with ${code}:\n${stderr.slice(-3_000)}`);
+  const waits = (await readFile(log, 'utf8')).trim().split('\n');
+  await rm(log);
+  return { elapsedMs, waits: waits.map((line) => JSON.parse(line) as Wait) };
+}
