@@ -11,6 +11,8 @@ export interface SavedVolume {
   /** `namespace/name`. */
   readonly claim: string;
   readonly method: SaveMethod;
+  /** The cluster makes it anew by its storage class; of a native snapshot, Velero's plugin does. */
+  readonly isProvisioned: boolean;
   /** ISO 8601: when its bytes were taken, as near as the backup tells. */
   readonly takenAt?: string;
   readonly bytes?: number;
@@ -47,6 +49,7 @@ export function savedVolume(info: JsonObject): SavedVolume | undefined {
   return {
     claim: `${textAt(info, 'pvcNamespace') ?? ''}/${name}`,
     method: isFiles ? 'fs-backup' : 'snapshot',
+    isProvisioned: isFiles || info['backupMethod'] === 'CSISnapshot',
     ...(at === undefined || Number.isNaN(Date.parse(at)) ? {} : { takenAt: at }),
     ...(bytes === undefined ? {} : { bytes }),
     ...(zone === undefined ? {} : { zone }),

@@ -17,12 +17,6 @@ export interface VeleroFiles extends BackupFacts {
   readonly unreadable: readonly string[];
 }
 
-/** What a cluster that is to take the volumes offers; absent fields are not known. */
-export interface TargetFacts {
-  readonly zones?: readonly string[];
-  readonly storageClasses?: readonly string[];
-}
-
 interface VeleroStatus {
   readonly volumeSnapshotsAttempted?: number;
   readonly volumeSnapshotsCompleted?: number;
@@ -116,25 +110,6 @@ export function tarballFindings(tarball: TarballFacts, resourceList: BackupFacts
 function listedItem(type: string, name: string): string {
   const slash = type.lastIndexOf('/');
   return `${kindName(type.slice(0, slash), type.slice(slash + 1))} ${name}`;
-}
-
-/** What the target does not have that the volumes need. Says nothing of what is not known of the target. */
-export function targetFindings(files: VeleroFiles, tarball: TarballFacts | undefined, target: TargetFacts): readonly BackupFinding[] {
-  const zones = (files.volumeInfo ?? []).flatMap((info) => {
-    const zone = (info['nativeSnapshotInfo'] as JsonObject | undefined)?.['volumeAZ'];
-    return typeof zone === 'string' && zone !== '' ? [{ claim: `${String(info['pvcNamespace'])}/${String(info['pvcName'])}`, zone }] : [];
-  });
-  const classes = new Set(
-    (tarball?.volumes ?? []).map((volume) => String((volume['spec'] as JsonObject | undefined)?.['storageClassName'] ?? '')).filter((name) => name !== ''),
-  );
-  return [
-    ...zones
-      .filter(({ zone }) => target.zones?.includes(zone) === false)
-      .map(({ claim, zone }) => warning('target', `the volume of ${claim} is in zone ${zone}, which the target does not have (${target.zones?.join(', ')})`)),
-    ...[...classes]
-      .filter((name) => target.storageClasses?.includes(name) === false)
-      .map((name) => warning('target', `its volumes need storage class ${name}, which the target does not have (${target.storageClasses?.join(', ')})`)),
-  ];
 }
 
 function some(names: readonly string[]): string {

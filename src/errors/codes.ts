@@ -123,6 +123,7 @@ export const ERROR_CODES = {
   STEP_FAILED: { kind: 'step', meaning: 'a step failed; its cause is quoted' },
   STEP_TIMEOUT: { kind: 'step', meaning: 'a step did not finish within its timeout' },
   STEP_UNKNOWN: { kind: 'waiting', meaning: 'the state of an effect cannot be told from the world; a person must say' },
+  STORAGE_CLASS_MISSING: { kind: 'precondition', meaning: 'a volume would be made by a storage class that the cluster does not have' },
   STORE_FAILED: { kind: 'step', meaning: 'the run state could not be written; nothing new was started' },
   STORE_UNAVAILABLE: { kind: 'unavailable', meaning: 'the store of run state does not answer' },
   TARGET_CHANGED: { kind: 'precondition', meaning: 'the kubeconfig of the rebuilt cluster leads to another cluster' },

@@ -1,16 +1,19 @@
 import { coverageText } from '../backup/catalogue.ts';
 import type { Immutability } from '../backup/immutability.ts';
 import type { SealedPlace } from '../backup/seal.ts';
+import { targetFindings } from '../backup/target-fit.ts';
 import type { BackupFinding, BackupVerdict, GitComparison } from '../backup/verdict.ts';
 import { DrError, isDrError } from '../errors/dr-error.ts';
 import type { Digest } from '../model/digest.ts';
 import { planCluster } from '../model/plan/cluster.ts';
 import { planSecrets } from '../model/plan/secrets.ts';
 import { planSpecs } from '../model/plan/specs.ts';
+import { planVolumes } from '../model/plan/volumes.ts';
 import { credentialFindings } from '../steps/recovery/cluster-credential.ts';
 import { openGitAnchor } from '../steps/recovery/git-anchor.ts';
 import { type ComparerOf, type JudgedBackup, judgeBackup } from '../steps/recovery/judge-backup.ts';
 import { type BackupTools, sealsOf, sectionOf } from './backup-tools.ts';
+import { targetFacts } from './target-facts.ts';
 
 export interface BackupRequest {
   readonly name: string;
@@ -59,7 +62,7 @@ export interface BackupObjectDetails {
 
 /** Shows one Velero backup by its small files, without reading what is large. Throws `USAGE`, `S3_FAILED`, `S3_UNAVAILABLE`. */
 export async function showBackup(request: BackupRequest, tools: BackupTools): Promise<BackupDetails> {
-  return await lookAt(request, 'files', tools);
+  return (await lookAt(request, 'files', tools)).details;
 }
 
 /**
@@ -67,10 +70,16 @@ export async function showBackup(request: BackupRequest, tools: BackupTools): Pr
  * nothing has changed. Throws what kept it from being read; what is wrong with the backup is in the result, as `error` too.
  */
 export async function verifyBackup({ bytes = false, ...request }: BackupRequest & { readonly bytes?: boolean }, tools: BackupTools): Promise<BackupDetails> {
-  const [details, rights] = await Promise.all([lookAt(request, bytes ? 'bytes' : 'enough', tools), credentialsOf(request, tools)]);
+  const [{ details, judged }, rights, target] = await Promise.all([
+    lookAt(request, bytes ? 'bytes' : 'enough', tools),
+    credentialsOf(request, tools),
+    targetFacts(tools),
+  ]);
+  const { storageClasses = {} } = planVolumes.parse(tools.plan.values['volumes'] ?? {});
+  const beside = [...targetFindings(judged, target, storageClasses), ...rights];
   const error = refusalOf(details);
-  const verdict = { ...details.verdict, warnings: [...details.verdict.warnings, ...rights.map(({ message }) => message)] };
-  return { ...details, verdict, findings: [...details.findings, ...rights], ...(error === undefined ? {} : { error }) };
+  const verdict = { ...details.verdict, warnings: [...details.verdict.warnings, ...beside.map(({ message }) => message)] };
+  return { ...details, verdict, findings: [...details.findings, ...beside], ...(error === undefined ? {} : { error }) };
 }
 
 /** What the credential may do that the cluster writes this store's backups with. */
@@ -82,7 +91,7 @@ async function credentialsOf({ store }: BackupRequest, tools: BackupTools): Prom
   return await credentialFindings(sectionOf(tools, store), source, tools);
 }
 
-async function lookAt({ name, store }: BackupRequest, read: 'bytes' | 'enough' | 'files', tools: BackupTools): Promise<BackupDetails> {
+async function lookAt({ name, store }: BackupRequest, read: 'bytes' | 'enough' | 'files', tools: BackupTools): Promise<Looked> {
   const section = sectionOf(tools, store);
   const now = tools.clock.now();
   const [seals, anchor] = [sealsOf(tools), read === 'files' ? {} : await gitOf(tools)];
@@ -90,7 +99,12 @@ async function lookAt({ name, store }: BackupRequest, read: 'bytes' | 'enough' |
   const judged = await judgeBackup(tools.ports, section, { ...options, ...(anchor.git === undefined ? {} : { git: anchor.git }) });
   const { verdict, ...details } = detailsOf(judged);
   const warnings = [...verdict.warnings, ...(anchor.unread === undefined ? [] : [anchor.unread])];
-  return { ...details, verdict: { ...verdict, warnings }, at: new Date(now).toISOString() };
+  return { details: { ...details, verdict: { ...verdict, warnings }, at: new Date(now).toISOString() }, judged };
+}
+
+interface Looked {
+  readonly details: BackupDetails;
+  readonly judged: JudgedBackup;
 }
 
 /** The plan's specs as what can vouch for a backup, or why they cannot be read. */

@@ -92,6 +92,12 @@ describe.skipIf(missing.length > 0)(`the commands around backups${missing.length
     expect(shown.objects.length).toBe(Object.keys(BACKUP.files).length);
     const verified = await json<BackupDetails>('backup', 'verify', BACKUP.name, ...plan);
     expect(verified).toMatchObject({ code: 4, error: { code: 'BACKUP_UNANCHORED', kind: 'precondition' }, tarball: { objects: 89 } });
+    expect(verified.findings).toContainEqual(
+      expect.objectContaining({
+        check: 'target',
+        message: expect.stringMatching(/^whether the target has .*cannot be told: the cluster does not answer: .*no\.kubeconfig/),
+      }),
+    );
 
     const sealed = await json<SealedBackup>('backup', 'seal', BACKUP.name, ...plan);
     expect(sealed).toMatchObject({

@@ -6,7 +6,7 @@ import { type QuickVerdict, quickVerdict } from '../../backup/quick-verdict.ts';
 import type { Seal } from '../../backup/seal.ts';
 import type { TarballFacts } from '../../backup/tarball.ts';
 import type { TarballItem } from '../../backup/tarball-paths.ts';
-import { fileFindings, type TargetFacts, tarballFindings, targetFindings, type VeleroFiles } from '../../backup/velero-checks.ts';
+import { fileFindings, tarballFindings, type VeleroFiles } from '../../backup/velero-checks.ts';
 import { type BackupFinding, type BackupVerdict, type GitComparison, type SealComparison, verdictOf } from '../../backup/verdict.ts';
 import type { Digest } from '../../model/digest.ts';
 import type { PlanBackup } from '../../model/plan/backups.ts';
@@ -37,7 +37,6 @@ export interface JudgeOptions {
   readonly read: 'bytes' | 'enough' | 'files';
   /** Whose locks are asked for, two requests each. Default: nobody's. */
   readonly locks?: 'all' | 'tarball';
-  readonly target?: TargetFacts;
   /** What it is compared with git by; a backup that has something in common with git is always read to its end then. */
   readonly git?: ComparerOf;
 }
@@ -184,7 +183,6 @@ class Judge {
         typeof completionTimestamp === 'string' ? completionTimestamp : '',
       ),
       ...(untold === undefined ? [] : [{ severity: 'warning', check: 'overwrite', message: `earlier versions cannot be told: ${untold}` } as const]),
-      ...targetFindings(files, tarball, this.#options.target ?? {}),
     ];
   }
 }

@@ -2,6 +2,7 @@ import type { SavedVolume } from '../../backup/saved-volume.ts';
 import type { DurationMs } from '../../model/duration.ts';
 import type { ChosenRecoveryPoint } from '../backup/recovery-point-schema.ts';
 import type { ChosenSources, VolumeSource } from './source-schema.ts';
+import type { KnownDisk } from './survivors.ts';
 
 const MINUTE = 60_000;
 
@@ -14,9 +15,9 @@ export interface PointVolumes {
 export interface ChoiceInput {
   readonly points: readonly PointVolumes[];
   /** Disks that are still there. */
-  readonly survivors: readonly NonNullable<VolumeSource['disk']>[];
-  /** All claims that the lost cluster is known to have had. */
-  readonly known: readonly string[];
+  readonly survivors: readonly KnownDisk[];
+  /** All volumes that the lost cluster is known to have had. */
+  readonly known: readonly KnownDisk[];
   /** Start of the run, milliseconds. */
   readonly startedAt: number;
   objectiveOf(claim: string): DurationMs;
@@ -44,7 +45,8 @@ export function chooseSources(input: ChoiceInput): Pick<ChosenSources, 'sources'
 
 function ofBackup(claim: string, from: { readonly point: ChosenRecoveryPoint; readonly saved: SavedVolume | undefined }, input: ChoiceInput): VolumeSource {
   const { store, name, completedAt } = from.point;
-  const { method = 'snapshot', takenAt = completedAt, bytes, zone, files } = from.saved ?? {};
+  const { method = 'snapshot', takenAt = completedAt, bytes, zone, files, isProvisioned = false } = from.saved ?? {};
+  const storageClass = isProvisioned ? classIn(input.known.find((disk) => disk.claim === claim)) : undefined;
   return {
     claim,
     from: method,
@@ -55,14 +57,21 @@ function ofBackup(claim: string, from: { readonly point: ChosenRecoveryPoint; re
     objectiveMinutes: input.objectiveOf(claim) / MINUTE,
     ...(bytes === undefined ? {} : { bytes }),
     ...(zone === undefined ? {} : { zone }),
+    ...(storageClass === undefined ? {} : { storageClass }),
     ...(files === undefined ? {} : { files }),
   };
+}
+
+/** The class that a claim named; `undefined` when that is not known, and when it named none. */
+function classIn(disk: KnownDisk | undefined): string | undefined {
+  const name = disk?.claimSpec['storageClassName'];
+  return typeof name === 'string' && name !== '' ? name : undefined;
 }
 
 function lostOf({ points, known }: ChoiceInput, chosen: ReadonlySet<string>): ChosenSources['lost'] {
   const reasons = new Map(
     points.flatMap(({ point }) => point.withoutData).map(({ claim, reason }) => [claim, `the recovery point holds no data of it: ${reason}`]),
   );
-  const claims = [...new Set([...reasons.keys(), ...known])].filter((claim) => !chosen.has(claim)).sort();
+  const claims = [...new Set([...reasons.keys(), ...known.map(({ claim }) => claim)])].filter((claim) => !chosen.has(claim)).sort();
   return claims.map((claim) => ({ claim, reason: reasons.get(claim) ?? 'no recovery point knows of it, and its disk is not known to be there' }));
 }

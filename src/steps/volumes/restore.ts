@@ -13,7 +13,7 @@ import { openTarget } from '../target.ts';
 import { withLimit } from '../wait.ts';
 import { CLAIM_TYPE, type ClaimState, claimStates } from './claims.ts';
 import { CLEARING_EFFECTS } from './clear-away.ts';
-import { mapStorageClasses, refuseMissingZones } from './fit.ts';
+import { mapStorageClasses, refuseMissingClasses, refuseMissingZones } from './fit.ts';
 import { type BackupVolumes, refuseForeign, restoreFromBackup } from './from-backup.ts';
 import { attachOldDisks } from './old-disks.ts';
 import { isRetained, retainVolumes } from './retain.ts';
@@ -92,6 +92,7 @@ async function restoreVolumes(ctx: WriteCtx): Promise<void> {
   const states = await statesOf(cluster, ctx);
   refuseForeign(states);
   await refuseMissingZones(cluster, ctx.with.sources, ctx.signal);
+  await refuseMissingClasses(cluster, ctx.with.sources, { plan: ctx.with.volumes, signal: ctx.signal });
   await mapStorageClasses(cluster, ctx.with.volumes, ctx.signal);
   await attachOldDisks(cluster, { sources: ctx.with.sources, states, plan: ctx.with.volumes }, ctx);
   for (const volumes of backupsOf(ctx)) await restoreFromBackup(cluster, volumes, ctx);

@@ -17,6 +17,8 @@ export const volumeSource = z.object({
   objectiveMinutes: z.number(),
   bytes: z.number().exactOptional(),
   zone: z.string().exactOptional(),
+  /** Class of the lost cluster that made it, where the new cluster has to make it likewise and a baseline names it. */
+  storageClass: z.string().exactOptional(),
   files: z.object({ snapshot: z.string(), uploader: z.string(), volume: z.string() }).exactOptional(),
   /** Of a survivor: the old PersistentVolume and its claim. */
   disk: volumeFact.exactOptional(),

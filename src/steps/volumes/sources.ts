@@ -34,10 +34,10 @@ async function volumesOf(ctx: Ctx): Promise<readonly PointVolumes[]> {
 
 async function choose(ctx: Ctx): Promise<ChosenSources> {
   const { objectives, volumes } = ctx.with;
-  const [points, { survivors, claims, findings }] = await Promise.all([volumesOf(ctx), findSurvivors(volumes, ctx)]);
+  const [points, { survivors, known, findings }] = await Promise.all([volumesOf(ctx), findSurvivors(volumes, ctx)]);
   const own = new Map((objectives.volumes ?? []).map(({ pvc, rpo }) => [pvc, rpo]));
   const objectiveOf = (claim: string): number => own.get(claim) ?? objectives.rpo;
-  const chosen = chooseSources({ points, survivors, known: claims, startedAt: Date.parse(ctx.run.startedAt), objectiveOf });
+  const chosen = chooseSources({ points, survivors, known, startedAt: Date.parse(ctx.run.startedAt), objectiveOf });
   return { ...chosen, findings: [...findings] };
 }
 

@@ -8,7 +8,7 @@ import { runPlanProgram } from '../plan-program.ts';
 import type { StepPorts } from '../ports.ts';
 import type { VolumeSource } from './source-schema.ts';
 
-type KnownDisk = NonNullable<VolumeSource['disk']>;
+export type KnownDisk = NonNullable<VolumeSource['disk']>;
 type Ctx = Pick<ReadContext<unknown, StepPorts>, 'ports' | 'files' | 'signal'>;
 
 /** One question to a provider takes seconds; it may be asked about hundreds of disks. */
@@ -36,8 +36,8 @@ export async function askDisk(disk: Disk, check: readonly string[], ctx: Pick<Ct
 export interface KnownDisks {
   /** Those that are there, attached or not: what has them is fenced before they are used. */
   readonly survivors: readonly KnownDisk[];
-  /** All claims that the cluster is known to have had. */
-  readonly claims: readonly string[];
+  /** All volumes that the cluster is known to have had. */
+  readonly known: readonly KnownDisk[];
   /** What could not be found out, and why a disk is not a source. */
   readonly findings: readonly string[];
 }
@@ -46,15 +46,14 @@ export interface KnownDisks {
 export async function findSurvivors(plan: PlanVolumes | undefined, ctx: Ctx): Promise<KnownDisks> {
   const found = await newestBaseline(ctx);
   const known = found?.baseline.facts.volumes ?? [];
-  const claims = known.map(({ claim }) => claim);
   const check = plan?.survivors?.check;
-  if (check === undefined) return { survivors: [], claims, findings: [] };
-  if (found === undefined) return { survivors: [], claims, findings: ['old disks are not looked for: no baseline says which there were'] };
+  if (check === undefined) return { survivors: [], known, findings: [] };
+  if (found === undefined) return { survivors: [], known, findings: ['old disks are not looked for: no baseline says which there were'] };
   const limit = pLimit({ concurrency: CHECKS_AT_A_TIME, rejectOnClear: true });
   const judged = await limit.map([...known], async (disk) => ({ disk, reason: await reasonAgainst(disk, { plan, check }, ctx) }));
   return {
     survivors: judged.filter(({ reason }) => reason === undefined).map(({ disk }) => disk),
-    claims,
+    known,
     findings: judged.flatMap(({ disk, reason }) => (reason === undefined ? [] : [`the old disk of ${disk.claim} is not used: ${reason}`])),
   };
 }

@@ -53,6 +53,6 @@ describe('savedVolume', () => {
       { claim: 'shop/data', method: 'fs-backup' },
     ],
   ])('reads %s', (_, entry, saved) => {
-    expect(savedVolume(entry)).toEqual(saved);
+    expect(savedVolume(entry)).toEqual(saved === undefined ? undefined : { ...saved, isProvisioned: entry['backupMethod'] === 'PodVolumeBackup' });
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { TarballFacts } from '../../../src/backup/tarball.ts';
-import { fileFindings, tarballFindings, targetFindings, type VeleroFiles } from '../../../src/backup/velero-checks.ts';
+import { fileFindings, tarballFindings, type VeleroFiles } from '../../../src/backup/velero-checks.ts';
 import type { JsonObject } from '../../../src/model/json.ts';
 
 function files(overrides: Partial<VeleroFiles> = {}, status: JsonObject = {}): VeleroFiles {
@@ -109,22 +109,5 @@ describe('a tarball against the resource list', () => {
   it('names a few of many', () => {
     const names = Array.from({ length: 8 }, (_, index) => `shop/${index}`);
     expect(tarballFindings(tarball({ items: new Set() }), { 'v1/Pod': names })[0]?.message).toMatch(/8 objects .*: Pod shop\/0, .*Pod shop\/4 and 3 more$/);
-  });
-});
-
-describe('what a target does not offer', () => {
-  const given = files({ volumeInfo: [{ pvcNamespace: 'shop', pvcName: 'a', nativeSnapshotInfo: { volumeAZ: 'zone-a' } }] });
-  const held = tarball({ volumes: [{ spec: { storageClassName: 'fast' } }, { spec: { storageClassName: '' } }, {}] });
-
-  it('is told with the claim and with what is there', () => {
-    expect(targetFindings(given, held, { zones: ['zone-b'], storageClasses: ['slow'] }).map(({ message }) => message)).toEqual([
-      'the volume of shop/a is in zone zone-a, which the target does not have (zone-b)',
-      'its volumes need storage class fast, which the target does not have (slow)',
-    ]);
-  });
-
-  it('is nothing when it is there, or when nothing is known of the target', () => {
-    expect(targetFindings(given, held, { zones: ['zone-a'], storageClasses: ['fast'] })).toEqual([]);
-    expect(targetFindings(given, held, {})).toEqual([]);
   });
 });

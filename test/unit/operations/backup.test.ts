@@ -6,11 +6,12 @@ import type { BackupTools } from '../../../src/operations/backup-tools.ts';
 import { showBackup, verifyBackup } from '../../../src/operations/backup-verify.ts';
 import { loadPlan } from '../../../src/operations/prepare-run.ts';
 import type { StoreRights } from '../../../src/ports/object-store.ts';
+import type { FakeKubeCluster } from '../../fakes/fake-kube-cluster.ts';
 import { FakeSignatures } from '../../fakes/fake-signatures.ts';
 import { createMemoryObjectStores, MemoryObjectStore } from '../../fakes/memory-object-store.ts';
 import { encryptForTest } from '../../fakes/memory-secret-files.ts';
 import { keyOf, putWhole } from '../backup/whole-backup.ts';
-import { core, encoded, yaml } from '../steps/objects.ts';
+import { core, encoded, platformCluster, yaml } from '../steps/objects.ts';
 import { StepBench } from '../steps/step-harness.ts';
 
 const NAME = 'lattice-daily-20260301020000';
@@ -34,6 +35,7 @@ ${extra}`;
 
 let bucket: MemoryObjectStore;
 let bench: StepBench;
+let cluster: FakeKubeCluster;
 let tools: BackupTools;
 
 const STORE =
@@ -53,7 +55,10 @@ function toolsFor(extra = '', rights: StoreRights = { isSame: NO, canDelete: NO,
 beforeEach(() => {
   bucket = new MemoryObjectStore('backups');
   bucket.versioned = true;
-  bench = new StepBench({ buckets: [bucket], files: { 'specs.yaml': STORE } });
+  cluster = platformCluster();
+  cluster.put(core('Node', 'n1', { metadata: { labels: { 'topology.kubernetes.io/zone': 'zone-a' } } }));
+  cluster.put({ apiVersion: 'storage.k8s.io/v1', kind: 'StorageClass', metadata: { name: 'fast' } });
+  bench = new StepBench({ buckets: [bucket], files: { 'specs.yaml': STORE }, clusters: { '/new.yaml': cluster } });
   bench.secretFiles.files.set('/dr.txt', 'identity');
   const secret = core('Secret', 'velero/velero-credentials-aws', encoded({ cloud: '[default]\naws_access_key_id=a\naws_secret_access_key=b\n' }));
   bench.secretFiles.files.set('/originals.age', new TextDecoder().decode(encryptForTest(yaml(secret), 'identity')));
@@ -129,6 +134,31 @@ describe('backup verify', () => {
 
   it('asks which store is meant, and says which there are', async () => {
     await expect(verifyBackup({ name: NAME, store: 'other' }, tools)).rejects.toMatchObject({ code: 'USAGE', message: expect.stringContaining('it has main') });
+  });
+});
+
+describe('the cluster that the volumes would come back to', () => {
+  const targetWarnings = async (extra = '') => {
+    putWhole(bucket, { name: NAME });
+    const { findings } = await verifyBackup({ name: NAME }, toolsFor(extra));
+    return findings.filter(({ check }) => check === 'target').map(({ message }) => message);
+  };
+
+  it('is asked for the zones and classes that the volumes need', async () => {
+    cluster.put(core('Node', 'n1', { metadata: { labels: { 'topology.kubernetes.io/zone': 'zone-b' } } }));
+    expect(await targetWarnings('  volumes: { storageClasses: { fast: new } }\n')).toEqual([
+      expect.stringMatching(/^the volume of shop\/data is in zone zone-a, which the target \S+ does not have \(zone-b\)$/),
+      expect.stringMatching(/^its volumes need storage class new, which the target \S+ does not have \(fast\)$/),
+    ]);
+    expect(await targetWarnings()).toHaveLength(1);
+  });
+
+  it('does not answer: that is told, and no verdict changes by it', async () => {
+    bench = new StepBench({ buckets: [bucket], files: { 'specs.yaml': STORE } });
+    expect(await targetWarnings()).toEqual([
+      expect.stringMatching(/^whether the target has what its volumes need \(zone zone-a, storage class fast\) cannot be told: the cluster does not answer: /),
+    ]);
+    expect((await verifyBackup({ name: NAME }, toolsFor())).verdict.state).toBe('unanchored');
   });
 });
 

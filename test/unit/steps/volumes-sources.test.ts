@@ -107,10 +107,12 @@ describe('volumes/sources', () => {
         pvbInfo: { snapshotHandle: 'k1', size: 512, uploaderType: 'kopia', volumeName: 'v' },
       },
     ];
-    const { run } = await situation({ info, volumes: {} });
-    expect(sourcesIn(stepOf(await run()).outputs).sources).toMatchObject([
+    const { run } = await situation({ info, volumes: {}, baseline: [DISK, { ...DISK, claim: 'shop/more' }] });
+    const { sources } = sourcesIn(stepOf(await run()).outputs);
+    expect(sources[0]).not.toHaveProperty('storageClass');
+    expect(sources).toMatchObject([
       { claim: 'shop/data', from: 'snapshot', zone: 'a', takenAt: '2026-03-01T01:30:00Z', minutesLost: 90 },
-      { claim: 'shop/more', from: 'fs-backup', bytes: 512, minutesLost: 75, files: { snapshot: 'k1', uploader: 'kopia', volume: 'v' } },
+      { claim: 'shop/more', from: 'fs-backup', storageClass: 'gp3', bytes: 512, minutesLost: 75, files: { snapshot: 'k1', uploader: 'kopia', volume: 'v' } },
     ]);
   });
 
@@ -242,6 +244,7 @@ describe('volumes/restore from old disks', () => {
 describe('volumes/restore to a cluster of another make', () => {
   const zoned = [{ claim: 'shop/data', ...OF_BACKUP, zone: 'zone-a' }];
   const input = (volumes: JsonObject = {}) => ({ target: TARGET, backups: [{ store: 'main', bucket: 'backups' }], sources: zoned, volumes });
+  const storageClass = (name: string) => ({ apiVersion: 'storage.k8s.io/v1', kind: 'StorageClass', metadata: { name } });
 
   it.each<[string, readonly (string | undefined)[], string | undefined]>([
     ['has no node in the zone of a snapshot', ['zone-b', 'zone-c'], 'ZONE_MISSING'],
@@ -257,8 +260,29 @@ describe('volumes/restore to a cluster of another make', () => {
     if (code !== undefined) expect(error?.message).toBe('the nodes are in zone-b, zone-c, and these volumes would be made elsewhere: shop/data in zone-a');
   });
 
+  it.each<[string, string, JsonObject, string | undefined]>([
+    ['lacks the class of what it has to make', 'other', {}, 'volumes would be made in gp2, and the cluster has the storage classes: other'],
+    ['has it', 'gp2', {}, undefined],
+    ['lacks it, and has the one that the plan puts in its place', 'other', { gp2: 'other' }, undefined],
+    [
+      'lacks a class that the plan puts in place of another',
+      'gp2',
+      { gp2: 'gp3' },
+      'volumes would be made in gp3, and the cluster has the storage classes: gp2',
+    ],
+  ])('refuses before anything is made when it %s', async (_, there, storageClasses, message) => {
+    const { bench, cluster } = world();
+    cluster.put(storageClass(there));
+    const sources = [{ claim: 'shop/data', ...OF_BACKUP, storageClass: 'gp2' }];
+    const { error } = await bench.run('volumes/restore', { ...input({ storageClasses }), sources });
+    expect(error?.message).toBe(message);
+    expect(error?.code).toBe(message === undefined ? undefined : 'STORAGE_CLASS_MISSING');
+    expect(made(cluster)).toHaveLength(message === undefined ? 1 : 0);
+  });
+
   it('tells Velero which class takes the place of which', async () => {
     const { bench, cluster } = world();
+    cluster.put(storageClass('gp3'));
     await bench.run('volumes/restore', input({ storageClasses: { gp2: 'gp3' } }));
     expect(cluster.peek({ apiVersion: 'v1', kind: 'ConfigMap', namespace: 'velero', name: 'lattice-dr-storage-classes' })).toMatchObject({
       metadata: { labels: { 'velero.io/plugin-config': '', 'velero.io/change-storage-class': 'RestoreItemAction' } },
