@@ -225,10 +225,10 @@ describe.skipIf(missing !== '')(`what restore-etcd refuses${missing === '' ? '' 
       before: 'fence',
     },
     {
-      refusal: 'no machine has an API server through which what came back could be looked at',
+      refusal: 'no machine of the plan has an API server through which what came back could be looked at',
       exit: 4,
       code: 'CONTROL_PLANE_NOT_READY',
-      says: /no control-plane machine that can carry a member has an API server/,
+      says: /no machine of the plan that answers has an API server.*with etcd: false/s,
       args: () => [...snapshot('sound.db'), ...ofCluster()],
       before: 'fence',
     },

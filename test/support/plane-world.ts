@@ -70,7 +70,7 @@ export class PlaneWorld implements AsyncDisposable {
   async #writePlan(fence: boolean): Promise<void> {
     const { set } = this.nodes;
     await mkdir(this.folder, { recursive: true });
-    const nodes = set.nodes.map(({ name, address }) => ({ name, address, ssh: { host: name } }));
+    const nodes = set.nodes.map(({ name, address, only }) => ({ name, address, ...(only === 'api' ? { etcd: false } : {}), ssh: { host: name } }));
     const specs = join(this.folder, 'specs');
     await promisify(execFile)('git', ['init', '-q', '-b', 'main', specs]);
     const program = [process.execPath, labProgram('nodes/fence/main')];

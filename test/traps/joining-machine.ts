@@ -52,7 +52,7 @@ export class JoiningMachine {
     const node = await this.#nodeOf(this.#own);
     const ctx = {
       run: { id: RUN },
-      with: { controlPlane: { distribution: 'kubeadm', nodes: [] }, plane: { members: [] } },
+      with: { controlPlane: { distribution: 'kubeadm', nodes: [] }, plane: { members: [], servers: [] } },
       ports: { etcds: losePromotion ? losingPromotions(createEtcds()) : createEtcds() },
       clock: systemClock,
       signal: this.#members.signal,
@@ -66,7 +66,7 @@ export class JoiningMachine {
   }
 
   async #nodeOf({ name }: Member): Promise<PlaneNode> {
-    return { name, address: '127.0.0.1', preset: kubeadmPreset(), machine: await this.#nodes.open({ name, host: name }) };
+    return { name, address: '127.0.0.1', preset: kubeadmPreset(), hasEtcd: true, machine: await this.#nodes.open({ name, host: name }) };
   }
 }
 

@@ -56,6 +56,16 @@ export function isolationState(port: number): NodeProbe<Isolation> {
   return reading({ title: `see whether port ${port} is closed to other machines`, script: STATE, args: [String(port)] });
 }
 
+const HEARS = String.raw`
+if command -v bash >/dev/null 2>&1 && timeout 5 bash -c 'exec 3<>"/dev/tcp/$1/$2"' bash "$1" "$2" 2>/dev/null; then echo yes; else echo no; fi
+`;
+
+/** Whether a machine hears a port of another one. What it cannot tell, for want of a program that asks, it does not hear. */
+export function hearsPort(host: string, port: number): NodeProbe<boolean> {
+  const command = { title: `see whether port ${port} of ${host} is heard`, script: HEARS, args: [host, String(port)] };
+  return probe(command, (stdout) => stdout.startsWith('yes'));
+}
+
 /** Opens the port again; done already is done. */
 export function openPort(port: number): NodeCommand {
   return { title: `open port ${port} to other machines`, script: OPEN, args: [String(port)] };

@@ -14,6 +14,11 @@ found=$(crictl --timeout 5s ps --label "io.kubernetes.container.name=$1" -q) || 
 for id in $found; do crictl stop --timeout 20 "$id" && crictl rm "$id" || exit 1; done
 `;
 
+/** A machine that carries etcd alone, as a unit of its own, has no kubelet. */
+const RESTART_KUBELET = String.raw`
+[ "$(systemctl show -p LoadState --value kubelet)" = not-found ] || systemctl restart kubelet
+`;
+
 /** Control planes of kubeadm: static pods under a kubelet of systemd, containers by a runtime that `crictl` speaks to. */
 export function kubeadmPreset({ manifests = '/etc/kubernetes/manifests' }: KubeadmOptions = {}): Preset {
   return {
@@ -23,7 +28,7 @@ export function kubeadmPreset({ manifests = '/etc/kubernetes/manifests' }: Kubea
     forceStop: (component): NodeCommand => ({ title: `stop the containers of ${component}`, script: STOP_CONTAINERS, args: [component], timeoutMs: 120_000 }),
     // In every cluster of kubeadm (`phases/certs`: `healthcheck-client`).
     etcdClient: { certFile: '/etc/kubernetes/pki/etcd/healthcheck-client.crt', keyFile: '/etc/kubernetes/pki/etcd/healthcheck-client.key' },
-    restartKubelet: { title: 'restart the kubelet', script: 'systemctl restart kubelet', args: [], timeoutMs: 120_000 },
+    restartKubelet: { title: 'restart the kubelet', script: RESTART_KUBELET, args: [], timeoutMs: 120_000 },
     kubeletStarted: processStarted('kubelet'),
   };
 }

@@ -33,6 +33,8 @@ export interface CreateNodesOptions extends LabOperation {
   readonly preset?: NodePreset;
   /** Encrypts Secrets and ConfigMaps in etcd. */
   readonly encryption?: boolean;
+  /** API servers on machines of their own, which come after the others: those then have etcd alone. None without. */
+  readonly apiServers?: number;
   /** Only etcd, which is much quicker; no API server, so no Node objects. */
   readonly etcdOnly?: boolean;
   /** Minor version of etcd; 3.6 without. */
@@ -67,9 +69,9 @@ export async function createNodes(options: CreateNodesOptions): Promise<NodeSet>
 }
 
 function describe(options: CreateNodesOptions, network: number, { images }: ImageStore): NodeSet {
-  const { directory, count, preset = 'kubeadm', encryption = false, etcd = DEFAULT_ETCD, kubelet, dataDiskMiB } = options;
+  const { directory, count, apiServers = 0, preset = 'kubeadm', encryption = false, etcd = DEFAULT_ETCD, kubelet, dataDiskMiB } = options;
   const folder = nodesFolder(directory);
-  const nodes = Array.from({ length: count }, (_, index): LabNode => {
+  const nodes = Array.from({ length: count + apiServers }, (_, index): LabNode => {
     const name = `cp-${index + 1}`;
     const own = join(folder, name);
     return {
@@ -79,6 +81,7 @@ function describe(options: CreateNodesOptions, network: number, { images }: Imag
       cable: cableName(network, index + 1),
       server: `${name}.machine`,
       kubeconfig: join(folder, 'kubeconfigs', `${name}.yaml`),
+      ...(apiServers === 0 ? {} : { only: index < count ? 'etcd' : 'api' }),
     };
   });
   return {
@@ -90,7 +93,7 @@ function describe(options: CreateNodesOptions, network: number, { images }: Imag
     nodes,
     ssh: describeSsh(folder),
     pki: join(folder, 'pki'),
-    kubeconfig: nodes[0]?.kubeconfig ?? '',
+    kubeconfig: nodes.find(({ only }) => only !== 'etcd')?.kubeconfig ?? '',
     programs: [dirname(process.execPath), join(GO_SOURCES, '../../..'), ...new Set(Object.values(images).map(({ folder: programs }) => programs))],
     encryption,
     etcd,

@@ -22,9 +22,11 @@ export async function bringMachinesUp(operation: LabOperation, options: MachineO
   if (set.formedAt === undefined) {
     await destroyNodes(operation);
     const { preset, encryption, etcd, dataDiskMiB } = set;
+    const apart = set.nodes.filter(({ only }) => only === 'api').length;
     return await createNodes({
       ...operation,
-      count: set.nodes.length,
+      count: set.nodes.length - apart,
+      apiServers: apart,
       preset,
       encryption,
       etcd,

@@ -24,7 +24,7 @@ export interface NodeSet {
   readonly ssh: NodeSsh;
   /** Files of the authorities, service-account keys and the encryption key, kept outside of the machines: what an operator has in a safe. */
   readonly pki: string;
-  /** Administrator, at the first machine's API server. */
+  /** Administrator, at the first API server. */
   readonly kubeconfig: string;
   /** Folders of this system with the programs that run in the machines. */
   readonly programs: readonly string[];
@@ -55,6 +55,18 @@ export interface LabNode {
   readonly server: string;
   /** Administrator, at this machine's own API server. */
   readonly kubeconfig: string;
+  /** Set where etcd and API servers are on different machines: which of the two this one has. Without it both. */
+  readonly only?: 'etcd' | 'api';
+}
+
+/** Machines with a member of etcd. */
+export function etcdNodes({ nodes }: NodeSet): readonly LabNode[] {
+  return nodes.filter(({ only }) => only !== 'api');
+}
+
+/** Machines with an API server. */
+export function apiNodes({ nodes }: NodeSet): readonly LabNode[] {
+  return nodes.filter(({ only }) => only !== 'etcd');
 }
 
 /** For plain `ssh -F <configFile> <name>`, also from anywhere else on this machine. */

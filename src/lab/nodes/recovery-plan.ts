@@ -15,7 +15,7 @@ function controlPlaneSection(set: NodeSet): PlanControlPlane {
   const fence = [process.execPath, labProgram('nodes/fence/main')];
   return {
     distribution: set.preset,
-    nodes: set.nodes.map(({ name, address }) => ({ name, address, ssh: { host: name } })),
+    nodes: set.nodes.map(({ name, address, only }) => ({ name, address, ...(only === 'api' ? { etcd: false } : {}), ssh: { host: name } })),
     sshConfig: set.ssh.configFile,
     pki: { folder: set.pki },
     ...(set.encryption ? { encryption: { file: join(set.pki, 'encryption.yaml') } } : {}),

@@ -4,8 +4,7 @@ import type { KubeObject } from '../../model/kube-object.ts';
 import { Secret } from '../../model/secret.ts';
 import type { KubeCluster, Patience } from '../../ports/kube-cluster.ts';
 import { CAPI_CLUSTER, CAPI_CLUSTER_V1BETA2 } from '../platform-names.ts';
-import type { MachineCtx, PlaneNode } from './plane.ts';
-import type { PlaneMember } from './plane-schema.ts';
+import type { ApiMachine, MachineCtx, PlaneNode } from './plane.ts';
 
 /** Administrators' kubeconfigs of kubeadm (`constants.go`, `AdminKubeConfigFileName`, `SuperAdminKubeConfigFileName`); the second is on the machine that `init` ran on. */
 const KUBECONFIGS = ['/etc/kubernetes/super-admin.conf', '/etc/kubernetes/admin.conf'];
@@ -22,12 +21,12 @@ export const AT_ONCE = { connectTimeoutMs: 5_000, requestDeadlineMs: 0 };
  * memory. Throws `KUBE_UNAVAILABLE`, `KUBECONFIG_INVALID`, `NODE_UNREACHABLE`.
  */
 export async function withApi<T>(
-  { node, member }: { readonly node: PlaneNode; readonly member: Pick<PlaneMember, 'securePort'> },
+  { node, server }: ApiMachine,
   ctx: MachineCtx & { readonly patience?: Patience },
   work: (cluster: KubeCluster) => Promise<T>,
 ): Promise<T> {
   const text = await readKubeconfig(node, ctx);
-  await using forward = await node.machine.forward({ host: '127.0.0.1', port: member.securePort }, ctx.signal);
+  await using forward = await node.machine.forward({ host: '127.0.0.1', port: server.securePort }, ctx.signal);
   // Not closed here: whoever opens the same tunnel's port again is given the same one.
   const cluster = await ctx.ports.clusters.open({ kubeconfig: await throughTunnel(text, forward.port, ctx) }, ctx.patience ?? PATIENT);
   return await work(cluster);

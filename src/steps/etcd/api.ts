@@ -9,12 +9,11 @@ import { KUBE_SYSTEM } from '../kube-system.ts';
 import type { StepPorts } from '../ports.ts';
 import { lookUntil } from '../wait.ts';
 import { AT_ONCE, capiClusters, withApi } from './api-access.ts';
-import { keepClosed, seedAccess } from './closed.ts';
 import { startComponent } from './components.ts';
 import { fenceAgain, fencedWith } from './fence-schema.ts';
 import { requireFenced } from './fenced.ts';
+import { frontAccess, keepClosed, noteStarted, openFront, wasOpened } from './front.ts';
 import { ask } from './plane.ts';
-import { openSeed, wasOpened } from './seed-request.ts';
 import { snapshotSource } from './source-schema.ts';
 
 const withSchema = fencedWith.extend({ source: snapshotSource });
@@ -24,11 +23,10 @@ type Ctx = ReadContext<z.output<typeof withSchema>, StepPorts>;
 const READY_MS = 5 * 60_000;
 const LOOK_EVERY_MS = 500;
 
-/** What the seed's API server is found to be; `undefined` when it does not answer. */
+/** What the first API server is found to be; `undefined` when it does not answer. */
 async function apiFaults(ctx: Ctx): Promise<readonly string[] | undefined> {
-  const { node, member } = await openSeed(ctx);
   try {
-    return await withApi({ node, member }, { ...ctx, patience: AT_ONCE }, async (cluster) => await faultsOf(cluster, ctx));
+    return await withApi(await openFront(ctx), { ...ctx, patience: AT_ONCE }, async (cluster) => await faultsOf(cluster, ctx));
   } catch (error) {
     if (!isDrError(error, 'KUBE_UNAVAILABLE', 'KUBE_UNTRUSTED')) throw error;
     return undefined;
@@ -61,11 +59,11 @@ async function unpausedClusters(cluster: KubeCluster, ctx: Ctx): Promise<readonl
   const paused = new Set(prepared.changes.paused);
   const found = await capiClusters(cluster, ctx.signal);
   const running = found.filter((one) => paused.has(placeOf(one)) && one.spec?.['paused'] !== true);
-  if (running.length === 0 || (await wasOpened(await openSeed(ctx), ctx))) return [];
+  if (running.length === 0 || (await wasOpened(await openFront(ctx), ctx))) return [];
   return running.map((one) => `Cluster ${placeOf(one)} is not paused`);
 }
 
-/** Starts the seed's API server, reachable by its own machine alone, and looks through it at what came back. */
+/** Starts one API server, reachable by its own machine alone, and looks through it at what came back. */
 export const etcdApi = defineStep({
   kind: 'etcd/api',
   version: 1,
@@ -83,18 +81,21 @@ export const etcdApi = defineStep({
   retry: DEFAULT_RETRY,
   effects: [],
   async observe(ctx) {
-    const [{ opened, isolation }, faults] = await Promise.all([seedAccess(await openSeed(ctx), ctx), apiFaults(ctx)]);
+    const [{ opened, isolation }, faults] = await Promise.all([frontAccess(await openFront(ctx), ctx), apiFaults(ctx)]);
     if (faults === undefined) return { state: 'absent', evidence: { isolation } };
     if (opened && faults.length === 0) return { state: 'present', outputs: { isolation: 'opened' }, evidence: {} };
     if (isolation === 'none') return { state: 'partial', evidence: { isolation } };
     return faults.length === 0 ? { state: 'present', outputs: { isolation }, evidence: {} } : { state: 'partial', evidence: { faults: [...faults] } };
   },
-  plan: async ({ with: { prepared } }) => [{ verb: 'run', subject: `start kube-apiserver on ${prepared.seed.node}`, note: 'closed to other machines' }],
+  plan: async ({ with: { prepared } }) => [
+    { verb: 'run', subject: `start kube-apiserver on ${prepared.front ?? prepared.seed.node}`, note: 'closed to other machines' },
+  ],
   async execute(ctx) {
     await requireFenced(ctx, fenceAgain(ctx.with));
-    const seed = await openSeed(ctx);
-    const { node } = seed;
-    await keepClosed(seed, ctx);
+    const front = await openFront(ctx);
+    const { node } = front;
+    await keepClosed(front, ctx);
+    await noteStarted(node, ctx);
     await startComponent(node, 'kube-apiserver', ctx);
     let last: readonly string[] | undefined;
     await lookUntil(ctx, READY_MS, {
@@ -108,8 +109,8 @@ export const etcdApi = defineStep({
     });
   },
   async verify(ctx) {
-    const { node, member } = await openSeed(ctx);
-    const [faults, state] = await Promise.all([apiFaults(ctx), ask(node, isolationState(member.securePort), ctx.signal)]);
+    const { node, server } = await openFront(ctx);
+    const [faults, state] = await Promise.all([apiFaults(ctx), ask(node, isolationState(server.securePort), ctx.signal)]);
     if (faults === undefined) return { ok: false, reason: 'the API server does not answer', evidence: {} };
     if (faults.length > 0) return { ok: false, reason: faults.join('; '), evidence: {} };
     const isolation =

@@ -3,6 +3,7 @@ import type { ReadContext } from '../../engine/step.ts';
 import type { PlannedChange } from '../../model/change.ts';
 import { defineGate } from '../define-step.ts';
 import type { StepPorts } from '../ports.ts';
+import { factsOf } from './plane.ts';
 import { restoreWith } from './prepared-schema.ts';
 import { snapshotSource } from './source-schema.ts';
 
@@ -10,7 +11,7 @@ const withSchema = restoreWith.extend({ source: snapshotSource, attestedDead: z.
 
 function summary({ run, with: { source, prepared, plane, attestedDead } }: ReadContext<z.output<typeof withSchema>, StepPorts>): readonly PlannedChange[] {
   const { seed, identity, changes } = prepared;
-  const silent = plane.members.filter((member) => member.silent !== undefined);
+  const silent = factsOf(plane).filter((machine) => machine.silent !== undefined);
   return [
     {
       verb: 'delete',

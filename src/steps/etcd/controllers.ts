@@ -6,11 +6,10 @@ import { defineStep } from '../define-step.ts';
 import type { StepPorts } from '../ports.ts';
 import { lookUntil } from '../wait.ts';
 import { withApi } from './api-access.ts';
-import { keepClosed, seedAccess } from './closed.ts';
 import { startComponent } from './components.ts';
 import { fencedWith } from './fence-schema.ts';
-import { ask } from './plane.ts';
-import { openSeed, type Seed } from './seed-request.ts';
+import { frontAccess, keepClosed, openFront } from './front.ts';
+import { type ApiMachine, ask } from './plane.ts';
 
 type Ctx = ReadContext<z.output<typeof fencedWith>, StepPorts>;
 const CONTROLLERS: readonly Component[] = ['kube-controller-manager', 'kube-scheduler'];
@@ -18,20 +17,20 @@ const CONTROLLERS: readonly Component[] = ['kube-controller-manager', 'kube-sche
 const RENEWED_MS = 60_000;
 const LOOK_EVERY_MS = 1_000;
 
-function controllersOf({ member }: Seed): readonly Component[] {
-  return CONTROLLERS.filter((component) => member.components.includes(component));
+function controllersOf({ server }: ApiMachine): readonly Component[] {
+  return CONTROLLERS.filter((component) => server.components.includes(component));
 }
 
-async function stopped(seed: Seed, ctx: Ctx): Promise<readonly Component[]> {
+async function stopped(front: ApiMachine, ctx: Ctx): Promise<readonly Component[]> {
   const states = await Promise.all(
-    controllersOf(seed).map(async (component) => ({ component, state: await ask(seed.node, seed.node.preset.running(component), ctx.signal) })),
+    controllersOf(front).map(async (component) => ({ component, state: await ask(front.node, front.node.preset.running(component), ctx.signal) })),
   );
   return states.filter(({ state }) => !state.running).map(({ component }) => component);
 }
 
-async function renewTimes(seed: Seed, ctx: Ctx): Promise<ReadonlyMap<string, unknown>> {
-  return await withApi(seed, ctx, async (cluster) => {
-    const leases = controllersOf(seed).map(async (name) => {
+async function renewTimes(front: ApiMachine, ctx: Ctx): Promise<ReadonlyMap<string, unknown>> {
+  return await withApi(front, ctx, async (cluster) => {
+    const leases = controllersOf(front).map(async (name) => {
       const lease = await cluster.get({ apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', namespace: 'kube-system', name }, ctx.signal);
       return [name, lease?.spec?.['renewTime']] as const;
     });
@@ -54,27 +53,27 @@ export const etcdControllers = defineStep({
   retry: DEFAULT_RETRY,
   effects: [],
   async observe(ctx) {
-    const seed = await openSeed(ctx);
-    const [open, { opened, isolation }] = [await stopped(seed, ctx), await seedAccess(seed, ctx)];
+    const front = await openFront(ctx);
+    const [open, { opened, isolation }] = [await stopped(front, ctx), await frontAccess(front, ctx)];
     // A machine that was switched off and on starts what is defined there, closed to nobody.
     const isClosed = opened || isolation !== 'none';
     if (open.length === 0 && isClosed) return { state: 'present', outputs: {}, evidence: {} };
     return { state: isClosed ? 'absent' : 'partial', evidence: { stopped: [...open], closed: isClosed } };
   },
-  plan: async ({ with: { prepared } }) => [{ verb: 'run', subject: `start ${CONTROLLERS.join(' and ')} on ${prepared.seed.node}` }],
+  plan: async ({ with: { prepared } }) => [{ verb: 'run', subject: `start ${CONTROLLERS.join(' and ')} on ${prepared.front ?? prepared.seed.node}` }],
   async execute(ctx) {
-    const seed = await openSeed(ctx);
-    await keepClosed(seed, ctx);
-    for (const component of controllersOf(seed)) await startComponent(seed.node, component, ctx);
+    const front = await openFront(ctx);
+    await keepClosed(front, ctx);
+    for (const component of controllersOf(front)) await startComponent(front.node, component, ctx);
   },
   async verify(ctx) {
-    const seed = await openSeed(ctx);
-    const before = await renewTimes(seed, ctx);
+    const front = await openFront(ctx);
+    const before = await renewTimes(front, ctx);
     await lookUntil(ctx, RENEWED_MS, {
       everyMs: LOOK_EVERY_MS,
-      late: () => new DrError({ code: 'VERIFY_FAILED', message: `nobody renews the Leases ${controllersOf(seed).join(', ')}` }),
+      late: () => new DrError({ code: 'VERIFY_FAILED', message: `nobody renews the Leases ${controllersOf(front).join(', ')}` }),
       look: async (signal) => {
-        const now = await renewTimes(seed, { ...ctx, signal });
+        const now = await renewTimes(front, { ...ctx, signal });
         return [...now].some(([name, time]) => time === before.get(name)) ? undefined : now;
       },
     });

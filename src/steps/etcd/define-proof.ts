@@ -3,7 +3,7 @@ import { DEFAULT_RETRY, type ReadContext, type StepKind } from '../../engine/ste
 import { DrError, isDrError } from '../../errors/dr-error.ts';
 import { defineStep } from '../define-step.ts';
 import type { StepPorts } from '../ports.ts';
-import type { PlaneMachine, planeWith } from './plane.ts';
+import { type ApiMachine, answeringServers, type PlaneCtx, type PlaneMachine, type planeWith } from './plane.ts';
 import { apiFaults, memberFaults, PROOF, untilEndpoints, type WantedMembers } from './proof.ts';
 
 type PlaneWith = z.output<typeof planeWith>;
@@ -35,7 +35,7 @@ export function defineProof<W extends PlaneWith>({ voting, wanted, ...declaratio
     },
     plan: async () => [{ verb: 'configure', subject: `ConfigMap ${PROOF.namespace}/${PROOF.name}`, note: 'written through each API server' }],
     async execute(ctx) {
-      const all = serving(await voting(ctx));
+      const all = await serving(await voting(ctx), ctx);
       await untilEndpoints(all, ctx);
       const faults = await apiFaults(all, ctx);
       if (faults.length > 0) throw new DrError({ code: 'VERIFY_FAILED', message: faults.join('; ') });
@@ -49,13 +49,15 @@ export function defineProof<W extends PlaneWith>({ voting, wanted, ...declaratio
         if (!isDrError(error, 'ETCD_UNAVAILABLE')) throw error;
         return { ok: false, reason: error.message, evidence: {} };
       }
-      const endpoints = await untilEndpoints(serving(all), ctx);
+      const endpoints = await untilEndpoints(await serving(all, ctx), ctx);
       return { ok: true, outputs: { members: all.length }, evidence: { members: all.map(({ node }) => node.name), endpoints: [...endpoints] } };
     },
   });
 }
 
-/** Those that have an API server: a machine may carry a member alone, and of an external etcd none has one. */
-function serving(voting: readonly PlaneMachine[]): readonly PlaneMachine[] {
-  return voting.filter(({ member }) => member.components.includes('kube-apiserver'));
+/** Those that have an API server, as a machine may carry a member alone, and those that have nothing else. */
+async function serving(voting: readonly PlaneMachine[], ctx: PlaneCtx): Promise<readonly ApiMachine[]> {
+  const stacked = voting.filter(({ member }) => member.components.includes('kube-apiserver'));
+  const apart = (await answeringServers(ctx)).filter(({ server }) => server.fault === undefined);
+  return [...stacked.map(({ node, member }) => ({ node, server: member })), ...apart];
 }

@@ -6,7 +6,7 @@ import type { StepPorts } from '../ports.ts';
 import { isStopped, stopComponent } from './components.ts';
 import { fenceOf, fenceOutputs, fenceWith } from './fence-schema.ts';
 import { FENCE_LIMIT_MS, type Fenced, lookAtFence, notFenced, powerOff } from './fenced.ts';
-import { openNodes, type PlaneNode } from './plane.ts';
+import { factsOf, openNodes, type PlaneNode } from './plane.ts';
 
 type With = z.output<typeof fenceWith>;
 type WriteCtx = StepContext<With, StepPorts>;
@@ -54,11 +54,11 @@ async function switchOff(silent: readonly Fenced[], ctx: WriteCtx): Promise<read
 }
 
 function isSilent({ plane }: With, { node }: Fenced): boolean {
-  return plane.members.some((member) => member.node === node && member.silent !== undefined);
+  return factsOf(plane).some((machine) => machine.node === node && machine.silent !== undefined);
 }
 
 async function proven(ctx: WriteCtx): Promise<{ readonly found: readonly Fenced[]; readonly poweredOff: readonly string[] }> {
-  const silent = ctx.with.plane.members.filter((member) => member.silent !== undefined && !ctx.with.attestedDead.includes(member.node));
+  const silent = factsOf(ctx.with.plane).filter((machine) => machine.silent !== undefined && !ctx.with.attestedDead.includes(machine.node));
   const poweredOff = await switchOff(
     silent.map(({ node }) => ({ node, open: '' })),
     ctx,

@@ -1,14 +1,16 @@
 import { DrError, isDrError } from '../../errors/dr-error.ts';
-import { asideState } from '../../etcd/presets/aside.ts';
+import { asideState, markOf } from '../../etcd/presets/aside.ts';
+import { hearsPort } from '../../etcd/presets/isolation.ts';
 import type { PlanControlPlane } from '../../model/plan/control-plane.ts';
 import { runPlanProgram } from '../plan-program.ts';
 import { isStopped } from './components.ts';
 import { ifMemberAnswers } from './member-access.ts';
-import { ask, ifReached, openNodes, type PlaneCtx, type PlaneNode } from './plane.ts';
-import type { PlaneMember } from './plane-schema.ts';
+import { ask, ifReached, openNodes, type PlaneCtx, type PlaneNode, STARTED } from './plane.ts';
+import type { PlaneFacts, PlaneMember } from './plane-schema.ts';
 
 /** Longest time of one run of the plan's programs for one machine. */
 export const FENCE_LIMIT_MS = 5 * 60_000;
+const ETCD_PORT = 2379;
 
 /** What a person has stated, and the id of the cluster that is ours once there is one. */
 export interface FenceWith {
@@ -18,23 +20,43 @@ export interface FenceWith {
   readonly clusterId?: string | undefined;
 }
 
-/** Whether an old member can still act. `proof` says why not. */
+/** Whether what runs on a machine, an old member or an API server, can still act. `proof` says why not. */
 export type Fenced = { readonly node: string } & ({ readonly proof: string; readonly open?: never } | { readonly open: string; readonly proof?: never });
 
-/** Looks at every old member: what runs, what may start again, what a person or a program says of machines that are silent, and whether those answer peers. */
-export async function lookAtFence(ctx: PlaneCtx, fence: FenceWith): Promise<readonly Fenced[]> {
-  const nodes = await openNodes(ctx);
-  return await Promise.all(
-    ctx.with.plane.members.map(async (member) => {
-      const node = nodes.find(({ name }) => name === member.node);
-      if (node === undefined) return { node: member.node, open: 'the plan does not name it any more' };
-      const { said, silent } = await ifReached(async () => await lookAtMachine({ node, member }, ctx, fence));
-      return said ?? (await lookAtSilent({ member, silent, others: nodes.filter((other) => other !== node) }, ctx, fence));
-    }),
-  );
+/** How a machine is looked at: itself where it answers, else by whether another one hears it. */
+interface Look {
+  readonly facts: PlaneFacts;
+  readonly itself: (node: PlaneNode) => Promise<Fenced>;
+  readonly heardBy: (other: PlaneNode) => Promise<boolean>;
 }
 
-async function lookAtMachine(
+/** Looks at every machine: what runs, what may start again, what a person or a program says of those that are silent, and whether other machines hear those. */
+export async function lookAtFence(ctx: PlaneCtx, fence: FenceWith): Promise<readonly Fenced[]> {
+  const { members, servers } = ctx.with.plane;
+  const looks: readonly Look[] = [
+    ...members.map((member) => ({
+      facts: member,
+      itself: async (node: PlaneNode) => await lookAtMember({ node, member }, ctx, fence),
+      heardBy: async (other: PlaneNode) => await hearsMember(other, member, ctx),
+    })),
+    ...servers.map((server) => ({
+      facts: server,
+      itself: async (node: PlaneNode) => await lookAtServer(node, ctx),
+      heardBy: async (other: PlaneNode) => await ask(other, hearsPort(server.address, server.securePort), ctx.signal),
+    })),
+  ];
+  const nodes = await openNodes(ctx);
+  return await Promise.all(looks.map(async (look) => await lookAt(look, nodes, { ctx, fence })));
+}
+
+async function lookAt(look: Look, nodes: readonly PlaneNode[], { ctx, fence }: { readonly ctx: PlaneCtx; readonly fence: FenceWith }): Promise<Fenced> {
+  const node = nodes.find(({ name }) => name === look.facts.node);
+  if (node === undefined) return { node: look.facts.node, open: 'the plan does not name it any more' };
+  const { said, silent } = await ifReached(async () => await look.itself(node));
+  return said ?? (await lookAtSilent({ look, silent, others: nodes.filter((other) => other !== node) }, ctx, fence));
+}
+
+async function lookAtMember(
   { node, member }: { readonly node: PlaneNode; readonly member: PlaneMember },
   ctx: PlaneCtx,
   { clusterId }: FenceWith,
@@ -49,6 +71,17 @@ async function lookAtMachine(
     return { ...at, open: `etcd of cluster ${status?.clusterId ?? 'that it does not tell'} runs there` };
   }
   if (aside !== undefined) return { ...at, proof: 'its old data is aside' };
+  return await lookAtComponents(node, ctx);
+}
+
+/** An API server writes to whatever etcd it reaches. Which one that is, the fence of the members says; whether it may yet, this run. */
+async function lookAtServer(node: PlaneNode, ctx: PlaneCtx): Promise<Fenced> {
+  const started = await ask(node, markOf(ctx.run.id, STARTED), ctx.signal);
+  return started === undefined ? await lookAtComponents(node, ctx) : { node: node.name, proof: 'what runs there was started by this run' };
+}
+
+async function lookAtComponents(node: PlaneNode, ctx: PlaneCtx): Promise<Fenced> {
+  const at = { node: node.name };
   const components = await Promise.all(node.preset.components.map(async (component) => ((await isStopped(node, component, ctx)) ? [] : [component])));
   const left = components.flat();
   return left.length === 0
@@ -57,37 +90,41 @@ async function lookAtMachine(
 }
 
 interface Silent {
-  readonly member: PlaneMember;
+  readonly look: Look;
   readonly silent: string | undefined;
   readonly others: readonly PlaneNode[];
 }
 
-/** That a machine does not answer us is no proof: its peers may hear it. */
-async function lookAtSilent({ member, silent, others }: Silent, ctx: PlaneCtx, fence: FenceWith): Promise<Fenced> {
-  const at = { node: member.node };
-  const heardBy = await whoHears(member, others, ctx);
-  if (heardBy !== undefined) return { ...at, open: `it does not answer here (${silent ?? ''}), and its etcd answers ${heardBy}` };
+/** That a machine does not answer us is no proof: others may hear it. */
+async function lookAtSilent({ look: { facts, heardBy }, silent, others }: Silent, ctx: PlaneCtx, fence: FenceWith): Promise<Fenced> {
+  const at = { node: facts.node };
+  const hearing = await whoHears(heardBy, others);
+  if (hearing !== undefined) return { ...at, open: `it does not answer here (${silent ?? ''}), and it answers ${hearing}` };
   const { fence: program } = ctx.with.controlPlane;
   if (program?.off !== undefined) {
-    const off = await isOff(program.off, member.node, ctx);
+    const off = await isOff(program.off, facts.node, ctx);
     return off.isOff ? { ...at, proof: `fence.off says: ${off.said}` } : { ...at, open: `fence.off says: ${off.said}` };
   }
-  if (fence.poweredOff.includes(member.node)) return { ...at, proof: 'fence.command ended with exit 0, and no other machine hears it' };
-  if (fence.attestedDead.includes(member.node)) return { ...at, proof: 'a person states that it is dead (--attest-dead), and no other machine hears it' };
+  if (fence.poweredOff.includes(facts.node)) return { ...at, proof: 'fence.command ended with exit 0, and no other machine hears it' };
+  if (fence.attestedDead.includes(facts.node)) return { ...at, proof: 'a person states that it is dead (--attest-dead), and no other machine hears it' };
   return { ...at, open: `it does not answer: ${silent ?? ''}` };
 }
 
-/** The machine to which a member's etcd answers, whatever it says. */
-async function whoHears(member: PlaneMember, others: readonly PlaneNode[], ctx: PlaneCtx): Promise<string | undefined> {
+/** The machine that hears another one. */
+async function whoHears(heardBy: Look['heardBy'], others: readonly PlaneNode[]): Promise<string | undefined> {
   for (const other of others) {
-    const own = ctx.with.plane.members.find(({ node }) => node === other.name);
-    const place = { node: member.node, endpoint: `https://${member.address}:2379`, ...(own?.tls === undefined ? {} : { tls: own.tls }) };
-    const { said } = await ifReached(async () => ({
-      status: await ifMemberAnswers({ node: other, member: place }, ctx, async (etcd, signal) => await etcd.status(signal)),
-    }));
-    if (said?.status !== undefined) return other.name;
+    const { said } = await ifReached(async () => ({ isHeard: await heardBy(other) }));
+    if (said?.isHeard === true) return other.name;
   }
   return undefined;
+}
+
+/** Whether a member's etcd answers another machine, whatever it says. A machine without etcd has no certificate to ask with, and only hears the port. */
+async function hearsMember(other: PlaneNode, member: PlaneMember, ctx: PlaneCtx): Promise<boolean> {
+  const own = ctx.with.plane.members.find(({ node }) => node === other.name);
+  if (own === undefined) return await ask(other, hearsPort(member.address, ETCD_PORT), ctx.signal);
+  const place = { node: member.node, endpoint: `https://${member.address}:${ETCD_PORT}`, ...(own.tls === undefined ? {} : { tls: own.tls }) };
+  return (await ifMemberAnswers({ node: other, member: place }, ctx, async (etcd, signal) => await etcd.status(signal))) !== undefined;
 }
 
 async function isOff(command: readonly string[], node: string, { ports, signal }: PlaneCtx): Promise<{ readonly isOff: boolean; readonly said: string }> {

@@ -6,7 +6,7 @@ import { defineStep } from '../define-step.ts';
 import type { StepPorts } from '../ports.ts';
 import { lookUntil } from '../wait.ts';
 import { ifMemberAnswers } from './member-access.ts';
-import { answeringMachines, ask, tell } from './plane.ts';
+import { answeringMachines, answeringNodes, ask, factsOf, tell } from './plane.ts';
 import { asOther, rollbackWith } from './rollback-plane.ts';
 
 type Ctx = ReadContext<z.output<typeof rollbackWith>, StepPorts>;
@@ -21,8 +21,9 @@ const LOOK_EVERY_MS = 1_000;
 async function parked(ctx: Ctx): Promise<readonly { readonly node: string; readonly components: readonly string[] }[]> {
   const other = asOther(ctx);
   return await Promise.all(
-    (await answeringMachines(ctx)).map(async ({ node, member }) => {
-      const isEmpty = await ask(node, emptyData(member.dataDir), ctx.signal);
+    (await answeringNodes(ctx)).map(async (node) => {
+      const member = ctx.with.plane.members.find((one) => one.node === node.name);
+      const isEmpty = member === undefined || (await ask(node, emptyData(member.dataDir), ctx.signal));
       const found = await Promise.all(
         node.preset.components.map(async (component) => {
           const place = await ask(node, node.preset.parkState(component, other.run.id), ctx.signal);
@@ -77,11 +78,11 @@ export const etcdFormer = defineStep({
     const faults = await differences(ctx);
     return faults.length === 0 ? { state: 'present', outputs: {}, evidence: {} } : { state: 'partial', evidence: { faults: [...faults] } };
   },
-  plan: async ({ with: { plane } }) => plane.members.map(({ node }) => ({ verb: 'run' as const, subject: `start what ran on ${node}` })),
+  plan: async ({ with: { plane } }) => factsOf(plane).map(({ node }) => ({ verb: 'run' as const, subject: `start what ran on ${node}` })),
   async execute(ctx) {
     const other = asOther(ctx);
     const open = new Map((await parked(ctx)).map(({ node, components }) => [node, components]));
-    for (const { node } of await answeringMachines(ctx)) {
+    for (const node of await answeringNodes(ctx)) {
       for (const component of node.preset.components.toReversed()) {
         if (open.get(node.name)?.includes(component) === true) await tell(node, node.preset.unpark(component, other.run.id), ctx.signal);
       }

@@ -3,11 +3,12 @@ import { DEFAULT_RETRY } from '../../engine/step.ts';
 import { isDrError } from '../../errors/dr-error.ts';
 import { apiServerSettings } from '../../etcd/presets/apiserver-settings.ts';
 import { memberData } from '../../etcd/presets/aside.ts';
-import { clockProbe, skewText } from '../../etcd/presets/clock.ts';
 import { etcdAccess, etcdSettingsOfDefinition } from '../../etcd/presets/etcd-settings.ts';
 import type { Definitions, NodeFile } from '../../etcd/presets/preset.ts';
 import { planControlPlane } from '../../model/plan/control-plane.ts';
 import { defineStep } from '../define-step.ts';
+import { clockFault, skewOf } from './clock-skew.ts';
+import { lookAtServer, withStrangers } from './inventory-server.ts';
 import { keptJson, readKept } from './kept.ts';
 import { ifMemberAnswers } from './member-access.ts';
 import { ask, ifReached, type MachineCtx, openNodes, type PlaneNode } from './plane.ts';
@@ -16,11 +17,14 @@ import { type Plane, type PlaneMember, plane } from './plane-schema.ts';
 const withSchema = z.object({ controlPlane: planControlPlane });
 const FILE = 'control-plane.json';
 const DEFAULT_PORT = 6443;
-/** Certificates and tokens fail by minutes; etcd itself only warns, from one second on (`server/etcdserver/api/rafthttp/probing_status.go`). */
-const MOST_SKEW_MS = 60_000;
 
 async function look(ctx: MachineCtx): Promise<Plane> {
-  return { members: await Promise.all((await openNodes(ctx)).map(async (node) => await lookAt(node, ctx))) };
+  const nodes = await openNodes(ctx);
+  const [members, servers] = await Promise.all([
+    Promise.all(nodes.filter(({ hasEtcd }) => hasEtcd).map(async (node) => await lookAt(node, ctx))),
+    Promise.all(nodes.filter(({ hasEtcd }) => !hasEtcd).map(async (node) => await lookAtServer(node, ctx))),
+  ]);
+  return { members, servers: withStrangers(servers, members) };
 }
 
 async function lookAt(node: PlaneNode, ctx: MachineCtx): Promise<PlaneMember> {
@@ -87,17 +91,6 @@ async function lookAtMember(
   };
 }
 
-/** How far a machine's clock is from ours, as exactly as asking takes time. */
-async function skewOf(node: PlaneNode, { clock, signal }: MachineCtx): Promise<number> {
-  const before = clock.now();
-  const shown = await ask(node, clockProbe(), signal);
-  return shown - (before + clock.now()) / 2;
-}
-
-function clockFault(skewMs: number): string | undefined {
-  return Math.abs(skewMs) > MOST_SKEW_MS ? `its clock is ${skewText(skewMs)}, and certificates and tokens would fail: set it right` : undefined;
-}
-
 function faultOf(
   node: PlaneNode,
   { name, peerUrls }: { readonly name: string; readonly peerUrls: readonly string[] },
@@ -139,7 +132,7 @@ export const etcdInventory = defineStep({
   async verify(ctx) {
     const kept = await readKept(ctx, FILE, plane);
     if (kept === undefined) return { ok: false, reason: 'the facts are not kept with the run', evidence: {} };
-    return { ok: true, outputs: kept, evidence: { members: kept.members.map(memberText) } };
+    return { ok: true, outputs: kept, evidence: { members: kept.members.map(memberText), servers: kept.servers.map(serverText) } };
   },
 });
 
@@ -148,4 +141,8 @@ function memberText({ node, silent, fault, alive, hasData }: PlaneMember): strin
   const data = hasData ? 'has data' : 'has no data';
   const runs = alive === undefined ? 'etcd does not answer' : `etcd is at revision ${alive.revision}, ${alive.hasLeader ? 'with' : 'without'} a leader`;
   return `${node}: ${data}, ${runs}${fault === undefined ? '' : `; ${fault}`}`;
+}
+
+function serverText({ node, silent, fault, etcdServers }: Plane['servers'][number]): string {
+  return `${node}: ${silent ?? fault ?? `its API server uses ${etcdServers.join(', ')}`}`;
 }

@@ -14,8 +14,16 @@ const DISCARD_WORDS = 'discard-live-state';
 
 type Ctx = ReadContext<z.output<typeof planeWith>, StepPorts>;
 
-/** Machines that answer and cannot carry a member: what is wrong with each. */
+/** Machines that answer and cannot do their part: what is wrong with each. */
 function refuseUnfit({ with: { plane } }: Ctx): void {
+  const useless = plane.servers.filter(({ fault }) => fault !== undefined);
+  if (useless.length > 0) {
+    throw new DrError({
+      code: 'CONTROL_PLANE_NOT_READY',
+      message: `an API server without etcd could not serve on ${useless.map(({ node, fault }) => `${node}: ${fault ?? ''}`).join('; ')}`,
+      suggestions: ['put that right and start again; an API server of a machine that the plan does not name is not stopped, and writes to what is restored'],
+    });
+  }
   const unfit = plane.members.filter(({ fault }) => fault !== undefined);
   if (unfit.length === 0) return;
   throw new DrError({

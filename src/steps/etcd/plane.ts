@@ -8,13 +8,15 @@ import { systemdPreset } from '../../etcd/presets/systemd.ts';
 import { type PlanControlPlane, planControlPlane } from '../../model/plan/control-plane.ts';
 import type { NodeMachine, NodeRef, Nodes } from '../../ports/nodes.ts';
 import type { StepPorts } from '../ports.ts';
-import { type Plane, type PlaneMember, plane } from './plane-schema.ts';
+import { type Plane, type PlaneFacts, type PlaneMember, plane } from './plane-schema.ts';
 
 /** What every step on a control plane is given: the plan's machines, and what was found out about them before anything was touched. */
 export const planeWith = z.object({ controlPlane: planControlPlane, plane });
 
 /** Note on the seed that its API server was opened: from then on there is no way back but another restore. */
 export const OPENED = 'opened';
+/** Note on a machine without etcd that the run has started its API server, or is about to. */
+export const STARTED = 'started';
 
 /** What work on machines needs of a step. */
 export type MachineCtx = Pick<ReadContext<{ readonly controlPlane: PlanControlPlane }, StepPorts>, 'run' | 'with' | 'ports' | 'clock' | 'signal'>;
@@ -29,6 +31,8 @@ export interface PlaneNode {
   readonly address: string;
   readonly machine: NodeMachine;
   readonly preset: Preset;
+  /** Whether it is to have a member of etcd. */
+  readonly hasEtcd: boolean;
 }
 
 /** All machines of the plan, in its order. Connects to none. */
@@ -39,7 +43,13 @@ export async function openNodes({ with: { controlPlane }, ports }: MachineCtx): 
 /** Machines of a control plane, which are kept running as `preset` says. Connects to none. */
 export async function openMachines(controlPlane: PlanControlPlane, preset: Preset, nodes: Nodes): Promise<readonly PlaneNode[]> {
   return await Promise.all(
-    controlPlane.nodes.map(async (node) => ({ name: node.name, address: node.address, preset, machine: await nodes.open(refOf(node, controlPlane)) })),
+    controlPlane.nodes.map(async (node) => ({
+      name: node.name,
+      address: node.address,
+      preset,
+      hasEtcd: node.etcd !== false,
+      machine: await nodes.open(refOf(node, controlPlane)),
+    })),
   );
 }
 
@@ -61,6 +71,31 @@ export async function machinesOf(ctx: PlaneCtx): Promise<readonly PlaneMachine[]
 /** Those that answered when the run looked at them. */
 export async function answeringMachines(ctx: PlaneCtx): Promise<readonly PlaneMachine[]> {
   return (await machinesOf(ctx)).filter(({ member }) => member.silent === undefined);
+}
+
+/** A machine with an API server, beside a member or without one. */
+export interface ApiMachine {
+  readonly node: PlaneNode;
+  readonly server: PlaneFacts;
+}
+
+/** Machines with an API server and without etcd that answered when the run looked at them. */
+export async function answeringServers(ctx: PlaneCtx): Promise<readonly ApiMachine[]> {
+  const nodes = await openNodes(ctx);
+  return ctx.with.plane.servers.flatMap((server) => {
+    const node = nodes.find(({ name }) => name === server.node);
+    return node === undefined || server.silent !== undefined ? [] : [{ node, server }];
+  });
+}
+
+/** Every machine that answered when the run looked at it, those without a member last. */
+export async function answeringNodes(ctx: PlaneCtx): Promise<readonly PlaneNode[]> {
+  return [...(await answeringMachines(ctx)), ...(await answeringServers(ctx))].map(({ node }) => node);
+}
+
+/** What was found out about every machine, with a member or without. */
+export function factsOf({ members, servers }: Plane): readonly PlaneFacts[] {
+  return [...members, ...servers];
 }
 
 /** One machine of the plan. */

@@ -21,6 +21,8 @@ export const prepared = z.object({
   }),
   /** The member that founds the cluster anew, and the machines that join it, in order. */
   seed: z.object({ node: z.string(), name: z.string(), peerUrl: z.string(), joining: z.array(z.string()) }),
+  /** The machine through whose API server what came back is looked at, where that of the seed has none. */
+  front: z.string().optional(),
   /** What the restored member will say that it is. */
   identity: z.object({ token: z.string(), memberId: z.string(), clusterId: z.string() }),
 });

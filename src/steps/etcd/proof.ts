@@ -6,7 +6,7 @@ import { FIELD_MANAGER } from '../platform-names.ts';
 import { lookUntil } from '../wait.ts';
 import { withApi } from './api-access.ts';
 import { memberRef } from './member-access.ts';
-import type { MachineCtx, PlaneMachine } from './plane.ts';
+import type { ApiMachine, MachineCtx, PlaneMachine } from './plane.ts';
 
 /** API servers write where they are every 10 s and forget others after 15 s (kube-apiserver `reconcilers/lease.go`). */
 const ENDPOINTS_MS = 90_000;
@@ -59,7 +59,7 @@ export async function memberFaults(all: readonly PlaneMachine[], ctx: MachineCtx
 }
 
 /** Writes through each API server and reads what it wrote through each other. */
-export async function apiFaults(all: readonly PlaneMachine[], ctx: MachineCtx): Promise<readonly string[]> {
+export async function apiFaults(all: readonly ApiMachine[], ctx: MachineCtx): Promise<readonly string[]> {
   const faults: string[] = [];
   for (const writer of all) {
     const value = `${ctx.run.id} ${writer.node.name} ${ctx.clock.now()}`;
@@ -67,18 +67,18 @@ export async function apiFaults(all: readonly PlaneMachine[], ctx: MachineCtx): 
       const { apiVersion, kind, namespace, name } = PROOF;
       await cluster.apply({ apiVersion, kind, metadata: { namespace, name }, data: { value } }, { fieldManager: FIELD_MANAGER, signal: ctx.signal });
     });
-    for (const { node, member } of all) {
-      const found = await withApi({ node, member }, ctx, async (cluster) => await cluster.get(PROOF, ctx.signal));
+    for (const reader of all) {
+      const found = await withApi(reader, ctx, async (cluster) => await cluster.get(PROOF, ctx.signal));
       const data = found?.['data'];
-      if (!isObject(data) || data['value'] !== value) faults.push(`${node.name} does not read what was written through ${writer.node.name}`);
+      if (!isObject(data) || data['value'] !== value) faults.push(`${reader.node.name} does not read what was written through ${writer.node.name}`);
     }
   }
   return faults;
 }
 
 /** Waits until the service `kubernetes` leads to living API servers and to no other. */
-export async function untilEndpoints(all: readonly PlaneMachine[], ctx: MachineCtx): Promise<readonly string[]> {
-  const wanted = [...new Set(all.map(({ member }) => member.advertiseAddress ?? member.address))].toSorted();
+export async function untilEndpoints(all: readonly ApiMachine[], ctx: MachineCtx): Promise<readonly string[]> {
+  const wanted = [...new Set(all.map(({ server }) => server.advertiseAddress ?? server.address))].toSorted();
   const [first] = all;
   if (first === undefined) return [];
   let last: readonly string[] = [];

@@ -9,7 +9,18 @@ import type { StepPorts } from '../ports.ts';
 import { lookUntil } from '../wait.ts';
 import { stopComponent } from './components.ts';
 import { freeLockOf } from './free-lock.ts';
-import { answeringMachines, ask, OPENED, type PlaneMachine, type PlaneNode, tell } from './plane.ts';
+import {
+  type ApiMachine,
+  answeringMachines,
+  answeringNodes,
+  answeringServers,
+  ask,
+  factsOf,
+  OPENED,
+  type PlaneMachine,
+  type PlaneNode,
+  tell,
+} from './plane.ts';
 import { asOther, type RollbackWith, rollbackWith } from './rollback-plane.ts';
 import { RESTORE_TRIES, restoreJob } from './seed-request.ts';
 
@@ -21,7 +32,7 @@ const RESTORE_ENDS_MS = 31 * 60_000;
 /** What speaks against taking a run back. */
 async function refusals(ctx: Ctx): Promise<readonly string[]> {
   const found = await Promise.all(
-    (await answeringMachines(ctx)).map(async ({ node }) => {
+    (await answeringNodes(ctx)).map(async (node) => {
       const [holder, opened] = await Promise.all([ask(node, lockHolder(), ctx.signal), ask(node, markOf(ctx.with.of, OPENED), ctx.signal)]);
       return [
         ...(opened === undefined ? [] : [`the API server of ${node.name} was opened at ${opened}: what was written since would be lost`]),
@@ -69,6 +80,7 @@ export const etcdPutBack = defineStep({
         message: reasons.join('; '),
         suggestions: ['only another restore leads back now: lattice-dr restore-etcd'],
       });
+    for (const server of await answeringServers(ctx)) await stopServer(server, ctx);
     for (const machine of await waiting(ctx)) await giveBack(machine, ctx);
   },
   async verify(ctx) {
@@ -78,6 +90,21 @@ export const etcdPutBack = defineStep({
       : { ok: false, reason: `data is still aside on ${open.map(({ node }) => node.name).join(', ')}`, evidence: {} };
   },
 });
+
+/** An API server without etcd would write what it has seen of the restored data to the old one. */
+async function stopServer({ node, server }: ApiMachine, ctx: StepContext<RollbackWith, StepPorts>): Promise<void> {
+  await ctx.effect({
+    name: 'stop',
+    key: node.name,
+    timeoutMs: 10 * 60_000,
+    check: async () => ({ state: 'todo', evidence: {} }),
+    run: async (signal) => {
+      for (const component of node.preset.components) await stopComponent(node, component, asOther({ ...ctx, signal }));
+      await tell(node, openPort(server.securePort), signal);
+      return true;
+    },
+  });
+}
 
 async function giveBack({ node, member: { dataDir, walDir, securePort } }: PlaneMachine, ctx: StepContext<RollbackWith, StepPorts>): Promise<void> {
   await ctx.effect({
@@ -141,7 +168,7 @@ export const etcdUnlock = defineStep({
     const held = await holders(ctx);
     return held.length === 0 ? { state: 'present', outputs: {}, evidence: {} } : { state: 'absent', evidence: { held: held.map(({ name }) => name) } };
   },
-  plan: async ({ with: { plane } }) => plane.members.map(({ node }) => ({ verb: 'delete' as const, subject: `lock on ${node}` })),
+  plan: async ({ with: { plane } }) => factsOf(plane).map(({ node }) => ({ verb: 'delete' as const, subject: `lock on ${node}` })),
   async execute(ctx) {
     for (const node of await holders(ctx)) await freeLockOf(ctx.with.of, node, ctx);
   },
@@ -154,7 +181,7 @@ export const etcdUnlock = defineStep({
 });
 
 async function holders(ctx: Ctx): Promise<readonly PlaneNode[]> {
-  const all = await answeringMachines(ctx);
-  const found = await Promise.all(all.map(async ({ node }) => await ask(node, lockHolder(), ctx.signal)));
-  return all.filter((_machine, index) => found[index] === ctx.with.of).map(({ node }) => node);
+  const all = await answeringNodes(ctx);
+  const found = await Promise.all(all.map(async (node) => await ask(node, lockHolder(), ctx.signal)));
+  return all.filter((_node, index) => found[index] === ctx.with.of);
 }

@@ -6,7 +6,7 @@ import { FIELD_MANAGER } from '../platform-names.ts';
 import type { StepPorts } from '../ports.ts';
 import { capiClusters, withApi } from './api-access.ts';
 import { fencedWith } from './fence-schema.ts';
-import { openSeed, wasOpened } from './seed-request.ts';
+import { openFront, wasOpened } from './front.ts';
 
 type Ctx = ReadContext<z.output<typeof fencedWith>, StepPorts>;
 
@@ -14,9 +14,9 @@ type Ctx = ReadContext<z.output<typeof fencedWith>, StepPorts>;
 async function running(ctx: Ctx): Promise<readonly string[]> {
   const wanted = new Set(ctx.with.prepared.changes.unpaused);
   if (wanted.size === 0) return [];
-  const { node, member } = await openSeed(ctx);
-  if (await wasOpened({ node }, ctx)) return [];
-  const found = await withApi({ node, member }, ctx, async (cluster) => await capiClusters(cluster, ctx.signal));
+  const front = await openFront(ctx);
+  if (await wasOpened(front, ctx)) return [];
+  const found = await withApi(front, ctx, async (cluster) => await capiClusters(cluster, ctx.signal));
   return found.filter((one) => wanted.has(placeOf(one)) && one.spec?.['paused'] !== true).map(placeOf);
 }
 
@@ -43,8 +43,7 @@ export const etcdScrub = defineStep({
   plan: async ({ with: { prepared } }) => prepared.changes.unpaused.map((name) => ({ verb: 'configure' as const, subject: `Cluster ${name}`, note: 'paused' })),
   async execute(ctx) {
     const open = new Set(await running(ctx));
-    const { node, member } = await openSeed(ctx);
-    await withApi({ node, member }, ctx, async (cluster) => {
+    await withApi(await openFront(ctx), ctx, async (cluster) => {
       for (const one of (await capiClusters(cluster, ctx.signal)).filter((found) => open.has(placeOf(found)))) {
         await cluster.mergePatch(refOf(one), { spec: { paused: true } }, { fieldManager: FIELD_MANAGER, signal: ctx.signal });
       }

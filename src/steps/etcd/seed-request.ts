@@ -1,7 +1,7 @@
 import { DrError } from '../../errors/dr-error.ts';
-import { jobPrefix, markOf, NODE_FOLDER } from '../../etcd/presets/aside.ts';
+import { jobPrefix, NODE_FOLDER } from '../../etcd/presets/aside.ts';
 import { type RestoreRequest, type RestoreState, restoreState } from '../../etcd/presets/restore-data.ts';
-import { ask, OPENED, openNode, type PlaneCtx, type PlaneNode } from './plane.ts';
+import { ask, openNode, type PlaneCtx, type PlaneNode } from './plane.ts';
 import type { PlaneMember } from './plane-schema.ts';
 import type { Prepared } from './prepared-schema.ts';
 
@@ -32,11 +32,6 @@ export async function openSeed(ctx: SeedCtx): Promise<Seed> {
     token: identity.token,
   };
   return { node: await openNode(seed.node, ctx), member, request };
-}
-
-/** Whether the run has opened the seed's API server. */
-export async function wasOpened({ node }: Pick<Seed, 'node'>, ctx: PlaneCtx): Promise<boolean> {
-  return (await ask(node, markOf(ctx.run.id, OPENED), ctx.signal)) !== undefined;
 }
 
 /** Where a file that the run brings is on a machine. */

@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import { NO_RETRY, type ReadContext } from '../../engine/step.ts';
-import { DrError } from '../../errors/dr-error.ts';
 import { clusterIdOf, memberIdOf } from '../../etcd/identity.ts';
 import { REGISTRY } from '../../etcd/registry.ts';
 import { markerKey } from '../../etcd/scrub.ts';
 import { readSnapshotFile } from '../../etcd/snapshot-file.ts';
 import { defineStep } from '../define-step.ts';
 import type { StepPorts } from '../ports.ts';
+import { foundingOf } from './founding.ts';
 import { keptJson, readKept } from './kept.ts';
 import { planeWith } from './plane.ts';
 import { requirePrepared } from './prepared-file.ts';
@@ -19,26 +19,6 @@ const withSchema = planeWith.extend({ source: snapshotSource, folder: z.string()
 type With = z.output<typeof withSchema>;
 type Ctx = ReadContext<With, StepPorts>;
 const FILE = 'prepared.json';
-
-/**
- * The machine whose member founds the cluster anew: that of the survivor, which has everything that belongs to its data; else the first that can. Through its API
- * server what came back is looked at, so one that carries a member alone is none.
- */
-function seedOf({ plane, source }: With): Prepared['seed'] {
-  const usable = plane.members.filter(({ silent, fault }) => silent === undefined && fault === undefined);
-  const able = usable.filter(({ components }) => components.includes('kube-apiserver'));
-  const seed = able.find(({ node }) => node === source.node) ?? able[0];
-  if (seed === undefined) {
-    throw new DrError({
-      code: 'CONTROL_PLANE_NOT_READY',
-      message: usable.length === 0 ? 'no control-plane machine can carry a member' : 'no control-plane machine that can carry a member has an API server',
-      details: { machines: plane.members.map(({ node, silent, fault }) => `${node}: ${silent ?? fault ?? 'it defines no API server'}`) },
-      suggestions: ['set one up as a control-plane machine of this cluster, with its PKI and without starting etcd'],
-    });
-  }
-  const joining = usable.filter(({ node }) => node !== seed.node).map(({ node }) => node);
-  return { node: seed.node, name: seed.name, peerUrl: seed.peerUrl, joining };
-}
 
 /** No two runs, and no cluster that was ever bootstrapped with etcd's default, have one token: so an old member and the restored one never have one identity. */
 function identityOf({ run }: Ctx, { peerUrl }: Prepared['seed']): Prepared['identity'] {
@@ -76,13 +56,13 @@ export const etcdStage = defineStep({
     { verb: 'configure', subject: 'every Cluster of Cluster API in it', note: 'paused' },
   ],
   async execute(ctx) {
-    const seed = seedOf(ctx.with);
-    const { source, binaries } = ctx.with;
+    const { source, binaries, plane } = ctx.with;
+    const chosen = foundingOf(plane, source.node);
     const target = workFile(ctx, 'prepared.db');
     const tools = { scratch: ctx.ports.scratchEtcds, files: ctx.ports.localFiles, signal: ctx.signal };
     ctx.progress({ message: `preparing ${source.path}` });
     const staged = await stageSnapshot({ source: source.path, target, run: ctx.run.id, binaries }, tools);
-    const facts: Prepared = { ...staged, path: target, seed, identity: identityOf(ctx, seed), sourceRevision: source.revision };
+    const facts: Prepared = { ...staged, path: target, ...chosen, identity: identityOf(ctx, chosen.seed), sourceRevision: source.revision };
     await ctx.keep(FILE, keptJson(facts));
   },
   async verify(ctx) {

@@ -6,8 +6,8 @@ import { FIELD_MANAGER } from '../platform-names.ts';
 import type { StepPorts } from '../ports.ts';
 import { capiClusters, withApi } from './api-access.ts';
 import { fencedWith } from './fence-schema.ts';
+import { openFront } from './front.ts';
 import { pausedByRun, releasePaused } from './paused-holds.ts';
-import { openSeed } from './seed-request.ts';
 
 type Ctx = ReadContext<z.output<typeof fencedWith>, StepPorts>;
 
@@ -15,8 +15,7 @@ type Ctx = ReadContext<z.output<typeof fencedWith>, StepPorts>;
 async function paused(ctx: Ctx): Promise<readonly KubeObject[]> {
   const ours = new Set(pausedByRun(ctx.with.prepared));
   if (ours.size === 0) return [];
-  const { node, member } = await openSeed(ctx);
-  const found = await withApi({ node, member }, ctx, async (cluster) => await capiClusters(cluster, ctx.signal));
+  const found = await withApi(await openFront(ctx), ctx, async (cluster) => await capiClusters(cluster, ctx.signal));
   return found.filter((one) => ours.has(placeOf(one)) && one.spec?.['paused'] === true);
 }
 
@@ -44,7 +43,7 @@ export const etcdUnpause = defineStep({
   plan: async ({ with: { prepared } }) =>
     pausedByRun(prepared).map((name) => ({ verb: 'configure' as const, subject: `Cluster ${name}`, note: 'no longer paused' })),
   async execute(ctx) {
-    const { node, member } = await openSeed(ctx);
+    const front = await openFront(ctx);
     for (const one of await paused(ctx)) {
       await ctx.effect({
         name: 'unpause',
@@ -53,7 +52,7 @@ export const etcdUnpause = defineStep({
         check: async () =>
           (await paused(ctx)).some((open) => placeOf(open) === placeOf(one)) ? { state: 'todo', evidence: {} } : { state: 'done', result: true },
         run: async (signal) => {
-          await withApi({ node, member }, { ...ctx, signal }, async (cluster) => {
+          await withApi(front, { ...ctx, signal }, async (cluster) => {
             const { uid = '', resourceVersion = '' } = one.metadata;
             await cluster.mergePatch(refOf(one), { metadata: { uid, resourceVersion }, spec: { paused: false } }, { fieldManager: FIELD_MANAGER, signal });
           });

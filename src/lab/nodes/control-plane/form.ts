@@ -6,7 +6,7 @@ import { answersOk } from '../../supervise/probe.ts';
 import { together } from '../../together.ts';
 import { accessOf, callApi } from '../api-call.ts';
 import { containersInside, writeInside } from '../machine/inside.ts';
-import type { LabNode, NodeSet } from '../node-set.ts';
+import { apiNodes, etcdNodes, type LabNode, type NodeSet } from '../node-set.ts';
 import { addLearner, etcdAccess, promote, waitForLeader } from './etcd-members.ts';
 import { apiserverManifest, type ControlPlaneImages, clientUrl, etcdManifest, peerUrl } from './manifests.ts';
 
@@ -25,21 +25,21 @@ const POLL_MS = 100;
 export async function formControlPlane(set: NodeSet, images: ControlPlaneImages, operation: LabOperation & { readonly etcdOnly?: boolean }): Promise<void> {
   const { signal, etcdOnly = false } = operation;
   if (set.preset === 'kubeadm') await formEtcd(set, images, signal);
-  for (const node of set.nodes) await waitForLeader(await etcdAccess(set, node), signal);
+  for (const node of etcdNodes(set)) await waitForLeader(await etcdAccess(set, node), signal);
   if (etcdOnly) return;
   await together(
     signal,
-    set.nodes.map((node) => async (both) => await startApiServer(set, node, { images, signal: both })),
+    apiNodes(set).map((node) => async (both) => await startApiServer(set, node, { images, signal: both })),
   );
   await bindAdministrators(set, signal);
   await together(
     signal,
-    set.nodes.map((node) => async (both) => await markControlPlane(set, node, both)),
+    apiNodes(set).map((node) => async (both) => await markControlPlane(set, node, both)),
   );
 }
 
 async function formEtcd(set: NodeSet, images: ControlPlaneImages, signal: AbortSignal): Promise<void> {
-  const [first, ...others] = set.nodes;
+  const [first, ...others] = etcdNodes(set);
   if (first === undefined) return;
   const access = await etcdAccess(set, first);
   const lasting = etcdManifest(first, images, []);
@@ -47,7 +47,7 @@ async function formEtcd(set: NodeSet, images: ControlPlaneImages, signal: AbortS
   await waitForLeader(access, signal);
   for (const [index, node] of others.entries()) {
     const id = await addLearner(access, peerUrl(node), signal);
-    await writeInside(set, node, { path: ETCD_MANIFEST, text: etcdManifest(node, images, set.nodes.slice(0, index + 2)) });
+    await writeInside(set, node, { path: ETCD_MANIFEST, text: etcdManifest(node, images, etcdNodes(set).slice(0, index + 2)) });
     await promote(access, id, signal);
   }
   if (others.length > 1) {
@@ -74,7 +74,7 @@ async function waitForRestart(set: NodeSet, node: LabNode, { since, signal }: { 
 
 async function startApiServer(set: NodeSet, node: LabNode, options: { readonly images: ControlPlaneImages; readonly signal: AbortSignal }): Promise<void> {
   const { images, signal } = options;
-  const etcdServers = set.preset === 'kubeadm' ? ['https://127.0.0.1:2379'] : set.nodes.map(clientUrl);
+  const etcdServers = set.preset === 'kubeadm' && node.only === undefined ? ['https://127.0.0.1:2379'] : etcdNodes(set).map(clientUrl);
   const text = apiserverManifest(node, images, { etcdServers, encryption: set.encryption });
   await writeInside(set, node, { path: `${MANIFESTS}/kube-apiserver.yaml`, text });
   const { ca } = accessOf(await readFile(node.kubeconfig, 'utf8'));

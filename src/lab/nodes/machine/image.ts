@@ -54,7 +54,7 @@ export async function writeImage(set: NodeSet, node: LabNode, images: LabImages)
   await writeText(join(root, UNITS, 'kubelet.service'), kubeletUnit(set.kubelet));
   await enable(root, 'kubelet.service');
   for (const { path, text } of kubeletFiles(node, set.kubelet)) await writeText(join(root, path), text);
-  if (set.preset === 'systemd') await installEtcd(root, set, images);
+  if (set.preset === 'systemd' && node.only !== 'api') await installEtcd(root, set, images);
   await openFolders(root);
 }
 

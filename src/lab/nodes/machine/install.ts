@@ -5,7 +5,7 @@ import type { Authorities } from '../control-plane/cluster-authorities.ts';
 import { ETCD_ENVIRONMENT, ETCD_PKI, etcdEnvironment } from '../control-plane/etcd-unit.ts';
 import { type ControlPlaneImages, controllerManagerManifest, ENCRYPTION_CONFIG, schedulerManifest } from '../control-plane/manifests.ts';
 import { writeNodePki } from '../control-plane/node-pki.ts';
-import type { KubeletBehaviour, LabNode, NodeSet } from '../node-set.ts';
+import { etcdNodes, type KubeletBehaviour, type LabNode, type NodeSet } from '../node-set.ts';
 import { enable, kubeletFiles, openFolders } from './image.ts';
 
 /** While a cluster is formed nobody wants to wait. */
@@ -25,11 +25,11 @@ export async function installKubernetes(set: NodeSet, node: LabNode, { images, a
   await copyTo(join(target, 'super-admin.conf'), node.kubeconfig);
   await mkdir(join(target, 'manifests'), { recursive: true });
   if (set.encryption) await copyTo(join(set.pki, 'encryption.yaml'), join(root, ENCRYPTION_CONFIG));
-  if (!etcdOnly) {
+  if (!etcdOnly && node.only !== 'etcd') {
     await replaceFile(join(target, 'manifests/kube-controller-manager.yaml'), controllerManagerManifest(images));
     await replaceFile(join(target, 'manifests/kube-scheduler.yaml'), schedulerManifest(images));
   }
-  if (set.preset === 'systemd') await installUnit(set, node, root);
+  if (set.preset === 'systemd' && node.only !== 'api') await installUnit(set, node, root);
   for (const { path, text } of kubeletFiles(node, FORMING_KUBELET)) await replaceFile(join(root, path), text);
   await openFolders(root);
 }
@@ -39,7 +39,7 @@ async function installUnit(set: NodeSet, node: LabNode, root: string): Promise<v
   for (const file of ['ca.crt', 'server.crt', 'server.key', 'peer.crt', 'peer.key', 'healthcheck-client.crt', 'healthcheck-client.key']) {
     await copyTo(join(pki, file), join(root, ETCD_PKI, file));
   }
-  await replaceFile(join(root, ETCD_ENVIRONMENT), etcdEnvironment(node, set.nodes, `${set.cluster}-etcd`));
+  await replaceFile(join(root, ETCD_ENVIRONMENT), etcdEnvironment(node, etcdNodes(set), `${set.cluster}-etcd`));
   await enable(root, 'etcd.service');
 }
 

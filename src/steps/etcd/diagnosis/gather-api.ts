@@ -21,7 +21,7 @@ export interface ApiTools extends GatherTools {
 /** What one API server says of itself; `undefined` where none is meant to be. */
 export async function gatherApi(node: PlannedNode, definitions: Definitions | undefined, tools: ApiTools): Promise<ApiFacts | undefined> {
   const file = definitions?.inPlace.get('kube-apiserver');
-  if (file === undefined) return isStacked(definitions) ? { state: 'silent', failing: [`${node.name}: nothing on it defines an API server`] } : undefined;
+  if (file === undefined) return isMeant(node, definitions) ? { state: 'silent', failing: [`${node.name}: nothing on it defines an API server`] } : undefined;
   try {
     return await withLimit(tools, READY_MS, {
       work: async (signal) =>
@@ -34,8 +34,9 @@ export async function gatherApi(node: PlannedNode, definitions: Definitions | un
   }
 }
 
-/** Where a controller manager or scheduler is, an API server is meant to be; a machine of external etcd has none of them. */
-function isStacked(definitions: Definitions | undefined): boolean {
+/** Where a controller manager or scheduler is, an API server is meant to be; a machine of external etcd has none of them. One without etcd has nothing else. */
+function isMeant({ hasEtcd }: PlannedNode, definitions: Definitions | undefined): boolean {
+  if (!hasEtcd) return true;
   return definitions !== undefined && (definitions.inPlace.has('kube-controller-manager') || definitions.inPlace.has('kube-scheduler'));
 }
 

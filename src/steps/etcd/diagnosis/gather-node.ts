@@ -14,7 +14,7 @@ import { withMember } from '../member-access.ts';
 const MEMBER_MS = 5_000;
 const DATA_DIR = '/var/lib/etcd';
 /** Of another run than any: nothing is looked for that a run has put aside. */
-const NO_RUN = 'none';
+export const NO_RUN = 'none';
 
 export interface GatherTools {
   readonly etcds: Etcds;
@@ -26,6 +26,8 @@ export interface PlannedNode {
   readonly name: string;
   readonly machine: NodeMachine;
   readonly preset: Preset;
+  /** Whether it is to have a member of etcd. */
+  readonly hasEtcd: boolean;
 }
 
 /** A machine as it was seen, and how to ask its member again. */

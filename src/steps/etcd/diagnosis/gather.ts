@@ -3,7 +3,7 @@ import type { ApiFacts, ListedMember, MemberAnswer, NodeFacts } from '../../../e
 import type { EtcdSettings } from '../../../etcd/presets/etcd-settings.ts';
 import { withLimit } from '../../wait.ts';
 import { type ApiTools, gatherApi, joinApi } from './gather-api.ts';
-import { askInTime, gatherNode, type PlannedNode, type SeenNode } from './gather-node.ts';
+import { askInTime, gatherNode, NO_RUN, type PlannedNode, type SeenNode } from './gather-node.ts';
 
 /** All that is asked of one machine takes no longer; one that is off costs the time of its connection. */
 const NODE_MS = 30_000;
@@ -28,13 +28,16 @@ interface Asked {
  * machines that a person knows to be lost: they are not asked.
  */
 export async function gatherControlPlane(nodes: readonly PlannedNode[], gone: readonly string[], tools: ApiTools): Promise<Gathered> {
-  const asked = await Promise.all(nodes.map(async (node) => await askNode(node, gone.includes(node.name), tools)));
+  const [asked, servers] = await Promise.all([
+    Promise.all(nodes.filter(({ hasEtcd }) => hasEtcd).map(async (node) => await askNode(node, gone.includes(node.name), tools))),
+    Promise.all(nodes.filter(({ hasEtcd, name }) => !hasEtcd && !gone.includes(name)).map(async (node) => await askServer(node, tools))),
+  ]);
   const hashed = await withHashes(asked, tools);
   const members = membersOf(asked);
   return {
     nodes: hashed,
     ...(members === undefined ? {} : { members }),
-    api: joinApi(asked.map(({ api }) => api)),
+    api: joinApi([...asked.map(({ api }) => api), ...servers]),
     findings: asked.flatMap(({ seen }) => seen.finding ?? []),
   };
 }
@@ -54,6 +57,22 @@ async function askNode(node: PlannedNode, isGone: boolean, tools: ApiTools): Pro
   } catch (error) {
     if (!isDrError(error) || error.code === 'BUG' || tools.signal.aborted) throw error;
     return { node, seen: { facts: { ...unseen, reach: 'silent' }, finding: `${node.name}: ${error.message}` }, api: undefined };
+  }
+}
+
+/** An API server without etcd: it counts for the API, and for no quorum. */
+async function askServer(node: PlannedNode, tools: ApiTools): Promise<ApiFacts | undefined> {
+  try {
+    return await withLimit(tools, NODE_MS, {
+      late: () => new DrError({ code: 'NODE_UNREACHABLE', message: `nothing more came within ${NODE_MS / 1_000} s` }),
+      work: async (signal) => {
+        const probe = node.preset.definitions(NO_RUN);
+        return await gatherApi(node, probe.parse(await node.machine.run({ ...probe, signal })), { ...tools, signal });
+      },
+    });
+  } catch (error) {
+    if (!isDrError(error) || error.code === 'BUG' || tools.signal.aborted) throw error;
+    return { state: 'silent', failing: [`${node.name}: ${error.message}`] };
   }
 }
 
