@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { appendFile, readFile } from 'node:fs/promises';
+import { appendFile, glob, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -177,6 +177,12 @@ describe('15 of 50 services are stale in git', { shuffle: false }, () => {
     await world.destroy();
     const ended = await world.cli('rebuild', '--resolution', resolution, ...FLAGS);
     expect(ended.code, ended.stderr.slice(-2_000)).toBe(0);
+    // Evidence of the run: what a person commits afterwards, against the very commit that was applied.
+    const kept = await Array.fromAsync(glob('**/files/integrity/resolution-*.patch', { cwd: world.paths.runs }));
+    expect(kept).toHaveLength(1);
+    const patch = join(world.paths.runs, kept[0] ?? '');
+    expect(await readFile(patch, 'utf8')).toMatch(/^\+ +replicas: 5$/m);
+    await git('apply', '--check', patch);
     expect(await replicasOf('orders/checkout')).toBe(5);
     expect(await runningPods('checkout')).toBe(5);
     await using cluster = await world.open();
