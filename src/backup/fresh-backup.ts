@@ -46,6 +46,8 @@ function isAll(namespaces: readonly string[] | null | undefined): boolean {
 /** A Velero Backup that a person would look at, and why it is none that is asked for; `fault` is absent for one that is. */
 export interface JudgedBackup {
   readonly name: string;
+  /** Its BackupStorageLocation; empty while Velero has not filled in the default. */
+  readonly location: string;
   readonly fault?: string;
 }
 
@@ -65,7 +67,7 @@ export function judgeFreshness(
     .sort((a, b) => startOf(b) - startOf(a))
     .map((backup) => {
       const fault = faultOf(backup, scope);
-      return { name: backup.metadata.name, ...(fault === undefined ? {} : { fault }) };
+      return { name: backup.metadata.name, location: String(backup.spec?.['storageLocation'] ?? ''), ...(fault === undefined ? {} : { fault }) };
     });
 }
 

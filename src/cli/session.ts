@@ -197,6 +197,7 @@ export class Session implements AsyncDisposable {
       env: { ...(await this.owner(store, flags)), events: onEvent },
       clusters: this.composition.ports.clusters,
       objectStores: this.composition.ports.objectStores,
+      sealSignatures: this.composition.ports.sealSignatures,
       releasers: HOLD_RELEASERS,
       signal: this.signal,
     };

@@ -8,7 +8,7 @@ import type { ReleaseResult } from '../operations/release.ts';
 export default class Release extends BaseCommand {
   static override readonly summary = 'Put back what a verified run has put aside.';
   static override readonly description =
-    `Releases holds in a fixed order, what cannot hurt first, and journals each. Only after a run that ended verified. A schedule of backups waits besides for a fresh backup that this cluster has made and that is Completed: while there is none, it stays held, the others go on, and the command ends with exit 4. GitOps goes on last, and only when nothing else that git holds is put aside. Asks before it does anything; without a terminal --confirm carries the name of the cluster. A location that becomes writable lets Velero delete the backups in it that have expired: they are listed, and agreed to by the typed name on a terminal, by --expired without one.
+    `Releases holds in a fixed order, what cannot hurt first, and journals each. Only after a run that ended verified. A schedule of backups waits besides for a fresh backup that this cluster has made, that is Completed, and that nothing in its bucket speaks against: while there is none, it stays held, the others go on, and the command ends with exit 4. GitOps goes on last, and only when nothing else that git holds is put aside. Asks before it does anything; without a terminal --confirm carries the name of the cluster. A location that becomes writable lets Velero delete the backups in it that have expired: they are listed, and agreed to by the typed name on a terminal, by --expired without one.
 
 Without RUN: the last run of the plan's cluster, or the only run in the state folder.`;
   static override readonly examples = [

@@ -1,9 +1,11 @@
 import { SEALS } from '../backup/seal.ts';
 import { namesUnder } from '../engine/kept-files.ts';
 import { DrError } from '../errors/dr-error.ts';
+import type { JsonObject } from '../model/json.ts';
 import { type PlanBackup, planBackup } from '../model/plan/backups.ts';
 import { type ApprovalRules, approvalRulesOf } from '../model/plan/people.ts';
 import type { RunStore } from '../ports/run-store.ts';
+import type { Signatures } from '../ports/signatures.ts';
 import type { LoadedPlan } from '../runbook/load-plan.ts';
 import { createSeals, type Seals } from '../steps/recovery/seals.ts';
 import type { LookTools } from './look-tools.ts';
@@ -21,10 +23,24 @@ export function backupSections({ plan }: Pick<BackupTools, 'plan'>): readonly Pl
 
 /** Seals of the plan's cluster. */
 export function sealsOf({ plan, store, ports, signal }: BackupTools): Seals {
-  const rules: ApprovalRules = approvalRulesOf(plan.values);
-  const folder = `${SEALS}/${plan.plan.spec.cluster.name}`;
+  return clusterSeals({ cluster: plan.plan.spec.cluster.name, values: plan.values }, { store, signatures: ports.sealSignatures, signal });
+}
+
+export interface ClusterSealsTools {
+  readonly store: RunStore;
+  readonly signatures: Signatures;
+  readonly signal: AbortSignal;
+}
+
+/** Seals of a cluster, by the rules in the values of its plan. */
+export function clusterSeals(
+  { cluster, values }: { readonly cluster: string; readonly values: JsonObject },
+  { store, signatures, signal }: ClusterSealsTools,
+): Seals {
+  const rules: ApprovalRules = approvalRulesOf(values);
+  const folder = `${SEALS}/${cluster}`;
   const read = async (name: string) => await store.get(`${folder}/${name}`);
-  return createSeals({ read, list: async () => await namesUnder(store, `${folder}/`), rules, signatures: ports.sealSignatures, signal });
+  return createSeals({ read, list: async () => await namesUnder(store, `${folder}/`), rules, signatures, signal });
 }
 
 /** The store that is meant: the named one, else the only one. Throws `USAGE`. */

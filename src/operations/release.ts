@@ -10,10 +10,13 @@ import type { ClusterName, RunId } from '../model/ids.ts';
 import { planBackup } from '../model/plan/backups.ts';
 import type { Clusters, KubeCluster } from '../ports/kube-cluster.ts';
 import type { ObjectStores } from '../ports/object-store.ts';
+import type { Signatures } from '../ports/signatures.ts';
+import { createBucketFaults } from '../steps/recovery/bucket-faults.ts';
 import type { HoldReleaser, ReleaseCondition } from '../steps/release.ts';
 import { type Target, targetSchema } from '../steps/schemas.ts';
 import { openTarget } from '../steps/target.ts';
 import { ifFollowed } from './ask-run.ts';
+import { clusterSeals } from './backup-tools.ts';
 import { listHolds } from './holds.ts';
 
 const planBackups = z.array(planBackup);
@@ -52,6 +55,7 @@ export interface ReleaseTools {
   readonly env: OwnerEnvironment;
   readonly clusters: Clusters;
   readonly objectStores: ObjectStores;
+  readonly sealSignatures: Signatures;
   readonly releasers: ReadonlyMap<HoldKind, HoldReleaser>;
   readonly signal: AbortSignal;
 }
@@ -105,9 +109,11 @@ interface Chosen {
 
 /** Asks about each hold in its turn, so that what comes before it counts as put back. */
 async function actionsOn(cluster: KubeCluster, { stored, holds }: Chosen, tools: ReleaseTools): Promise<readonly ReleaseAction[]> {
-  const { signal, env, objectStores } = tools;
-  const backups = planBackups.catch([]).parse(stored.frozen.graph.plan['backups']);
-  const common = { cluster, ports: { objectStores }, backups, verifiedAt: verifiedAt(stored), now: env.clock.now(), signal };
+  const { signal, env, objectStores, sealSignatures } = tools;
+  const { graph, cluster: name } = stored.frozen;
+  const looked = { cluster, ports: { objectStores }, backups: planBackups.catch([]).parse(graph.plan['backups']), now: env.clock.now(), signal };
+  const seals = clusterSeals({ cluster: name, values: graph.plan }, { store: env.store, signatures: sealSignatures, signal });
+  const common = { ...looked, verifiedAt: verifiedAt(stored), faultInBucket: createBucketFaults({ ...looked, seals }) };
   const notChosen = openHolds(stored.state).filter(({ id }) => !holds.some((hold) => hold.id === id));
   const actions: ReleaseAction[] = [];
   for (const hold of holds) {

@@ -10,6 +10,7 @@ import { type ExpiredIn, expiredBackups } from './expired-backups.ts';
 import { handOverFields, resumeGitOps } from './gitops-holds.ts';
 import { handOverObject } from './hand-over.ts';
 import { FIELD_MANAGER } from './platform-names.ts';
+import type { BucketFaults } from './recovery/bucket-faults.ts';
 
 const BACKUP_TYPE = { apiVersion: VELERO_API, kind: 'Backup' } as const;
 
@@ -22,6 +23,7 @@ export interface ReleaseCondition extends ExpiredIn {
   readonly verifiedAt: string;
   /** Holds that will still be open when it is this one's turn. */
   readonly staying: readonly Hold[];
+  readonly faultInBucket: BucketFaults;
 }
 
 /** What puts one kind of held thing back. Idempotent: a release that died is run again. */
@@ -93,14 +95,19 @@ function heldVolume({ prior }: Hold): ObjectRef {
 /** Backups are kept apart per schedule, but Velero keeps few of each: a schedule that starts on bad data drives the good ones out. */
 const startSchedule: HoldReleaser = {
   describe: (hold) => applyHeld.describe(hold),
-  async missing({ prior }, { cluster, verifiedAt, signal }) {
+  async missing({ prior }, { cluster, verifiedAt, signal, faultInBucket }) {
     const object = prior['object'] as KubeObject | undefined;
     const scope = object === undefined ? {} : scheduledScope(object);
     const backups = judgeFreshness((await cluster.list(BACKUP_TYPE, { namespace: VELERO_NAMESPACE, signal })) ?? [], { scope, since: verifiedAt });
-    if (backups.some(({ fault }) => fault === undefined)) return undefined;
-    const [newest] = backups;
-    const seen = newest === undefined ? 'there is none yet' : `the newest is ${newest.name}, and ${newest.fault ?? ''}`;
-    return `no backup of ${scopeText(scope)} that this cluster began after ${verifiedAt} is Completed: ${seen}; take one, and release again`;
+    const faults: string[] = [];
+    for (const { name, location, fault } of backups) {
+      // The cluster says that it has written a backup; only the bucket can say that it is there.
+      const bad = fault === undefined ? await faultInBucket({ name, location }) : undefined;
+      if (fault === undefined && bad === undefined) return undefined;
+      faults.push(`${name}, and ${fault ?? `it is bad in its bucket: ${bad ?? ''}`}`);
+    }
+    const seen = faults[0] === undefined ? 'there is none yet' : `the newest is ${faults[0]}`;
+    return `no backup of ${scopeText(scope)} that this cluster began after ${verifiedAt} is Completed and whole in its bucket: ${seen}; take one with lattice-dr backup take, and release again`;
   },
   release: (hold, cluster, signal) => applyHeld.release(hold, cluster, signal),
 };

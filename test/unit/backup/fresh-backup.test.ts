@@ -27,12 +27,12 @@ const all = { location: 'lattice-main' };
 
 describe('a fresh backup', () => {
   it('is Completed, began after the run was verified, and covers what the schedule does', () => {
-    expect(judgeFreshness([backup('b')], { scope: all, since: SINCE })).toEqual([{ name: 'b' }]);
+    expect(judgeFreshness([backup('b')], { scope: all, since: SINCE })).toEqual([{ name: 'b', location: 'lattice-main' }]);
   });
 
   it('may have begun in the second in which the run was verified: the cluster knows only whole seconds', () => {
     const at = '2026-03-01T04:00:00Z';
-    expect(judgeFreshness([backup('b', { created: at, started: at })], { scope: all, since: SINCE })).toEqual([{ name: 'b' }]);
+    expect(judgeFreshness([backup('b', { created: at, started: at })], { scope: all, since: SINCE })).toEqual([{ name: 'b', location: 'lattice-main' }]);
   });
 
   it('is not one from before, which a rebuilt cluster has many of', () => {
@@ -67,7 +67,7 @@ describe('a fresh backup', () => {
 
   it('that Velero has not begun is waited for', () => {
     const queued = { ...backup('b'), status: {} };
-    expect(judgeFreshness([queued], { scope: all, since: SINCE })).toEqual([{ name: 'b', fault: 'it is New' }]);
+    expect(judgeFreshness([queued], { scope: all, since: SINCE })).toEqual([{ name: 'b', location: 'lattice-main', fault: 'it is New' }]);
   });
 });
 

@@ -13,6 +13,7 @@ import type { KubeCluster } from '../../../src/ports/kube-cluster.ts';
 import { releaseQuestion } from '../../../src/report/holds-view.ts';
 import type { HoldReleaser } from '../../../src/steps/release.ts';
 import { createFakeClusters } from '../../fakes/fake-clusters.ts';
+import { FakeSignatures } from '../../fakes/fake-signatures.ts';
 import { createMemoryObjectStores } from '../../fakes/memory-object-store.ts';
 import { Bench, planFile, rejection, runbookFile } from './harness.ts';
 
@@ -145,7 +146,14 @@ describe('holds and release', () => {
     };
     const clusters = createFakeClusters({ 'east.kubeconfig': { get: async () => ({ metadata: { uid } }) } as unknown as KubeCluster });
     const releasers = new Map([['backup-location', releaser] as const, ['dns-provider', releaser] as const]);
-    return { env: bench.environment(), clusters, objectStores: createMemoryObjectStores([]), releasers, signal: new AbortController().signal };
+    return {
+      env: bench.environment(),
+      clusters,
+      objectStores: createMemoryObjectStores([]),
+      sealSignatures: new FakeSignatures({}),
+      releasers,
+      signal: new AbortController().signal,
+    };
   }
 
   const yes: ReleaseRequest['confirm'] = async () => true;

@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { Hold } from '../../../src/model/hold.ts';
+import { createBucketFaults } from '../../../src/steps/recovery/bucket-faults.ts';
+import { NO_SEALS } from '../../../src/steps/recovery/seals.ts';
 import { HOLD_RELEASERS, type ReleaseCondition } from '../../../src/steps/release.ts';
 import type { FakeKubeCluster } from '../../fakes/fake-kube-cluster.ts';
-import { createMemoryObjectStores } from '../../fakes/memory-object-store.ts';
+import { createMemoryObjectStores, type MemoryObjectStore } from '../../fakes/memory-object-store.ts';
 import { core, lattice, PLAN_CLUSTER, platformCluster, velero } from './objects.ts';
 import { StepBench } from './step-harness.ts';
 import { bucketWith } from './velero-bucket.ts';
@@ -79,6 +81,7 @@ describe('what puts held things back', () => {
     verifiedAt: '2026-03-01T04:00:00.000Z',
     now: Date.parse('2026-03-01T05:00:00Z'),
     staying: [],
+    faultInBucket: async () => undefined,
     signal,
     ...rest,
   });
@@ -189,12 +192,36 @@ describe('what puts held things back', () => {
     const missing = async (): Promise<string | undefined> => await HOLD_RELEASERS.get('backup-schedule')?.missing?.(schedule, asked(cluster));
     const object = lattice('LatticeClusterBackup', 'lattice-system/daily', { spec: { schedule: '0 3 * * *', storeRef: 'main' } });
     const schedule: Hold = { ...location, id: 'latticeclusterbackup/lattice-system/daily', kind: 'backup-schedule', prior: { object: object as never } };
-    expect(await missing()).toMatch(/no backup of all namespaces in location lattice-main .* is Completed: there is none yet/);
+    expect(await missing()).toMatch(/no backup of all namespaces in location lattice-main .* is Completed and whole in its bucket: there is none yet/);
     const made = velero('Backup', 'fresh', { spec: { storageLocation: 'lattice-main' }, status: { phase: 'InProgress', startTimestamp: at } });
     cluster.put({ ...made, metadata: { ...made.metadata, creationTimestamp: at } });
     expect(await missing()).toContain('the newest is fresh, and it is InProgress');
     cluster.put({ ...made, metadata: { ...made.metadata, creationTimestamp: at }, status: { phase: 'Completed', startTimestamp: at } });
     expect(await missing()).toBeUndefined();
+  });
+
+  it('takes no backup for fresh that the bucket speaks against, whatever the cluster says', async () => {
+    const cluster = platformCluster();
+    const at = '2026-03-01T05:00:00Z';
+    const name = 'lattice-daily-20260301050000';
+    const made = velero('Backup', name, { spec: { storageLocation: 'lattice-main' }, status: { phase: 'Completed', startTimestamp: at } });
+    cluster.put({ ...made, metadata: { ...made.metadata, creationTimestamp: at } });
+    cluster.put(velero('BackupStorageLocation', 'lattice-main', { spec: { objectStorage: { bucket: 'backups', prefix: 'lattice-main' } } }));
+    const object = lattice('LatticeClusterBackup', 'lattice-system/daily', { spec: { schedule: '0 3 * * *', storeRef: 'main' } });
+    const schedule: Hold = { ...location, id: 'latticeclusterbackup/lattice-system/daily', kind: 'backup-schedule', prior: { object: object as never } };
+    const missing = async (bucket: MemoryObjectStore, prefix: string): Promise<string | undefined> => {
+      const ports = { objectStores: createMemoryObjectStores([bucket]) };
+      const look = asked(cluster, { ports, backups: [{ store: 'main', bucket: 'backups', prefix }] });
+      return await HOLD_RELEASERS.get('backup-schedule')?.missing?.(schedule, { ...look, faultInBucket: createBucketFaults({ ...look, seals: NO_SEALS }) });
+    };
+    // Where the old cluster wrote does not matter.
+    expect(await missing(bucketWith({ name }), 'lattice-old')).toBeUndefined();
+    const cut = bucketWith({ name });
+    cut.put(`lattice-main/backups/${name}/${name}.tar.gz`, 'not what Velero wrote', at);
+    expect(await missing(cut, 'lattice-main')).toMatch(
+      new RegExp(`the newest is ${name}, and it is bad in its bucket: .*; take one with lattice-dr backup take, and`),
+    );
+    expect(await missing(bucketWith(), 'lattice-main')).toContain('bad in its bucket: there is nothing of it in the bucket');
   });
 
   it('does not release what provisions machines: that is for a person', () => {
