@@ -13,6 +13,7 @@ import type { JsonObject } from '../../src/model/json.ts';
 import type { KubeObject, ObjectRef } from '../../src/model/kube-object.ts';
 import type { SealedBackup } from '../../src/operations/backup-seal.ts';
 import type { TakenBackup } from '../../src/operations/backup-take.ts';
+import type { BackupDetails } from '../../src/operations/backup-verify.ts';
 import type { ExportedCapi } from '../../src/operations/capi-export.ts';
 import type { DriftResult } from '../../src/operations/drift.ts';
 import { type CliEnd, startCli } from '../support/cli.ts';
@@ -133,6 +134,19 @@ describe('commands on a cluster that lives', { timeout: 300_000, shuffle: false 
     expect(backup?.metadata.labels).toMatchObject({ 'velero.io/schedule-name': 'lattice-daily' });
     expect(backup?.status?.['completionTimestamp']).toBe(taken.completedAt);
     expect(await json<JsonObject>(0, 'backup', 'verify', scheduled)).toMatchObject({ verdict: { state: 'sealed-equal' } });
+  });
+
+  it('backup verify asks the cluster for the storage class that a claim needs', async () => {
+    const spec = { storageClassName: 'fast', accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Mi' } } };
+    await kube.apply({ ...core('PersistentVolumeClaim', 'prod/data'), spec }, write);
+    expect((await program('backup', 'take', '--namespace', 'prod', '--name', 'claims')).code).toBe(0);
+    const verify = async () => await json<BackupDetails>(0, 'backup', 'verify', 'claims', '--bytes');
+    expect((await verify()).verdict).toMatchObject({
+      state: 'sealed-equal',
+      warnings: expect.arrayContaining([expect.stringMatching(/^its volumes need storage class fast, which the target https:\S+ does not have \(none\)$/)]),
+    });
+    await kube.apply({ apiVersion: 'storage.k8s.io/v1', kind: 'StorageClass', metadata: { name: 'fast' }, provisioner: 'none.invalid' }, write);
+    expect((await verify()).findings.filter(({ check }) => check === 'target')).toEqual([]);
   });
 
   it('drift ends with 0 where git, backup and cluster say the same, and with 12, field by field, where they do not', async () => {
