@@ -1,5 +1,5 @@
 import type { JsonObject } from '../model/json.ts';
-import type { Known } from '../ports/object-store.ts';
+import type { Known } from '../model/known.ts';
 import type { TarballFacts } from './tarball.ts';
 import type { VeleroFiles } from './velero-checks.ts';
 import type { BackupFinding } from './verdict.ts';

@@ -1,8 +1,8 @@
 import type { TargetFacts } from '../backup/target-fit.ts';
 import { DrError, isDrError } from '../errors/dr-error.ts';
 import type { DurationMs } from '../model/duration.ts';
+import type { Known } from '../model/known.ts';
 import { planCluster } from '../model/plan/cluster.ts';
-import type { Known } from '../ports/object-store.ts';
 import { askParent, findCluster } from '../steps/find-cluster.ts';
 import { storageClassesOf, zonesOf } from '../steps/volumes/offers.ts';
 import { withLimit } from '../steps/wait.ts';

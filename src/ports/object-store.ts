@@ -1,3 +1,4 @@
+import type { Known } from '../model/known.ts';
 import type { Secret, SecretRef } from '../model/secret.ts';
 
 /** How to reach a bucket. Without `credentials` the SDK's own chain is used (`profile`, environment, instance identity). */
@@ -83,9 +84,6 @@ export interface ObjectStore {
   /** What keeps an object, or the version pinned by `at`, from being changed and deleted. Not known where these credentials may not ask. */
   lock(key: string, signal: AbortSignal, at?: ObjectPin): Promise<Known<ObjectLock>>;
 }
-
-/** What was asked, or why it cannot be told: never guessed. */
-export type Known<T> = { readonly known: true; readonly value: T } | { readonly known: false; readonly reason: string };
 
 /** Reads exactly what was seen before: another content under the same key throws `S3_FAILED`. */
 export interface ObjectPin {

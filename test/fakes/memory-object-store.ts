@@ -1,17 +1,8 @@
 import { createHash } from 'node:crypto';
 import { abortError } from '../../src/errors/abort-error.ts';
 import { DrError } from '../../src/errors/dr-error.ts';
-import type {
-  Known,
-  ObjectHead,
-  ObjectListing,
-  ObjectLock,
-  ObjectPin,
-  ObjectStore,
-  ObjectStores,
-  ObjectVersion,
-  StoreRights,
-} from '../../src/ports/object-store.ts';
+import type { Known } from '../../src/model/known.ts';
+import type { ObjectHead, ObjectListing, ObjectLock, ObjectPin, ObjectStore, ObjectStores, ObjectVersion, StoreRights } from '../../src/ports/object-store.ts';
 
 interface Stored {
   readonly content: Uint8Array;

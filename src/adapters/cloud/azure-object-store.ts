@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import type { BlobClient, BlobGetPropertiesResponse, BlobItem, ContainerClient } from '@azure/storage-blob';
-import type { Known, ObjectHead, ObjectListing, ObjectLock, ObjectPin, ObjectStore, ObjectVersion } from '../../ports/object-store.ts';
+import type { Known } from '../../model/known.ts';
+import type { ObjectHead, ObjectListing, ObjectLock, ObjectPin, ObjectStore, ObjectVersion } from '../../ports/object-store.ts';
 import { absentObject, plainEtag, tooLarge } from '../object-store-errors.ts';
 import { type AzureFailure, azureError } from './azure-errors.ts';
 

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ContainerClient } from '@azure/storage-blob';
-import type { Known, ObjectStoreRef, OtherCredential, StoreRights } from '../../ports/object-store.ts';
+import type { Known } from '../../model/known.ts';
+import type { ObjectStoreRef, OtherCredential, StoreRights } from '../../ports/object-store.ts';
 import type { SecretFiles } from '../../ports/secret-files.ts';
 import { type AzureFailure, azureError } from './azure-errors.ts';
 import { accessKeyOf, azureContainer, ownAccessKey } from './open-azure-container.ts';

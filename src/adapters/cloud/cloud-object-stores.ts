@@ -1,5 +1,6 @@
 import { DrError } from '../../errors/dr-error.ts';
-import type { Known, ObjectStore, ObjectStoreRef, ObjectStores } from '../../ports/object-store.ts';
+import type { Known } from '../../model/known.ts';
+import type { ObjectStore, ObjectStoreRef, ObjectStores } from '../../ports/object-store.ts';
 import type { SecretFiles } from '../../ports/secret-files.ts';
 import { azureRightsOf } from './azure-rights.ts';
 import { openAzureContainer } from './open-azure-container.ts';

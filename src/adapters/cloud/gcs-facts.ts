@@ -1,5 +1,6 @@
 import type { FileMetadata } from '@google-cloud/storage';
-import type { Known, ObjectLock, ObjectVersion } from '../../ports/object-store.ts';
+import type { Known } from '../../model/known.ts';
+import type { ObjectLock, ObjectVersion } from '../../ports/object-store.ts';
 
 /** A deletion, as the port tells it: in Google Cloud Storage it is no version, only the time at which the last one stopped being live. */
 export function deletionOf(key: string, deletedAt: string): ObjectVersion {

@@ -1,5 +1,6 @@
 import type * as Sdk from '@aws-sdk/client-s3';
-import type { Known, ObjectHead, ObjectListing, ObjectLock, ObjectPin, ObjectStore, ObjectVersion } from '../../ports/object-store.ts';
+import type { Known } from '../../model/known.ts';
+import type { ObjectHead, ObjectListing, ObjectLock, ObjectPin, ObjectStore, ObjectVersion } from '../../ports/object-store.ts';
 import { absentObject, plainEtag, tooLarge } from '../object-store-errors.ts';
 import { isAbsent, s3Error } from './s3-errors.ts';
 import { listVersions, readLock } from './s3-object-versions.ts';

@@ -1,5 +1,6 @@
 import type * as Sdk from '@aws-sdk/client-s3';
-import type { Known, ObjectLock, ObjectVersion } from '../../ports/object-store.ts';
+import type { Known } from '../../model/known.ts';
+import type { ObjectLock, ObjectVersion } from '../../ports/object-store.ts';
 import { plainEtag } from '../object-store-errors.ts';
 import type { OpenS3Client } from './s3-client.ts';
 import { isAbsent, s3Error } from './s3-errors.ts';

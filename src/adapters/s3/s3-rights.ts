@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { S3Client } from '@aws-sdk/client-s3';
-import type { Known, ObjectStoreRef, OtherCredential, StoreRights } from '../../ports/object-store.ts';
+import type { Known } from '../../model/known.ts';
+import type { ObjectStoreRef, OtherCredential, StoreRights } from '../../ports/object-store.ts';
 import type { SecretFiles } from '../../ports/secret-files.ts';
 import { type OpenS3Client, openS3Client } from './s3-client.ts';
 import { s3Error } from './s3-errors.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type FittedBackup, type TargetFacts, targetFindings } from '../../../src/backup/target-fit.ts';
-import type { Known } from '../../../src/ports/object-store.ts';
+import type { Known } from '../../../src/model/known.ts';
 
 const HELD: FittedBackup = {
   files: { volumeInfo: [{ pvcNamespace: 'shop', pvcName: 'a', nativeSnapshotInfo: { volumeAZ: 'zone-a' } }] },
@@ -47,7 +47,7 @@ describe('what a target does not offer to the volumes of a backup', () => {
     ['is known of zones alone when the tarball was not read', UNREAD, offering([], []), {}, [NOT_READ]],
     ['cannot be told at all then', UNREAD, SILENT, {}, ['whether the target has what its volumes need cannot be told: no answer', NOT_READ]],
     ['is nothing of a backup without volumes, whatever the target', { ...UNREAD, holdsVolumes: false }, SILENT, {}, []],
-  ])('%s', (_, backup, target, mapped, expected) => {
+  ])('%s', (...[, backup, target, mapped, expected]) => {
     expect(targetFindings(backup, target, mapped)).toEqual(expected.map((message) => ({ severity: 'warning', check: 'target', message })));
   });
 });

@@ -270,7 +270,7 @@ describe('volumes/restore to a cluster of another make', () => {
       { gp2: 'gp3' },
       'volumes would be made in gp3, and the cluster has the storage classes: gp2',
     ],
-  ])('refuses before anything is made when it %s', async (_, there, storageClasses, message) => {
+  ])('refuses before anything is made when it %s', async (...[, there, storageClasses, message]) => {
     const { bench, cluster } = world();
     cluster.put(storageClass(there));
     const sources = [{ claim: 'shop/data', ...OF_BACKUP, storageClass: 'gp2' }];
