@@ -233,12 +233,24 @@ describe.skipIf(missing !== '')(`what restore-etcd refuses${missing === '' ? '' 
       before: 'fence',
     },
     {
+      refusal: 'a disk has no room for what is restored',
+      exit: 4,
+      code: 'CONTROL_PLANE_NOT_READY',
+      says: /a snapshot of .* MiB needs .* MiB on the disk of each member: cp-2 has 1\.0 MiB free for \/var\/lib\/etcd/,
+      given: async () => {
+        await defineApiServer();
+        await world.nodes.ssh('cp-2', 'mount -t tmpfs -o size=1m tmpfs /var/lib/etcd');
+      },
+      args: () => [...snapshot('sound.db'), ...ofCluster()],
+      before: 'fence',
+    },
+    {
       refusal: 'an old member is not fenced: it is silent, and that is no proof',
       exit: 4,
       code: 'FENCE_NOT_PROVEN',
       says: /old members can still act: cp-3: it does not answer/,
       given: async () => {
-        await defineApiServer();
+        await world.nodes.ssh('cp-2', 'umount /var/lib/etcd');
         await partition({ ...world.nodes.operation, set: world.nodes.set, node: world.nodes.node('cp-3') }, 'cut');
       },
       args: () => [...snapshot('sound.db'), ...ofCluster()],

@@ -5,6 +5,7 @@ import { apiServerSettings } from '../../etcd/presets/apiserver-settings.ts';
 import { memberData } from '../../etcd/presets/aside.ts';
 import { etcdAccess, etcdSettingsOfDefinition } from '../../etcd/presets/etcd-settings.ts';
 import type { Definitions, NodeFile } from '../../etcd/presets/preset.ts';
+import { roomProbe } from '../../etcd/presets/room.ts';
 import { planControlPlane } from '../../model/plan/control-plane.ts';
 import { defineStep } from '../define-step.ts';
 import { clockFault, skewOf } from './clock-skew.ts';
@@ -66,8 +67,9 @@ async function lookAtMember(
   const api = definitions.inPlace.get('kube-apiserver') ?? definitions.parked.get('kube-apiserver');
   const apiSettings = api === undefined ? undefined : apiServerSettings(api);
   const member = { node: node.name, endpoint, ...(tls === undefined ? {} : { tls }) };
-  const [hasData, skewMs, alive] = await Promise.all([
+  const [hasData, freeBytes, skewMs, alive] = await Promise.all([
     ask(node, memberData(settings.dataDir, settings.walDir), ctx.signal),
+    ask(node, roomProbe(settings.dataDir), ctx.signal),
     skewOf(node, ctx),
     ifMemberAnswers({ node, member }, ctx, async (etcdOf, signal) => await etcdOf.status(signal)),
   ]);
@@ -81,6 +83,7 @@ async function lookAtMember(
     dataDir: settings.dataDir,
     ...(settings.walDir === undefined ? {} : { walDir: settings.walDir }),
     hasData,
+    freeBytes,
     components: [...new Set([...definitions.inPlace.keys(), ...definitions.parked.keys()])],
     securePort: apiSettings?.securePort ?? DEFAULT_PORT,
     ...(apiSettings?.advertiseAddress === undefined ? {} : { advertiseAddress: apiSettings.advertiseAddress }),

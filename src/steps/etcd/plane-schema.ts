@@ -33,6 +33,8 @@ const planeMember = planeMachine.extend({
   walDir: z.string().optional(),
   /** Whether there is a member in the data directory. */
   hasData: z.boolean(),
+  /** Of the file system that the data directory is on. */
+  freeBytes: z.number().optional(),
   /** What its etcd says. */
   alive: z.object({ clusterId: z.string(), memberId: z.string(), revision: z.string(), version: z.string(), hasLeader: z.boolean() }).optional(),
 });

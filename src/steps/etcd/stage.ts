@@ -11,6 +11,7 @@ import { keptJson, readKept } from './kept.ts';
 import { planeWith } from './plane.ts';
 import { requirePrepared } from './prepared-file.ts';
 import { type Prepared, prepared } from './prepared-schema.ts';
+import { refuseWithoutRoom } from './room.ts';
 import { snapshotSource } from './source-schema.ts';
 import { stageSnapshot } from './stage-snapshot.ts';
 import { workFile } from './work-files.ts';
@@ -62,6 +63,7 @@ export const etcdStage = defineStep({
     const tools = { scratch: ctx.ports.scratchEtcds, files: ctx.ports.localFiles, signal: ctx.signal };
     ctx.progress({ message: `preparing ${source.path}` });
     const staged = await stageSnapshot({ source: source.path, target, run: ctx.run.id, binaries }, tools);
+    refuseWithoutRoom(plane, staged.sizeBytes);
     const facts: Prepared = { ...staged, path: target, ...chosen, identity: identityOf(ctx, chosen.seed), sourceRevision: source.revision };
     await ctx.keep(FILE, keptJson(facts));
   },

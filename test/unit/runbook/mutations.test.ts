@@ -1,3 +1,4 @@
+import { globSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { isDrError } from '../../../src/errors/dr-error.ts';
@@ -6,7 +7,7 @@ import type { Fault } from '../../../src/runbook/faults.ts';
 import { loadRecoveryPlan } from '../../../src/runbook/load-plan.ts';
 import { loadRunbook } from '../../../src/runbook/validate.ts';
 import { catalogue } from '../../../src/steps/catalogue.ts';
-import { fileOf, usEast } from './fixtures.ts';
+import { fileOf, fullPlan } from './fixtures.ts';
 import { type Mutation, mutationsOf } from './mutate.ts';
 
 /** Loads a mutated document: it is valid, or `INPUT_INVALID` with a position in each fault. */
@@ -34,13 +35,18 @@ describe('a mutated file is valid or refused with positions', () => {
     const { valid, refused } = tally(mutationsOf(parse(text) as JsonValue), (mutated) => loadRecoveryPlan({ file: 'm.yaml', text: mutated }));
     expect(refused).toBeGreaterThan(valid);
   });
+});
 
-  const { text } = fileOf('runbooks/rebuild.yaml');
-  const whole = parse(text) as { readonly spec: { readonly steps: readonly JsonValue[] } } & JsonObject;
-  const context = { plan: usEast(), inputs: { commit: 'abc' } };
-  const load = (mutated: string): unknown => loadRunbook({ file: 'm.yaml', text: mutated }, catalogue, context);
+describe.each(globSync('*.yaml', { cwd: 'runbooks' }))('a mutated runbook is valid or refused with positions: %s', (file) => {
+  const whole = parse(fileOf(`runbooks/${file}`).text) as { readonly spec: { readonly steps: readonly JsonValue[] } } & JsonObject;
+  const plan = fullPlan();
+  const load = (mutated: string): unknown => loadRunbook({ file: 'm.yaml', text: mutated }, catalogue, { plan });
 
-  it('the shipped runbook, outside of its steps', () => {
+  it('is valid as it is shipped, so that what is refused is the mutation', () => {
+    load(stringify(whole));
+  });
+
+  it('outside of its steps', () => {
     const { steps, ...spec } = whole.spec;
     const head = mutationsOf({ ...whole, spec });
     const { refused } = tally(
@@ -50,7 +56,7 @@ describe('a mutated file is valid or refused with positions', () => {
     expect(refused).toBeGreaterThan(10);
   });
 
-  it.each(whole.spec.steps.map((step, index) => [String((step as JsonObject)['id']), index] as const))('the shipped runbook, step %s', (_, index) => {
+  it.each(whole.spec.steps.map((step, index) => [String((step as JsonObject)['id']), index] as const))('step %s', (_, index) => {
     const mutations = mutationsOf(whole.spec.steps[index] as JsonValue).map(({ name, data }) => ({
       name,
       data: withSteps(whole, whole.spec.steps.with(index, data)),
@@ -58,10 +64,10 @@ describe('a mutated file is valid or refused with positions', () => {
     const { refused } = tally(mutations, load);
     expect(refused).toBeGreaterThan(3);
   });
-
-  function withSteps(data: JsonValue, steps: readonly JsonValue[]): JsonValue {
-    const { spec } = data as JsonObject;
-    const isMap = typeof spec === 'object' && spec !== null && !Array.isArray(spec);
-    return isMap ? { ...(data as JsonObject), spec: { ...(spec as JsonObject), steps } } : data;
-  }
 });
+
+function withSteps(data: JsonValue, steps: readonly JsonValue[]): JsonValue {
+  const { spec } = data as JsonObject;
+  const isMap = typeof spec === 'object' && spec !== null && !Array.isArray(spec);
+  return isMap ? { ...(data as JsonObject), spec: { ...(spec as JsonObject), steps } } : data;
+}
