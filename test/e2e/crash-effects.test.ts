@@ -39,7 +39,7 @@ describe('a run is killed before and after each destructive effect of the catalo
   });
 
   for (const { effect, askedBefore = 0 } of EFFECT_CASES) {
-    it(`${effect}: killed before it, it happens once${askedBefore === 0 ? '' : ', after a person was asked'}`, () => {
+    it(`${effect}: killed before it, ${askedBefore === 0 ? 'it happens once' : 'it waits for a person, and has not happened'}`, () => {
       const story = stories.get(`${effect} before`);
       expect(story?.timesAtKill).toBe(0);
       expect(story?.end.code, `${story?.end.stdout.slice(0, 2_000)}\n${story?.end.stderr.slice(-2_000)}`).toBe(askedBefore);

@@ -196,7 +196,7 @@ describe('a run whose state is in S3, steered from another machine', { shuffle: 
   );
 
   it(
-    'what was cancelled here is completed there: paused, resumed, approved from the first machine',
+    'what was cancelled here is completed there, and approved from the first machine',
     async () => {
       await writeFile(provider(), 'ok');
       owner = start(there, 'resume', run, '--wait-for-answers', '5m');

@@ -78,6 +78,53 @@ describe('report page', () => {
     expect(drawing).toContain('class="wait"');
   });
 
+  /** The cells of a part's tables, and what its folded parts say, as text. */
+  const textOf = (id: string): string => {
+    const from = page.indexOf(`<section id="${id}"`);
+    return page
+      .slice(from, page.indexOf('</section>', from))
+      .replaceAll(/<\/(?:td|th|dt|dd|li|p|h3|summary|pre)>/g, ' | ')
+      .replaceAll(/<[^>]+>/g, '')
+      .replaceAll(/\s+/g, ' ');
+  };
+
+  it('says of each phase how it came out, how many steps it has, after what time it began and how long it took', () => {
+    expect(report.phases.map(({ phase }) => phase)).toEqual(['fence', 'cluster', 'data', 'health', 'dns']);
+    const text = textOf('time');
+    for (const { phase, state, steps, elapsedMs } of report.phases) {
+      expect(elapsedMs).toBeGreaterThan(0);
+      expect(text).toMatch(new RegExp(`\\| ${phase} \\| ${state} \\| ${steps} \\| [^|]+ \\| [^|]*\\d[^|]* \\|`));
+    }
+  });
+
+  it('lists what is put aside, by which step, since when, and when it may be released', () => {
+    const [hold] = report.holds;
+    expect(textOf('holds')).toContain(`is ReadOnly | aside | ${hold?.heldAt} | verified |`);
+    expect(textOf('holds')).toContain('Nothing was released.');
+  });
+
+  it('says of each decision who, what, how, in which words and bound to what', () => {
+    const text = textOf('decisions');
+    expect(report.decisions.map(({ step, decision, how }) => [step, decision, how])).toEqual([
+      ['fence', 'attested', 'flag'],
+      ['cutover', 'approved', 'flag'],
+    ]);
+    expect(text).toContain('In their words | I have seen its machines powered off |');
+    expect(text).toContain('not signed: nothing but the account name says who it was');
+    const bound = report.decisions.flatMap(({ asked }) => (asked === undefined ? [] : [asked.shown]));
+    expect(bound.length).toBeGreaterThan(0);
+    for (const shown of bound) expect(text).toContain(`Bound to | ${shown} |`);
+  });
+
+  it('has of each step its times, and of one that failed once why', () => {
+    const text = textOf('steps');
+    for (const { id, startedAt, endedAt } of report.steps) {
+      expect(text).toContain(` ${id} `);
+      if (startedAt !== undefined) expect(text).toContain(`Ran | ${startedAt} to ${endedAt}`);
+    }
+    expect(text).toContain('no &lt;b&gt;good&lt;/b&gt; backup');
+  });
+
   it('has headings in order, a landmark for each part, and a text for each drawing', () => {
     const levels = [...page.matchAll(/<h([1-6])/g)].map(([, level]) => Number(level));
     expect(levels.filter((level) => level === 1)).toHaveLength(1);
