@@ -141,12 +141,14 @@ async function play(world: RebuildWorld): Promise<Story> {
   const rebuilt: YamlDocument = parse(await readFile(join(world.directory, 'rebuilt.kubeconfig'), 'utf8'));
   const tsig = /secret\s+"([^"]+)"/.exec(await readFile(world.lab.dns.tsigKeyPath, 'utf8'))?.[1] ?? '';
   const [, s3Secret = ''] = await s3Credentials(world.lab.s3.credentialsPath);
+  const [, veleroSecret = ''] = await s3Credentials(world.lab.s3.veleroCredentialsPath);
   const needles = [
     ...Object.entries(PLANTED).map(([name, value]) => needle(name, value)),
     needle('key of the parent kubeconfig', keyBytes(key)),
     needle('key of the new cluster', keyBytes(Buffer.from(rebuilt.users[0].user['client-key-data'], 'base64').toString())),
     needle('TSIG key', Buffer.from(tsig, 'base64')),
     needle('S3 secret key', s3Secret),
+    needle('S3 secret key of Velero', veleroSecret),
     needle('age identity', identity),
   ];
   // The plugin and its kubeconfig are the operator's own files, which hold what they hold.

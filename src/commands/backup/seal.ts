@@ -1,6 +1,7 @@
 import * as Args from '@oclif/core/args';
 import { BaseCommand } from '../../cli/base-command.ts';
 import { backupStoreFlag, planFlag, senderFlags, stateDirFlag } from '../../cli/flags.ts';
+import { keepHeapSteady } from '../../cli/steady-heap.ts';
 import type { SealedBackup } from '../../operations/backup-seal.ts';
 
 /** `lattice-dr backup seal`. */
@@ -24,6 +25,7 @@ Do it as soon as a backup is complete: what happens before, no seal can tell. A 
       import('../../cli/sender.ts'),
       import('../../cli/result-text.ts'),
     ]);
+    keepHeapSteady();
     await using session = await this.openSession();
     const request = { ...args, ...signerOf(flags), ...(flags.store === undefined ? {} : { store: flags.store }) };
     const sealed = await sealBackup(request, await session.backupTools(flags));

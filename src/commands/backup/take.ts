@@ -1,6 +1,7 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../cli/base-command.ts';
 import { kubeconfigFlag, limitFlag, planFlag, senderFlags, stateDirFlag } from '../../cli/flags.ts';
+import { keepHeapSteady } from '../../cli/steady-heap.ts';
 import type { SealedBackup } from '../../operations/backup-seal.ts';
 import type { TakenBackup } from '../../operations/backup-take.ts';
 import type { TakenMoskBackup } from '../../operations/mosk-take.ts';
@@ -44,6 +45,7 @@ A backup that ends PartiallyFailed, that its own files speak against, or that ex
   async run(): Promise<TakenBackup<SealedBackup> | TakenMoskBackup> {
     const { flags } = await this.parse(BackupTake);
     const [{ takeRequests }, { resultText }] = await Promise.all([import('../../cli/take-request.ts'), import('../../cli/result-text.ts')]);
+    keepHeapSteady();
     await using session = await this.openSession();
     const tools = await session.backupTools(flags);
     const { velero, common } = takeRequests(flags, tools.plan, session.progress());
