@@ -40,7 +40,13 @@ export async function measureRestore({ rounds, signal, say }: Measuring): Promis
   }
   const compared = { what: 'orchestrator share of restore-etcd, 3 machines', unit: 's', ours: OURS, samples } as const;
   return [
-    compare({ ...compared, id: 'restore-share', peer: PEER, goal: { atMost: 1.05 }, notes: ['the peers are taken from the same run, not scripts that were run'] }),
+    compare({
+      ...compared,
+      id: 'restore-share',
+      peer: PEER,
+      goal: { atMost: 1.05 },
+      notes: ['the peers are taken from the same run, not scripts that were run'],
+    }),
     compare({ ...compared, id: 'restore-share-busy', peer: BUSY, notes: [] }),
   ];
 }
