@@ -17,6 +17,8 @@ interface WorkerEnd {
   readonly state: string;
   readonly steps: readonly string[];
   readonly error?: string;
+  /** What it remarks about the journal. */
+  readonly said: readonly string[];
 }
 
 const folders: string[] = [];
@@ -153,7 +155,10 @@ describe('the state of a run that was killed half way', () => {
     const text = await readFile(file);
     const whole = text.subarray(0, text.lastIndexOf(10) + 1);
     await truncate(file, whole.length - 20);
-    expect(await work(folder, 'resume')).toMatchObject({ state: 'succeeded' });
+    const { state, said } = await work(folder, 'resume');
+    expect(state).toBe('succeeded');
+    const cut = whole.length - 20 - whole.lastIndexOf(10, -2) - 1;
+    expect(said).toEqual([`the last line was unfinished (${cut} bytes, segment 1) and has been cut; what it would have said is looked up in the world`]);
     expect(await journalText(folder)).toContain('"type":"repair"');
     await expectAllMadeOnce(folder);
   });
@@ -177,8 +182,12 @@ describe('the state of a run that was killed half way', () => {
     await writeFile(join(journal, '0003.lines'), `${owner}\n`);
     const before = await parts(folder);
     expect(before.size).toBeLessThan(PARTS);
+    const replaced = (await readFile(second, 'utf8')).split('\n').length - 1;
 
-    expect(await work(folder, 'resume')).toMatchObject({ state: 'succeeded' });
+    expect(await work(folder, 'resume')).toMatchObject({
+      state: 'succeeded',
+      said: [`${replaced} lines were written by an owner that had already been replaced; they do not count`],
+    });
     await expectAllMadeOnce(folder);
   });
 

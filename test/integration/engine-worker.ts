@@ -86,6 +86,8 @@ const graph = buildStepGraph({
 });
 
 const store = await openFolderRunStore(join(folder, 'state'));
+/** What the run remarks about its journal. */
+const said: string[] = [];
 const env: RunEnvironment<null> = {
   store,
   clock: systemClock,
@@ -93,7 +95,9 @@ const env: RunEnvironment<null> = {
   owner: await ownIdentity(),
   isAlive: isSameProcessAlive,
   tool: '1.0.0',
-  events: () => undefined,
+  events: (event) => {
+    if (event.type === 'journal') said.push(event.message);
+  },
   catalogue: new Map([[makeParts.kind, makeParts]]),
   ports: null,
   evaluator: { resolve: (template) => template as never, condition: () => true },
@@ -106,4 +110,4 @@ const result =
   verb === 'start'
     ? await startRun({ ...env, graph, cluster, mode: 'recovery', sources: {} })
     : await resumeRun({ ...env, run: await latestRun(store, cluster), graph });
-process.stdout.write(`${JSON.stringify({ state: result.state, steps: result.steps.map((step) => step.state), error: result.error?.message })}\n`);
+process.stdout.write(`${JSON.stringify({ state: result.state, steps: result.steps.map((step) => step.state), error: result.error?.message, said })}\n`);
