@@ -19,6 +19,7 @@ import { RebuildWorld, type YamlDocument } from '../support/rebuild-world.ts';
 const PREFIX = 'lattice-small-backups';
 const ROWS = 'lattice-rows';
 const HOLD = `backup-location/velero/${PREFIX}`;
+
 const EXPIRED = 'last-of-its-time';
 const LOCATION: ObjectRef = { apiVersion: 'velero.io/v1', kind: 'BackupStorageLocation', namespace: 'velero', name: PREFIX };
 const SCHEDULE: ObjectRef = { apiVersion: 'velero.io/v1', kind: 'Schedule', namespace: 'velero', name: 'lattice-small-data' };
@@ -107,6 +108,12 @@ describe('backup stores from preflight to release', { shuffle: false }, () => {
       await bucket.copyBackup(point, { name: `lattice-${of}-20260101000000`, prefix: ROWS, ...change });
       await isStopped(of, namesBackup(of), { exit: 4, code: 'BACKUP_NOT_USABLE', words });
     }
+  });
+
+  it('a backup that nobody has sealed: exit 4, BACKUP_UNANCHORED', async () => {
+    const name = 'lattice-unsealed-20260101000000';
+    await bucket.copyBackup(point, { name, prefix: ROWS });
+    await isStopped('unsealed', namesBackup('unsealed'), { exit: 4, code: 'BACKUP_UNANCHORED', words: name });
   });
 
   it('one name in two stores: exit 3, BACKUP_NAME_TWICE', async () => {
