@@ -19,7 +19,6 @@ import { RebuildWorld, type YamlDocument } from '../support/rebuild-world.ts';
 const PREFIX = 'lattice-small-backups';
 const ROWS = 'lattice-rows';
 const HOLD = `backup-location/velero/${PREFIX}`;
-
 const EXPIRED = 'last-of-its-time';
 const LOCATION: ObjectRef = { apiVersion: 'velero.io/v1', kind: 'BackupStorageLocation', namespace: 'velero', name: PREFIX };
 const SCHEDULE: ObjectRef = { apiVersion: 'velero.io/v1', kind: 'Schedule', namespace: 'velero', name: 'lattice-small-data' };

@@ -34,8 +34,8 @@ afterEach(async () => {
 });
 
 /** Runs the worker to its end; what it threw is the text of the error. */
-async function work(folder: string, verb: 'start' | 'resume'): Promise<WorkerEnd> {
-  const { stdout } = await run(process.execPath, [WORKER, folder, verb]);
+async function work(folder: string, verb: 'start' | 'resume', preload?: string): Promise<WorkerEnd> {
+  const { stdout } = await run(process.execPath, [...(preload === undefined ? [] : ['--import', preload]), WORKER, folder, verb]);
   return JSON.parse(stdout) as WorkerEnd;
 }
 
@@ -105,6 +105,16 @@ describe('the state of a run that was killed half way', () => {
   it('goes on when it is sound', async () => {
     const folder = await copyOfKilled();
     expect(await work(folder, 'resume')).toMatchObject({ state: 'succeeded' });
+    await expectAllMadeOnce(folder);
+  });
+
+  it('goes on under a clock that was set back, says by how much, and does nothing twice', async () => {
+    const folder = await copyOfKilled();
+    const { state, said } = await work(folder, 'resume', join(import.meta.dirname, '..', 'support', 'clock-behind.ts'));
+    expect([state, said]).toEqual([
+      'succeeded',
+      [expect.stringMatching(/^the clock of this machine is (?:59m\S*|1h\S*|\d+m \d+s|1 h|59 min.*) behind the journal's last line/)],
+    ]);
     await expectAllMadeOnce(folder);
   });
 
