@@ -1,7 +1,10 @@
 /** A database that cannot be read here. Whether that speaks against it is etcd's to say. */
 export class UnreadableDatabase extends Error {}
 
-/** What a meta page says (go.etcd.io/bbolt `internal/common/meta.go`). Numbers are little-endian, as on every machine that etcd supports. */
+/**
+ * What a meta page says (go.etcd.io/bbolt `internal/common/meta.go`): behind the page's header magic, version, page size, flags (uint32 each), root bucket (page id and
+ * sequence), freelist, high-water mark, transaction id, and FNV-1a of all that. Numbers are little-endian, as on every machine that etcd supports.
+ */
 export interface BoltMeta {
   readonly pageBytes: number;
   /** Root page of the bucket of buckets. */
