@@ -1,5 +1,6 @@
 import type { NodeProbe } from '../presets/preset.ts';
 import { probe, taggedLines } from '../presets/probe.ts';
+import { FREE_KIB } from '../presets/room.ts';
 import { BOLT_HEAD_BYTES } from './bolt-meta.ts';
 
 /** What is on a machine, beside what runs there. */
@@ -19,12 +20,11 @@ export interface NodeLook {
   readonly held: readonly number[];
 }
 
-/** Reads only. Fields are words; contents are base64. `df` of GNU and busybox, `od` of neither: nothing else is asked for. */
-const SCRIPT = String.raw`
+/** Reads only. Fields are words; contents are base64. */
+const SCRIPT = String.raw`${FREE_KIB}
 data=$1; wal=$2; head=$3; pki=$4; shift 4
 echo "now $(date +%s%N)"
-at=$data; while [ ! -d "$at" ] && [ "$at" != / ]; do at=$(dirname "$at"); done
-df -P -B1 "$at" 2>/dev/null | { read -r _; read -r _ _ _ free _; echo "free $free"; }
+free=$(free_kib "$data"); [ -n "$free" ] && echo "free $((free * 1024))"
 db=$data/member/snap/db
 if [ -f "$db" ]; then echo "db $(stat -c %s "$db") $(dd if="$db" bs="$head" count=1 2>/dev/null | base64 -w0)"; fi
 count=0; for file in "$wal"/*.wal; do [ -f "$file" ] && count=$((count + 1)); done; echo "wal $count"
