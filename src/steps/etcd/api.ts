@@ -12,7 +12,7 @@ import { AT_ONCE, capiClusters, withApi } from './api-access.ts';
 import { startComponent } from './components.ts';
 import { fenceAgain, fencedWith } from './fence-schema.ts';
 import { requireFenced } from './fenced.ts';
-import { frontAccess, keepClosed, noteStarted, openFront, wasOpened } from './front.ts';
+import { frontAccess, frontOf, keepClosed, noteStarted, openFront, wasOpened } from './front.ts';
 import { ask } from './plane.ts';
 import { snapshotSource } from './source-schema.ts';
 
@@ -87,9 +87,7 @@ export const etcdApi = defineStep({
     if (isolation === 'none') return { state: 'partial', evidence: { isolation } };
     return faults.length === 0 ? { state: 'present', outputs: { isolation }, evidence: {} } : { state: 'partial', evidence: { faults: [...faults] } };
   },
-  plan: async ({ with: { prepared } }) => [
-    { verb: 'run', subject: `start kube-apiserver on ${prepared.front ?? prepared.seed.node}`, note: 'closed to other machines' },
-  ],
+  plan: async ({ with: { prepared } }) => [{ verb: 'run', subject: `start kube-apiserver on ${frontOf(prepared)}`, note: 'closed to other machines' }],
   async execute(ctx) {
     await requireFenced(ctx, fenceAgain(ctx.with));
     const front = await openFront(ctx);

@@ -8,7 +8,7 @@ import { lookUntil } from '../wait.ts';
 import { withApi } from './api-access.ts';
 import { startComponent } from './components.ts';
 import { fencedWith } from './fence-schema.ts';
-import { frontAccess, keepClosed, openFront } from './front.ts';
+import { frontAccess, frontOf, keepClosed, openFront } from './front.ts';
 import { type ApiMachine, ask } from './plane.ts';
 
 type Ctx = ReadContext<z.output<typeof fencedWith>, StepPorts>;
@@ -60,7 +60,7 @@ export const etcdControllers = defineStep({
     if (open.length === 0 && isClosed) return { state: 'present', outputs: {}, evidence: {} };
     return { state: isClosed ? 'absent' : 'partial', evidence: { stopped: [...open], closed: isClosed } };
   },
-  plan: async ({ with: { prepared } }) => [{ verb: 'run', subject: `start ${CONTROLLERS.join(' and ')} on ${prepared.front ?? prepared.seed.node}` }],
+  plan: async ({ with: { prepared } }) => [{ verb: 'run', subject: `start ${CONTROLLERS.join(' and ')} on ${frontOf(prepared)}` }],
   async execute(ctx) {
     const front = await openFront(ctx);
     await keepClosed(front, ctx);

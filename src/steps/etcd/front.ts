@@ -1,14 +1,19 @@
 import { DrError } from '../../errors/dr-error.ts';
 import { markOf, setMark } from '../../etcd/presets/aside.ts';
 import { type Isolation, isolate, isolationState } from '../../etcd/presets/isolation.ts';
-import { type ApiMachine, ask, OPENED, openNode, type PlaneCtx, type PlaneNode, STARTED, tell } from './plane.ts';
+import { type ApiMachine, ask, factsOf, OPENED, openNode, type PlaneCtx, type PlaneNode, STARTED, tell } from './plane.ts';
+import type { Prepared } from './prepared-schema.ts';
 import type { SeedCtx } from './seed-request.ts';
 
-/** The machine through whose API server what came back is looked at: that of the seed, or one without etcd. */
+/** Name of the machine through whose API server what came back is looked at: that of the seed, or one without etcd. */
+export function frontOf({ seed, front = seed.node }: Pick<Prepared, 'seed' | 'front'>): string {
+  return front;
+}
+
+/** That machine. */
 export async function openFront(ctx: SeedCtx): Promise<ApiMachine> {
-  const { seed, front = seed.node } = ctx.with.prepared;
-  const { members, servers } = ctx.with.plane;
-  const server = [...members, ...servers].find(({ node }) => node === front);
+  const front = frontOf(ctx.with.prepared);
+  const server = factsOf(ctx.with.plane).find(({ node }) => node === front);
   if (server === undefined) throw new DrError({ code: 'BUG', message: `${front} is no machine of the control plane` });
   return { node: await openNode(front, ctx), server };
 }

@@ -2,10 +2,9 @@ import { isDrError } from '../../errors/dr-error.ts';
 import { apiServerSettings } from '../../etcd/presets/apiserver-settings.ts';
 import type { Definitions } from '../../etcd/presets/preset.ts';
 import { clockFault, skewOf } from './clock-skew.ts';
+import { apiFacts, componentsOf, DEFAULT_PORT, strayFault } from './defined.ts';
 import { ask, ifReached, type MachineCtx, type PlaneNode } from './plane.ts';
 import type { PlaneMember, PlaneServer } from './plane-schema.ts';
-
-const DEFAULT_PORT = 6443;
 
 /** Reads how a machine is set up that has an API server and no etcd. */
 export async function lookAtServer(node: PlaneNode, ctx: MachineCtx): Promise<PlaneServer> {
@@ -26,21 +25,14 @@ export async function lookAtServer(node: PlaneNode, ctx: MachineCtx): Promise<Pl
   }
 }
 
-function readServer({ inPlace, parked, strays }: Definitions): Partial<PlaneServer> {
-  const components = [...new Set([...inPlace.keys(), ...parked.keys()])];
+function readServer(definitions: Definitions): Partial<PlaneServer> {
+  const components = componentsOf(definitions);
   if (components.includes('etcd')) return { components, fault: 'it defines an etcd, and the plan says that it has none (etcd: false)' };
-  const api = inPlace.get('kube-apiserver') ?? parked.get('kube-apiserver');
+  const api = definitions.inPlace.get('kube-apiserver') ?? definitions.parked.get('kube-apiserver');
   if (api === undefined) return { components, fault: 'it has no definition of an API server, and by the plan no etcd' };
-  const { securePort, advertiseAddress, encryptionConfig, etcdServers } = apiServerSettings(api);
-  const [stray] = strays;
-  return {
-    components,
-    securePort,
-    etcdServers: [...etcdServers],
-    ...(advertiseAddress === undefined ? {} : { advertiseAddress }),
-    ...(encryptionConfig === undefined ? {} : { encryptionConfig }),
-    ...(stray === undefined ? {} : { fault: `${stray.path} would keep ${stray.component} running: move it out of that folder` }),
-  };
+  const settings = apiServerSettings(api);
+  const fault = strayFault(definitions);
+  return { components, ...apiFacts(settings), etcdServers: [...settings.etcdServers], ...(fault === undefined ? {} : { fault }) };
 }
 
 /** Whether an API server is given a member. Compared by name: whatever resolves names here does not on the machine. */

@@ -9,6 +9,7 @@ import { roomProbe } from '../../etcd/presets/room.ts';
 import { planControlPlane } from '../../model/plan/control-plane.ts';
 import { defineStep } from '../define-step.ts';
 import { clockFault, skewOf } from './clock-skew.ts';
+import { apiFacts, componentsOf, DEFAULT_PORT, strayFault } from './defined.ts';
 import { lookAtServer, withStrangers } from './inventory-server.ts';
 import { keptJson, readKept } from './kept.ts';
 import { ifMemberAnswers } from './member-access.ts';
@@ -17,7 +18,6 @@ import { type Plane, type PlaneMember, plane } from './plane-schema.ts';
 
 const withSchema = z.object({ controlPlane: planControlPlane });
 const FILE = 'control-plane.json';
-const DEFAULT_PORT = 6443;
 
 async function look(ctx: MachineCtx): Promise<Plane> {
   const nodes = await openNodes(ctx);
@@ -65,7 +65,6 @@ async function lookAtMember(
   const settings = etcdSettingsOfDefinition(etcd);
   const { endpoint, tls } = etcdAccess(settings, node.preset.etcdClient);
   const api = definitions.inPlace.get('kube-apiserver') ?? definitions.parked.get('kube-apiserver');
-  const apiSettings = api === undefined ? undefined : apiServerSettings(api);
   const member = { node: node.name, endpoint, ...(tls === undefined ? {} : { tls }) };
   const [hasData, freeBytes, skewMs, alive] = await Promise.all([
     ask(node, memberData(settings.dataDir, settings.walDir), ctx.signal),
@@ -83,11 +82,9 @@ async function lookAtMember(
     dataDir: settings.dataDir,
     ...(settings.walDir === undefined ? {} : { walDir: settings.walDir }),
     hasData,
-    freeBytes,
-    components: [...new Set([...definitions.inPlace.keys(), ...definitions.parked.keys()])],
-    securePort: apiSettings?.securePort ?? DEFAULT_PORT,
-    ...(apiSettings?.advertiseAddress === undefined ? {} : { advertiseAddress: apiSettings.advertiseAddress }),
-    ...(apiSettings?.encryptionConfig === undefined ? {} : { encryptionConfig: apiSettings.encryptionConfig }),
+    ...(freeBytes === undefined ? {} : { freeBytes }),
+    components: componentsOf(definitions),
+    ...apiFacts(api === undefined ? undefined : apiServerSettings(api)),
     ...(alive === undefined
       ? {}
       : { alive: { clusterId: alive.clusterId, memberId: alive.memberId, revision: alive.revision, version: alive.version, hasLeader: alive.leader !== '0' } }),
@@ -103,8 +100,7 @@ function faultOf(
   const isStacked = definitions.inPlace.has('kube-apiserver') || definitions.parked.has('kube-apiserver');
   // KubeadmControlPlane knows members by the names of Nodes and removes what it does not know (`reconcileEtcdMembers`).
   if (isStacked && name !== node.name) return `its etcd member is called '${name}', and its Node '${node.name}': Cluster API would remove the member`;
-  const [stray] = definitions.strays;
-  return stray === undefined ? undefined : `${stray.path} would keep ${stray.component} running: move it out of that folder`;
+  return strayFault(definitions);
 }
 
 /** Reads how each control-plane machine is set up and what its etcd says; writes nothing. Kept with the run: later it is not the same any more. */

@@ -7,7 +7,7 @@ import type { StepPorts } from '../ports.ts';
 import { startComponent } from './components.ts';
 import { fenceAgain, fencedWith } from './fence-schema.ts';
 import { requireFenced } from './fenced.ts';
-import { frontAccess, openFront } from './front.ts';
+import { frontAccess, frontOf, openFront } from './front.ts';
 import { pausedHolds } from './paused-holds.ts';
 import { type ApiMachine, OPENED, openNode, tell } from './plane.ts';
 
@@ -46,9 +46,7 @@ export const etcdOpen = defineStep({
   async observe(ctx) {
     return (await isOpen(await openFront(ctx), ctx)) ? { state: 'present', outputs: {}, evidence: {} } : { state: 'absent', evidence: {} };
   },
-  plan: async ({ with: { prepared } }) => [
-    { verb: 'configure', subject: `the API server of ${prepared.front ?? prepared.seed.node}`, note: 'opened; no rollback after this' },
-  ],
+  plan: async ({ with: { prepared } }) => [{ verb: 'configure', subject: `the API server of ${frontOf(prepared)}`, note: 'opened; no rollback after this' }],
   async execute(ctx) {
     // An old majority that has come back takes writes too: from here on there would be two clusters.
     await requireFenced(ctx, fenceAgain(ctx.with));

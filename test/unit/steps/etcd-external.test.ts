@@ -3,7 +3,7 @@ import type { JsonObject } from '../../../src/model/json.ts';
 import { foundingOf } from '../../../src/steps/etcd/founding.ts';
 import { withStrangers } from '../../../src/steps/etcd/inventory-server.ts';
 import { type PlaneServer, plane } from '../../../src/steps/etcd/plane-schema.ts';
-import { memberOf } from './etcd-member.ts';
+import { memberOf, preparedFor } from './etcd-member.ts';
 import { StepBench, stepOf } from './step-harness.ts';
 
 const OPENED = '2026-11-21T03:15:00Z\n';
@@ -19,18 +19,7 @@ const CONTROL_PLANE: JsonObject = {
 const INPUT: JsonObject = {
   controlPlane: CONTROL_PLANE,
   plane: { members: [memberOf('etcd-1')], servers: [{ ...SERVER, components: ['kube-apiserver'], etcdServers: [] }] },
-  prepared: {
-    path: '/runs/prepared.db',
-    sha256: 'ab',
-    sizeBytes: 1,
-    hashKv: { hash: 1, revision: '1', compactRevision: '1' },
-    objects: 1,
-    sourceRevision: '1',
-    changes: { paused: [], unpaused: [], alarms: [], leases: 0, masterLeases: 0 },
-    seed: { node: 'etcd-1', name: 'etcd-1', peerUrl: 'https://10.0.0.11:2380', joining: [] },
-    front: 'api-1',
-    identity: { token: 'new', memberId: '1', clusterId: '2' },
-  },
+  prepared: { ...preparedFor('etcd-1'), front: 'api-1' },
   fenced: { proofs: [], poweredOff: [] },
 };
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { JsonObject } from '../../../src/model/json.ts';
-import { memberOf } from './etcd-member.ts';
+import { memberOf, preparedFor } from './etcd-member.ts';
 import { StepBench } from './step-harness.ts';
 
 const CLOSE = 'close port 6443 to other machines';
@@ -9,17 +9,7 @@ const READ_API = 'read the kubeconfig of administrators';
 const INPUT: JsonObject = {
   controlPlane: { distribution: 'kubeadm', nodes: [{ name: 'cp-1', address: '10.0.0.11' }] },
   plane: { members: [memberOf('cp-1')] },
-  prepared: {
-    path: '/runs/prepared.db',
-    sha256: 'ab',
-    sizeBytes: 1,
-    hashKv: { hash: 1, revision: '1', compactRevision: '1' },
-    objects: 1,
-    sourceRevision: '1',
-    changes: { paused: [], unpaused: ['default/east'], alarms: [], leases: 0, masterLeases: 0 },
-    seed: { node: 'cp-1', name: 'cp-1', peerUrl: 'https://10.0.0.11:2380', joining: [] },
-    identity: { token: 'new', memberId: '1', clusterId: '2' },
-  },
+  prepared: preparedFor('cp-1', ['default/east']),
   fenced: { proofs: [], poweredOff: [] },
 };
 
