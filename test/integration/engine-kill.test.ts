@@ -63,7 +63,7 @@ it(`a run killed up to ${KILLS} times goes on each time, comes to its end, and m
   expect(killed).toBeGreaterThanOrEqual(KILLS - 3);
   const end = await launch(folder, 'resume').ended;
   expect(end.stderr).toBe('');
-  expect(JSON.parse(end.stdout)).toEqual({ state: 'succeeded', steps: Array.from({ length: 12 }, () => 'succeeded') });
+  expect(JSON.parse(end.stdout)).toMatchObject({ state: 'succeeded', steps: Array.from({ length: 12 }, () => 'succeeded') });
   const made = (await readFile(join(folder, 'made'), 'utf8')).trim().split('\n').sort();
   expect(made).toEqual(
     Array.from({ length: 12 }, (_, step) => [1, 2, 3].map((part) => `s${step}-${part}`))
