@@ -6,17 +6,18 @@ export async function longer(ms: number): Promise<void> {
   for (const until = performance.now() + ms; performance.now() < until; ) await turn();
 }
 
-/** Makes every sync of a file in this process take longer, and counts them: the group commits of a journal, and a handful of others. */
+/** Makes every write of a file whose writes are synced take longer in this process, and counts them: the group commits of a journal. */
 export async function slowSyncs(longerMs: number): Promise<() => number> {
   const handle = await open(process.execPath);
-  const prototype = Object.getPrototypeOf(handle) as { sync: () => Promise<void> };
+  const prototype = Object.getPrototypeOf(handle) as { write: (bytes: Uint8Array) => Promise<{ readonly bytesWritten: number }> };
   await handle.close();
   let syncs = 0;
-  const { sync } = prototype;
-  prototype.sync = async function counted(this: FileHandle) {
+  const { write } = prototype;
+  prototype.write = async function counted(this: FileHandle, bytes) {
     syncs += 1;
-    await sync.call(this);
+    const written = await write.call(this, bytes);
     await longer(longerMs);
+    return written;
   };
   return () => syncs;
 }
