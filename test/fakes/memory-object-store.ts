@@ -28,6 +28,8 @@ export class MemoryObjectStore implements ObjectStore {
   readonly cutAfter = new Map<string, number>();
   /** Credentials that may only read. */
   readonly readers = new Set<string>();
+  /** What somebody does right before the content of a key is read, once: to write another over what was listed. */
+  readonly meanwhile = new Map<string, () => void>();
   /** Keys whose content was read, in order. */
   readonly reads: string[] = [];
   /** Versions of each key, newest first. */
@@ -132,6 +134,9 @@ export class MemoryObjectStore implements ObjectStore {
   }
 
   #pinned(key: string, at: ObjectPin = {}): Stored | undefined {
+    const happen = this.meanwhile.get(key);
+    this.meanwhile.delete(key);
+    happen?.();
     const versions = this.#objects.get(key) ?? [];
     const found = at.versionId === undefined ? versions[0] : versions.find(({ versionId }) => versionId === at.versionId);
     if (found === undefined || found.isDeletion === true) return undefined;

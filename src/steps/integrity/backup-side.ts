@@ -1,4 +1,3 @@
-import { readTarball } from '../../backup/tarball.ts';
 import type { TarballItem } from '../../backup/tarball-paths.ts';
 import { backupKeys } from '../../backup/velero-layout.ts';
 import { backupCovers } from '../../backup/velero-scope.ts';
@@ -10,10 +9,13 @@ import type { BackupCopy } from '../../specs/integrity/compare.ts';
 import { RELEASE_TYPE } from '../../specs/integrity/package-releases.ts';
 import { CRD_TYPE } from '../platform-names.ts';
 import type { StepPorts } from '../ports.ts';
+import { type BackupObject, type ObjectPlace, pinOf } from '../recovery/backup-objects.ts';
+import { BackupPlaces } from '../recovery/backup-places.ts';
+import { readPinnedTarball } from '../recovery/pinned-tarball.ts';
 import { bucketPrefix } from '../recovery/places.ts';
+import { OBJECT } from '../recovery/read-files.ts';
+import { readJson } from '../recovery/read-json.ts';
 import { specObjects } from '../recovery/spec-objects.ts';
-import { readBackupMetadata } from '../recovery-points.ts';
-import { objectStoreRef } from '../schemas.ts';
 
 /** A backup that is compared. */
 export interface BackupPoint {
@@ -63,10 +65,16 @@ interface OneBackup extends BackupCopy {
   readonly releases: readonly KubeObject[];
 }
 
+/** Reads one backup, each file exactly as it was listed: what is written meanwhile is neither half nor wholly taken for it. */
 async function readOne(section: PlanBackup, name: string, { ports, types, signal }: BackupSource): Promise<OneBackup> {
-  const store = await ports.objectStores.open(objectStoreRef(section));
-  const { tarball } = backupKeys(bucketPrefix(section), name);
-  const [metadata, head] = await Promise.all([readBackupMetadata(ports, section, { name, signal }), store.head(tarball, signal)]);
+  const places = await BackupPlaces.open(ports, section, name);
+  const { backup } = places;
+  const { objects: listed } = await places.ownObjects(signal);
+  const keys = backupKeys(bucketPrefix(section), name);
+  const find = (key: string): BackupObject | undefined => listed.find((object) => `${backup.root}${object.key}` === key);
+  const tarball = find(keys.tarball);
+  if (tarball === undefined) throw new DrError({ code: 'BACKUP_BAD', message: `${name} has no tarball` });
+  const metadata = await readMetadata(backup, find(keys.metadata), signal);
   const { objects, take } = specObjects([CRD_TYPE, ...types]);
   const releases: KubeObject[] = [];
   const onObject = (item: TarballItem, content: Uint8Array): void => {
@@ -75,7 +83,13 @@ async function readOne(section: PlanBackup, name: string, { ports, types, signal
     const secret = parseJson(content);
     if (isObject(secret)) releases.push(secret as unknown as KubeObject);
   };
-  const { fault } = await readTarball(await store.stream(tarball, signal), { sizeBytes: head?.sizeBytes ?? 0, onObject, signal });
+  const { fault } = await readPinnedTarball(backup, tarball, { onObject, signal, again: true });
   if (fault !== undefined) throw new DrError({ code: 'BACKUP_BAD', message: `the tarball of ${name} is not whole: ${fault}` });
   return { objects, releases, covers: backupCovers((metadata?.['spec'] ?? {}) as JsonObject) };
+}
+
+/** The Backup object as Velero stored it; `undefined` when it is missing or not JSON. */
+async function readMetadata({ store, root }: ObjectPlace, object: BackupObject | undefined, signal: AbortSignal): Promise<JsonObject | undefined> {
+  if (object === undefined) return undefined;
+  return (await readJson(store, `${root}${object.key}`, { shape: OBJECT, signal, at: pinOf(object) })) as JsonObject | undefined;
 }

@@ -9,10 +9,11 @@ import type { FakeKubeCluster } from '../../fakes/fake-kube-cluster.ts';
 import { currentCrds } from '../specs/seed-files.ts';
 import { core, encoded, lattice, PLAN_CLUSTER, PLAN_SPECS, platformCluster, TARGET, yaml } from './objects.ts';
 import { type CrashCase, crashEverywhere, StepBench, stepOf } from './step-harness.ts';
-import { bucketWith } from './velero-bucket.ts';
+import { bucketWith, tarballWith } from './velero-bucket.ts';
 
 const NAME = 'lattice-daily-20260301020000';
 const POINT = { store: 'main', name: NAME, completedAt: '2026-03-01T02:00:00Z' };
+const TARBALL = `lattice-main/backups/${NAME}/${NAME}.tar.gz`;
 const CHECKOUT = 'lattice.dev/LatticeService shop/checkout';
 const IMAGE = 'spec.workload.containers.main.image';
 
@@ -159,10 +160,26 @@ describe('integrity/compare', () => {
 
   it('takes a backup that cannot be read for something a person has to know', async () => {
     const { bucket, run } = world({ backup: [checkout(2)] });
-    bucket.cutAfter.set(`lattice-main/backups/${NAME}/${NAME}.tar.gz`, 40);
+    bucket.cutAfter.set(TARBALL, 40);
     const outputs = outputsOf(await run());
     expect(outputs).toMatchObject({ sides: ['git'], blocking: 1, needsApproval: true });
     expect(outputs.findings[0]).toBe(`backup ${NAME} was not compared with git`);
+  });
+
+  it('reads the version of a backup that was listed, though another is written over it meanwhile', async () => {
+    const { bucket, run } = world({ backup: [checkout(5)] });
+    bucket.versioned = true;
+    bucket.put(TARBALL, tarballWith([checkout(5)]));
+    bucket.meanwhile.set(TARBALL, () => bucket.put(TARBALL, tarballWith([checkout(2)])));
+    expect(outputsOf(await run()).shown.map(({ values }) => values)).toEqual(['git 2, backup 5']);
+  });
+
+  it('does not take what is written meanwhile for the backup where the bucket keeps no versions', async () => {
+    const { bucket, run } = world({ backup: [checkout(5)] });
+    bucket.meanwhile.set(TARBALL, () => bucket.put(TARBALL, tarballWith([checkout(2)])));
+    const outputs = outputsOf(await run());
+    expect(outputs).toMatchObject({ sides: ['git'], needsApproval: true });
+    expect(outputs.findings).toContain(`the backup could not be compared: ${TARBALL} is another now`);
   });
 
   it('is frozen: a resume goes by what was kept, whatever has become of the bucket', async () => {

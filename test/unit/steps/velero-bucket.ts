@@ -54,7 +54,8 @@ function putBackup(bucket: MemoryObjectStore, stored: StoredBackup): void {
   );
 }
 
-function tarballWith(objects: readonly KubeObject[]): Uint8Array {
+/** A tarball that holds these objects. */
+export function tarballWith(objects: readonly KubeObject[]): Uint8Array {
   const files = objects.map((object) => {
     const { name, namespace } = object.metadata;
     const place = namespace === undefined ? 'cluster' : `namespaces/${namespace}`;
