@@ -1,3 +1,4 @@
+import { isPack } from './kopia-blobs.ts';
 import type { Seal, SealedObject, SealedPlace } from './seal.ts';
 
 /** An object as it is in the bucket now. */
@@ -15,6 +16,8 @@ export interface SealedDifferences {
   readonly differences: readonly string[];
   /** Objects that only their bytes can tell: nothing that the bucket says of them proves that they are what was sealed. */
   readonly undecided: readonly SeenObject[];
+  /** Packs of a repository that are gone: written anew by its maintenance, or deleted by somebody. What they held may be there or not. */
+  readonly gone: readonly string[];
 }
 
 /**
@@ -27,26 +30,31 @@ export function compareSeal({ objects }: Seal, seen: readonly SeenObject[]): Sea
   const sealed = new Set(objects.map(nameOf));
   const compared = objects
     .map((object) => ({ object, found: now.get(nameOf(object)) }))
-    .map(({ object, found }) => ({ found, answer: compareOne(object, found) }));
+    .map(({ object, found }) => ({ object, found, answer: compareOne(object, found) }));
   const added = seen
     .filter((object) => object.place !== 'repository' && !sealed.has(nameOf(object)))
     .map((object) => `${nameOf(object)} was added after it was sealed`);
   return {
-    differences: [...compared.flatMap(({ answer }) => (answer === 'equal' || answer === 'undecided' ? [] : [answer])), ...added],
+    differences: [...compared.flatMap(({ answer }) => (NO_DIFFERENCE.has(answer) ? [] : [answer])), ...added],
     undecided: compared.flatMap(({ answer, found }) => (answer === 'undecided' && found !== undefined ? [found] : [])),
+    gone: compared.flatMap(({ answer, object }) => (answer === 'gone' ? [nameOf(object)] : [])),
   };
 }
 
+const NO_DIFFERENCE: ReadonlySet<string> = new Set(['equal', 'undecided', 'gone']);
+
 function compareOne(sealed: SealedObject, found: SeenObject | undefined): string {
   const name = nameOf(sealed);
-  if (found === undefined)
-    return sealed.place === 'repository'
-      ? `${name} is gone since it was sealed: deleted, or rewritten by maintenance of the repository; only a scratch restore can tell`
-      : `${name} is gone since it was sealed`;
+  if (found === undefined) return sealed.place === 'repository' && isPack(fileOf(sealed)) ? 'gone' : `${name} is gone since it was sealed`;
   if (found.sizeBytes !== sealed.sizeBytes) return `${name} has ${found.sizeBytes} bytes, and had ${sealed.sizeBytes} when it was sealed`;
   if (sealed.sha256 === undefined) return found.etag === sealed.etag ? 'equal' : `${name} was replaced since it was sealed: its ETag is another`;
   if (found.sha256 !== undefined) return found.sha256 === sealed.sha256 ? 'equal' : `${name} is not what was sealed: its digest is ${found.sha256}`;
   return sealed.versionId !== undefined && sealed.versionId === found.versionId && sealed.etag === found.etag ? 'equal' : 'undecided';
+}
+
+/** Name of a blob in its repository. */
+function fileOf({ key }: SealedObject): string {
+  return key.slice(key.indexOf('/') + 1);
 }
 
 function nameOf({ place, key }: Pick<SeenObject, 'place' | 'key'>): string {

@@ -36,9 +36,9 @@ export function backupKeys(prefix: string | undefined, backup: string): VeleroBa
   };
 }
 
-/** Folder of the Kopia repository that holds the volumes of a namespace (Velero 1.18 pkg/repository/config). */
-export function repositoryPrefix(prefix: string | undefined, namespace: string): string {
-  return withPrefix(prefix, `kopia/${namespace}/`);
+/** Folder under which the volumes of each namespace have a Kopia repository of their own, in a folder of its name (Velero 1.18 pkg/repository/config). */
+export function repositoriesPrefix(prefix: string | undefined): string {
+  return withPrefix(prefix, 'kopia/');
 }
 
 /** Key of what a restore had to say: warnings and errors. */

@@ -4,7 +4,7 @@ import type { VolumePlaces } from '../../backup/covered.ts';
 import type { LockOf } from '../../backup/immutability.ts';
 import { isLastingBlob } from '../../backup/kopia-blobs.ts';
 import type { SealedPlace } from '../../backup/seal.ts';
-import { backupKeys, repositoryPrefix } from '../../backup/velero-layout.ts';
+import { backupKeys, repositoriesPrefix } from '../../backup/velero-layout.ts';
 import type { Digest } from '../../model/digest.ts';
 import type { PlanBackup } from '../../model/plan/backups.ts';
 import type { StepPorts } from '../ports.ts';
@@ -37,7 +37,7 @@ export class BackupPlaces {
     return new BackupPlaces({ store, place: 'backup', root: backupKeys(prefix, name).directory }, volumes, {
       store,
       place: 'repository',
-      root: repositoryPrefix(prefix, ''),
+      root: repositoriesPrefix(prefix),
     });
   }
 
@@ -53,8 +53,12 @@ export class BackupPlaces {
       ...(volumes === undefined ? [] : snapshots.map((id) => ({ place: volumes, folder: `${id}/` }))),
       ...repositories.map((namespace) => ({ place: this.#repository, folder: `${namespace}/` })),
     ];
-    const listed = await this.#limit.map(folders, async ({ place, folder }) => await objectsIn(place, folder, signal));
-    return listed.map(({ objects, deleted, ...rest }) => ({ ...rest, objects: objects.filter(isCovered), deleted }));
+    const listed = await this.#limit.map(folders, async ({ place, folder }) => {
+      const found = await objectsIn(place, folder, signal);
+      // Maintenance of a repository deletes every day, so that says nothing; of what was sealed, the seal tells what is gone.
+      return place === this.#repository ? { ...found, deleted: [] } : found;
+    });
+    return listed.map(({ objects, ...rest }) => ({ ...rest, objects: objects.filter(isCovered) }));
   }
 
   /** Digest of an object's bytes, read as they were listed. */

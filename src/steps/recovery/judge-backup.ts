@@ -71,7 +71,9 @@ export async function judgeBackup(ports: Pick<StepPorts, 'objectStores'>, sectio
   return await new Judge(await BackupPlaces.open(ports, section, options.name), section, options).judge();
 }
 
-const NOTHING = { differences: [], undecided: [] } as const;
+const NOTHING = { differences: [], undecided: [], gone: [] } as const;
+/** So many packs that are gone are named. */
+const NAMED = 3;
 
 class Judge {
   readonly #places: BackupPlaces;
@@ -95,7 +97,7 @@ class Judge {
     const places = found?.file === undefined ? volumePlaces(files) : joinPlaces(volumePlaces(files), sealedPlaces(found.file.seal));
     const listed = [own, ...(await this.#places.volumeObjects(places, signal))];
     const comparer = this.#options.git?.(files);
-    const { tarball, seal, objects } = await this.#compare(
+    const { tarball, seal, objects, gone } = await this.#compare(
       listed.flatMap((part) => part.objects),
       found,
       comparer,
@@ -105,7 +107,7 @@ class Judge {
     const git = isWhole ? comparer?.result() : undefined;
     const anchors = { ...(seal === undefined ? {} : { seal }), ...(git === undefined ? {} : { git }) };
     const isGone = own.objects.length === 0;
-    const findings = isGone ? [goneFinding(found)] : this.#findings({ quick, files, tarball, listed });
+    const findings = isGone ? [goneFinding(found)] : [...this.#findings({ quick, files, tarball, listed }), ...packsFinding(gone)];
     const holdsVolumes = objects.some(({ place }) => place !== 'backup') || (quick.usable && quick.point.volumes.length > 0);
     return {
       store,
@@ -121,7 +123,7 @@ class Judge {
       files,
       ...(tarball === undefined ? {} : { tarball }),
       holdsVolumes,
-      volumes: isEqual(seal) && objects.some(({ place }) => place !== 'backup') ? 'sealed' : 'not checked',
+      volumes: isEqual(seal) && gone.length === 0 && objects.some(({ place }) => place !== 'backup') ? 'sealed' : 'not checked',
     };
   }
 
@@ -142,9 +144,9 @@ class Judge {
     const withTarball = listed.map((object) => (tarball !== undefined && this.#isTarball(object) ? { ...object, sha256: tarball.sha256 } : object));
     const refused = found?.refused === undefined ? {} : { refused: found.refused };
     const objects = read === 'files' ? withTarball : await this.#withDigests(sealed, withTarball);
-    if (found === undefined) return { objects, ...known };
-    const { differences, undecided } = sealed === undefined ? NOTHING : compareSeal(sealed, objects);
-    return { objects, ...known, seal: { sealedAt: sealed?.sealedAt ?? '', differences, unread: undecided.map(({ key }) => key), ...refused } };
+    if (found === undefined) return { objects, gone: [], ...known };
+    const { differences, undecided, gone } = sealed === undefined ? NOTHING : compareSeal(sealed, objects);
+    return { objects, gone, ...known, seal: { sealedAt: sealed?.sealedAt ?? '', differences, unread: undecided.map(({ key }) => key), ...refused } };
   }
 
   /** Reads the bytes of sealed objects that nothing else proves; of all objects where every byte is wanted. */
@@ -191,6 +193,8 @@ interface Compared {
   readonly objects: readonly BackupObject[];
   readonly tarball?: TarballFacts;
   readonly seal?: SealComparison;
+  /** Sealed packs of repositories that are not there any more. */
+  readonly gone: readonly string[];
 }
 
 interface Found {
@@ -204,6 +208,13 @@ function goneFinding(found: FoundSeal | undefined): BackupFinding {
   const sealedAt = found?.file?.seal.sealedAt;
   const message = sealedAt === undefined ? 'there is nothing of it in the bucket' : `it was sealed at ${sealedAt} and is gone from the bucket`;
   return { severity: 'bad', check: 'files', message };
+}
+
+function packsFinding(gone: readonly string[]): readonly BackupFinding[] {
+  if (gone.length === 0) return [];
+  const named = `${gone.slice(0, NAMED).join(', ')}${gone.length > NAMED ? ` and ${gone.length - NAMED} more` : ''}`;
+  const message = `${gone.length} packs are gone since it was sealed (${named}): written anew by maintenance of the repository, or deleted; only a scratch restore can tell`;
+  return [{ severity: 'warning', check: 'seal', message }];
 }
 
 /** Whether what the bucket says of every object proves that it is the sealed one. */

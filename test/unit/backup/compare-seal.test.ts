@@ -34,9 +34,15 @@ describe('a sealed object', () => {
 
   it('of a repository is told by size and ETag; later blobs are no difference', () => {
     const blob = { place: 'repository', key: 'shop/p1', sizeBytes: 5, etag: 'x' } as const;
-    expect(compareSeal(sealOf(blob), [blob, { ...blob, key: 'shop/p2' }])).toEqual({ differences: [], undecided: [] });
+    expect(compareSeal(sealOf(blob), [blob, { ...blob, key: 'shop/p2' }])).toEqual({ differences: [], undecided: [], gone: [] });
     expect(compareSeal(sealOf(blob), [{ ...blob, etag: 'y' }]).differences).toEqual([expect.stringContaining('its ETag is another')]);
-    expect(compareSeal(sealOf(blob), []).differences).toEqual([expect.stringContaining('maintenance')]);
+  });
+
+  it('of a repository may be gone when it is a pack, which maintenance writes anew, and else not', () => {
+    const blob = { place: 'repository', key: 'shop/p1', sizeBytes: 5, etag: 'x' } as const;
+    const format = { ...blob, key: 'shop/kopia.repository' };
+    expect(compareSeal(sealOf(blob, format), [format])).toEqual({ differences: [], undecided: [], gone: ['repository/shop/p1'] });
+    expect(compareSeal(sealOf(blob, format), [blob]).differences).toEqual(['repository/shop/kopia.repository is gone since it was sealed']);
   });
 
   it('of the same key in two places is two objects', () => {
@@ -46,7 +52,7 @@ describe('a sealed object', () => {
         { ...base, versionId: 'v1' },
         { ...base, place: 'volumes', versionId: 'v2' },
       ]),
-    ).toEqual({ differences: [], undecided: [] });
+    ).toEqual({ differences: [], undecided: [], gone: [] });
   });
 });
 

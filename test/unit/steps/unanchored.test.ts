@@ -137,6 +137,23 @@ describe('what preflight takes to restore from', () => {
     expect(chosen(await preflight())).toMatchObject({ name: OLD, passedOver: [{ name: NEW, reason: expect.stringContaining('volumes/pv-shop-new-0123') }] });
   });
 
+  it('is one whose repository has been maintained since: indexes, logs and packs may be written anew, the format may not', async () => {
+    const pod = { spec: { pod: { namespace: 'shop' } }, status: { phase: 'Completed' } };
+    const { preflight, seal, bucket } = world({ name: NEW, files: { '-podvolumebackups.json.gz': packed([pod]) } });
+    const repository = 'lattice-main/kopia/shop/';
+    for (const blob of ['kopia.repository', 'p0123', 'xn0_0123', '_log_20260301']) bucket.put(`${repository}${blob}`, blob, '2026-03-01T02:00:00Z');
+    await seal();
+    for (const blob of ['xn0_0123', '_log_20260301', 'p0123']) bucket.remove(`${repository}${blob}`);
+    expect(chosen(await preflight())).toMatchObject({ name: NEW, verdict: 'sealed-equal' });
+    bucket.put(`${repository}kopia.repository`, 'another', '2026-03-01T02:00:00Z');
+    expect((await preflight()).error).toMatchObject({ code: 'BACKUP_BAD', message: expect.stringContaining('repository/shop/kopia.repository') });
+    bucket.remove(`${repository}kopia.repository`);
+    expect((await preflight()).error).toMatchObject({
+      code: 'BACKUP_BAD',
+      message: expect.stringContaining('repository/shop/kopia.repository is gone since it was sealed'),
+    });
+  });
+
   it('counts no seal without a signature where the plan requires one', async () => {
     const { preflight, seal } = world({ name: NEW });
     await seal();
