@@ -9,7 +9,7 @@ import { ensureAzurite } from './support/azurite.ts';
 /**
  * `npm test`: static checks and unit tests while the servers are built, then every suite on real servers. Prints time and counts of each and ends with the
  * line `N passed, N failed, N skipped`. A suite on real servers of which nothing ran is a failure: skipped is not passed. At most four files of such a suite that
- * failed beside others run once more, alone; what then passes is named as unsteady, and what fails again has failed.
+ * failed beside others run once more, alone; what then passes is named as unsteady, and what fails again has failed. Files with a race never do.
  *
  * `node test/run.ts [suite...]` runs only the suites named: static, unit, integration, traps, e2e.
  */
