@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type CliEnd, startCli } from '../support/cli.ts';
+import { canMount, inMounts } from '../support/mounts.ts';
 
 const run = promisify(execFile);
 const WORKER = join(import.meta.dirname, 'engine-worker.ts');
@@ -235,16 +236,7 @@ function nthLine(text: Buffer, number: number): number {
   return at;
 }
 
-/** Mounts of a private namespace need root; without it these are skipped, and say so. */
-const isRoot = process.getuid?.() === 0 && process.platform === 'linux';
-
-/** Runs shell lines in a mount namespace of their own: what they mount is gone with them. */
-async function inMounts(lines: readonly string[]): Promise<readonly string[]> {
-  const { stdout } = await run('unshare', ['--mount', 'sh', '-ec', lines.join('\n')]);
-  return stdout.split('\n').filter((line) => line !== '');
-}
-
-describe.skipIf(!isRoot)('a place for state that takes nothing (needs root to mount one)', () => {
+describe.skipIf(!canMount)('a place for state that takes nothing (needs root to mount one)', () => {
   it('because its disk is full: the run ends with the reason, nothing is begun without a line, and with space it goes on', async () => {
     const folder = await newFolder();
     await mkdir(join(folder, 'state'));
