@@ -33,8 +33,11 @@ export interface Composition extends AsyncDisposable {
   readonly clock: Clock;
   readonly random: Random;
   readonly signatures: Signatures;
-  /** Opens run state; makes a folder when needed, never a bucket. Throws `STORE_FAILED`, `SECRET_SOURCE_MISSING`. */
-  openStore(place: RunStorePlace): Promise<RunStore>;
+  /**
+   * Opens run state; makes a folder when needed, never a bucket. That it takes writes is proven before the first of them, in a folder at once unless it is opened
+   * `toRead`. Throws `STORE_FAILED`, `SECRET_SOURCE_MISSING`.
+   */
+  openStore(place: RunStorePlace, use: { readonly toRead: boolean }): Promise<RunStore>;
 }
 
 /** Joins adapters to ports: the one place that knows both. Nothing is connected to until a step opens it. */
@@ -68,8 +71,8 @@ export function compose(env: Environment): Composition {
     clock: systemClock,
     random: systemRandom,
     signatures: createSshSignatures({ processes, purpose: 'approval' }),
-    async openStore(place) {
-      if ('folder' in place) return await openFolderRunStore(place.folder);
+    async openStore(place, use) {
+      if ('folder' in place) return await openFolderRunStore(place.folder, use);
       return buckets.use(await openS3RunStore(place.s3, { secrets, clock: systemClock }));
     },
     async [Symbol.asyncDispose]() {

@@ -98,12 +98,12 @@ export class Session implements AsyncDisposable {
   }
 
   /** The run state that `--state-dir`, else the plan, else the default leads to, and the cluster of the plan if one was named. */
-  async openStore(flags: StoreFlags): Promise<{ readonly store: RunStore; readonly cluster: ClusterName | undefined }> {
+  async openStore(flags: StoreFlags, use = { toRead: true }): Promise<{ readonly store: RunStore; readonly cluster: ClusterName | undefined }> {
     const plan = await readPlan(flags.plan);
     const { env } = this.#context;
     const place = statePlace({ flag: flags['state-dir'], plan, env });
     this.#context.typeable.storeFlags = placeFlags(place, { plan: flags.plan, env });
-    const store = await this.composition.openStore(place);
+    const store = await this.composition.openStore(place, use);
     return { store, cluster: plan === undefined ? undefined : clusterOf(plan) };
   }
 
@@ -140,7 +140,8 @@ export class Session implements AsyncDisposable {
   /** Starts a run of what a person asks for, in the state that the flags lead to, and executes it as `execute` does. */
   async start(request: RunRequest, flags: StoreFlags & DecisionFlags): Promise<ReportedRun> {
     const { rebuild } = await import('../operations/rebuild.ts');
-    const { store } = await this.openStore(flags);
+    // Before anything outside is asked.
+    const { store } = await this.openStore(flags, { toRead: false });
     return await this.execute(store, flags, async (env) => await rebuild(request, env));
   }
 

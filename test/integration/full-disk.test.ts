@@ -48,7 +48,7 @@ async function layOut(): Promise<string> {
 }
 
 describe.skipIf(!canMount)('a disk that becomes full in the middle of a run (needs root to mount one)', () => {
-  it('ends the run with the place and the way out, and loses nothing: with space it goes on to its end', async () => {
+  it('ends the run with the place and the way out, which status tells too, and loses nothing: with space it goes on to its end', async () => {
     folder = await layOut();
     const state = join(folder, 'state');
     const command = (name: string, ...args: readonly string[]): string => {
@@ -59,19 +59,21 @@ describe.skipIf(!canMount)('a disk that becomes full in the middle of a run (nee
       `mount -t tmpfs -o size=1m tmpfs ${state}`,
       command('full', 'rebuild', '--runbook', `${folder}/runbook.yaml`),
       `cp ${folder}/calls ${folder}/calls-when-full`,
+      command('status', 'status'),
       command('still', 'resume'),
       `rm ${state}/filler`,
       command('resumed', 'resume'),
     ]);
     const told = async (name: string): Promise<Told> => JSON.parse(await readFile(join(state, '..', `${name}.out`), 'utf8')) as Told;
     const called = async (file: string): Promise<number> => (await readFile(join(state, '..', file), 'utf8')).split('\n').length - 1;
-    expect(codes).toEqual(['5', '5', '0']);
+    expect(codes).toEqual(['5', '0', '5', '0']);
 
     const full = await told('full');
     const wayOut = { code: 'STORE_FAILED', suggestions: ['free space on that file system, then resume the run'] };
     expect(full).toMatchObject({ state: 'failed', error: { ...wayOut, message: `cannot append to '${state}/runs/${full.run}/journal/0001.lines': ENOSPC` } });
     const begun = await called('calls-when-full');
     expect([begun >= FILLED_BY, begun < STEPS.length]).toEqual([true, true]);
+    expect(await told('status')).toMatchObject({ runs: [{ id: full.run }] });
     expect((await told('still')).error).toMatchObject({ ...wayOut, message: expect.stringContaining(state) });
 
     const resumed = await told('resumed');

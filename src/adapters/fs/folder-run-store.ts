@@ -14,29 +14,40 @@ const LOG_SUFFIX = '.lines';
 const EVIDENCE = '/evidence/';
 
 /**
- * Opens a folder as a run store, making it if it is absent (0700, files 0600). Proves first that the file system keeps the promise the locks stand on:
- * of two writes of one key the first is taken and the second refused. Throws `STORE_FAILED` otherwise.
+ * Opens a folder as a run store, making it if it is absent (0700, files 0600). Proves that the file system keeps the promise the locks stand on: of two
+ * writes of one key the first is taken and the second refused. Throws `STORE_FAILED` otherwise. With `toRead` nothing is made or proven before the first
+ * write: how a run stands can be read on a disk that is full or takes no writes.
  *
  * Layout: a value is the file of its key; a run's log is `runs/<run>/journal/<n>.lines`, one per owner, and the value `runs/<run>/journal/<n>` says whose.
  */
-export async function openFolderRunStore(folder: string): Promise<RunStore> {
-  const root = resolve(folder);
-  await makeFolder(root);
-  const store = new FolderRunStore(root);
-  await store.probe();
+export async function openFolderRunStore(folder: string, { toRead = false }: { readonly toRead?: boolean } = {}): Promise<RunStore> {
+  const store = new FolderRunStore(resolve(folder));
+  if (!toRead) await store.proveOnce();
   return store;
 }
 
 class FolderRunStore implements RunStore {
   readonly location: string;
+  #proof: Promise<void> | undefined;
 
   constructor(root: string) {
     this.location = root;
   }
 
-  async probe(): Promise<void> {
+  async proveOnce(): Promise<void> {
+    this.#proof ??= this.#prove();
+    try {
+      await this.#proof;
+    } catch (error) {
+      this.#proof = undefined;
+      throw error;
+    }
+  }
+
+  async #prove(): Promise<void> {
+    await makeFolder(this.location);
     const key = `probe-${randomBytes(8).toString('hex')}`;
-    const answers = [await this.putIfAbsent(key, Buffer.from('1')), await this.putIfAbsent(key, Buffer.from('2'))];
+    const answers = [await this.#create(key, Buffer.from('1')), await this.#create(key, Buffer.from('2'))];
     await unlink(this.#path(key)).catch((error: unknown) => Promise.reject(storeFailure('remove the probe from', this.location, error)));
     if (answers[0] === true && answers[1] === false) return;
     throw new DrError({
@@ -47,6 +58,11 @@ class FolderRunStore implements RunStore {
   }
 
   async putIfAbsent(key: string, value: Uint8Array): Promise<boolean> {
+    await this.proveOnce();
+    return await this.#create(key, value);
+  }
+
+  async #create(key: string, value: Uint8Array): Promise<boolean> {
     const path = this.#path(key);
     const temporary = join(dirname(path), `.new-${randomBytes(8).toString('hex')}`);
     try {

@@ -63,6 +63,17 @@ describe('the folder store', () => {
     expect((await readdir(folder, { recursive: true })).filter((name) => name.includes('.new-'))).toEqual([]);
   });
 
+  it('opened to read, makes and writes nothing before its first write, which proves the place', async () => {
+    const folder = join(await newFolder(), 'state');
+    const store = await openFolderRunStore(folder, { toRead: true });
+    expect([await store.listRuns(), await store.readLog(RUN), await store.get('clusters/east/claims/000001')]).toEqual([[], [], undefined]);
+    await expect(stat(folder)).rejects.toMatchObject({ code: 'ENOENT' });
+    await writeFile(folder, 'no folder');
+    await expect(store.putIfAbsent('clusters/east/claims/000001', Buffer.from('x'))).rejects.toMatchObject({ code: 'STORE_FAILED' });
+    await rm(folder);
+    expect(await store.putIfAbsent('clusters/east/claims/000001', Buffer.from('x'))).toBe(true);
+  });
+
   it('keeps evidence beside the run, the last version whole', async () => {
     const folder = await newFolder();
     const store = await openFolderRunStore(folder);
