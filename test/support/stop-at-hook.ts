@@ -2,6 +2,9 @@ import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { placeOf } from './journal-places.ts';
 
+/** What every line of a journal begins with. */
+const FIRST = '{"seq":';
+
 /**
  * Side of the lines that the program is at. `before`: they are about to be written; what they tell has happened already, and the journal does not know.
  * `after`: they are on disk, and the program has not been told.
@@ -13,25 +16,18 @@ export type Side = 'before' | 'after';
  * arrive while another write is under way are written together, so that there can be more than one.
  */
 export async function hookJournal(onLines: (side: Side, places: readonly string[]) => void): Promise<void> {
-  // The class of file handles has no name; every instance shares its prototype, and only a journal appends lines with a sequence number.
+  // The class of file handles has no name; every instance shares its prototype, and only a journal writes lines with a sequence number.
   const probe = await open(tmpdir(), 'r');
-  const prototype = Object.getPrototypeOf(probe) as { appendFile: (data: unknown) => Promise<void>; sync: () => Promise<void> };
+  const prototype = Object.getPrototypeOf(probe) as { write: (data: unknown, ...rest: readonly unknown[]) => Promise<unknown> };
   await probe.close();
-  const { appendFile, sync } = prototype;
-  const appended = new WeakMap<object, readonly string[]>();
-  prototype.appendFile = async function appendJournal(this: object, data: unknown): Promise<void> {
-    const places = typeof data === 'string' && data.startsWith('{"seq":') ? placesIn(data) : undefined;
-    if (places !== undefined) {
-      onLines('before', places);
-      appended.set(this, places);
-    }
-    await appendFile.call(this, data);
-  };
-  prototype.sync = async function syncJournal(this: object): Promise<void> {
-    await sync.call(this);
-    const places = appended.get(this);
-    appended.delete(this);
+  const { write } = prototype;
+  // A journal's file is open for writes that return once they are on disk.
+  prototype.write = async function writeJournal(this: object, data: unknown, ...rest: readonly unknown[]): Promise<unknown> {
+    const places = Buffer.isBuffer(data) && data.subarray(0, FIRST.length).toString() === FIRST ? placesIn(data.toString()) : undefined;
+    if (places !== undefined) onLines('before', places);
+    const written = await write.call(this, data, ...rest);
     if (places !== undefined) onLines('after', places);
+    return written;
   };
 }
 
