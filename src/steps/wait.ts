@@ -28,23 +28,27 @@ export async function withLimit<T>(
   }
 }
 
+/** The first gap between two looks. What takes a moment is then seen in a moment, and each gap is half as long again, so that what takes long is seldom asked. */
+const FIRST_GAP_MS: DurationMs = 50;
+const GAP_GROWTH = 1.5;
+
 /**
- * Looks again and again, `everyMs` apart, until a look gives something else than `undefined`. For what cannot be watched: a machine, another program. Throws
- * what `late` gives once `limitMs` is over.
+ * Looks again and again until a look gives something else than `undefined`: soon at first, then ever more seldom, up to `apartMs` apart. For what cannot be
+ * watched: a machine, another program. Throws what `late` gives once `limitMs` is over.
  */
 export async function lookUntil<T>(
   ctx: Pick<ReadContext<unknown, unknown>, 'clock' | 'signal'>,
   limitMs: DurationMs,
-  options: { readonly everyMs: DurationMs; readonly look: (signal: AbortSignal) => Promise<T | undefined>; readonly late: () => DrError | Promise<DrError> },
+  options: { readonly apartMs: DurationMs; readonly look: (signal: AbortSignal) => Promise<T | undefined>; readonly late: () => DrError | Promise<DrError> },
 ): Promise<T> {
-  const { everyMs, look, late } = options;
+  const { apartMs, look, late } = options;
   return await withLimit(ctx, limitMs, {
     late,
     work: async (signal) => {
-      for (;;) {
+      for (let gapMs = FIRST_GAP_MS; ; gapMs *= GAP_GROWTH) {
         const found = await look(signal);
         if (found !== undefined) return found;
-        await ctx.clock.sleep(everyMs, signal);
+        await ctx.clock.sleep(Math.min(gapMs, apartMs), signal);
       }
     },
   });

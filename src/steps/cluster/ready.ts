@@ -150,8 +150,8 @@ export const clusterReady = defineStep({
   async execute(ctx) {
     let open: readonly string[] = [];
     await lookUntil(ctx, ctx.with.timeout, {
-      // Six kinds on one cluster, asked together once a second: cheaper than a watch each, and the answer to "what is missing" is always whole.
-      everyMs: 1_000,
+      // Six kinds on one cluster, asked together about once a second: cheaper than a watch each, and the answer to "what is missing" is always whole.
+      apartMs: 1_000,
       look: async (signal) => {
         open = await openConditions({ ...ctx, signal });
         if (open.length === 0) return true;

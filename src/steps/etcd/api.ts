@@ -21,7 +21,7 @@ type Ctx = ReadContext<z.output<typeof withSchema>, StepPorts>;
 
 /** A server on a large etcd fills its caches before it is ready. */
 const READY_MS = 5 * 60_000;
-const LOOK_EVERY_MS = 500;
+const LOOKS_APART_MS = 500;
 
 /** What the first API server is found to be; `undefined` when it does not answer. */
 async function apiFaults(ctx: Ctx): Promise<readonly string[] | undefined> {
@@ -97,7 +97,7 @@ export const etcdApi = defineStep({
     await startComponent(node, 'kube-apiserver', ctx);
     let last: readonly string[] | undefined;
     await lookUntil(ctx, READY_MS, {
-      everyMs: LOOK_EVERY_MS,
+      apartMs: LOOKS_APART_MS,
       late: () =>
         new DrError({ code: 'CONTROL_PLANE_NOT_READY', message: `the API server of ${node.name} is not ready: ${last?.join('; ') ?? 'it does not answer'}` }),
       look: async (signal) => {

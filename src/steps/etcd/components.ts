@@ -9,7 +9,7 @@ const STOP_MS = 60_000;
 const FORCED_MS = 60_000;
 /** A kubelet's look, a sandbox, and an etcd that reads its data. */
 const START_MS = 5 * 60_000;
-const LOOK_EVERY_MS = 500;
+const LOOKS_APART_MS = 500;
 
 /** Whether a component can neither run nor come back by itself: its definition is aside, and no process, container or port of it is left. */
 export async function isStopped(node: PlaneNode, component: Component, ctx: MachineCtx): Promise<boolean> {
@@ -48,7 +48,7 @@ export async function startComponent(node: PlaneNode, component: Component, ctx:
   if (place === 'absent') throw new DrError({ code: 'CONTROL_PLANE_NOT_READY', message: `${node.name} has no definition of ${component} any more` });
   if (place === 'parked') await tell(node, node.preset.unpark(component, ctx.run.id), ctx.signal);
   await lookUntil(ctx, START_MS, {
-    everyMs: LOOK_EVERY_MS,
+    apartMs: LOOKS_APART_MS,
     late: () => new DrError({ code: 'CONTROL_PLANE_NOT_READY', message: `${component} of ${node.name} does not start: see its log on the machine` }),
     look: async (signal) => {
       const state = await ask(node, node.preset.running(component), signal);
@@ -62,12 +62,17 @@ interface Waiting extends MachineCtx {
 }
 
 async function untilStopped(node: PlaneNode, component: Component, ctx: Waiting): Promise<boolean> {
-  const deadline = ctx.clock.monotonic() + ctx.limitMs;
-  while (ctx.clock.monotonic() < deadline) {
-    if (!(await ask(node, node.preset.running(component), ctx.signal)).running) return true;
-    await ctx.clock.sleep(LOOK_EVERY_MS, ctx.signal);
+  const late = new DrError({ code: 'FENCE_NOT_PROVEN', message: `${component} of ${node.name} does not end` });
+  try {
+    return await lookUntil(ctx, ctx.limitMs, {
+      apartMs: LOOKS_APART_MS,
+      late: () => late,
+      look: async (signal) => ((await ask(node, node.preset.running(component), signal)).running ? undefined : true),
+    });
+  } catch (error) {
+    if (error !== late) throw error;
+    return false;
   }
-  return false;
 }
 
 function stateText({ processes, ports, containers }: ComponentState): string {

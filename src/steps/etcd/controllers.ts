@@ -15,7 +15,7 @@ type Ctx = ReadContext<z.output<typeof fencedWith>, StepPorts>;
 const CONTROLLERS: readonly Component[] = ['kube-controller-manager', 'kube-scheduler'];
 /** A candidate waits 15 s on a lease that it first sees, then renews its own every 2 s (client-go `leaderelection`, defaults of both). */
 const RENEWED_MS = 60_000;
-const LOOK_EVERY_MS = 1_000;
+const LOOKS_APART_MS = 1_000;
 
 function controllersOf({ server }: ApiMachine): readonly Component[] {
   return CONTROLLERS.filter((component) => server.components.includes(component));
@@ -70,7 +70,7 @@ export const etcdControllers = defineStep({
     const front = await openFront(ctx);
     const before = await renewTimes(front, ctx);
     await lookUntil(ctx, RENEWED_MS, {
-      everyMs: LOOK_EVERY_MS,
+      apartMs: LOOKS_APART_MS,
       late: () => new DrError({ code: 'VERIFY_FAILED', message: `nobody renews the Leases ${controllersOf(front).join(', ')}` }),
       look: async (signal) => {
         const now = await renewTimes(front, { ...ctx, signal });

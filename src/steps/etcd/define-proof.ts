@@ -9,7 +9,7 @@ import { apiFaults, memberFaults, PROOF, untilEndpoints, type WantedMembers } fr
 
 /** A member that has just been made a voter may take connections for some seconds before it answers any: more than five were seen, with etcd 3.6 on an idle machine. */
 const ANSWERS_MS = 60_000;
-const LOOK_EVERY_MS = 1_000;
+const LOOKS_APART_MS = 1_000;
 
 type PlaneWith = z.output<typeof planeWith>;
 type Members = { members: number };
@@ -64,7 +64,7 @@ export function defineProof<W extends PlaneWith>({ voting, wanted, ...declaratio
 async function onceTheyAnswer(all: readonly PlaneMachine[], ctx: PlaneCtx, wanted: WantedMembers): Promise<readonly string[]> {
   let last = 'no member was asked';
   return await lookUntil(ctx, ANSWERS_MS, {
-    everyMs: LOOK_EVERY_MS,
+    apartMs: LOOKS_APART_MS,
     late: () => new DrError({ code: 'ETCD_UNAVAILABLE', message: last }),
     look: async (signal) => {
       try {

@@ -12,7 +12,7 @@ import { asOther, rollbackWith } from './rollback-plane.ts';
 type Ctx = ReadContext<z.output<typeof rollbackWith>, StepPorts>;
 /** A kubelet's look, and an etcd that reads its data. */
 const ANSWERS_MS = 5 * 60_000;
-const LOOK_EVERY_MS = 1_000;
+const LOOKS_APART_MS = 1_000;
 
 /**
  * Definitions that are still put aside, by machine. That of an etcd stays so where its data directory is empty: with the definition of a first member (`--initial-cluster-state=new`,
@@ -89,7 +89,7 @@ export const etcdFormer = defineStep({
     }
     let last: readonly string[] = [];
     await lookUntil(ctx, ANSWERS_MS, {
-      everyMs: LOOK_EVERY_MS,
+      apartMs: LOOKS_APART_MS,
       late: () => new DrError({ code: 'VERIFY_FAILED', message: last.join('; ') }),
       look: async (signal) => {
         last = await differences({ ...ctx, signal });

@@ -14,7 +14,7 @@ import type { PlaneMember } from './plane-schema.ts';
 export const HEALTHY_MS = 90_000;
 /** A learner reads the whole database first; 8 GiB over 1 Gb/s take over a minute. */
 const CAUGHT_UP_MS = 30 * 60_000;
-const LOOK_EVERY_MS = 500;
+const LOOKS_APART_MS = 500;
 
 export type JoinCtx = StepContext<PlaneCtx['with'], StepPorts>;
 
@@ -141,7 +141,7 @@ interface Rules {
 export async function untilTaken(ctx: JoinCtx, { limitMs, what, wait, done }: Rules, call: () => Promise<void>): Promise<void> {
   let last = '';
   await lookUntil(ctx, limitMs, {
-    everyMs: LOOK_EVERY_MS,
+    apartMs: LOOKS_APART_MS,
     late: () => new DrError({ code: 'ETCD_FAILED', message: `${what}: ${last}` }),
     look: async () => {
       try {

@@ -10,7 +10,7 @@ import type { ApiMachine, MachineCtx, PlaneMachine } from './plane.ts';
 
 /** API servers write where they are every 10 s and forget others after 15 s (kube-apiserver `reconcilers/lease.go`). */
 const ENDPOINTS_MS = 90_000;
-const LOOK_EVERY_MS = 1_000;
+const LOOKS_APART_MS = 1_000;
 /** Every API server writes it and every other reads it; it stays, and says which run was last. */
 export const PROOF = { apiVersion: 'v1', kind: 'ConfigMap', namespace: 'kube-system', name: 'lattice-dr-proof' } as const;
 
@@ -83,7 +83,7 @@ export async function untilEndpoints(all: readonly ApiMachine[], ctx: MachineCtx
   if (first === undefined) return [];
   let last: readonly string[] = [];
   return await lookUntil(ctx, ENDPOINTS_MS, {
-    everyMs: LOOK_EVERY_MS,
+    apartMs: LOOKS_APART_MS,
     late: () =>
       new DrError({ code: 'VERIFY_FAILED', message: `the service kubernetes leads to ${last.join(', ')}, and API servers are at ${wanted.join(', ')}` }),
     look: async (signal) => {

@@ -137,7 +137,7 @@ async function giveBack({ node, member: { dataDir, walDir, securePort } }: Plane
 /** A restore goes on when the run that began it is gone, and would make its folder again where it was cleared away. */
 async function untilNoRestore(node: PlaneNode, ctx: Pick<Ctx, 'with' | 'clock' | 'signal'>): Promise<void> {
   await lookUntil(ctx, RESTORE_ENDS_MS, {
-    everyMs: 1_000,
+    apartMs: 1_000,
     late: () => new DrError({ code: 'CONTROL_PLANE_NOT_READY', message: `a restore still runs on ${node.name}` }),
     look: async (signal) => {
       for (let count = 1; count <= RESTORE_TRIES; count += 1) {

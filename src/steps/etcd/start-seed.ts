@@ -17,7 +17,7 @@ type Ctx = ReadContext<z.output<typeof fencedWith>, StepPorts>;
 
 /** etcd reads a database of 8 GiB before it answers. */
 const SERVE_MS = 5 * 60_000;
-const LOOK_EVERY_MS = 300;
+const LOOKS_APART_MS = 300;
 
 /** Why an etcd is not the one that was restored; empty when it is. Whoever joined it since is no fault. */
 async function identityFaults(etcd: Etcd, ctx: SeedCtx, signal: AbortSignal): Promise<readonly string[]> {
@@ -78,7 +78,7 @@ export const etcdStart = defineStep({
     const { node } = await openSeed(ctx);
     await startComponent(node, 'etcd', ctx);
     await lookUntil(ctx, SERVE_MS, {
-      everyMs: LOOK_EVERY_MS,
+      apartMs: LOOKS_APART_MS,
       late: () =>
         new DrError({ code: 'ETCD_UNAVAILABLE', message: `the restored etcd of ${node.name} does not serve`, suggestions: ['see its log on the machine'] }),
       look: async (signal) => await serves({ ...ctx, signal }),

@@ -112,7 +112,7 @@ async function untilProbesPass(cluster: KubeCluster, ctx: WriteCtx): Promise<rea
   const limitMs = Math.max(30_000, ...probesOf(ctx).map((probe) => probe.timeout ?? 0));
   let results: readonly ProbeResult[] = [];
   return await lookUntil(ctx, limitMs, {
-    everyMs: PROBE_INTERVAL_MS,
+    apartMs: PROBE_INTERVAL_MS,
     look: async (signal) => {
       results = await probeAll(cluster, { ...ctx, signal });
       const open = failures(results);
