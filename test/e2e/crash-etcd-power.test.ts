@@ -3,7 +3,7 @@ import type { RunEvent } from '../../src/engine/events.ts';
 import { powerOff, powerOn } from '../../src/lab/nodes/machine/power.ts';
 import type { CliEnd, RunningCli } from '../support/cli.ts';
 import { eventually, nodesMissing } from '../support/lab-nodes.ts';
-import { PlaneWorld, runOf } from '../support/plane-world.ts';
+import { PlaneWorld, runOf, told } from '../support/plane-world.ts';
 
 const missing = await nodesMissing();
 const SOON = 180_000;
@@ -34,8 +34,6 @@ describe.skipIf(missing !== '')(`power cuts of the first machine${missing === ''
   /** Commands that it took. */
   let commands = 1;
 
-  const told = ({ stdout, stderr }: CliEnd): string => `${stdout.slice(-3_000)}${stderr.slice(-3_000)}`;
-  const who = async (): Promise<string> => (await world.identity('cp-1')).split(' ').slice(0, 2).join(' ');
   const isCut =
     ({ step, effect }: (typeof CUTS)[number]) =>
     (event: RunEvent): boolean =>
@@ -70,7 +68,7 @@ describe.skipIf(missing !== '')(`power cuts of the first machine${missing === ''
     world = await PlaneWorld.create({ count: 3 });
     await world.endQuickly();
     await eventually(async () => await world.create('cp-1', 'early').then(Boolean, () => false), SOON, 'the API server is there again');
-    identity = await who();
+    identity = await world.ids('cp-1');
     for (const name of ['cp-2', 'cp-3']) await world.misplaceData(name);
     await world.untilNoQuorum('cp-1');
     const node = world.nodes.node('cp-1');
@@ -90,11 +88,7 @@ describe.skipIf(missing !== '')(`power cuts of the first machine${missing === ''
   });
 
   it('is another cluster to etcd, whole, and has what it had', async () => {
-    expect(await who()).not.toBe(identity);
-    for (const name of MACHINES) {
-      const members = await world.members(name);
-      expect(members.map((member) => `${member.name} ${member.isLearner}`).sort()).toEqual(MACHINES.map((one) => `${one} false`));
-      await eventually(async () => await world.has(name, 'early').catch(() => false), SOON, `the API server of ${name} has what it had`);
-    }
+    expect(await world.ids('cp-1')).not.toBe(identity);
+    await world.assertWhole(MACHINES, 'early');
   });
 });

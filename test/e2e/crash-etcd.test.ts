@@ -9,7 +9,7 @@ import type { CliEnd } from '../support/cli.ts';
 import { eventually, nodesMissing } from '../support/lab-nodes.ts';
 import { killedAtEach, sidesOf } from '../support/plane-kills.ts';
 import { filesOutside, kubeletStarts, memberChanges, seenOutside, settledOutside } from '../support/plane-seen.ts';
-import { PlaneWorld } from '../support/plane-world.ts';
+import { PlaneWorld, told } from '../support/plane-world.ts';
 
 const missing = await nodesMissing();
 const BINARIES = dirname(findServer('etcdutl') ?? '');
@@ -62,17 +62,7 @@ it('there is a place to kill a run at for every effect on machines of the catalo
 describe.skipIf(missing !== '')(`effects on machines${missing === '' ? '' : ` (skipped: ${missing})`}`, { shuffle: false }, () => {
   let world: PlaneWorld;
 
-  const told = ({ stdout, stderr }: CliEnd): string => `${stdout.slice(-3_000)}${stderr.slice(-3_000)}`;
-  const who = async (): Promise<string> => (await world.identity('cp-1')).split(' ').slice(0, 2).join(' ');
   const writes = async (name: string): Promise<boolean> => (await world.nodes.etcdctl([name], 'put', 'probe', name)).exitCode === 0;
-
-  async function isWhole(): Promise<void> {
-    for (const name of MACHINES) {
-      const members = await world.members(name);
-      expect(members.map((member) => `${member.name} ${member.isLearner}`).sort()).toEqual(MACHINES.map((one) => `${one} false`));
-      await eventually(async () => await world.has(name, 'early').catch(() => false), SOON, `the API server of ${name} has what it had`);
-    }
-  }
 
   /** Files of before that are not there any more as they were, but for those that an effect of the catalogue changes. */
   async function touched(before: readonly string[], changed: readonly string[]): Promise<readonly string[]> {
@@ -106,7 +96,7 @@ describe.skipIf(missing !== '')(`effects on machines${missing === '' ? '' : ` (s
   afterAll(async () => await world[Symbol.asyncDispose]());
 
   it('a restore that is killed before and after each effect of its fence, and a rollback that is killed so at each of its own, come to their end', async () => {
-    const identity = await who();
+    const identity = await world.ids('cp-1');
     await partition({ ...world.nodes.operation, set: world.nodes.set, node: world.nodes.node('cp-3') }, 'cut');
     await world.misplaceData('cp-2');
     await world.untilNoQuorum('cp-1');
@@ -121,12 +111,12 @@ describe.skipIf(missing !== '')(`effects on machines${missing === '' ? '' : ` (s
     await world.findData('cp-2');
     await powerOn(world.nodes.set, world.nodes.node('cp-3'), world.nodes.operation);
     for (const name of MACHINES) await eventually(async () => await writes(name), SOON, `${name} is in a quorum again`);
-    expect(await who()).toBe(identity);
-    await isWhole();
+    expect(await world.ids('cp-1')).toBe(identity);
+    await world.assertWhole(MACHINES, 'early');
   });
 
   it('a restore that is killed before and after each of its other effects comes to its end', async () => {
-    const [identity, kubelets] = [await who(), await kubeletStarts(world, MACHINES)];
+    const [identity, kubelets] = [await world.ids('cp-1'), await kubeletStarts(world, MACHINES)];
     for (const name of ['cp-2', 'cp-3']) await world.misplaceData(name);
     await world.untilNoQuorum('cp-1');
     const files = await filesOutside(world, MACHINES);
@@ -134,8 +124,8 @@ describe.skipIf(missing !== '')(`effects on machines${missing === '' ? '' : ` (s
     expect(last.code, told(last)).toBe(0);
     expect(places).toEqual(placesOf(RESTORE));
     expect(await touched(files, CHANGED)).toEqual([]);
-    expect(await who()).not.toBe(identity);
-    await isWhole();
+    expect(await world.ids('cp-1')).not.toBe(identity);
+    await world.assertWhole(MACHINES, 'early');
     expect(await world.isPaused('cp-1', 'east')).toBe(false);
     expect(JSON.parse(last.stdout)).toMatchObject({ holds: [] });
     expect(await kubeletStarts(world, MACHINES)).toEqual(kubelets.map((count) => count + 1));
@@ -153,7 +143,7 @@ describe.skipIf(missing !== '')(`effects on machines${missing === '' ? '' : ` (s
     expect(last.code, told(last)).toBe(0);
     expect(places).toEqual(placesOf(REPAIR));
     expect(await touched(files, CHANGED)).toEqual([]);
-    await isWhole();
+    await world.assertWhole(MACHINES, 'early');
     expect((await memberChanges(world, 'cp-1')).slice(changes.length)).toEqual([`ConfChangeRemoveNode ${lost}`, ...joined('cp-3')]);
     expect(await changesNothing([repair, ['resume', run]])).toEqual([4, 0]);
   });

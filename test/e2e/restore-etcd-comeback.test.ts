@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { powerOff, powerOn } from '../../src/lab/nodes/machine/power.ts';
 import type { CliEnd } from '../support/cli.ts';
 import { eventually, nodesMissing } from '../support/lab-nodes.ts';
-import { PlaneWorld } from '../support/plane-world.ts';
+import { PlaneWorld, told } from '../support/plane-world.ts';
 
 const missing = await nodesMissing();
 const OLD = ['cp-2', 'cp-3'] as const;
@@ -20,13 +20,11 @@ describe.skipIf(missing !== '')(`an old majority that comes back${missing === ''
 
   const errorOf = ({ stdout }: CliEnd) =>
     (JSON.parse(stdout) as { readonly error?: { readonly code: string; readonly message: string; readonly suggestions: readonly string[] } }).error;
-  const told = ({ stdout, stderr }: CliEnd): string => `${stdout.slice(-3_000)}${stderr.slice(-3_000)}`;
   const off = async (): Promise<unknown> => await Promise.all(OLD.map(async (name) => await powerOff(world.nodes.node(name), world.nodes.operation)));
   const on = async (): Promise<unknown> =>
     await Promise.all(OLD.map(async (name) => await powerOn(world.nodes.set, world.nodes.node(name), world.nodes.operation)));
   const isIn = async (node: string, object: string): Promise<boolean> =>
     (await world.nodes.etcdctl([node], 'get', '--keys-only', `/registry/configmaps/default/${object}`)).stdout.includes(object);
-  const who = async (node: string): Promise<string> => (await world.identity(node)).split(' ').slice(0, 2).join(' ');
 
   beforeAll(async () => {
     world = await PlaneWorld.create({ count: 3 });
@@ -41,7 +39,7 @@ describe.skipIf(missing !== '')(`an old majority that comes back${missing === ''
     definitions = (await world.nodes.ssh('cp-1', 'ls /etc/kubernetes/manifests')).stdout;
     await rename(elsewhere, prepared);
     await world.killedAt('before|step-succeeded|api', ['resume', run, '--confirm', 'workload']);
-    ours = await who('cp-1');
+    ours = await world.ids('cp-1');
     await on();
     await eventually(async () => (await world.nodes.etcdctl([...OLD], 'put', 'probe', 'x')).exitCode === 0, SOON, 'the old members have quorum');
     await eventually(async () => await world.create('cp-2', 'ghost').then(Boolean, () => false), SOON, 'their API server takes writes');
@@ -69,7 +67,7 @@ describe.skipIf(missing !== '')(`an old majority that comes back${missing === ''
   });
 
   it('is not merged with what was restored: each has its own cluster, members and writes', async () => {
-    expect(await who('cp-1')).toBe(ours);
+    expect(await world.ids('cp-1')).toBe(ours);
     expect((await world.members('cp-1')).map(({ name }) => name)).toEqual(['cp-1']);
     expect([await isIn('cp-1', 'early'), await isIn('cp-1', 'ghost')]).toEqual([true, false]);
     for (const name of OLD) {
@@ -84,7 +82,7 @@ describe.skipIf(missing !== '')(`an old majority that comes back${missing === ''
     await off();
     const resumed = await world.start('resume', run, '--confirm', 'workload').ended;
     expect(resumed.code, told(resumed)).toBe(0);
-    expect(await who('cp-1')).toBe(ours);
+    expect(await world.ids('cp-1')).toBe(ours);
     expect([await world.has('cp-1', 'early'), await world.has('cp-1', 'ghost')]).toEqual([true, false]);
   });
 });

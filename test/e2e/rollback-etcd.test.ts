@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fillDisk } from '../../src/lab/nodes/machine/faults.ts';
-import type { CliEnd } from '../support/cli.ts';
 import { eventually, nodesMissing } from '../support/lab-nodes.ts';
-import { PlaneWorld } from '../support/plane-world.ts';
+import { PlaneWorld, told } from '../support/plane-world.ts';
 
 const missing = await nodesMissing();
 const MACHINES = ['cp-1', 'cp-2', 'cp-3'] as const;
@@ -24,7 +23,6 @@ describe.skipIf(missing !== '')(`rollback of a restore of etcd on machines${miss
   let identity = '';
   let manifests: readonly string[] = [];
 
-  const told = ({ stdout, stderr }: CliEnd): string => `${stdout.slice(-3_000)}${stderr.slice(-3_000)}`;
   const onAll = async (command: string): Promise<readonly string[]> =>
     await Promise.all(MACHINES.map(async (name) => (await world.nodes.ssh(name, command)).stdout));
   const manifestsNow = async (): Promise<readonly string[]> => await onAll('cd /etc/kubernetes/manifests && find . -type f | sort | xargs sha256sum');
@@ -33,7 +31,6 @@ describe.skipIf(missing !== '')(`rollback of a restore of etcd on machines${miss
     await onAll(
       'cd $(dirname $(ls -d /var/lib/etcd/.old-*/member /var/lib/etcd/member 2>/dev/null | head -1)) && find member -type f | sort | xargs sha256sum',
     );
-  const who = async (): Promise<string> => (await world.identity('cp-1')).split(' ').slice(0, 2).join(' ');
 
   async function loseQuorum(): Promise<void> {
     for (const name of LOST) await world.misplaceData(name);
@@ -54,7 +51,7 @@ describe.skipIf(missing !== '')(`rollback of a restore of etcd on machines${miss
     await onAll('rm -rf /var/lib/etcd/.old-*');
     for (const name of LOST) await world.findData(name);
     await eventually(async () => (await world.nodes.etcdctl(['cp-1'], 'put', 'probe', 'y')).exitCode === 0, SOON, 'there is quorum again');
-    expect(await who()).toBe(identity);
+    expect(await world.ids('cp-1')).toBe(identity);
     await eventually(async () => await world.has('cp-1', 'early').catch(() => false), SOON, 'the API server has what it had');
   }
 
@@ -62,7 +59,7 @@ describe.skipIf(missing !== '')(`rollback of a restore of etcd on machines${miss
     world = await PlaneWorld.create({ count: 3, dataDiskMiB: 256 });
     await world.endQuickly();
     await eventually(async () => await world.create('cp-1', 'early').then(Boolean, () => false), SOON, 'the API server is there again');
-    identity = await who();
+    identity = await world.ids('cp-1');
     manifests = await manifestsNow();
   });
   afterAll(async () => await world[Symbol.asyncDispose]());
@@ -103,6 +100,6 @@ describe.skipIf(missing !== '')(`rollback of a restore of etcd on machines${miss
     expect(refused.stdout).toContain('ROLLBACK_REFUSED');
     const { stdout } = await world.nodes.ssh('cp-1', 'cat /var/lib/lattice-dr/*/opened; ls -d /var/lib/etcd/.old-*/member');
     expect(stdout).toMatch(/^\d{4}-.*\n.*\/member\n/);
-    expect(await who()).not.toBe(identity);
+    expect(await world.ids('cp-1')).not.toBe(identity);
   });
 });

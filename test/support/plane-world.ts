@@ -1,3 +1,4 @@
+import { deepEqual } from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -132,7 +133,7 @@ export class PlaneWorld implements AsyncDisposable {
   async killedAt(place: string, args: readonly string[]): Promise<string> {
     const { place: met, end } = await this.killedAtOneOf([place], args);
     if (met !== '') return runOf(end);
-    throw new Error(`the run did not come by ${place}:\n${end.stdout.slice(-3_000)}${end.stderr.slice(-3_000)}`);
+    throw new Error(`the run did not come by ${place}:\n${told(end)}`);
   }
 
   /** Takes a snapshot of one member into the place of the plan, as the operator would. */
@@ -226,6 +227,18 @@ export class PlaneWorld implements AsyncDisposable {
     await this.nodes.ssh(node, 'cd /var/lib/etcd && rm -f member && mv misplaced member');
   }
 
+  /** Throws unless each machine has a voting member of the cluster, which has no other, and its API server comes to have what is called `object`. */
+  async assertWhole(machines: readonly string[], object: string): Promise<void> {
+    for (const name of machines) {
+      const members = (await this.members(name)).map((member) => `${member.name} ${member.isLearner}`);
+      deepEqual(
+        members.sort(),
+        machines.map((one) => `${one} false`),
+      );
+      await eventually(async () => await this.has(name, object).catch(() => false), SOON, `the API server of ${name} has ${object}`);
+    }
+  }
+
   async untilNoQuorum(node: string): Promise<void> {
     await eventually(async () => (await this.nodes.etcdctl([node], 'put', 'probe', 'x')).exitCode !== 0, SOON, 'quorum is lost');
   }
@@ -248,10 +261,20 @@ export class PlaneWorld implements AsyncDisposable {
     return [/"cluster_id":(\d+)/, /"member_id":(\d+)/, /"revision":(\d+)/].map((part) => part.exec(stdout)?.[1] ?? '').join(' ');
   }
 
+  /** Ids of a member and of its cluster: they change with a restore, and with nothing else. */
+  async ids(node: string): Promise<string> {
+    return (await this.identity(node)).split(' ').slice(0, 2).join(' ');
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#clusters[Symbol.asyncDispose]();
     await this.nodes[Symbol.asyncDispose]();
   }
+}
+
+/** What a command said last, for a test that did not expect its end. */
+export function told({ stdout, stderr }: CliEnd): string {
+  return `${stdout.slice(-3_000)}${stderr.slice(-3_000)}`;
 }
 
 /** The run that a command has told events of. */
