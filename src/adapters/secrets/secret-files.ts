@@ -105,16 +105,27 @@ async function decryptAge(content: Uint8Array, key: { readonly identity: Secret;
     .map((line) => line.trim())
     .filter((line) => line.startsWith('AGE-SECRET-KEY-'));
   if (identities.length === 0) throw unreadable(`${key.origin} holds no age identity (a line that starts with AGE-SECRET-KEY-)`);
+  const decrypter = new Decrypter();
+  for (const [index, identity] of identities.entries()) {
+    try {
+      decrypter.addIdentity(identity);
+    } catch {
+      // The library's message quotes the whole key when its checksum is wrong.
+      throw unreadable(`the age identity ${index + 1} of ${identities.length} in ${key.origin} is no valid key: it may be cut short or mistyped`);
+    }
+  }
   try {
-    const decrypter = new Decrypter();
-    for (const identity of identities) decrypter.addIdentity(identity);
     const text = Buffer.from(content).toString('latin1');
     const bytes = text.trimStart().startsWith(ARMOR_START) ? armor.decode(text.trim()) : content;
     return new Secret(await decrypter.decrypt(bytes, 'text'));
   } catch (cause) {
-    // The library's messages hold no key and no plain text.
-    throw unreadable(`the age file cannot be decrypted with the identity of ${key.origin}: ${(cause as Error).message}`, cause);
+    throw unreadable(`the age file cannot be decrypted with the identity of ${key.origin}: ${closedReason((cause as Error).message)}`);
   }
+}
+
+/** What the library says, but for what it quotes: the first line of a file that is none of age's, such as an identity that was taken for the file. */
+function closedReason(message: string): string {
+  return message.startsWith('invalid version') ? 'it is no age file' : message;
 }
 
 /** Encrypts in this process, so that no plain text is written. */

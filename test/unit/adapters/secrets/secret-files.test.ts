@@ -1,6 +1,7 @@
 import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { inspect } from 'node:util';
 import { armor, Encrypter, generateIdentity, identityToRecipient } from 'age-encryption';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createProcesses } from '../../../../src/adapters/process/host-processes.ts';
@@ -111,6 +112,19 @@ describe('SecretFiles', () => {
     });
     env['OTHER_IDENTITY'] = identity;
     await expect(secrets.decryptAge(content.subarray(0, 50), { env: 'OTHER_IDENTITY' })).rejects.toMatchObject({ code: 'SECRET_UNREADABLE' });
+  });
+
+  it('says that an identity is mistyped, or that a file is none of age, and quotes neither', async () => {
+    const identity = await generateIdentity();
+    const mistyped = `${identity.slice(0, -1)}${identity.endsWith('Q') ? 'P' : 'Q'}`;
+    Object.assign(env, { GOOD_IDENTITY: identity, BAD_IDENTITY: `# mine\n${identity}\n${mistyped}\n` });
+    const secrets = make();
+    const failure = async (content: string, variable: string) => await secrets.decryptAge(Buffer.from(content), { env: variable }).catch((reason: unknown) => reason);
+    const bad = await failure('', 'BAD_IDENTITY');
+    expect(bad).toMatchObject({ code: 'SECRET_UNREADABLE', message: expect.stringMatching(/^the age identity 2 of 2 in \$BAD_IDENTITY is no valid key/) });
+    const swapped = await failure(`${identity}\n`, 'GOOD_IDENTITY');
+    expect(swapped).toMatchObject({ code: 'SECRET_UNREADABLE', message: expect.stringContaining('it is no age file') });
+    expect(inspect([bad, swapped], { depth: 9 })).not.toContain(identity.slice(20, -1));
   });
 
   it('hands a SOPS document to sops by standard input and the key by the environment', async () => {
