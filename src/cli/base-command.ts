@@ -29,6 +29,8 @@ export abstract class BaseCommand extends Command {
     this.#context = createContext({
       root: this.config.root,
       version: this.config.version,
+      words: (this.id ?? '').split(':'),
+      userAgent: this.config.userAgent,
       json: this.jsonEnabled(),
       commands: String(this.config.pjson.oclif.commands),
       known: knownCommands(this.config),
@@ -43,7 +45,7 @@ export abstract class BaseCommand extends Command {
 
   protected override async catch(thrown: Error): Promise<void> {
     const { describeFailure } = await import('./describe-failure.ts');
-    const failure = await describeFailure(thrown, { words: (this.id ?? '').split(':'), userAgent: this.config.userAgent, context: await this.openContext() });
+    const failure = await describeFailure(thrown, await this.openContext());
     process.exitCode = failure.exitCode;
     if (this.jsonEnabled()) this.logJson({ error: failure.json });
     else process.stderr.write(failure.text);

@@ -4,6 +4,10 @@ import type { TypeableCommands } from './typeable-commands.ts';
 
 /** What a command gives to what works for it: where it was started, how to talk, how to end. */
 export interface CommandContext {
+  /** The words that call the command: `lab`, `up`. */
+  readonly words: readonly string[];
+  /** Program, version, system and Node, for a crash file. */
+  readonly userAgent: string;
   /** Folder of the package. */
   readonly root: string;
   /** Version of the tool, for the record. */

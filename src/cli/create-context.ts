@@ -8,6 +8,8 @@ import { type KnownCommand, TypeableCommands } from './typeable-commands.ts';
 export interface ContextOptions {
   readonly root: string;
   readonly version: string;
+  readonly words: readonly string[];
+  readonly userAgent: string;
   readonly json: boolean;
   /** Folder of the commands, which tells a clone from an installed package. */
   readonly commands: string;
@@ -16,7 +18,7 @@ export interface ContextOptions {
 }
 
 /** Makes the context of a command from this process; starts listening to signals. */
-export function createContext({ root, version, json, commands, known }: ContextOptions): CommandContext {
+export function createContext({ root, version, words, userAgent, json, commands, known }: ContextOptions): CommandContext {
   const running = new Set<string>();
   const name = programName({ root, cwd: process.cwd(), fromSource: commands.includes('src'), execPath: process.execPath });
   const commandLine = (...words: readonly string[]): string => `${name} ${shellLine(words)}`;
@@ -26,6 +28,8 @@ export function createContext({ root, version, json, commands, known }: ContextO
     leave: (code) => process.exit(code),
   });
   return {
+    words,
+    userAgent,
     root,
     tool: version,
     json,

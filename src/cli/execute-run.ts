@@ -17,6 +17,7 @@ import type { StepPorts } from '../steps/ports.ts';
 import { chooseView } from './choose-view.ts';
 import type { CommandContext } from './command-context.ts';
 import type { Composition } from './compose.ts';
+import { crashLine, keepCrash } from './crash-file.ts';
 import { createTerminalPrompter } from './prompter.ts';
 import { saveReport } from './save-report.ts';
 
@@ -34,6 +35,8 @@ export interface FinishedRun {
   readonly result: RunResult;
   /** Commands that go on with the run, or show it. */
   readonly commands: ClosingCommands;
+  /** File with the stack of what nobody expected. */
+  readonly crashFile?: string;
   /** For people: the summary, and as its last three lines what became of it, where its state and holds are, and how to go on. */
   readonly text: string;
 }
@@ -83,7 +86,8 @@ function trackRunning(running: Set<string>, event: RunEvent): void {
   else running.delete(event.step);
 }
 
-async function sumUp({ owner, typeable, commandLine }: Execution, result: RunResult): Promise<FinishedRun> {
+async function sumUp(execution: Execution, result: RunResult): Promise<FinishedRun> {
+  const { owner, typeable, commandLine } = execution;
   const { run, error } = result;
   const verb = (name: string, about: string): string => commandLine(name, about, ...typeable.storeFlags);
   const { summary, goOn } = await readBack(owner, result);
@@ -93,8 +97,16 @@ async function sumUp({ owner, typeable, commandLine }: Execution, result: RunRes
     release: verb('release', run),
     status: verb('status', typeof error?.details['by'] === 'string' ? error.details['by'] : run),
   };
-  const why = error === undefined ? '' : `\n${typeable.in(errorText(error))}`;
-  return { result, commands, text: `\n${summary}${why}\n${closingLines(result, commands).join('\n')}\n` };
+  const crashFile = await crashOf(execution, result);
+  const why = error === undefined ? '' : `\n${typeable.in(errorText(error))}${crashLine(crashFile)}`;
+  const text = `\n${summary}${why}\n${closingLines(result, commands).join('\n')}\n`;
+  return { result, commands, ...(crashFile === undefined ? {} : { crashFile }), text };
+}
+
+/** A crash file for the first step that failed by what nobody expected: the journal keeps neither stack nor cause. */
+async function crashOf(execution: Execution, { error, steps }: RunResult): Promise<string | undefined> {
+  const bug = [error, ...steps.map((step) => step.error)].find((one) => one?.kind === 'bug');
+  return bug === undefined ? undefined : await keepCrash(bug, execution);
 }
 
 /**

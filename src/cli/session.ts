@@ -13,7 +13,6 @@ import type { ReleaseTools } from '../operations/release.ts';
 import type { ResumeRequest } from '../operations/resume.ts';
 import type { ShowRequest } from '../operations/show-runbook.ts';
 import type { RunStore } from '../ports/run-store.ts';
-import type { ClosingCommands } from '../report/closing-lines.ts';
 import { createJsonView } from '../report/json-lines.ts';
 import { createPlainView } from '../report/plain-lines.ts';
 import { createProgressLines } from '../report/progress-lines.ts';
@@ -28,7 +27,7 @@ import type { CommandContext } from './command-context.ts';
 import { type Composition, compose } from './compose.ts';
 import { type DecisionFlags, type OwnerFlags, parseAccepted, parseDecisions, parseInputs } from './decisions.ts';
 import { durationFlag } from './duration-flags.ts';
-import { executeRun } from './execute-run.ts';
+import { executeRun, type FinishedRun } from './execute-run.ts';
 import { readInputFile } from './input-files.ts';
 import { joinFlags, type ResumeFlags, resumeRequest } from './resume-request.ts';
 import { chooseRun } from './run-id.ts';
@@ -54,7 +53,7 @@ export interface RequestFlags {
 }
 
 /** The result of a run, with the commands that follow it. */
-export type ReportedRun = RunResult & { readonly commands: ClosingCommands };
+export type ReportedRun = RunResult & Pick<FinishedRun, 'commands' | 'crashFile'>;
 
 /** A command at work: the outside systems, the state of runs, and how to show what happens. Dispose it to close connections. */
 export class Session implements AsyncDisposable {
@@ -149,13 +148,13 @@ export class Session implements AsyncDisposable {
   async execute(store: RunStore, flags: DecisionFlags, work: (env: RunEnvironment<StepPorts>) => Promise<RunResult>): Promise<ReportedRun> {
     const decisions = parseDecisions(flags);
     const owner = await this.owner(store, flags);
-    const { result, commands, text } = await executeRun(
+    const { text, result, ...rest } = await executeRun(
       { ...this.#context, composition: this.composition, owner, decisions, waitForAnswersMs: durationFlag('wait-for-answers', flags['wait-for-answers']) ?? 0 },
       work,
     );
     this.#context.print(text);
     if (result.error !== undefined) this.#context.endWith(result.error);
-    return { ...result, commands };
+    return { ...result, ...rest };
   }
 
   /** What owning a run needs. */

@@ -1,4 +1,5 @@
 import type { JsonObject } from '../model/json.ts';
+import { jsonWithoutSecrets, withoutSecrets } from '../model/secret.ts';
 import { ERROR_CODES, type ErrorCode, type ErrorKind } from './codes.ts';
 
 /** How a failed call may be tried again: never; yes; or yes, not before `afterMs`. */
@@ -15,7 +16,10 @@ export interface DrErrorOptions {
   readonly cause?: unknown;
 }
 
-/** The one error type. Matched by `code`, never by text; the kind (and so the exit code) follows from the code by the registry. */
+/**
+ * The one error type. Matched by `code`, never by text; the kind (and so the exit code) follows from the code by the registry. Secrets that are known are cut
+ * out of its words, because these may be a library's, a program's or a server's.
+ */
 export class DrError extends Error {
   override readonly name = 'DrError';
   readonly code: ErrorCode;
@@ -25,12 +29,12 @@ export class DrError extends Error {
   readonly suggestions: readonly string[];
 
   constructor(options: DrErrorOptions) {
-    super(options.message, options.cause === undefined ? undefined : { cause: options.cause });
+    super(withoutSecrets(options.message), options.cause === undefined ? undefined : { cause: options.cause });
     this.code = options.code;
     this.kind = ERROR_CODES[options.code].kind;
     this.retry = options.retry ?? 'never';
-    this.details = options.details ?? {};
-    this.suggestions = options.suggestions ?? [];
+    this.details = jsonWithoutSecrets(options.details ?? {});
+    this.suggestions = options.suggestions?.map(withoutSecrets) ?? [];
   }
 }
 

@@ -1,5 +1,18 @@
 import { inspect } from 'node:util';
-import type { secretMark } from './json.ts';
+import type { JsonValue, secretMark } from './json.ts';
+
+/** Shorter texts stand in sentences by chance, in characters. */
+const SHORTEST = 8;
+/** As `SHORTEST`, for a line of a text such as a key file. */
+const SHORTEST_LINE = 16;
+/** Longer texts are whole documents, in characters: who takes values out of one guards these. */
+const LONGEST = 65_536;
+
+/**
+ * What no error may quote. Of the whole process, and for as long as it lives: an error is made far from where a secret was read, often by a library or in
+ * the words of a server, and long after its `Secret` is gone.
+ */
+const guarded = new Set<string>();
 
 /**
  * A value that must never be shown: it prints as `[redacted]` in strings, JSON and inspection. `reveal` is called only where the bytes leave for the
@@ -11,6 +24,7 @@ export class Secret {
 
   constructor(value: string) {
     this.#value = value;
+    guardSecret(value);
   }
 
   /** The plain text. Never log, journal or put it on a command line. */
@@ -33,3 +47,33 @@ export class Secret {
 
 /** Where a secret is to be found when it is needed. Plans hold only these, never values. Exactly one key is set. */
 export type SecretRef = { readonly env: string } | { readonly file: string };
+
+/** Keeps texts out of every error from now on: as they are, line by line, and in base64. For values that are taken out of a document, or never were a `Secret`. */
+export function guardSecret(...texts: readonly (string | undefined)[]): void {
+  for (const text of texts) for (const part of partsOf(text ?? '')) guarded.add(part);
+}
+
+/** What of a secret is cut out. Of several lines those that can only be a part of it: the others say whose it is, or what. */
+function partsOf(text: string): readonly string[] {
+  const whole = text.trim();
+  if (whole.length < SHORTEST || text.length > LONGEST) return [];
+  const lines = whole.split('\n').map((line) => line.trim());
+  const keys = lines.length === 1 ? [] : lines.filter((line) => line.length >= SHORTEST_LINE && !/\s|:$/.test(line));
+  return [text, whole, ...keys].flatMap((part) => [part, Buffer.from(part).toString('base64')]);
+}
+
+/** A text with `[redacted]` in place of everything guarded. */
+export function withoutSecrets(text: string): string {
+  if (text.length < SHORTEST) return text;
+  const found = [...guarded].filter((secret) => text.includes(secret)).sort((a, b) => b.length - a.length);
+  return found.reduce((rest, secret) => rest.replaceAll(secret, '[redacted]'), text);
+}
+
+/** As `withoutSecrets`, for all texts in a value, keys left as they are. */
+export function jsonWithoutSecrets<T extends JsonValue | undefined>(value: T): T;
+export function jsonWithoutSecrets(value: JsonValue | undefined): JsonValue | undefined {
+  if (typeof value === 'string') return withoutSecrets(value);
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map((item: JsonValue) => jsonWithoutSecrets(item));
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, jsonWithoutSecrets(item)]));
+}

@@ -1,5 +1,6 @@
 import type { DrError } from '../errors/dr-error.ts';
 import type { JsonObject, JsonValue } from '../model/json.ts';
+import { withoutSecrets } from '../model/secret.ts';
 
 /** Causes further down say nothing that a person can use; the crash file and `--json` have them all. */
 const MAX_CAUSES = 4;
@@ -18,20 +19,33 @@ export function errorText(error: DrError): string {
 export function errorJson(error: DrError, write: (suggestion: string) => string = (suggestion) => suggestion): JsonObject {
   const { code, kind, message, details } = error;
   const suggestions = error.suggestions.map(write);
-  const causes: readonly JsonValue[] = causesOf(error).map((cause) => ({ name: cause.name, message: cause.message, ...codeOf(cause) }));
+  const causes: readonly JsonValue[] = causesOf(error).map((cause) => ({ name: cause.name, message: cause.message, ...cause.code }));
   return { code, kind, message, details, suggestions, ...(causes.length === 0 ? {} : { causes }) };
 }
 
 /** Everything about an error that nobody expected, for a file that a person sends to those who can mend it. */
 export function crashText(error: DrError): string {
-  const stacks = [error, ...causesOf(error)].map((one) => one.stack ?? one.message);
+  const stacks = [withoutSecrets(error.stack ?? error.message), ...causesOf(error).map(({ stack, message }) => stack ?? message)];
   return `${stacks.join('\ncaused by: ')}\n\n${JSON.stringify(errorJson(error), undefined, 2)}\n`;
 }
 
-function causesOf(error: Error): readonly Error[] {
+/** What is told of a cause: an error of anybody's, whose words may hold anything. */
+interface Cause {
+  readonly name: string;
+  readonly message: string;
+  readonly stack: string | undefined;
+  readonly code: JsonObject;
+}
+
+function causesOf(error: Error): readonly Cause[] {
   const causes: Error[] = [];
   for (let cause = error.cause; cause instanceof Error && !causes.includes(cause); cause = cause.cause) causes.push(cause);
-  return causes;
+  return causes.map((cause) => ({
+    name: cause.name,
+    message: withoutSecrets(cause.message),
+    stack: cause.stack === undefined ? undefined : withoutSecrets(cause.stack),
+    code: codeOf(cause),
+  }));
 }
 
 function codeOf(error: Error): JsonObject {

@@ -1,5 +1,6 @@
 import type { ContainerClient } from '@azure/storage-blob';
 import { DrError } from '../../errors/dr-error.ts';
+import { guardSecret } from '../../model/secret.ts';
 import type { ObjectStore, ObjectStoreRef } from '../../ports/object-store.ts';
 import type { SecretFiles } from '../../ports/secret-files.ts';
 import { AzureObjectStore } from './azure-object-store.ts';
@@ -39,6 +40,7 @@ export function accessKeyOf(text: string, origin: string): string {
     ?.trim()
     .slice(KEY.length + 1)
     .replace(/^"(.*)"$/, '$1');
+  guardSecret(value);
   if (value !== undefined && value !== '') return value;
   throw new DrError({
     code: 'SECRET_SOURCE_MISSING',

@@ -1,4 +1,5 @@
 import { DrError } from '../../errors/dr-error.ts';
+import { guardSecret } from '../../model/secret.ts';
 import type { ObjectStore, ObjectStoreRef } from '../../ports/object-store.ts';
 import type { SecretFiles } from '../../ports/secret-files.ts';
 import { GcsObjectStore } from './gcs-object-store.ts';
@@ -37,6 +38,7 @@ function serviceAccount(text: string, origin: string): ServiceAccount {
     // Told below: what cannot be read has none of the fields.
   }
   const missing = (['client_email', 'private_key'] as const).filter((field) => typeof value?.[field] !== 'string');
+  guardSecret(value?.private_key);
   if (missing.length === 0) return value as ServiceAccount;
   throw new DrError({
     code: 'SECRET_SOURCE_MISSING',

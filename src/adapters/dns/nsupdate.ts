@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DrError, isDrError } from '../../errors/dr-error.ts';
 import { normalName, normalValue } from '../../model/record-spelling.ts';
+import { guardSecret } from '../../model/secret.ts';
 import type { DnsServerRef, RecordSet } from '../../ports/dns-zones.ts';
 import type { Processes } from '../../ports/processes.ts';
 import type { SecretFiles } from '../../ports/secret-files.ts';
@@ -78,6 +79,8 @@ interface KeyFile extends AsyncDisposable {
 async function keyFile(server: DnsServerRef, secrets: SecretFiles): Promise<KeyFile> {
   if (server.tsig === undefined) return { args: [], [Symbol.asyncDispose]: async () => undefined };
   const secret = await secrets.read(server.tsig);
+  // nsupdate quotes what it cannot read of the file.
+  guardSecret(...(secret.reveal().match(/[\w+/=-]{16,}/g) ?? []));
   const folder = await mkdtemp(join(tmpdir(), 'lattice-dr-tsig-'));
   const path = join(folder, 'tsig.key');
   await writeFile(path, secret.reveal(), { mode: 0o600 });

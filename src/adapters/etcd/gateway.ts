@@ -38,7 +38,8 @@ export class Gateway {
   async *stream(path: string, body: unknown, signal: AbortSignal): AsyncGenerator<unknown> {
     const response = await this.#told(path, signal, async () => await this.#post(path, body, signal));
     // Leaving early ends the loop over the body, which undici then destroys.
-    for await (const line of this.#guarded(path, signal, lines(response.body))) yield this.#resultOf(path, JSON.parse(line));
+    for await (const line of this.#guarded(path, signal, lines(response.body)))
+      yield this.#resultOf(path, await this.#told(path, signal, async () => JSON.parse(line) as unknown));
   }
 
   async close(): Promise<void> {
@@ -89,6 +90,9 @@ export class Gateway {
   #reworded(path: string, signal: AbortSignal, error: unknown): DrError {
     if (signal.aborted) return abortError(signal, `${path} of etcd ${this.#name}`, 'ETCD_UNAVAILABLE');
     if (error instanceof DrError) return error;
+    // The message about what is not JSON quotes a part, and anything may be kept in etcd.
+    if (error instanceof SyntaxError)
+      return new DrError({ code: 'ETCD_FAILED', message: `etcd ${this.#name} answers ${path} with something that is not JSON` });
     return new DrError({
       code: 'ETCD_UNAVAILABLE',
       message: `etcd ${this.#name} does not answer ${path}: ${error instanceof Error ? error.message : String(error)}`,

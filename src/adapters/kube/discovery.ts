@@ -5,7 +5,7 @@ import type { ResourceType } from '../../model/kube-object.ts';
 import type { ServedResource } from '../../ports/kube-cluster.ts';
 import { groupVersionPath } from './api-path.ts';
 import type { KubeConnection } from './connection.ts';
-import { refusal } from './kube-status.ts';
+import { readBody, refusal } from './kube-status.ts';
 
 /** Tries of `require`, 100, 200, 400 and 800 ms apart, each wait shortened by up to half. */
 const REQUIRE_TRIES = 5;
@@ -92,7 +92,8 @@ export class Discovery {
     // A group that is not served answers 404 in plain text, which elsewhere means "not yet": here it is an answer.
     const reply = await this.#connection.send({ method: 'GET', path, repeatability: 'always', notFoundIsAnswer: true, signal });
     if (reply.status === 404) return undefined;
-    if (reply.status !== 200) throw refusal(reply, `discover ${path} on ${this.#connection.server}`);
-    return JSON.parse(reply.body) as T;
+    const what = `discover ${path} on ${this.#connection.server}`;
+    if (reply.status !== 200) throw refusal(reply, what);
+    return readBody(reply, what) as T;
   }
 }

@@ -14,7 +14,7 @@ import type {
 import { creationPath, objectPath, queryString } from './api-path.ts';
 import type { KubeConnection } from './connection.ts';
 import { Discovery } from './discovery.ts';
-import { type KubeReply, readStatus, refusal } from './kube-status.ts';
+import { type KubeReply, readBody, readStatus, refusal } from './kube-status.ts';
 import { LiveSets } from './live-sets.ts';
 import { listAll } from './reads.ts';
 
@@ -43,7 +43,7 @@ export class HttpKubeCluster implements KubeCluster {
   async version(signal: AbortSignal): Promise<string> {
     const reply = await this.#connection.send({ method: 'GET', path: '/version', repeatability: 'always', signal });
     this.#require(reply, 'read its version');
-    return (JSON.parse(reply.body) as { readonly gitVersion: string }).gitVersion;
+    return (readBody(reply, `read the version of ${this.server}`) as { readonly gitVersion: string }).gitVersion;
   }
 
   async resource(type: ResourceType, signal: AbortSignal): Promise<ServedResource | undefined> {
@@ -176,7 +176,7 @@ export class HttpKubeCluster implements KubeCluster {
 
   #object(reply: KubeReply, what: string): KubeObject {
     this.#require(reply, what);
-    return JSON.parse(reply.body) as KubeObject;
+    return readBody(reply, `${what} on ${this.server}`) as KubeObject;
   }
 
   #require(reply: KubeReply, what: string): void {

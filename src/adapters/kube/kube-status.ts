@@ -71,6 +71,23 @@ export function isWriteRace(reply: KubeReply): boolean {
   return status.reason === 'Conflict' && status.causes.length === 0;
 }
 
+/**
+ * Reads an answer that was a success. One that is not JSON is somebody else's, such as a proxy's; it is not quoted, because it may hold what was asked for.
+ */
+export function readBody(reply: KubeReply, what: string): unknown {
+  try {
+    return JSON.parse(reply.body);
+  } catch {
+    throw new DrError({
+      code: 'KUBE_UNAVAILABLE',
+      message: `the answer to ${what} is not JSON (status ${reply.status}, ${reply.contentType || 'no content type'}, ${reply.body.length} characters)`,
+      details: { status: reply.status },
+      suggestions: ['look what answers there: a proxy or a load balancer may do so in place of the API server'],
+      retry: 'retryable',
+    });
+  }
+}
+
 /** Turns a refusal into the error of the port, with the server's own words. `what` reads as `apply LatticeService shop/cart on https://…`. */
 export function refusal(reply: KubeReply, what: string): DrError {
   const status = readStatus(reply);

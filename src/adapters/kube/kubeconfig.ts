@@ -5,6 +5,7 @@ import { dirname } from 'node:path';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { DrError } from '../../errors/dr-error.ts';
 import { type Digest, digestOf } from '../../model/digest.ts';
+import { guardSecret } from '../../model/secret.ts';
 import type { ClusterRef } from '../../ports/kube-cluster.ts';
 import type { DispatcherOptions } from './dispatchers.ts';
 
@@ -79,8 +80,16 @@ async function parse(source: KubeconfigSource, context: string | undefined): Pro
   refuseIgnored(source);
   if (context !== undefined) config.setCurrentContext(context);
   requireUsable(config, source.origin);
+  guardUser(config);
   if (source.folder !== undefined) config.makePathsAbsolute(source.folder);
   return config;
+}
+
+/** A server, or a program that gives credentials, may say what it was given. */
+function guardUser(config: KubeConfig): void {
+  const user = config.getCurrentUser();
+  const variables = (user?.exec as { readonly env?: readonly { readonly value: string }[] | null } | undefined)?.env ?? [];
+  guardSecret(user?.token, user?.password, user?.keyData, ...variables.map(({ value }) => value));
 }
 
 /** Parameters of a user that client-node 2.0 passes over in silence, which would make us somebody else. */
@@ -110,18 +119,23 @@ async function accessOf(config: KubeConfig, origin: string): Promise<KubeAccess>
     await config.applyToHTTPSOptions(options);
     const { ca, cert, key, pfx, passphrase, servername, rejectUnauthorized } = options;
     const cluster = config.getCurrentCluster();
+    const headers = textHeaders(options.headers);
+    guardSecret(/^Bearer (.*)$/i.exec(headers['authorization'] ?? '')?.[1], typeof key === 'string' ? key : undefined);
     return {
       server: (cluster?.server ?? '').replace(/\/+$/, ''),
       dispatcher: config.createDispatcherOptions(cluster, defined({ ca, cert, key, pfx, passphrase, servername, rejectUnauthorized })),
-      headers: { ...textHeaders(options.headers), ...basicAuth(options.auth) },
+      headers: { ...headers, ...basicAuth(options.auth) },
       changing: isChanging(config),
     };
   } catch (cause) {
+    // Of JSON that cannot be read the message quotes a part, which may be one of a token.
+    const isQuoted = cause instanceof SyntaxError;
+    const why = isQuoted ? 'the program that it names prints something that is not JSON' : (cause as Error).message.trim().slice(0, 500);
     throw new DrError({
       code: 'KUBE_UNAUTHORIZED',
-      message: `cannot get credentials from ${origin}: ${(cause as Error).message.trim().slice(0, 500)}`,
+      message: `cannot get credentials from ${origin}: ${why}`,
       suggestions: ['run the same with kubectl, and log in again if it asks to'],
-      cause,
+      ...(isQuoted ? {} : { cause }),
     });
   }
 }

@@ -2,7 +2,7 @@ import type { KubeObject, ResourceType } from '../../model/kube-object.ts';
 import type { ListOptions, ServedResource } from '../../ports/kube-cluster.ts';
 import { collectionPath, queryString } from './api-path.ts';
 import type { KubeConnection } from './connection.ts';
-import { refusal } from './kube-status.ts';
+import { readBody, refusal } from './kube-status.ts';
 
 /** Objects per page, as kubectl and client-go reflectors ask. */
 const PAGE = 500;
@@ -42,8 +42,9 @@ async function listOnce(
     const reply = await connection.send({ method: 'GET', path, repeatability: 'always', signal });
     if (reply.status === 404) return undefined;
     if (reply.status === 410 && options.mayExpire && next !== undefined) return 'expired';
-    if (reply.status !== 200) throw refusal(reply, `list ${resource.kind} (${resource.apiVersion}) on ${connection.server}`);
-    const body = JSON.parse(reply.body) as ListBody;
+    const what = `list ${resource.kind} (${resource.apiVersion}) on ${connection.server}`;
+    if (reply.status !== 200) throw refusal(reply, what);
+    const body = readBody(reply, what) as ListBody;
     for (const item of body.items ?? []) items.push(named(item, resource));
     next = body.metadata?.continue === '' ? undefined : body.metadata?.continue;
     if (next === undefined) return { items, resourceVersion: body.metadata?.resourceVersion ?? '' };

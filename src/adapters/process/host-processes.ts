@@ -3,7 +3,7 @@ import { access, stat } from 'node:fs/promises';
 import { delimiter, resolve } from 'node:path';
 import { abortError } from '../../errors/abort-error.ts';
 import { DrError } from '../../errors/dr-error.ts';
-import type { Secret } from '../../model/secret.ts';
+import { type Secret, withoutSecrets } from '../../model/secret.ts';
 import type { ProcessCommand, Processes, ProcessResult } from '../../ports/processes.ts';
 import { isSameProcessAlive, ownIdentity } from './process-owner.ts';
 
@@ -165,9 +165,9 @@ function forwardLines(stream: NodeJS.ReadableStream, onLine: (line: string) => v
   stream.on('data', (chunk: Uint8Array) => {
     const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
     rest = lines.pop() ?? '';
-    for (const line of lines) onLine(line.replace(/\r$/, ''));
+    for (const line of lines) onLine(withoutSecrets(line.replace(/\r$/, '')));
   });
   stream.on('end', () => {
-    if (rest !== '') onLine(rest);
+    if (rest !== '') onLine(withoutSecrets(rest));
   });
 }

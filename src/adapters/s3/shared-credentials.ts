@@ -1,5 +1,5 @@
 import { DrError } from '../../errors/dr-error.ts';
-import type { Secret } from '../../model/secret.ts';
+import { guardSecret, type Secret } from '../../model/secret.ts';
 
 /** A key pair as the SDK takes it. */
 export interface StaticCredentials {
@@ -24,6 +24,7 @@ export function parseSharedCredentials(content: Secret, profile: string, origin:
     });
   }
   const sessionToken = values.get('aws_session_token');
+  guardSecret(secretAccessKey, sessionToken);
   return { accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) };
 }
 

@@ -2,7 +2,7 @@ import { DrError, isDrError } from '../../errors/dr-error.ts';
 import type { KubeObject } from '../../model/kube-object.ts';
 import type { PlanSecretSource, PlanSecrets } from '../../model/plan/secrets.ts';
 import type { PlanSpecs } from '../../model/plan/specs.ts';
-import { Secret } from '../../model/secret.ts';
+import { guardSecret, Secret } from '../../model/secret.ts';
 import type { StepPorts } from '../ports.ts';
 
 /** What reading the sources needs: the ports, the plan's sections, the pinned commit. */
@@ -56,6 +56,12 @@ function isSecret(value: unknown): value is KubeObject {
   return typeof value === 'object' && value !== null && (value as KubeObject).kind === 'Secret' && typeof (value as KubeObject).metadata?.name === 'string';
 }
 
+/** What a Secret holds, decoded. */
+function valuesOf({ data, stringData }: KubeObject): readonly string[] {
+  const encoded = Object.values((data ?? {}) as Readonly<Record<string, unknown>>).map((value) => Buffer.from(String(value), 'base64').toString());
+  return [...encoded, ...Object.values((stringData ?? {}) as Readonly<Record<string, unknown>>).map(String)];
+}
+
 /** Values of a List, or the value itself. */
 function itemsOf(value: unknown): readonly unknown[] {
   const items = (value as { items?: unknown } | null)?.items;
@@ -68,6 +74,7 @@ async function readSource(source: PlanSecrets, ctx: SourcesContext): Promise<rea
   const [parsed] = await ctx.ports.manifests.parse([{ path: describeSource(source.from), content: new TextEncoder().encode(text) }], ctx.signal);
   const values = parsed?.documents.flatMap((document) => itemsOf(document.value)) ?? [];
   const secrets = values.filter(isSecret);
+  for (const secret of secrets) guardSecret(...valuesOf(secret));
   if ((parsed?.faults.length ?? 0) > 0 || secrets.length < values.length) {
     throw new DrError({
       code: 'INPUT_INVALID',

@@ -16,12 +16,13 @@ afterEach(async () => await rm(folder, { recursive: true, force: true }));
 const commandLine = (...words: readonly string[]): string => `lattice-dr ${words.join(' ')}`;
 
 function command() {
-  const context = {
+  return {
+    words: ['lab', 'up'],
+    userAgent: 'lattice-dr/0.1.0',
     env: { XDG_STATE_HOME: folder },
     commandLine,
     typeable: new TypeableCommands(commandLine, [{ words: 'resume', place: 'store' }]),
   } as unknown as CommandContext;
-  return { words: ['lab', 'up'], userAgent: 'lattice-dr/0.1.0', context };
 }
 
 describe('describeFailure', () => {

@@ -1,6 +1,9 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createClusters } from '../../../../src/adapters/kube/kube-clusters.ts';
 import { Secret } from '../../../../src/model/secret.ts';
@@ -15,7 +18,7 @@ function kubeconfig(server: string, token = 'first'): string {
     apiVersion: 'v1',
     kind: 'Config',
     'current-context': 'only',
-    clusters: named('cluster', { server }),
+    clusters: named('cluster', { server, ...(server.startsWith('http:') ? { 'insecure-skip-tls-verify': true } : {}) }),
     users: named('user', { token }),
     contexts: named('context', { cluster: 'only', user: 'only' }),
   });
@@ -66,6 +69,24 @@ describe('clusters by kubeconfig', () => {
     await writeFile(path, kubeconfig('https://127.0.0.1:1'));
     const all = await Promise.all(Array.from({ length: 5 }, async () => clusters.open({ kubeconfigPath: path })));
     expect(new Set(all).size).toBe(1);
+  });
+
+  it('say nothing of the credentials that a server, or what stands in its place, sends back', async () => {
+    const token = 'token-that-nobody-may-see';
+    const server = createServer((request, response) => {
+      response.writeHead(request.url === '/version' ? 200 : 400, { 'content-type': 'text/plain' });
+      response.end(`authorization: ${request.headers.authorization}`);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    await using clusters = createClusters({ clock: new FakeClock(), env: {} });
+    const cluster = await clusters.open({ kubeconfig: new Secret(kubeconfig(`http://127.0.0.1:${port}`, token)) }, AT_ONCE);
+    const failed = async (work: Promise<unknown>) => await work.catch((error: unknown) => error);
+    const [version, read] = await Promise.all([failed(cluster.version(signal)), failed(cluster.get({ apiVersion: 'v1', kind: 'Node', name: 'n' }, signal))]);
+    expect(version).toMatchObject({ code: 'KUBE_UNAVAILABLE', message: expect.stringMatching(/is not JSON \(status 200, text\/plain, \d+ characters\)$/) });
+    expect(inspect(version)).not.toContain('Bearer');
+    expect(read).toMatchObject({ message: expect.stringContaining('authorization: Bearer [redacted]') });
+    server.close();
   });
 
   it('may come from memory', async () => {

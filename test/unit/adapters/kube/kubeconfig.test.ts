@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { accessReader } from '../../../../src/adapters/kube/kubeconfig.ts';
+import type { DrError } from '../../../../src/errors/dr-error.ts';
 import { Secret } from '../../../../src/model/secret.ts';
+import { crashText, errorJson } from '../../../../src/report/error-text.ts';
 
 const text = (more: { readonly user?: object; readonly cluster?: object; readonly current?: string } = {}) =>
   JSON.stringify({
@@ -72,6 +74,18 @@ describe('accessReader', () => {
       code: 'KUBE_UNAUTHORIZED',
       message: expect.stringContaining('log in first'),
     });
+  });
+
+  it('says nothing of what a credential plugin printed or was given', async () => {
+    const variable = 'variable-that-nobody-may-see';
+    const exec = { apiVersion: 'client.authentication.k8s.io/v1', command: '/bin/sh', env: [{ name: 'GIVEN', value: variable }] };
+    const failure = async (script: string) =>
+      await inMemory(text({ user: { token: undefined, exec: { ...exec, args: ['-c', script] } } })).catch((reason: unknown) => reason);
+    const refused = await failure('echo "no session for $GIVEN" >&2; exit 1');
+    expect(errorJson(refused as DrError)).toMatchObject({ message: expect.stringContaining('no session for [redacted]') });
+    const odd = await failure('echo "token $GIVEN"');
+    expect(odd).toMatchObject({ code: 'KUBE_UNAUTHORIZED', message: expect.stringMatching(/prints something that is not JSON$/) });
+    for (const error of [refused, odd]) expect(crashText(error as DrError)).not.toMatch(/variable-that|token var/);
   });
 
   it.each([

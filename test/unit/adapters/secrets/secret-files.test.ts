@@ -119,7 +119,8 @@ describe('SecretFiles', () => {
     const mistyped = `${identity.slice(0, -1)}${identity.endsWith('Q') ? 'P' : 'Q'}`;
     Object.assign(env, { GOOD_IDENTITY: identity, BAD_IDENTITY: `# mine\n${identity}\n${mistyped}\n` });
     const secrets = make();
-    const failure = async (content: string, variable: string) => await secrets.decryptAge(Buffer.from(content), { env: variable }).catch((reason: unknown) => reason);
+    const failure = async (content: string, variable: string) =>
+      await secrets.decryptAge(Buffer.from(content), { env: variable }).catch((reason: unknown) => reason);
     const bad = await failure('', 'BAD_IDENTITY');
     expect(bad).toMatchObject({ code: 'SECRET_UNREADABLE', message: expect.stringMatching(/^the age identity 2 of 2 in \$BAD_IDENTITY is no valid key/) });
     const swapped = await failure(`${identity}\n`, 'GOOD_IDENTITY');
