@@ -16,6 +16,14 @@ export interface Written {
   readonly at?: string;
 }
 
+/** What the platform says of an object in its status. */
+export interface PlatformStatus {
+  readonly phase: string;
+  readonly message: string;
+  /** It is of the spec as it is now. */
+  readonly isCurrent: boolean;
+}
+
 /** A BackupStore. */
 export interface StoreSetup extends Written {
   readonly namespace: string;
@@ -33,7 +41,9 @@ export interface StoreSetup extends Written {
   /** Which of the two other credential fields is set, and the Secret that it names. */
   readonly credentials?: { readonly field: 'credentials' | 'credentialsSecretRef'; readonly name: string };
   /** The BackupStorageLocation that the platform made of it, as the cluster has it. */
-  readonly location?: { readonly phase: string; readonly message: string; readonly accessMode: string };
+  readonly location?: { readonly name: string; readonly phase: string; readonly message: string; readonly accessMode: string };
+  /** Absent for what only git has, and until the platform has looked at it. */
+  readonly status?: PlatformStatus;
 }
 
 /** What a Velero Backup takes: its template, as far as coverage depends on it. Absent lists mean everything. */
@@ -72,7 +82,11 @@ export interface ScheduleSetup extends Written {
   /** Fields that are set and that nothing reads. */
   readonly ignored: readonly string[];
   /** What the cluster says of the Velero Schedule: `absent`, or its phase and its complaints. */
-  readonly observed?: { readonly phase: string; readonly message: string };
+  readonly observed?: { readonly phase: string; readonly message: string; readonly isPaused: boolean };
+  /** Of a LatticeClusterBackup; absent for what only git has, and until the platform has looked at it. */
+  readonly status?: PlatformStatus;
+  /** Name of the BackupStore that the platform says it goes to. */
+  readonly resolvedStore?: string;
 }
 
 /** A volume that a workload owns. */

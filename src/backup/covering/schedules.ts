@@ -1,7 +1,8 @@
 import type { BackupSetup, ScheduleSetup, StoreSetup } from '../../model/backup-setup.ts';
 import { goDurationMs, isGoDuration, serviceCronFault, veleroCronFault } from './cron.ts';
 import { about, type CoverageFinding } from './finding.ts';
-import { defaultStores, missingPlugin } from './stores.ts';
+import { statusFindings } from './statuses.ts';
+import { defaultStores, missingPlugin, SYSTEM_NAMESPACE } from './stores.ts';
 
 /** A schedule, the store that it really goes to, and why it does not run. */
 export interface ResolvedSchedule {
@@ -23,6 +24,7 @@ export function resolveSchedules(setup: BackupSetup): readonly ResolvedSchedule[
       ...paused(schedule),
       ...ttl(schedule),
       ...ignored(schedule),
+      ...statusFindings(schedule, 'schedule'),
       ...observed(schedule),
       ...leftOver(schedule),
       ...clashing.filter(({ object }) => object === schedule.object),
@@ -52,20 +54,38 @@ interface FoundStore {
   readonly finding?: CoverageFinding;
 }
 
-/** A named store is looked up in the namespace of what names it; without a name it is the default of `lattice-system`. */
+/** A named store is looked up in the namespace of what names it; without a name it is the default of `lattice-system`. Of several the platform says which. */
 function storeOf(schedule: ScheduleSetup, setup: BackupSetup): FoundStore {
   if (schedule.kind === 'velero') {
-    const store = setup.stores.find(({ name }) => `lattice-${name}` === schedule.location);
+    const store = setup.stores.find(({ name, location }) => (location?.name ?? `lattice-${name}`) === schedule.location);
     return store === undefined ? {} : { store };
   }
   const { storeRef, namespace } = schedule;
-  if (storeRef === undefined) {
-    const [store] = defaultStores(setup);
-    return store === undefined ? { finding: noDefault(schedule) } : { store };
-  }
   const named = setup.stores.filter(({ name }) => name === storeRef);
-  const store = named.find((candidate) => candidate.namespace === namespace);
-  return store === undefined ? { finding: notFound(schedule, named) } : { store };
+  const meant = storeRef === undefined ? defaultStores(setup) : named.filter((candidate) => candidate.namespace === namespace);
+  const taken = takenStore(schedule, setup);
+  if (taken !== undefined && !meant.includes(taken)) return { store: taken, finding: differs(schedule, taken, meant) };
+  const store = taken ?? meant[0];
+  if (store !== undefined) return { store };
+  return { finding: storeRef === undefined ? noDefault(schedule) : notFound(schedule, named) };
+}
+
+/** The store that the platform says it has resolved; of a backup that is Pending or Failed it says nothing that counts. */
+function takenStore({ resolvedStore, status, storeRef, namespace }: ScheduleSetup, { stores }: BackupSetup): StoreSetup | undefined {
+  if (resolvedStore === undefined || !['Active', 'Paused'].includes(status?.phase ?? '')) return undefined;
+  const place = storeRef === undefined ? SYSTEM_NAMESPACE : namespace;
+  return stores.find((store) => store.name === resolvedStore && store.namespace === place);
+}
+
+function differs(schedule: ScheduleSetup, taken: StoreSetup, meant: readonly StoreSetup[]): CoverageFinding {
+  const [first] = meant;
+  return about(schedule, {
+    code: 'store-differs',
+    severity: 'loss',
+    message: `the platform says that it goes to store ${taken.name}, and ${first === undefined ? 'its spec leads to none' : `its spec means ${first.name}`}`,
+    consequence: `its backups are in the bucket of ${taken.name}, where a recovery by its spec does not look`,
+    fix: 'see whether the operator runs: it has not looked at the store or the backup since one of them was changed',
+  });
 }
 
 /** A LatticeCluster's backup becomes Failed; a service's is a line in the operator's log. */
@@ -114,15 +134,17 @@ function cron(schedule: ScheduleSetup): readonly CoverageFinding[] {
   ];
 }
 
+/** By its spec, or by somebody who paused the Velero Schedule itself. */
 function paused(schedule: ScheduleSetup): readonly CoverageFinding[] {
-  if (!schedule.isPaused) return [];
+  const { isPaused, observed: seen, velero } = schedule;
+  if (!isPaused && seen?.isPaused !== true) return [];
   return [
     about(schedule, {
       code: 'paused',
       severity: 'loss',
-      message: 'spec.paused is true',
+      message: isPaused ? 'spec.paused is true' : `Velero Schedule ${velero} is paused, and the spec does not say so`,
       consequence: 'no new backup is taken; the old ones are still expired, one after the other, until none is left',
-      fix: 'set spec.paused to false',
+      fix: isPaused ? 'set spec.paused to false' : `kubectl -n velero patch schedule ${velero} --type merge -p '{"spec":{"paused":false}}'`,
     }),
   ];
 }

@@ -1,8 +1,9 @@
 import type { BackupSetup, StoreSetup } from '../../model/backup-setup.ts';
 import { about, type CoverageFinding } from './finding.ts';
+import { statusFindings } from './statuses.ts';
 
 /** Where stores and backups of the platform live, and the only namespace in which a default store is looked for (`lattice-backup/src/cluster_backup_controller.rs`). */
-const SYSTEM_NAMESPACE = 'lattice-system';
+export const SYSTEM_NAMESPACE = 'lattice-system';
 
 /** Namespace of Velero, in which it looks for the credentials of a location. */
 const VELERO_NAMESPACE = 'velero';
@@ -26,6 +27,7 @@ export function storeFindings(setup: BackupSetup): readonly CoverageFinding[] {
       ...endpoint(store, setup),
       ...plugin(store, setup),
       ...ignoredFields(store),
+      ...statusFindings(store, 'store'),
       ...observed(store),
     ]),
     ...clashes(setup.stores),
@@ -196,7 +198,7 @@ function observed(store: StoreSetup): readonly CoverageFinding[] {
     about(store, {
       code: 'location-not-available',
       severity: 'loss',
-      message: `BackupStorageLocation lattice-${store.name} is ${location.phase}${location.message === '' ? '' : `: ${location.message}`}`,
+      message: `BackupStorageLocation ${location.name} is ${location.phase}${location.message === '' ? '' : `: ${location.message}`}`,
       consequence: 'no backup is taken there now',
       fix: 'mend what Velero complains of; BackupStore Ready says only that the location was applied',
     }),

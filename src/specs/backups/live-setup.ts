@@ -1,6 +1,7 @@
 import type { BackupSetup, BackupSurroundings, VolumeSetup } from '../../model/backup-setup.ts';
 import { groupOf, type KubeObject, refKey, refOf } from '../../model/kube-object.ts';
 import { asList, asText, fieldAt } from '../fields.ts';
+import { locationNameOf, withBackupStatus, withStoreStatus } from './platform-status.ts';
 import { readBackupSetup } from './read-setup.ts';
 import { withObserved } from './schedule-setup.ts';
 import type { SetupObject } from './setup-object.ts';
@@ -25,24 +26,25 @@ export interface LiveObjects {
  */
 export function liveBackupSetup(written: readonly SetupObject[], live: LiveObjects): Omit<BackupSetup, 'around'> {
   const byKey = new Map(written.map((found) => [refKey(refOf(found.object)), found]));
-  const isOnCluster = new Set(live.objects.map((object) => refKey(refOf(object))));
+  const onCluster = new Map(live.objects.map((object) => [refKey(refOf(object)), object]));
   const seen = live.objects.map((object): SetupObject => {
     const at = byKey.get(refKey(refOf(object)))?.at;
     return { object, ...(at === undefined ? {} : { at }) };
   });
-  const unseen = written.filter(({ object }) => !isOnCluster.has(refKey(refOf(object))));
+  const unseen = written.filter(({ object }) => !onCluster.has(refKey(refOf(object))));
   const setup = readBackupSetup([...seen, ...unseen.filter(({ object }) => object.kind !== 'Schedule')]);
   const made = new Map(live.schedules.map((object) => [object.metadata.name, object]));
-  const asked = setup.schedules.map((schedule) => withObserved(schedule, made.get(schedule.velero)));
+  const resolved = setup.schedules.map((schedule) => withBackupStatus(schedule, onCluster.get(schedule.object)));
+  const asked = resolved.map((schedule) => withObserved(schedule, made.get(schedule.velero)));
   const others = live.schedules.filter(({ metadata }) => !asked.some(({ velero }) => velero === metadata.name));
   const placed = others.map((object): SetupObject => ({ ...byKey.get(refKey(refOf(object))), object }));
   return {
-    stores: setup.stores.map((store) =>
-      withLocation(
-        store,
-        live.locations.find(({ metadata }) => metadata.name === `lattice-${store.name}`),
-      ),
-    ),
+    stores: setup.stores.map((store) => {
+      const object = onCluster.get(store.object);
+      const name = locationNameOf(store, object);
+      const location = live.locations.find(({ metadata }) => metadata.name === name);
+      return withLocation(withStoreStatus(store, object), name, location);
+    }),
     schedules: [...asked, ...readBackupSetup(placed).schedules.map((schedule) => withObserved(schedule, made.get(schedule.velero)))],
     volumes: liveVolumes(setup.volumes, live),
     objects: setup.objects,

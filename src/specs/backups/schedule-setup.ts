@@ -104,5 +104,6 @@ function isSet(value: unknown): boolean {
 /** The schedule with what the cluster says of it: Velero complains in the Schedule's own status, and the platform never reads that. */
 export function withObserved(schedule: ScheduleSetup, live: KubeObject | undefined): ScheduleSetup {
   const phase = live === undefined ? 'absent' : (asText(live.status?.['phase']) ?? 'New');
-  return { ...schedule, observed: { phase, message: (namesOf(live?.status?.['validationErrors']) ?? []).join('; ') } };
+  const message = (namesOf(live?.status?.['validationErrors']) ?? []).join('; ');
+  return { ...schedule, observed: { phase, message, isPaused: live?.spec?.['paused'] === true } };
 }

@@ -48,12 +48,13 @@ function credentialsOf(storage: Readonly<Record<string, unknown>>): StoreSetup['
 }
 
 /** The store with what the cluster says of its BackupStorageLocation. */
-export function withLocation(store: StoreSetup, location: KubeObject | undefined): StoreSetup {
+export function withLocation(store: StoreSetup, name: string, location: KubeObject | undefined): StoreSetup {
   const status = asObject(location?.status);
   const text = (value: unknown): string => asText(value) ?? '';
   return {
     ...store,
     location: {
+      name,
       phase: location === undefined ? 'absent' : (asText(status['phase']) ?? 'New'),
       message: text(status['message']),
       accessMode: asText(fieldAt(location?.spec, 'accessMode')) ?? 'ReadWrite',

@@ -3,7 +3,9 @@ import type { BackupSetup, BackupSurroundings } from '../../../src/model/backup-
 import { covered, found, schedule, serviceSchedule, store, volume } from './coverage-setup.ts';
 
 type Given = Partial<Omit<BackupSetup, 'around'>> & { readonly around?: Partial<BackupSurroundings> };
+type Row = [string, Given, readonly string[]];
 
+const READY = { phase: 'Ready', message: '', isCurrent: true };
 const NO_SNAPSHOTS = { snapshotLocations: [] };
 const KINDS = { template: { includedResources: ['latticeservices.lattice.dev'] }, scope: { controlPlane: true, gpuPaasResources: false } };
 
@@ -25,7 +27,7 @@ describe('coverage of a setup', () => {
     ]);
   });
 
-  it.each<[string, Given, readonly string[]]>([
+  it.each<Row>([
     ['two default stores', { stores: [store(), store({ name: 'second', bucket: 'other' })] }, ['fault two-default-stores lattice-system/second']],
     [
       'no default store for a schedule that names none',
@@ -81,8 +83,52 @@ describe('coverage of a setup', () => {
     ],
     [
       'a location that Velero cannot reach',
-      { stores: [store({ location: { phase: 'Unavailable', message: 'no such host', accessMode: 'ReadWrite' } })] },
+      { stores: [store({ location: { name: 'lattice-main', phase: 'Unavailable', message: 'no such host', accessMode: 'ReadWrite' } })] },
       ['loss location-not-available lattice-system/main'],
+    ],
+    ...['Pending', 'Failed'].map(
+      (phase): Row => [
+        `a store that is ${phase}`,
+        { stores: [store({ status: { phase, message: 'Velero not installed', isCurrent: true } })] },
+        ['loss not-applied lattice-system/main'],
+      ],
+    ),
+    ['a store that is Ready', { stores: [store({ status: READY })] }, []],
+    ['a store that is Ready of what it was before', { stores: [store({ status: { ...READY, isCurrent: false } })] }, ['loss not-applied lattice-system/main']],
+    ...['Pending', 'Failed'].map(
+      (phase): Row => [
+        `a schedule that is ${phase}`,
+        { schedules: [schedule({ status: { phase, message: '', isCurrent: true } })] },
+        ['loss not-applied lattice-system/all'],
+      ],
+    ),
+    ...['Active', 'Paused'].map(
+      (phase): Row => [
+        `a schedule that is ${phase}, to the store that its spec means`,
+        { schedules: [schedule({ status: { ...READY, phase }, resolvedStore: 'main' })] },
+        [],
+      ],
+    ),
+    [
+      'a schedule that the platform sends to another store than its spec means',
+      {
+        stores: [store(), store({ name: 'old', isDefault: false, bucket: 'old' })],
+        schedules: [schedule({ status: { ...READY, phase: 'Active' }, resolvedStore: 'old' })],
+      },
+      ['loss store-differs lattice-system/all'],
+    ],
+    [
+      'what a schedule that has failed was resolved to before',
+      {
+        stores: [store(), store({ name: 'old', isDefault: false, bucket: 'old' })],
+        schedules: [schedule({ status: { ...READY, phase: 'Failed' }, resolvedStore: 'old' })],
+      },
+      ['loss not-applied lattice-system/all'],
+    ],
+    [
+      'a Velero Schedule that somebody has paused beside its spec',
+      { schedules: [schedule({ observed: { phase: 'Enabled', message: '', isPaused: true } })] },
+      ['loss paused lattice-system/all', 'loss volume-omitted shop/db', 'loss no-schedule cluster', 'note secrets-omitted Secret'],
     ],
     [
       'another cluster in the same place',
@@ -112,7 +158,7 @@ describe('coverage of a setup', () => {
     ['a ttl in Go’s form', { schedules: [schedule({ ttl: '720h0m0s' })] }, []],
     [
       'a schedule that Velero complains of',
-      { schedules: [schedule({ observed: { phase: 'FailedValidation', message: 'invalid schedule' } })] },
+      { schedules: [schedule({ observed: { phase: 'FailedValidation', message: 'invalid schedule', isPaused: false } })] },
       ['loss schedule-not-made lattice-system/all', 'loss volume-omitted shop/db', 'loss no-schedule cluster', 'note secrets-omitted Secret'],
     ],
     [

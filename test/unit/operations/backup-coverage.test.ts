@@ -231,6 +231,31 @@ describe('backup coverage with the living cluster', () => {
     expect(coverage.schedules.find(({ velero: name }) => name === 'lattice-svc-shop-gone')?.volumes).toEqual(['shop/db-data']);
   });
 
+  it('reads what the platform says of its own stores and backups: phases, and the names that it has resolved', async () => {
+    const cluster = living();
+    const second: KubeObject = { ...STORE, metadata: { ...STORE.metadata, name: 'second' } };
+    const status = { phase: 'Ready', message: 'BackupStorageLocation applied', observedGeneration: 1 };
+    cluster.put({ ...STORE, status: { ...status, veleroBslName: 'kept-since-before' } });
+    cluster.put({ ...second, status });
+    cluster.put(velero('BackupStorageLocation', 'kept-since-before', { spec: {}, status: { phase: 'Unavailable' } }));
+    cluster.put(velero('BackupStorageLocation', 'lattice-second', { spec: {}, status: { phase: 'Available' } }));
+    cluster.put({ ...EVERYTHING, status: { phase: 'Active', veleroScheduleName: 'made-before', resolvedStore: 'second', observedGeneration: 1 } });
+    cluster.put(velero('Schedule', 'made-before', { spec: { schedule: '0 2 * * *' }, status: { phase: 'Enabled' } }));
+    const coverage = await cover({ files, cluster });
+    expect(coverage.schedules.find(({ object }) => object.endsWith('/all'))).toMatchObject({ velero: 'made-before', store: 'second', stopped: [] });
+    expect(coverage.findings.find(({ code }) => code === 'location-not-available')?.message).toContain('kept-since-before is Unavailable');
+    // Of a Schedule that is named as the platform would, and that it does not say is its own any more.
+    expect(coverage.findings.find(({ code }) => code === 'schedule-left-over')?.message).toContain('lattice-all');
+
+    cluster.put({ ...EVERYTHING, status: { phase: 'Failed', message: "BackupStore 'main' not found", observedGeneration: 1 } });
+    expect((await cover({ files, cluster })).findings.find(({ code }) => code === 'not-applied')?.message).toBe(
+      "the platform says Failed: BackupStore 'main' not found",
+    );
+    cluster.put(velero('Schedule', 'lattice-all', { spec: { schedule: '0 2 * * *', paused: true }, status: { phase: 'Enabled' } }));
+    const paused = await cover({ files, cluster });
+    expect(paused.schedules.find(({ velero: name }) => name === 'lattice-all')?.stopped).toEqual(['paused']);
+  });
+
   it('counts what only the cluster has', async () => {
     const cluster = living();
     cluster.put(lattice('LatticeClusterBackup', 'lattice-system/all', { spec: { schedule: '0 2 * * *', scope: { controlPlane: true } } }));
