@@ -29,6 +29,12 @@ export function joinPlaces(a: VolumePlaces, b: VolumePlaces): VolumePlaces {
   return { snapshots: distinct([...a.snapshots, ...b.snapshots]), repositories: distinct([...a.repositories, ...b.repositories]) };
 }
 
+/** Whether there are places and each is among the first. */
+export function holdsAll(all: VolumePlaces, wanted: VolumePlaces): boolean {
+  const count = wanted.snapshots.length + wanted.repositories.length;
+  return count > 0 && wanted.snapshots.every((id) => all.snapshots.includes(id)) && wanted.repositories.every((name) => all.repositories.includes(name));
+}
+
 function at(object: JsonObject, ...path: readonly string[]): string | undefined {
   let value: unknown = object;
   for (const key of path) value = (value as JsonObject | undefined)?.[key];

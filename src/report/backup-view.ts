@@ -22,11 +22,13 @@ function row({ kind, name, takenAt, ageMs, isLate, sizeBytes, covers, immutabili
 /** Writes one backup for people. */
 export function backupDetailsView(details: BackupDetails): string {
   const { store, name, verdict, immutability, tarball, objects, findings } = details;
+  const [blobs, own] = [objects.filter(({ place }) => place === 'repository'), objects.filter(({ place }) => place !== 'repository')];
   const rows = [
     ['store', store],
     ['complete', details.completedAt ?? '?'],
     ['covers', details.covers],
-    ['size', `${sizeText(objects.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0))} in ${objects.length} objects`],
+    ['size', sumText(own, 'objects')],
+    ...(blobs.length === 0 ? [] : [['repository', `${sumText(blobs, 'blobs')}, shared with other backups`]]),
     ['sealed', details.sealedAt ?? 'never'],
     ['immutable until', immutableText(immutability)],
     ['tarball', tarball === undefined ? 'not read' : `read to its end: ${tarball.objects} objects, ${sizeText(tarball.unpackedBytes)} unpacked`],
@@ -76,6 +78,10 @@ function immutableText(immutability: Immutability | undefined): string {
   if (immutability.state === 'unknown') return 'cannot tell';
   if (immutability.state === 'unlocked') return 'no';
   return immutability.until === undefined ? immutability.mode : `${immutability.until} (${immutability.mode})`;
+}
+
+function sumText(objects: BackupDetails['objects'], what: string): string {
+  return `${sizeText(objects.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0))} in ${objects.length} ${what}`;
 }
 
 /** Bytes for people: `812 B`, `14.2 MB`. */

@@ -8,16 +8,22 @@ import type { ObjectStores } from '../../src/ports/object-store.ts';
 import { type JudgedBackup, judgeBackup } from '../../src/steps/recovery/judge-backup.ts';
 import { createSeals, NO_SEALS, type Seals } from '../../src/steps/recovery/seals.ts';
 import { FakeSignatures } from '../fakes/fake-signatures.ts';
+import { withEveryFile } from '../support/every-file.ts';
 import { attacksOn, corpusBackups } from '../support/velero-corpus.ts';
 import { type S3Server, startMinio, startVersitygw } from './s3-servers.ts';
 import { missingServers, temporaryFolder } from './servers.ts';
 
-const [VICTIM, OTHER] = corpusBackups();
+const REAL = corpusBackups();
+const [VICTIM, OTHER] = [withEveryFile(REAL[0], 'first'), withEveryFile(REAL[1], 'second')];
+const VOLUME = Object.keys(VICTIM.files).find((file) => /^volumes\/\d+\/volume\.tar\.gz$/.test(file)) ?? '';
 /** One of each kind; all of them are tried in memory (`test/unit/backup/corpus.test.ts`). */
 const ATTACKS = attacksOn(VICTIM, OTHER).filter(({ name }) =>
   [
     'replace backup/*.tar.gz',
-    'flip volumes/0/volume.tar.gz',
+    `flip ${VOLUME}`,
+    'flip repository/shop/kopia.repository',
+    'swap backup/*-csi-volumesnapshots.json.gz',
+    'policy widened: rules of a Role',
     'swap backup/*-logs.gz',
     'delete backup/*-logs.gz',
     'image swapped',

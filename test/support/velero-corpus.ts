@@ -17,7 +17,8 @@ export interface Attack {
   readonly isLate?: boolean;
 }
 
-type Files = Readonly<Record<string, Uint8Array>>;
+/** Contents by name. */
+export type Files = Readonly<Record<string, Uint8Array>>;
 
 const ROOT = join(import.meta.dirname, '..', 'fixtures', 'velero-backup');
 
@@ -119,6 +120,9 @@ export function attacksOn(victim: CorpusBackup, other: CorpusBackup): readonly A
   ];
 }
 
+/** A Role, where the tarball has one. */
+export const ROLE = 'resources/roles.rbac.authorization.k8s.io/namespaces/shop/deployer.json';
+
 /** A LatticeService of the tarball. */
 export const SERVICE = 'resources/latticeservices.lattice.dev/namespaces/shop/api.json';
 
@@ -138,6 +142,9 @@ function objectAttacks({ files }: CorpusBackup): readonly Attack[] {
   const removed = Object.fromEntries(Object.entries(tarball).filter(([path]) => path !== workload));
   return [
     attack('image swapped', { ...tarball, [workload]: edited(tarball[workload], /"image":"[^"]*"/, '"image":"registry.invalid/evil:1"') }),
+    ...(ROLE in tarball
+      ? [attack('policy widened: rules of a Role', { ...tarball, [ROLE]: edited(tarball[ROLE], /"verbs":\[[^\]]*\]/, '"verbs":["*"]') })]
+      : []),
     attack('policy widened: object added', added, { ...list, 'rbac.authorization.k8s.io/v1/ClusterRoleBinding': ['all'] }),
     attack('object removed', removed, { ...list, [type]: (list[type] ?? []).filter((name) => name !== 'shop/api') }),
     { ...attack('object added, resource list left as it was', added), isConsistent: false },
@@ -167,12 +174,18 @@ function equal(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
   return Buffer.compare(a ?? new Uint8Array(), b ?? new Uint8Array()) === 0;
 }
 
-function unpacked(content: Uint8Array): JsonValue | JsonObject {
+/** The JSON in a gzipped file. */
+export function unpacked(content: Uint8Array): JsonValue | JsonObject {
   return JSON.parse(gunzipSync(content).toString()) as JsonValue;
 }
 
+/** A gzipped file of JSON. */
+export function packed(content: JsonValue | readonly JsonValue[]): Uint8Array {
+  return gzipSync(JSON.stringify(content));
+}
+
 /** Files of a tar whose names fit into their headers (POSIX ustar). */
-function untar(tar: Uint8Array): Files {
+export function untar(tar: Uint8Array): Files {
   const files: Record<string, Uint8Array> = {};
   const text = (at: number, length: number): string =>
     Buffer.from(tar.subarray(at, at + length))

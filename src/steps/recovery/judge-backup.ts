@@ -1,5 +1,5 @@
 import { compareSeal, type SeenObject } from '../../backup/compare-seal.ts';
-import { joinPlaces, sealedPlaces, volumePlaces } from '../../backup/covered.ts';
+import { holdsAll, joinPlaces, sealedPlaces, volumePlaces } from '../../backup/covered.ts';
 import { type Immutability, immutabilityOf } from '../../backup/immutability.ts';
 import { overwriteFindings } from '../../backup/overwritten.ts';
 import { type QuickVerdict, quickVerdict } from '../../backup/quick-verdict.ts';
@@ -72,6 +72,8 @@ export async function judgeBackup(ports: Pick<StepPorts, 'objectStores'>, sectio
 }
 
 const NOTHING = { differences: [], undecided: [], gone: [] } as const;
+/** A repository of terabytes has tens of thousands of blobs, and each lock takes a request. */
+const BLOBS_ASKED = 2_000;
 /** So many packs that are gone are named. */
 const NAMED = 3;
 
@@ -123,7 +125,7 @@ class Judge {
       files,
       ...(tarball === undefined ? {} : { tarball }),
       holdsVolumes,
-      volumes: isEqual(seal) && gone.length === 0 && objects.some(({ place }) => place !== 'backup') ? 'sealed' : 'not checked',
+      volumes: isEqual(seal) && gone.length === 0 && coversVolumes(found, files) ? 'sealed' : 'not checked',
     };
   }
 
@@ -131,6 +133,8 @@ class Judge {
     const { locks, now, signal } = this.#options;
     if (locks === undefined) return {};
     const asked = locks === 'tarball' ? objects.filter((object) => this.#isTarball(object)) : objects;
+    const blobs = asked.filter(({ place }) => place === 'repository').length;
+    if (blobs > BLOBS_ASKED) return { immutability: { state: 'unknown', reason: `${blobs} blobs of its repositories were not asked for their locks` } };
     return { immutability: immutabilityOf(await this.#places.locksOf(asked, signal), now) };
   }
 
@@ -215,6 +219,11 @@ function packsFinding(gone: readonly string[]): readonly BackupFinding[] {
   const named = `${gone.slice(0, NAMED).join(', ')}${gone.length > NAMED ? ` and ${gone.length - NAMED} more` : ''}`;
   const message = `${gone.length} packs are gone since it was sealed (${named}): written anew by maintenance of the repository, or deleted; only a scratch restore can tell`;
   return [{ severity: 'warning', check: 'seal', message }];
+}
+
+/** Whether the seal is of every place that the backup says bytes of its volumes are in; older seals are of no repository. */
+function coversVolumes(found: FoundSeal | undefined, files: VeleroFiles): boolean {
+  return found?.file !== undefined && holdsAll(sealedPlaces(found.file.seal), volumePlaces(files));
 }
 
 /** Whether what the bucket says of every object proves that it is the sealed one. */

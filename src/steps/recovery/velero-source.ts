@@ -68,7 +68,8 @@ function entryOf({ name, store, files, objects, immutability, verdict }: JudgedB
     name,
     store,
     ...(takenAt === undefined ? {} : { takenAt }),
-    sizeBytes: objects.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+    // A repository is shared with every other backup of its namespaces.
+    sizeBytes: objects.filter(({ place }) => place !== 'repository').reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
     // Some servers go on listing a folder in which everything is deleted.
     covers: objects.some(({ place }) => place === 'backup') ? coverageText(files) : MISSING,
     ...(immutability === undefined ? {} : { immutability }),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { originOf } from '../../../src/backup/backup-names.ts';
-import { joinPlaces, sealedPlaces, volumePlaces } from '../../../src/backup/covered.ts';
+import { holdsAll, joinPlaces, sealedPlaces, volumePlaces } from '../../../src/backup/covered.ts';
 import { immutabilityOf, type LockOf } from '../../../src/backup/immutability.ts';
 import { isLastingBlob } from '../../../src/backup/kopia-blobs.ts';
 import { type DatedObject, overwriteFindings } from '../../../src/backup/overwritten.ts';
@@ -143,6 +143,8 @@ describe('where the bytes of volumes lie', () => {
       ],
     });
     expect(joinPlaces(found, sealedPlaces(seal))).toEqual({ snapshots: ['a', 'b', 'c'], repositories: ['other', 'shop'] });
+    expect([holdsAll(sealedPlaces(seal), found), holdsAll(found, { snapshots: ['a'], repositories: ['shop'] })]).toEqual([false, true]);
+    expect(holdsAll(found, { snapshots: [], repositories: [] })).toBe(false);
   });
 
   it.each([
