@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 /**
@@ -11,6 +11,7 @@ export interface S3ProxyRequest {
   readonly method: string;
   /** `/bucket/key`, without a query. */
   readonly path: string;
+  readonly headers: IncomingHttpHeaders;
 }
 
 /** A proxy in front of a real S3 server that a test can make misbehave. */
@@ -67,7 +68,7 @@ class Proxy implements S3Proxy {
     const method = incoming.method ?? '';
     const path = decodeURIComponent((incoming.url ?? '').replace(/\?.*$/, ''));
     this.seen.push(`${method} ${path}`);
-    const intervention = this.#decide({ method, path });
+    const intervention = this.#decide({ method, path, headers: incoming.headers });
     if (intervention === 'cut') incoming.socket.destroy();
     else if (intervention === 'hang') this.#hanging.add(incoming.resume());
     else if (typeof intervention === 'object' && 'delayMs' in intervention) {
