@@ -1,7 +1,16 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { CopyObjectCommand, GetObjectCommand, ListObjectsV2Command, PutBucketPolicyCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import {
+  CopyObjectCommand,
+  DeleteObjectCommand,
+  GetObjectCommand,
+  ListObjectsV2Command,
+  ListObjectVersionsCommand,
+  PutBucketPolicyCommand,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
 import { backupKeys } from '../../src/backup/velero-layout.ts';
 import type { LabConfig } from '../../src/lab/config.ts';
 import { layoutOf } from '../../src/lab/layout.ts';
@@ -35,6 +44,22 @@ export class LabBucket implements Disposable {
 
   async put(key: string, content: string | Uint8Array): Promise<void> {
     await this.#client.send(new PutObjectCommand({ Bucket: this.#lab.s3.bucket, Key: key, Body: content }));
+  }
+
+  /** Takes the newest version of an object away for good: what was there before is the current one again. */
+  async takeBack(key: string): Promise<void> {
+    const { bucket: Bucket } = this.#lab.s3;
+    const { Versions = [] } = await this.#client.send(new ListObjectVersionsCommand({ Bucket, Prefix: key }));
+    const [latest, before] = Versions.filter((version) => version.Key === key).toSorted((a, b) => Number(b.IsLatest) - Number(a.IsLatest));
+    if (latest?.VersionId === undefined || before === undefined) throw new Error(`${key} has no version before the current one`);
+    await this.#client.send(new DeleteObjectCommand({ Bucket, Key: key, VersionId: latest.VersionId }));
+  }
+
+  /** Copies every object of a folder into another. */
+  async copyFolder(from: string, to: string): Promise<void> {
+    const { bucket } = this.#lab.s3;
+    for (const key of await this.keys(`${from}/`))
+      await this.#client.send(new CopyObjectCommand({ Bucket: bucket, CopySource: `${bucket}/${key}`, Key: `${to}${key.slice(from.length)}` }));
   }
 
   /** Takes a folder away from the server's disk: it would go on listing one whose only object has a delete marker. */
