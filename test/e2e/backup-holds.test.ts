@@ -14,13 +14,17 @@ import { runStoppedAt } from '../crash/kill-at.ts';
 import { readS3Access } from '../integration/lab-logs.ts';
 import { takeFreshBackup } from '../support/fresh-backup.ts';
 import { LabBucket } from '../support/lab-bucket.ts';
+import { commitGuard, LAB_GUARD, scaleByHand } from '../support/lab-guard.ts';
 import { RebuildWorld, type YamlDocument } from '../support/rebuild-world.ts';
+import { SERVICE } from '../support/velero-corpus.ts';
+import { describeWrite, writesOf } from '../support/written.ts';
 
 const PREFIX = 'lattice-small-backups';
 const ROWS = 'lattice-rows';
 const HOLD = `backup-location/velero/${PREFIX}`;
 const EXPIRED = 'last-of-its-time';
 const LOCATION: ObjectRef = { apiVersion: 'velero.io/v1', kind: 'BackupStorageLocation', namespace: 'velero', name: PREFIX };
+const NOTIFIER: ObjectRef = { apiVersion: 'lattice.dev/v1alpha1', kind: 'LatticeService', namespace: 'front', name: 'notifier' };
 const SCHEDULE: ObjectRef = { apiVersion: 'velero.io/v1', kind: 'Schedule', namespace: 'velero', name: 'lattice-small-data' };
 /** After the hold and before the location; with the location there and the step not journalled; in the middle of the data; with all specs applied and nothing verified. */
 const KILLS = ['after|held|backups|backup-location', 'before|step-succeeded|backups', 'after|step-started|volumes', 'before|step-succeeded|specs'];
@@ -29,7 +33,10 @@ interface Stop {
   readonly error: { readonly code: string; readonly message: string; readonly suggestions: readonly string[] };
 }
 
-/** One disaster. Before it: what preflight finds in the stores. In it: four kills, three of them with the location there. After it: the release. Each test needs the one before. */
+/**
+ * One disaster, with a guard in deny among the specs. Before it: what preflight finds in the stores. In it: four kills, three of them with the location there.
+ * After it: the release. Each test needs the one before.
+ */
 describe('backup stores from preflight to release', { shuffle: false }, () => {
   let world: RebuildWorld;
   let bucket: LabBucket;
@@ -47,6 +54,10 @@ describe('backup stores from preflight to release', { shuffle: false }, () => {
 
   beforeAll(async () => {
     world = await RebuildWorld.start('small');
+    await world.editPlan((spec) => {
+      spec.guard = LAB_GUARD;
+    });
+    await commitGuard(world);
     bucket = await LabBucket.open(world.lab);
     await using old = await world.open();
     const backups = (await old.list({ apiVersion: 'velero.io/v1', kind: 'Backup' }, { signal })) ?? [];
@@ -66,15 +77,20 @@ describe('backup stores from preflight to release', { shuffle: false }, () => {
     await world[Symbol.asyncDispose]();
   });
 
+  /** Writes a plan like the world's, with a change. */
+  const writePlan = async (name: string, change: (spec: YamlDocument) => void): Promise<string> => {
+    const plan: YamlDocument = parse(await readFile(world.paths.plan, 'utf8'));
+    change(plan.spec);
+    const path = join(world.directory, `plan-${name}.yaml`);
+    await writeFile(path, stringify(plan));
+    return path;
+  };
   /** Runs preflight alone, with a plan of its own. */
   const preflight = async (
     name: string,
     change: (spec: YamlDocument) => void = () => undefined,
   ): Promise<{ readonly code: number | null; readonly stop: Stop }> => {
-    const plan: YamlDocument = parse(await readFile(world.paths.plan, 'utf8'));
-    change(plan.spec);
-    const path = join(world.directory, `plan-${name}.yaml`);
-    await writeFile(path, stringify(plan));
+    const path = await writePlan(name, change);
     const runbook = await world.copyRunbook((step, spec) => {
       spec.steps = [{ ...step('preflight'), needs: [] }];
     });
@@ -113,6 +129,24 @@ describe('backup stores from preflight to release', { shuffle: false }, () => {
     const name = 'lattice-unsealed-20260101000000';
     await bucket.copyBackup(point, { name, prefix: ROWS });
     await isStopped('unsealed', namesBackup('unsealed'), { exit: 4, code: 'BACKUP_UNANCHORED', words: name });
+  });
+
+  it('a sealed copy is taken once the repository of its volumes is beside it, and never again when it was rewritten: exit 4, BACKUP_BAD', async () => {
+    const copy = { name: 'lattice-sealed-20260101000000', prefix: ROWS };
+    await bucket.copyBackup(point, copy);
+    const sealed = await world.start(['backup', 'seal', copy.name], { plan: await writePlan('sealed', namesBackup('sealed')) }).ended;
+    expect(sealed.code, sealed.stderr.slice(-2_000)).toBe(0);
+    const repository = `${ROWS}/kopia/shop/kopia.repository`;
+    await isStopped('sealed', namesBackup('sealed'), {
+      exit: 4,
+      code: 'BACKUP_NOT_USABLE',
+      words: `there is no repository at s3://lattice-backups/${repository}`,
+    });
+    await bucket.copyFolder(`${PREFIX}/kopia`, `${ROWS}/kopia`);
+    const whole = await preflight('sealed', namesBackup('sealed'));
+    expect(whole.code, whole.stop.error?.message).toBe(0);
+    await bucket.rewriteObject(copy, SERVICE, (text) => text.replace(/"image":"[^"]*"/, '"image":"registry.invalid/shop/somebody-elses-api:6.6.6"'));
+    await isStopped('sealed', namesBackup('sealed'), { exit: 4, code: 'BACKUP_BAD', words: `${copy.name}.tar.gz has ` });
   });
 
   it('one name in two stores: exit 3, BACKUP_NAME_TWICE', async () => {
@@ -158,6 +192,15 @@ describe('backup stores from preflight to release', { shuffle: false }, () => {
     expect(written).toEqual([]);
   });
 
+  /** Who is named nowhere in the guard writes no spec. */
+  const isGuarded = async (): Promise<void> => {
+    expect(await scaleByHand(world, 'shop/api', { as: 'dev', replicas: 7 })).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('specs are written from git only'),
+    });
+  };
+  const written = async (since: string): Promise<readonly string[]> => (await writesOf((await world.instance()).auditLogPath, since)).map(describeWrite);
+
   it.each(KILLS.map((place, index) => ({ place, verb: index === 0 ? 'rebuild' : 'resume', log: `killed-${index}` })))(
     'killed $place: the location stays ReadOnly and is listed',
     async ({ place, verb, log }) => {
@@ -171,7 +214,13 @@ describe('backup stores from preflight to release', { shuffle: false }, () => {
     },
   );
 
-  it('cancelled, and then ended verified, it is ReadOnly still', async () => {
+  it('cancelled, and then ended verified under the guard, it is ReadOnly still', async () => {
+    // Somebody takes a service away meanwhile, which the resume has to write again.
+    await using cluster = await world.open();
+    await cluster.delete(NOTIFIER, { signal });
+    while ((await look(NOTIFIER)) !== undefined) await sleep(250, undefined, { signal });
+    const since = new Date().toISOString();
+    await isGuarded();
     const cancelled = await runStoppedAt(world, new Map([['after|step-started|verify-health', 'SIGINT']]), {
       args: ['resume', ...decisionsOf(world)],
       log: 'cancelled',
@@ -182,11 +231,14 @@ describe('backup stores from preflight to release', { shuffle: false }, () => {
     expect({ code: early.code, error: (JSON.parse(early.stdout) as Stop).error.code }).toEqual({ code: 4, error: 'RELEASE_REFUSED' });
     const end = await world.cli('resume', ...decisionsOf(world));
     expect(end.code, end.stderr.slice(-2_000)).toBe(0);
+    expect(await written(since)).toContain('patch latticeservices front/notifier');
     expect((await look(LOCATION))?.spec?.['accessMode']).toBe('ReadOnly');
     expect((await holds()).filter((id) => /backup-location|clusterbackup/.test(id))).toEqual([HOLD, 'latticeclusterbackup/lattice-system/small-data']);
   });
 
   it('release asks for the number of expired backups, makes the location writable with the schedule still paused, and starts it after a fresh backup', async () => {
+    await isGuarded();
+    const since = new Date().toISOString();
     const unasked = await world.cli('release', '--confirm', 'small');
     const { error } = JSON.parse(unasked.stdout) as Stop;
     expect({ code: unasked.code, error: error.code }).toEqual({ code: 10, error: 'GATE_WAITING' });
@@ -208,6 +260,15 @@ describe('backup stores from preflight to release', { shuffle: false }, () => {
     const last = await world.cli('release', '--confirm', 'small');
     expect(last.code, last.stdout).toBe(0);
     expect(await holds()).toEqual([]);
+    // The guard let the recovery write what it had held.
+    expect(await written(since)).toEqual(
+      expect.arrayContaining([
+        'patch dnsproviders lattice-system/small-dns',
+        'patch latticeclusterbackups lattice-system/small-data',
+        'patch latticeservices shop/stock-db',
+      ]),
+    );
+    await isGuarded();
     while ((await look(SCHEDULE))?.spec?.['paused'] === true) await sleep(250, undefined, { signal });
   });
 });
