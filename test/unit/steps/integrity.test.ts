@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import type { RunResult } from '../../../src/engine/run-options.ts';
@@ -19,6 +20,18 @@ const IMAGE = 'spec.workload.containers.main.image';
 
 function checkout(replicas: number, image = 'app:1'): KubeObject {
   return lattice('LatticeService', 'shop/checkout', { spec: { replicas, workload: { containers: { main: { image } } } } });
+}
+
+/** What a package of the platform says, and what Helm keeps of it (helm v3 `pkg/storage/driver/util.go`). */
+function redis(version: string): KubeObject {
+  const chart = { repository: 'oci://registry.invalid/charts', name: 'redis', version };
+  return lattice('LatticePackage', 'shop/redis', { spec: { chart, targetNamespace: 'shop', values: { replicas: 3 } } });
+}
+
+function releaseOf(version: string, config: JsonObject): KubeObject {
+  const release = { name: 'redis', namespace: 'shop', version: 2, chart: { metadata: { name: 'redis', version } }, config };
+  const packed = gzipSync(JSON.stringify(release)).toString('base64');
+  return core('Secret', 'shop/sh.helm.release.v1.redis.v2', { ...encoded({ release: packed }), type: 'helm.sh/release.v1' });
 }
 
 function parentWith(...objects: readonly KubeObject[]): FakeKubeCluster {
@@ -220,6 +233,30 @@ describe('integrity/accept', () => {
       `${CHECKOUT} ${IMAGE} image: git "app:1", backup "app:2"`,
       `${CHECKOUT} spec.replicas replicas: git 2, backup 5`,
     ]);
+  });
+});
+
+describe('packages', () => {
+  it('what Helm had installed is read from the tarball and shown at the gate, without a value of it, and is never put on the new cluster', async () => {
+    const release = releaseOf('19.0.0', { replicas: 3, password: 'hunter2' });
+    const outputs = outputsOf(await world({ git: redis('20.1.0'), backup: [redis('19.0.0'), release] }).run());
+    expect(outputs).toMatchObject({ needsApproval: true, shown: [{ object: 'lattice.dev/LatticePackage shop/redis', path: 'spec.chart.version' }] });
+    const { shown, notShown, digest, findings } = outputs;
+    const { bench } = world();
+    const asked = (await bench.plan('integrity/accept', { commit: 'a'.repeat(40), shown, notShown, digest, findings })).map(({ subject }) => subject);
+    expect(asked).toEqual(
+      expect.arrayContaining([
+        'package shop/redis: git says chart version 20.1.0, and the backup has a release of 19.0.0',
+        'package shop/redis: values differ from its release in the backup: password',
+      ]),
+    );
+    expect(JSON.stringify([outputs, asked])).not.toContain('hunter2');
+
+    const cluster = platformCluster();
+    const target = new StepBench({ clusters: { 'new.yaml': cluster }, files: { 'specs.yaml': yaml(checkout(2), release) } });
+    const applied = await target.run('specs/apply', { target: TARGET, cluster: PLAN_CLUSTER, specs: PLAN_SPECS, commit: target.commit });
+    expect(stepOf(applied).outputs?.['skipped']).toEqual([expect.stringMatching(/sh\.helm\.release\.v1\.redis\.v2.*the chart is installed again/)]);
+    expect(cluster.requests.filter(({ ref }) => ref.kind === 'Secret')).toEqual([]);
   });
 });
 
