@@ -99,6 +99,7 @@ describe.skipIf(missing !== '').each(['kubeadm', 'systemd'] as const)(
       expect(await plane.etcdctl('cp-2', settings, 'endpoint', 'health')).toMatchObject({ exitCode: 0 });
       expect(await plane.ask('cp-2', plane.preset.parkState('etcd', RUN))).toBe('in-place');
       expect((await plane.ask('cp-2', plane.preset.definitions(RUN))).strays).toEqual([]);
+      expect(await plane.ask('cp-2', plane.preset.idle)).toBeUndefined();
     });
 
     it('stop etcd for as long as it is put aside, and start it again', async () => {
@@ -108,6 +109,8 @@ describe.skipIf(missing !== '').each(['kubeadm', 'systemd'] as const)(
       expect(await plane.ask('cp-3', plane.preset.parkState('etcd', RUN))).toBe('parked');
       expect(await settingsOf('cp-3')).toEqual(settings);
       expect(await plane.ask('cp-3', plane.preset.parkState('etcd', 'another'))).toBe('absent');
+      const idle = { kind: 'unit-stopped', detail: 'etcd.service is masked' };
+      expect(await plane.ask('cp-3', plane.preset.idle)).toEqual(name === 'systemd' ? idle : undefined);
       for (let time = 0; time < 2; time += 1) expect((await plane.run('cp-3', plane.preset.unpark('etcd', RUN))).exitCode).toBe(0);
       await eventually(async () => (await plane.etcdctl('cp-3', settings, 'endpoint', 'health')).exitCode === 0, SOON, 'etcd is back');
     });

@@ -7,10 +7,11 @@ const CURES: Readonly<Record<TroubleKind, string>> = {
   'certificate-expired': 'renew its certificates (kubeadm certs renew all) and restart it',
   'certificate-ending': 'renew its certificates (kubeadm certs renew all)',
   'disk-full': 'free space on its disk, or grow it',
-  'manifest-missing': 'put its static pod manifest back',
-  'manifest-bad': 'correct its static pod manifest',
+  'manifest-missing': 'put the definition of its etcd back: the manifest, or the unit',
+  'manifest-bad': 'correct the definition of its etcd',
   'process-held': 'let the held process go on, or restart it',
   'kubelet-stopped': 'start the kubelet',
+  'unit-stopped': 'start its unit, and unmask it before where it is masked',
   'clock-skew': 'set its clock right',
   'port-closed': 'open the way to its ports, or bind etcd to its address again',
 };

@@ -24,7 +24,7 @@ export interface NodeFacts {
   /** Data of etcd on its disk. */
   readonly data: 'intact' | 'unreadable' | 'absent' | 'unknown';
   readonly etcd: 'running' | 'stopped' | 'unknown';
-  /** Authorities of the cluster with their keys on its disk. */
+  /** Keys on its disk that make it one of the cluster's machines: the authorities, or, of a member on a machine of its own, those of its certificates. */
   readonly pki: 'present' | 'absent' | 'unknown';
   /** What was found there that keeps it from its work, or soon will. */
   readonly troubles: readonly NodeTrouble[];
@@ -46,6 +46,7 @@ export type TroubleKind =
   | 'manifest-bad'
   | 'process-held'
   | 'kubelet-stopped'
+  | 'unit-stopped'
   | 'clock-skew'
   | 'port-closed';
 

@@ -13,7 +13,8 @@ export interface NodeLook {
   readonly database?: { readonly sizeBytes: number; readonly head: Uint8Array };
   /** Files of its write-ahead log. */
   readonly walFiles: number;
-  readonly hasAuthorities: boolean;
+  /** Whether all keys that were asked for are there. */
+  readonly hasKeys: boolean;
   /** PEM texts by path; a certificate is no secret. */
   readonly certificates: ReadonlyMap<string, string>;
   /** etcd processes that are stopped by a signal or a debugger. */
@@ -22,13 +23,13 @@ export interface NodeLook {
 
 /** Reads only. Fields are words; contents are base64. */
 const SCRIPT = String.raw`${FREE_KIB}
-data=$1; wal=$2; head=$3; pki=$4; shift 4
+data=$1; wal=$2; head=$3; keys=$4; shift 4
 echo "now $(date +%s%N)"
 free=$(free_kib "$data"); [ -n "$free" ] && echo "free $((free * 1024))"
 db=$data/member/snap/db
 if [ -f "$db" ]; then echo "db $(stat -c %s "$db") $(dd if="$db" bs="$head" count=1 2>/dev/null | base64 -w0)"; fi
 count=0; for file in "$wal"/*.wal; do [ -f "$file" ] && count=$((count + 1)); done; echo "wal $count"
-if [ -f "$pki/ca.key" ] && [ -f "$pki/etcd/ca.key" ] && [ -f "$pki/sa.key" ]; then echo authorities; fi
+while [ "$keys" -gt 0 ]; do [ -f "$1" ] || echo missing; keys=$((keys - 1)); shift; done
 for file in "$@"; do [ -f "$file" ] && echo "cert $(printf %s "$file" | base64 -w0) $(base64 -w0 < "$file")"; done
 for dir in /proc/[0-9]*; do
   program=$(readlink "$dir/exe" 2>/dev/null) || continue
@@ -45,14 +46,13 @@ export interface LookPlaces {
   readonly dataDir: string;
   readonly walDir: string | undefined;
   readonly certificates: readonly string[];
+  /** Files of which only is seen whether they are there. */
+  readonly keys: readonly string[];
 }
 
-/** Folder of the authorities, of kubeadm. */
-const PKI = '/etc/kubernetes/pki';
-
 /** Looks at a machine's disk, certificates and clock, in one command that changes nothing. */
-export function lookProbe({ dataDir, walDir = `${dataDir}/member/wal`, certificates }: LookPlaces): NodeProbe<NodeLook> {
-  const args = [dataDir, walDir, String(BOLT_HEAD_BYTES), PKI, ...certificates];
+export function lookProbe({ dataDir, walDir = `${dataDir}/member/wal`, certificates, keys }: LookPlaces): NodeProbe<NodeLook> {
+  const args = [dataDir, walDir, String(BOLT_HEAD_BYTES), String(keys.length), ...keys, ...certificates];
   return probe({ title: 'look at its disk, certificates and clock', script: SCRIPT, args }, readLook);
 }
 
@@ -66,7 +66,7 @@ function readLook(stdout: string): NodeLook {
     freeBytes: Number(first('free')[0] ?? 'NaN'),
     ...(size === undefined ? {} : { database: { sizeBytes: Number(size), head: Buffer.from(head, 'base64') } }),
     walFiles: Number(first('wal')[0] ?? '0'),
-    hasAuthorities: lines.some(([tag]) => tag === 'authorities'),
+    hasKeys: !lines.some(([tag]) => tag === 'missing'),
     certificates: new Map(lines.flatMap(([tag, path, pem]) => (tag === 'cert' ? [[text(path), text(pem)] as const] : []))),
     held: lines.flatMap(([tag, pid]) => (tag === 'held' ? [Number(pid)] : [])),
   };

@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { skewText } from '../presets/clock.ts';
+import type { Idle } from '../presets/preset.ts';
 import { boltFault } from './bolt-meta.ts';
 import type { NodeFacts, NodeTrouble } from './facts.ts';
 import type { NodeLook } from './look.ts';
@@ -21,7 +22,8 @@ export interface NodeSight {
   /** What is wrong with the definition of etcd. */
   readonly definition?: NodeTrouble;
   readonly etcd: 'running' | 'stopped';
-  readonly kubelet: 'running' | 'stopped' | 'unknown';
+  /** Why nobody would start it while it is stopped. */
+  readonly idle?: Idle | undefined;
   readonly isAnswering: boolean;
 }
 
@@ -34,12 +36,12 @@ export function dataState({ look, isAnswering }: Pick<NodeSight, 'look' | 'isAns
 
 /** All that is wrong on a machine that answers. */
 export function troublesOf(sight: NodeSight): readonly NodeTrouble[] {
-  const { look, definition, etcd, kubelet, isAnswering } = sight;
+  const { look, definition, etcd, idle, isAnswering } = sight;
   const troubles: NodeTrouble[] = [...certificateTroubles(look, sight.now)];
   if (definition !== undefined) troubles.push(definition);
   if (look.freeBytes < SEGMENT_BYTES) troubles.push({ kind: 'disk-full', detail: `${look.freeBytes} bytes are free for etcd` });
   if (look.held.length > 0) troubles.push({ kind: 'process-held', detail: `etcd, process ${look.held.join(', ')}, is stopped by a signal` });
-  if (kubelet === 'stopped' && etcd === 'stopped') troubles.push({ kind: 'kubelet-stopped', detail: 'no kubelet runs, so nobody starts etcd' });
+  if (idle !== undefined && etcd === 'stopped') troubles.push(idle);
   const skew = look.now - sight.now;
   if (Math.abs(skew) > SKEW_MS + sight.askedMs) troubles.push({ kind: 'clock-skew', detail: `its clock is ${skewText(skew)}` });
   if (etcd === 'running' && !isAnswering && look.held.length === 0 && troubles.length === 0)

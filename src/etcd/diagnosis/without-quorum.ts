@@ -101,7 +101,7 @@ const unreadable: DiagnosisRule = {
 
 const dataGone: DiagnosisRule = {
   id: 'data-gone',
-  about: 'all data of etcd is gone, the machines and their authorities are there',
+  about: 'all data of etcd is gone, the machines and their keys are there',
   source: 'etcd op-guide/recovery, Restoring a cluster; kubeadm: the authorities in /etc/kubernetes/pki are what makes it the same cluster',
   judge: (picture) => {
     const { pki: kept, encryption } = picture.facts.keys;
@@ -109,8 +109,8 @@ const dataGone: DiagnosisRule = {
     if (!isFromSnapshot(picture) || ready.length === 0 || encryption === 'nowhere') return undefined;
     return {
       verdict: 'restore-etcd',
-      action: `restore the snapshot on ${ready[0]?.name ?? ''}, with the authorities that are kept`,
-      evidence: [`no node has data; the authorities are ${ready[0]?.pki === 'present' ? `on ${ready[0].name}` : `kept ${kept}`}`, ...lines(picture)],
+      action: `restore the snapshot on ${ready[0]?.name ?? ''}, with the keys that are kept`,
+      evidence: [`no node has data; the keys of the cluster are ${ready[0]?.pki === 'present' ? `on ${ready[0].name}` : `kept ${kept}`}`, ...lines(picture)],
       minutes: RESTORE,
       source: snapshotOf(picture),
     };

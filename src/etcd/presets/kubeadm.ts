@@ -19,8 +19,12 @@ const RESTART_KUBELET = String.raw`
 [ "$(systemctl show -p LoadState --value kubelet)" = not-found ] || systemctl restart kubelet
 `;
 
+/** The authorities of the cluster (kubeadm `phases/certs`): whoever has them is of it. */
+const AUTHORITIES = ['ca.key', 'etcd/ca.key', 'sa.key'].map((file) => `/etc/kubernetes/pki/${file}`);
+
 /** Control planes of kubeadm: static pods under a kubelet of systemd, containers by a runtime that `crictl` speaks to. */
 export function kubeadmPreset({ manifests = '/etc/kubernetes/manifests' }: KubeadmOptions = {}): Preset {
+  const kubeletStarted = processStarted('kubelet');
   return {
     components: COMPONENTS,
     ...staticPodVerbs({ manifests, keep: '/etc/kubernetes/lattice-dr' }),
@@ -29,6 +33,12 @@ export function kubeadmPreset({ manifests = '/etc/kubernetes/manifests' }: Kubea
     // In every cluster of kubeadm (`phases/certs`: `healthcheck-client`).
     etcdClient: { certFile: '/etc/kubernetes/pki/etcd/healthcheck-client.crt', keyFile: '/etc/kubernetes/pki/etcd/healthcheck-client.key' },
     restartKubelet: { title: 'restart the kubelet', script: RESTART_KUBELET, args: [], timeoutMs: 120_000 },
-    kubeletStarted: processStarted('kubelet'),
+    kubeletStarted,
+    idle: {
+      ...kubeletStarted,
+      parse: (answer) =>
+        kubeletStarted.parse(answer) === undefined ? { kind: 'kubelet-stopped', detail: 'no kubelet runs, so nobody starts etcd' } : undefined,
+    },
+    keys: () => AUTHORITIES,
   };
 }

@@ -51,10 +51,22 @@ export interface TlsFiles {
   readonly keyFile: string;
 }
 
+/** Why a stopped etcd stays stopped: what keeps it running does not. `detail` is for people. */
+export interface Idle {
+  readonly kind: 'kubelet-stopped' | 'unit-stopped';
+  readonly detail: string;
+}
+
 /** How clients on the machine reach its etcd. */
 export interface EtcdAccess {
   readonly endpoint: string;
   readonly tls: TlsFiles | undefined;
+}
+
+/** Certificates that a member shows to clients and to its peers, as far as its settings name them. */
+export interface MemberCertificates {
+  readonly server?: TlsFiles | undefined;
+  readonly peer?: TlsFiles | undefined;
 }
 
 /** A text file of a machine. */
@@ -84,6 +96,10 @@ export interface Preset {
   join(definition: NodeFile, members: readonly MemberAddress[]): NodeFile;
   /** A certificate on the machine that its etcd accepts from clients; `undefined` where only the settings say one. */
   readonly etcdClient: Omit<TlsFiles, 'caFile'> | undefined;
+  /** Whether what keeps etcd running would start one that is stopped; `undefined` when it would, or when there is no such thing to ask. */
+  readonly idle: NodeProbe<Idle | undefined>;
+  /** Private keys without which a machine is none of the cluster: the authorities, or those of the certificates where the authorities are kept elsewhere. */
+  keys(certificates: MemberCertificates): readonly string[];
   /** `undefined` where no kubelet belongs to it. */
   readonly restartKubelet: NodeCommand | undefined;
   /** When the kubelet's process began, in seconds since 1970; `undefined` when it does not run. */

@@ -1,7 +1,7 @@
 import { changeEnvironment } from './environment-file.ts';
 import { renderInitialCluster } from './etcd-settings.ts';
 import { kubeadmPreset } from './kubeadm.ts';
-import type { Component, Definitions, MemberAddress, NodeCommand, NodeFile, NodeProbe, ParkState, Preset } from './preset.ts';
+import type { Component, Definitions, Idle, MemberAddress, NodeCommand, NodeFile, NodeProbe, ParkState, Preset } from './preset.ts';
 import { commandFailed, probe, taggedLines } from './probe.ts';
 import { runningProbe } from './running.ts';
 
@@ -62,10 +62,11 @@ if [ -e "$keep/$unit.unit" ]; then
 elif [ "$load" = loaded ]; then echo in-place; else echo absent; fi
 `;
 
-/** `unit PLACE PATH TEXT` for the environment file of etcd's unit, which says how it is set up; `no-environment` for a unit that has none. */
+/** `unit PLACE PATH TEXT` for the environment file of etcd's unit, which says how it is set up; `no-environment` for a unit that has none. One that is masked, and not by this run, says nothing. */
 const READ = String.raw`
 unit=$1 keep=$2
-if [ -e "$keep/$unit.unit" ]; then text=$(cat "$keep/$unit.unit") place=parked; else text=$(systemctl cat "$unit" 2>/dev/null) place=in-place; fi
+if [ -e "$keep/$unit.unit" ]; then text=$(cat "$keep/$unit.unit") place=parked
+elif [ "$(systemctl show -p LoadState --value "$unit")" = loaded ]; then text=$(systemctl cat "$unit" 2>/dev/null) place=in-place; fi
 [ -n "$text" ] || exit 0
 path=$(printf '%s\n' "$text" | sed -n 's/^EnvironmentFile=-\{0,1\}//p' | tail -n 1)
 if [ -z "$path" ] || [ ! -f "$path" ]; then echo no-environment; exit 0; fi
@@ -96,6 +97,9 @@ export function systemdPreset({ unit = 'etcd.service' }: SystemdOptions = {}): P
     forceStop: (component): NodeCommand => (component === 'etcd' ? { title: `kill ${unit}`, script: KILL, args: [unit] } : pods.forceStop(component)),
     join: joinEnvironment,
     etcdClient: undefined,
+    idle: idle(unit),
+    // Members on machines of their own have certificates, and the authorities are elsewhere.
+    keys: ({ server, peer }) => [server, peer].flatMap((files) => files?.keyFile ?? []),
   };
 }
 
@@ -103,6 +107,19 @@ function joinEnvironment(definition: NodeFile, members: readonly MemberAddress[]
   return changeEnvironment(definition, {
     set: { ETCD_INITIAL_CLUSTER: renderInitialCluster(members), ETCD_INITIAL_CLUSTER_STATE: 'existing' },
     remove: ['ETCD_FORCE_NEW_CLUSTER'],
+  });
+}
+
+const IDLE: Readonly<Record<string, string>> = { inactive: 'is stopped', failed: 'has failed, and systemd does not start it again' };
+
+/** Properties are told by their names: systemd prints them in an order of its own. */
+function idle(unit: string): NodeProbe<Idle | undefined> {
+  const command = { title: `see whether systemd keeps ${unit} running`, script: 'systemctl show -p LoadState -p ActiveState "$1"', args: [unit] };
+  return probe(command, (stdout) => {
+    const value = (name: string): string => new RegExp(`^${name}=(.*)$`, 'm').exec(stdout)?.[1] ?? '';
+    const [load, active] = [value('LoadState'), value('ActiveState')];
+    const state = load === 'masked' ? 'is masked' : load === 'loaded' ? IDLE[active] : undefined;
+    return state === undefined ? undefined : { kind: 'unit-stopped', detail: `${unit} ${state}` };
   });
 }
 

@@ -118,10 +118,17 @@ export function refOf({ name, address, ssh }: PlanControlPlane['nodes'][number],
   return { name, host: ssh?.host ?? address, port: ssh?.port, user: ssh?.user, identityFile: identity?.file, configFile: sshConfig };
 }
 
-function presetOf({ distribution }: PlanControlPlane): Preset {
+/** How a control plane of that kind is kept running; `undefined` of one that this tool does not touch. */
+export function knownPreset({ distribution }: PlanControlPlane): Preset | undefined {
   // Machines of a lab have stand-ins for what kubeadm's have.
   if (distribution === 'kubeadm' || distribution === 'lab') return kubeadmPreset();
-  if (distribution === 'systemd') return systemdPreset();
+  return distribution === 'systemd' ? systemdPreset() : undefined;
+}
+
+function presetOf(controlPlane: PlanControlPlane): Preset {
+  const { distribution } = controlPlane;
+  const preset = knownPreset(controlPlane);
+  if (preset !== undefined) return preset;
   throw new DrError({
     code: 'INPUT_INVALID',
     message: `etcd of ${distribution} cannot be restored by this tool`,

@@ -3,7 +3,7 @@ import type { MemberAnswer, NodeFacts, NodeTrouble } from '../../../etcd/diagnos
 import { lookProbe } from '../../../etcd/diagnosis/look.ts';
 import { dataState, troublesOf } from '../../../etcd/diagnosis/troubles.ts';
 import { type EtcdSettings, etcdAccess, etcdSettingsOfDefinition } from '../../../etcd/presets/etcd-settings.ts';
-import type { Definitions, NodeProbe, Preset } from '../../../etcd/presets/preset.ts';
+import type { Definitions, MemberCertificates, NodeProbe, Preset } from '../../../etcd/presets/preset.ts';
 import type { Clock } from '../../../ports/clock.ts';
 import type { Etcd, EtcdMember, Etcds } from '../../../ports/etcd.ts';
 import type { NodeMachine } from '../../../ports/nodes.ts';
@@ -45,30 +45,31 @@ export interface SeenNode {
 export async function gatherNode(node: PlannedNode, tools: GatherTools): Promise<SeenNode> {
   const { preset, machine } = node;
   const ask = async <T>(probe: NodeProbe<T>): Promise<T> => probe.parse(await machine.run({ ...probe, signal: tools.signal }));
-  const [definitions, running, kubeletStarted] = await Promise.all([
-    ask(preset.definitions(NO_RUN)).catch(unlessUnreachable),
+  const [{ definitions, undefinedBy }, running, idle] = await Promise.all([
+    ask(preset.definitions(NO_RUN)).then((found) => ({ definitions: found, undefinedBy: undefined }), unlessUnreachable),
     ask(preset.running('etcd')),
-    preset.kubeletStarted === undefined ? undefined : ask(preset.kubeletStarted),
+    ask(preset.idle),
   ]);
-  const { settings, trouble } = readSettings(definitions);
-  const certificates = [settings?.server?.certFile, settings?.peer?.certFile].filter((path) => path !== undefined);
+  const { settings, trouble } = readSettings(definitions, undefinedBy);
+  const shown: MemberCertificates = settings ?? {};
+  const certificates = [shown.server?.certFile, shown.peer?.certFile].filter((path) => path !== undefined);
+  const keys = preset.keys(shown);
   const before = tools.clock.now();
   const [look, answered] = await Promise.all([
-    ask(lookProbe({ dataDir: settings?.dataDir ?? DATA_DIR, walDir: settings?.walDir, certificates: [...new Set(certificates)] })),
+    ask(lookProbe({ dataDir: settings?.dataDir ?? DATA_DIR, walDir: settings?.walDir, certificates: [...new Set(certificates)], keys })),
     settings === undefined || !running.running ? undefined : askMember(node, settings, tools),
   ]);
   const askedMs = tools.clock.now() - before;
   const isAnswering = answered?.member !== undefined;
   const etcd = running.processes.length > 0 ? 'running' : 'stopped';
-  const kubelet = preset.kubeletStarted === undefined ? 'unknown' : kubeletStarted === undefined ? 'stopped' : 'running';
-  const sight = { look, askedMs, now: before + askedMs / 2, etcd, kubelet, isAnswering, ...(trouble === undefined ? {} : { definition: trouble }) } as const;
+  const sight = { look, askedMs, now: before + askedMs / 2, etcd, idle, isAnswering, ...(trouble === undefined ? {} : { definition: trouble }) } as const;
   const { name } = node;
   const facts: NodeFacts = {
     name,
     reach: 'up',
     data: dataState(sight),
     etcd,
-    pki: look.hasAuthorities ? 'present' : 'absent',
+    pki: keys.length === 0 ? 'unknown' : look.hasKeys ? 'present' : 'absent',
     troubles: troublesOf(sight),
     ...(answered?.member === undefined ? {} : { member: answered.member }),
   };
@@ -81,15 +82,20 @@ export async function gatherNode(node: PlannedNode, tools: GatherTools): Promise
   };
 }
 
-/** A folder of manifests that is not there defines nothing. */
-function unlessUnreachable(error: unknown): undefined {
-  if (isDrError(error, 'NODE_COMMAND_FAILED')) return undefined;
+/** A folder of manifests that is not there defines nothing, and a unit that is set up in another way than by a file nothing that can be read. */
+function unlessUnreachable(error: unknown): { readonly definitions: undefined; readonly undefinedBy: string } {
+  if (isDrError(error, 'NODE_COMMAND_FAILED')) return { definitions: undefined, undefinedBy: error.message };
   throw error;
 }
 
-function readSettings(definitions: Definitions | undefined): { readonly settings?: EtcdSettings; readonly trouble?: NodeTrouble } {
+interface Settled {
+  readonly settings?: EtcdSettings;
+  readonly trouble?: NodeTrouble;
+}
+
+function readSettings(definitions: Definitions | undefined, undefinedBy = 'nothing on it defines an etcd'): Settled {
   const file = definitions?.inPlace.get('etcd');
-  if (file === undefined) return { trouble: { kind: 'manifest-missing', detail: 'nothing on it defines an etcd' } };
+  if (file === undefined) return { trouble: { kind: 'manifest-missing', detail: undefinedBy } };
   try {
     return { settings: etcdSettingsOfDefinition(file) };
   } catch (error) {

@@ -95,6 +95,7 @@ const CAUSES: readonly (readonly [TroubleKind, string])[] = [
   ['manifest-bad', 'kubelet: a manifest that cannot be read starts nothing'],
   ['process-held', 'etcd op-guide/failures'],
   ['kubelet-stopped', 'kubelet: nobody starts a static pod again'],
+  ['unit-stopped', 'systemd.unit(5): a unit that is masked, or was stopped, is started by nobody'],
   ['clock-skew', 'TLS: a certificate is not valid yet'],
   ['port-closed', 'etcd op-guide/failures, Network partition'],
 ];

@@ -43,12 +43,14 @@ const look: NodeLook = {
   now: NOW,
   freeBytes: 1e9,
   walFiles: 1,
-  hasAuthorities: true,
+  hasKeys: true,
   certificates: new Map(),
   held: [],
   database: { sizeBytes: 8 * 4_096, head: meta() },
 };
-const sight: NodeSight = { look, askedMs: 100, now: NOW, etcd: 'running', kubelet: 'running', isAnswering: true };
+const sight: NodeSight = { look, askedMs: 100, now: NOW, etcd: 'running', isAnswering: true };
+const KUBELET = { kind: 'kubelet-stopped', detail: 'no kubelet runs' } as const;
+const UNIT = { kind: 'unit-stopped', detail: 'etcd.service is masked' } as const;
 const kinds = (changes: Partial<NodeSight>, looked: Partial<NodeLook> = {}) =>
   troublesOf({ ...sight, ...changes, look: { ...look, ...looked } }).map(({ kind }) => kind);
 
@@ -72,11 +74,14 @@ describe('what is wrong on a machine', () => {
   it.each([
     ['disk-full', {}, { freeBytes: 1_000_000 }],
     ['process-held', { isAnswering: false }, { held: [7] }],
-    ['kubelet-stopped', { etcd: 'stopped', kubelet: 'stopped', isAnswering: false }, {}],
+    ['kubelet-stopped', { etcd: 'stopped', idle: KUBELET, isAnswering: false }, {}],
+    ['unit-stopped', { etcd: 'stopped', idle: UNIT, isAnswering: false }, {}],
     ['clock-skew', {}, { now: NOW + 5_000 }],
     ['port-closed', { isAnswering: false }, {}],
     ['manifest-bad', { definition: { kind: 'manifest-bad', detail: 'x' } }, {}],
   ] as const)('%s', (kind, changes, looked) => expect(kinds(changes, looked)).toEqual([kind]));
+
+  it('what would not start etcd again is no trouble while it runs', () => expect(kinds({ idle: KUBELET })).toEqual([]));
 
   it('a clock is not called wrong by less than it took to ask', () => expect(kinds({ askedMs: 4_500 }, { now: NOW + 5_000 })).toEqual([]));
 
@@ -110,7 +115,7 @@ describe('the look at a machine', () => {
       '-c',
       `mkdir -p ${folder}/member/snap ${folder}/member/wal && printf hello > ${folder}/member/snap/db && touch ${folder}/member/wal/0.wal && echo PEM > ${folder}/a.crt`,
     ]);
-    const { script, args, parse } = lookProbe({ dataDir: folder, walDir: undefined, certificates: [`${folder}/a.crt`, `${folder}/none.crt`] });
+    const { script, args, parse } = lookProbe({ dataDir: folder, walDir: undefined, certificates: [`${folder}/a.crt`, `${folder}/none.crt`], keys: [] });
     const stdout = execFileSync('sh', ['-s', '--', ...args], { input: script, encoding: 'utf8' });
     const seen = parse({ exitCode: 0, stdout, stderr: '' });
     rmSync(folder, { recursive: true });
@@ -121,8 +126,28 @@ describe('the look at a machine', () => {
     expect(seen.freeBytes).toBeGreaterThan(0);
   });
 
+  it('says of keys only whether all of them are there', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'lattice-dr-look-'));
+    const keys = ['a.key', 'b.key'].map((name) => join(folder, name));
+    const certificate = join(folder, 'a.crt');
+    const seen = () => {
+      const { script, args, parse } = lookProbe({ dataDir: folder, walDir: undefined, certificates: [certificate], keys });
+      const { hasKeys, certificates } = parse({
+        exitCode: 0,
+        stdout: execFileSync('sh', ['-s', '--', ...args], { input: script, encoding: 'utf8' }),
+        stderr: '',
+      });
+      return [hasKeys, [...certificates.keys()]];
+    };
+    execFileSync('sh', ['-c', `echo SECRET > ${keys[0]}; echo PEM > ${certificate}`]);
+    expect(seen()).toEqual([false, [certificate]]);
+    execFileSync('sh', ['-c', `echo SECRET > ${keys[1]}`]);
+    expect(seen()).toEqual([true, [certificate]]);
+    rmSync(folder, { recursive: true });
+  });
+
   it('a data directory that is not there has its file system told all the same', () => {
-    const { script, args, parse } = lookProbe({ dataDir: '/nowhere/at/all', walDir: undefined, certificates: [] });
+    const { script, args, parse } = lookProbe({ dataDir: '/nowhere/at/all', walDir: undefined, certificates: [], keys: [] });
     const seen = parse({ exitCode: 0, stdout: execFileSync('sh', ['-s', '--', ...args], { input: script, encoding: 'utf8' }), stderr: '' });
     expect(seen).toMatchObject({ walFiles: 0 });
     expect(seen.database).toBeUndefined();
