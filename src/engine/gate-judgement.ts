@@ -29,11 +29,18 @@ export async function judge<P>(scope: RunScope<P>, node: GatedNode, { answer, sh
   if (refusal !== undefined) throw refusal;
 }
 
+/** A person's no, and why, if the person has said it. */
+interface Declined {
+  readonly by: string;
+  readonly text?: string | undefined;
+}
+
 /** The error of a run in which a person said no. */
-export function gateDeclined<P>({ frozen }: RunScope<P>, { id: step, gate }: GatedNode, { by }: { readonly by: string }): DrError {
+export function gateDeclined<P>({ frozen }: RunScope<P>, { id: step, gate }: GatedNode, { by, text }: Declined): DrError {
+  const why = text === undefined ? gate.reason : `${text} (asked because: ${gate.reason})`;
   return new DrError({
     code: 'GATE_DECLINED',
-    message: `${by} declined step '${step}': ${gate.reason}`,
+    message: `${by} declined step '${step}': ${why}`,
     details: { step, by },
     suggestions: [`to be asked again: lattice-dr resume ${frozen.id}`],
   });
@@ -42,7 +49,7 @@ export function gateDeclined<P>({ frozen }: RunScope<P>, { id: step, gate }: Gat
 function refusalOf<P>(scope: RunScope<P>, node: GatedNode, answer: Decisive): DrError | undefined {
   const { frozen } = scope;
   const { id: step, gate } = node;
-  if (answer.answer === 'declined') return gateDeclined(scope, node, answer);
+  if (answer.answer === 'declined') return gateDeclined(scope, node, { by: answer.by });
   if ((answer.answer === 'attested') !== (gate.attest !== undefined)) {
     return bug(`the gate of step '${step}' was answered '${answer.answer}', which is not what it asks for`);
   }

@@ -27,6 +27,8 @@ export interface DecisionRecord {
   readonly at: string;
   /** `inbox`: from another process. */
   readonly how: 'terminal' | 'flag' | 'inbox';
+  /** Why a person said no, if they have said it. */
+  readonly text?: string;
   /** Present when it was signed and the signature verified; without it nothing proves who decided. */
   readonly signed?: SignedRecord;
 }
@@ -213,7 +215,8 @@ function withoutSkip({ skip: _skip, ...step }: StepRecord): StepRecord {
 
 function decided(step: StepRecord, entry: Extract<StepEntry, { type: 'gate-decided' }>): StepRecord {
   const { decision, shown, by, how, at, signed, open = 0 } = entry;
-  const decisions = [...step.decisions, { decision, shown, by, how, at, ...(signed === undefined ? {} : { signed }) }];
+  const why = decision === 'declined' && entry.text !== undefined ? { text: entry.text } : {};
+  const decisions = [...step.decisions, { decision, shown, by, how, at, ...why, ...(signed === undefined ? {} : { signed }) }];
   const attestations = decision === 'attested' ? [...step.attestations, { by, at, text: entry.text ?? '' }] : step.attestations;
   return { ...step, state: open > 0 ? 'waiting' : 'ready', decisions, attestations };
 }

@@ -46,7 +46,8 @@ describe('a gate that is answered from another process', () => {
     const result = await persons.beside(gated(APPROVE), async (run) => {
       await persons.send(run, { verb: 'decline', step: 'b' as never, shown: await persons.asked(run, 'b'), by: 'bob', reason: 'the shop is down' });
     });
-    expect(result).toMatchObject({ state: 'failed', step: 'b', error: { code: 'GATE_DECLINED', message: expect.stringContaining('bob declined') } });
+    const message = expect.stringContaining("declined step 'b': the shop is down (");
+    expect(result).toMatchObject({ state: 'failed', step: 'b', error: { code: 'GATE_DECLINED', message } });
     expect(persons.bench.world.finished.has('b')).toBe(false);
   });
 
