@@ -1,31 +1,27 @@
-import { copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { stringify } from 'yaml';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { systemClock } from '../../src/adapters/clock/system-clock.ts';
 import { openCluster } from '../../src/adapters/kube/kube-clusters.ts';
+import { ABORT_GRACE_MS } from '../../src/engine/deadline.ts';
+import { TAKE_OVER_WAIT_MS } from '../../src/engine/owner-times.ts';
 import type { LabCluster, LabConfig } from '../../src/lab/config.ts';
 import { labUp } from '../../src/lab/lab-up.ts';
 import { getCluster } from '../../src/lab/state.ts';
 import type { RunId } from '../../src/model/ids.ts';
 import type { RunList } from '../../src/operations/list-runs.ts';
 import type { RunStatus } from '../../src/operations/run-status.ts';
+import { type AuditEntry, readS3Access } from '../integration/lab-logs.ts';
 import { createTestLab, type TestLab } from '../integration/lab-world.ts';
 import { type CliEnd, type RunningCli, startCli } from '../support/cli.ts';
+import { layOutMachine, providerFile, STATE_BUCKET } from '../support/few-steps.ts';
 import { makeStateBucket } from '../support/state-bucket.ts';
 import { describeWrite, writesOf } from '../support/written.ts';
 
 const MINUTE = 60_000;
-const BUCKET = 'dr-state';
+const MACHINE_NAME = join(import.meta.dirname, '..', 'support', 'machine-name.ts');
 const NAMESPACE = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'lattice-system' } } as const;
-/** Fails while there is no file `ok` beside it, and never ends while it holds `hang`. */
-const PROGRAM = `import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
-const ok = process.argv[2];
-if (!existsSync(ok)) { console.log('the provider does not answer'); process.exit(1); }
-if (readFileSync(ok, 'utf8') === 'hang') { writeFileSync(ok + '.pid', String(process.pid)); setInterval(() => undefined, 1_000); }
-else { appendFileSync(ok + '.calls', 'off\\n'); console.log('off'); }
-`;
 
 interface Result {
   readonly run?: RunId;
@@ -44,32 +40,7 @@ function statesOf({ steps = [] }: Result): Readonly<Record<string, string>> {
   return Object.fromEntries(steps.map(({ id, state }) => [id, state]));
 }
 
-/**
- * Four steps on a real API server: a lock, a program of the operator, something that waits for a person, and the end of the lock. `relies`: the one that waits
- * comes after the fence and relies on its proof.
- */
-function runbook(relies = false): string {
-  const cluster = '${{ plan.cluster }}';
-  const fenced = { fenced: { commanded: '${{ steps.act.outputs.expiresAt }}' } };
-  const steps = [
-    { id: 'lock', uses: 'lock/parent', with: { cluster } },
-    { id: 'act', uses: 'fence/command', needs: ['lock'], with: { fence: '${{ plan.fence }}' } },
-    {
-      id: 'look',
-      uses: 'cluster/provision',
-      needs: [relies ? 'act' : 'lock'],
-      gate: { approve: 1, reason: 'somebody looks at the cluster first' },
-      with: { cluster, specs: '${{ plan.specs }}', commit: 'none', ...(relies ? fenced : {}) },
-    },
-    { id: 'unlock', uses: 'lock/release', needs: ['act', 'look'], with: { cluster } },
-  ];
-  return stringify({
-    apiVersion: 'dr.lattice.dev/v1alpha1',
-    kind: 'Runbook',
-    metadata: { name: 'few' },
-    spec: { description: 'A few steps', keepGoing: true, steps },
-  });
-}
+const timeOf = (at = ''): number => Date.parse(at);
 
 /** Two machines share nothing but a bucket and what a team has in its safe. Each command is a process with the home, folder and state of its machine. The tests go on where the last one stopped. */
 describe('a run whose state is in S3, steered from another machine', { shuffle: false }, () => {
@@ -81,36 +52,13 @@ describe('a run whose state is in S3, steered from another machine', { shuffle: 
   let run: RunId;
   let owner: RunningCli | undefined;
 
-  const provider = (): string => join(lab.directory, 'provider-ok');
-
-  async function layOut(name: string): Promise<string> {
-    const folder = join(lab.directory, name);
-    await mkdir(join(folder, 'home'), { recursive: true });
-    await copyFile(parent.kubeconfigs.public, join(folder, 'parent.yaml'));
-    await copyFile(config.s3.credentialsPath, join(folder, 's3.credentials'));
-    const kubeconfig = { kubeconfig: { file: './parent.yaml' } };
-    const { region, endpoint } = config.s3;
-    const spec = {
-      cluster: { name: 'few', provisioner: 'existing', parent: kubeconfig, existing: kubeconfig },
-      specs: { git: { repository: './specs', ref: 'main' }, profile: 'kubernetes' },
-      objectives: { rto: '10m', rpo: '1h' },
-      fence: { command: [process.execPath, join(lab.directory, 'program.mjs'), provider()], expires: '15s' },
-      state: { s3: { bucket: BUCKET, prefix: 'runs', region, endpoint, credentials: { file: './s3.credentials' } } },
-    };
-    // What relies on the fence has to do something: here it makes the cluster, by a program that says where its kubeconfig is.
-    const making = { name: 'few', provisioner: 'command', parent: kubeconfig, command: [process.execPath, '-p', JSON.stringify(parent.kubeconfigs.public)] };
-    const plans = { 'plan.yaml': spec, 'makes.yaml': { ...spec, cluster: making } };
-    for (const [file, of] of Object.entries(plans))
-      await writeFile(join(folder, file), stringify({ apiVersion: 'dr.lattice.dev/v1alpha1', kind: 'RecoveryPlan', metadata: { name }, spec: of }));
-    await writeFile(join(folder, 'few.yaml'), runbook());
-    await writeFile(join(folder, 'relies.yaml'), runbook(true));
-    return folder;
-  }
+  const provider = (): string => providerFile(lab);
 
   function start(machine: string, ...args: readonly string[]): RunningCli {
     const home = join(machine, 'home');
-    const env = { PATH: process.env['PATH'] ?? '', HOME: home, XDG_STATE_HOME: join(home, 'state'), XDG_CACHE_HOME: join(home, 'cache') };
-    return startCli([...args, ...(args.includes('--plan') ? [] : ['--plan', 'plan.yaml']), '--json'], { env, cwd: machine });
+    const folders = { HOME: home, XDG_STATE_HOME: join(home, 'state'), XDG_CACHE_HOME: join(home, 'cache') };
+    const env = { PATH: process.env['PATH'] ?? '', MACHINE_NAME: basename(machine), ...folders };
+    return startCli([...args, ...(args.includes('--plan') ? [] : ['--plan', 'plan.yaml']), '--json'], { env, cwd: machine, preload: MACHINE_NAME });
   }
 
   const typed = async (machine: string, ...args: readonly string[]): Promise<CliEnd> => await start(machine, ...args).ended;
@@ -132,11 +80,11 @@ describe('a run whose state is in S3, steered from another machine', { shuffle: 
     lab = await createTestLab();
     config = await labUp({ ...lab.operation, only: ['s3', 'parent'] });
     parent = await getCluster(lab.directory, config.parent);
-    await makeStateBucket(config, BUCKET);
+    await makeStateBucket(config, STATE_BUCKET);
     await using kube = await openCluster({ kubeconfigPath: parent.kubeconfigs.admin }, { clock: systemClock, env: process.env });
     await kube.apply(NAMESPACE, { fieldManager: 'test', signal: AbortSignal.timeout(MINUTE) });
-    await writeFile(join(lab.directory, 'program.mjs'), PROGRAM);
-    [here, there] = await Promise.all([layOut('here'), layOut('there')]);
+    const servers = { directory: lab.directory, config, parent };
+    [here, there] = [await layOutMachine(servers, 'here'), await layOutMachine(servers, 'there')];
   }, 4 * MINUTE);
 
   afterAll(async () => {
@@ -234,6 +182,71 @@ describe('a run whose state is in S3, steered from another machine', { shuffle: 
     },
     3 * MINUTE,
   );
+
+  it(
+    'is paused there, goes on there, and a gate is declined from the first machine',
+    async () => {
+      owner = start(here, 'rebuild', '--runbook', 'few.yaml', '--wait-for-answers', '5m');
+      await until('act', 'succeeded');
+      await until('look', 'waiting');
+      expect(resultOf(await typed(there, 'pause', run, '--reason', 'the network team looks first'), 0)).toMatchObject({ verb: 'pause' });
+      const paused = resultOf(await running().ended, 10);
+      expect(paused.error).toMatchObject({ code: 'RUN_PAUSED', message: expect.stringContaining('the network team looks first') });
+
+      owner = start(there, 'resume', run, '--wait-for-answers', '5m');
+      await until('look', 'waiting');
+      const shown = await shownThere('look');
+      const decline = ['decline', run, 'look', '--shown', shown, '--reason', 'not this cluster'];
+      expect(resultOf(await typed(here, ...decline), 0)).toMatchObject({ verb: 'decline', step: 'look' });
+      const declined = resultOf(await running().ended, 7);
+      expect(declined.error).toMatchObject({ code: 'GATE_DECLINED', message: expect.stringContaining('not this cluster') });
+      expect(statesOf(declined)).toMatchObject({ act: 'succeeded', unlock: 'blocked' });
+    },
+    3 * MINUTE,
+  );
+
+  it(
+    'a take-over in the middle of a step of 60 s: the old owner ends what it does at its next line, and the newcomer begins after that, both by the logs of the servers',
+    async () => {
+      owner = start(here, 'rebuild', '--plan', 'writes.yaml', '--runbook', 'slow.yaml', '--wait-for-answers', '5m');
+      await until('act', 'waiting');
+      await vi.waitUntil(async () => (await writtenBy('here')).length > 2, { timeout: MINUTE, interval: 200 });
+      const newcomer = start(there, 'resume', run, '--plan', 'writes.yaml', '--take-over', 'the first city has no power', '--approve', 'act');
+      const replaced = resultOf(await running().ended, 8);
+      expect(replaced.error).toMatchObject({ code: 'RUN_REPLACED', message: expect.stringMatching(/on host 'there' \(the first city has no power\)/) });
+      owner = newcomer;
+      // What became of the program that was ended, nobody can know but a person; it is not run again. The other step does not hang on it.
+      const end = resultOf(await newcomer.ended, 10);
+      expect(end.error?.code).toBe('STEP_UNKNOWN');
+      expect(statesOf(end)).toMatchObject({ act: 'succeeded' });
+
+      // Of two that wrote the same object of the journal the old owner was refused: that was its next line.
+      const log = await readS3Access(config.s3.accessLogPath);
+      const appends = log.filter(({ operation, key }) => operation === 's3_PutObject' && key.includes(`/${run}/journal/`));
+      const refused = appends.find(({ status }) => status === 412);
+      const fence = appends.find(({ key, status }) => key === refused?.key && status === 200);
+      const [fencedAt, refusedAt] = [timeOf(fence?.at), timeOf(refused?.at)];
+      const old = await writtenBy('here');
+      const lastOld = Math.max(...old.map(({ endedAt }) => timeOf(endedAt)));
+      const others = (await writesOf(parent.auditLogPath, old[0]?.at)).filter(({ manager }) => manager !== 'here');
+      const firstNew = timeOf(others[0]?.at);
+      console.log(JSON.stringify({ begun: old[0]?.at, fence: fence?.at, refused: refused?.at, lastOld, firstNew }));
+      // The old owner was at work when it was fenced, and until it learned so, but not to the end of its time; the log of the S3 server knows no less than seconds.
+      expect(lastOld).toBeGreaterThanOrEqual(fencedAt);
+      expect(lastOld - refusedAt).toBeLessThan(ABORT_GRACE_MS + 1_000);
+      expect(lastOld - timeOf(old[0]?.at)).toBeLessThan(MINUTE);
+      // The newcomer did one thing, once, after all of that.
+      expect(others.map(describeWrite)).toEqual(['patch configmaps default/written-by-there']);
+      expect(firstNew).toBeGreaterThan(Math.max(lastOld, refusedAt));
+      expect(firstNew - fencedAt).toBeGreaterThanOrEqual(TAKE_OVER_WAIT_MS);
+    },
+    4 * MINUTE,
+  );
+
+  /** What programs of a machine wrote to the cluster, by the audit log. */
+  async function writtenBy(machine: string): Promise<readonly AuditEntry[]> {
+    return (await writesOf(parent.auditLogPath)).filter(({ manager }) => manager === machine);
+  }
 
   async function pidOfProgram(): Promise<number> {
     return Number(await readFile(`${provider()}.pid`, 'utf8'));
