@@ -3,13 +3,17 @@ import { join } from 'node:path';
 import { GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
+import { MADE_UP_PASSWORD, opensRepository } from '../../src/backup/repository-key.ts';
 import type { RunEvent } from '../../src/engine/events.ts';
+import { layoutOf } from '../../src/lab/layout.ts';
+import { Secret } from '../../src/model/secret.ts';
 import type { RunReport } from '../../src/operations/run-report.ts';
 import { CanaryStage, keyBytes, PLANTED, planted, plantPlugin, plantSecrets, plantToken, STATE_BUCKET, writePlan } from '../support/canary-stage.ts';
 import type { CliEnd } from '../support/cli.ts';
 import { takeFreshBackup } from '../support/fresh-backup.ts';
 import { findNeedles, type Needle, needle } from '../support/needles.ts';
 import { RebuildWorld, type YamlDocument } from '../support/rebuild-world.ts';
+import { changeRepositoryPassword } from '../support/repository-password.ts';
 import { makeStateBucket } from '../support/state-bucket.ts';
 
 const BREAK_PROGRAM = join(import.meta.dirname, '..', 'support', 'break-program.ts');
@@ -20,6 +24,9 @@ const ATTEST = ['--attest', 'fence-writes=the lab has ended every process'];
 
 /** Everything that was written or said, by where, and everything that must not be in it. */
 interface Story {
+  /** The format of the repository that file-system backups of the lost cluster lie in, and how those ended that brought volumes back from it. */
+  readonly repository: Uint8Array;
+  readonly restored: readonly unknown[];
   readonly places: ReadonlyMap<string, Uint8Array>;
   readonly needles: readonly Needle[];
   readonly ends: ReadonlyMap<string, CliEnd>;
@@ -87,7 +94,7 @@ async function s3Credentials(path: string): Promise<readonly string[]> {
 /** The whole recovery with every command that reads or writes its record. */
 async function playRecovery(stage: CanaryStage): Promise<void> {
   await stage.must(0, ['validate']);
-  await stage.must(0, ['backup', 'seal', stage.world.backup]);
+  await stage.must(0, ['backup', 'take']);
   await stage.must(0, ['plan']);
   await stage.must(10, ['rebuild', '--json']);
   await stage.world.destroy();
@@ -131,6 +138,7 @@ async function play(world: RebuildWorld): Promise<Story> {
   await mkdir(stage.home, { recursive: true });
   const key = await plantPlugin(stage);
   const identity = await plantSecrets(stage);
+  await changeRepositoryPassword(world, planted('repository-password'));
   await plantToken(stage);
   await makeStateBucket(world.lab, STATE_BUCKET);
   const document = await writePlan(stage, identity);
@@ -139,6 +147,11 @@ async function play(world: RebuildWorld): Promise<Story> {
   const crash = await stage.run('crash', ['report', '--plan', stage.plan], BREAK_PROGRAM);
   expect(crash.code, crash.stderr).toBe(1);
   const rebuilt: YamlDocument = parse(await readFile(join(world.directory, 'rebuilt.kubeconfig'), 'utf8'));
+  const repository = await readFile(
+    join(layoutOf(world.directory).s3, 'data', world.lab.s3.bucket, 'lattice-small-backups', 'kopia', 'shop', 'kopia.repository'),
+  );
+  await using cluster = await world.open();
+  const movers = (await cluster.list({ apiVersion: 'velero.io/v1', kind: 'PodVolumeRestore' }, { signal: AbortSignal.timeout(20_000) })) ?? [];
   const tsig = /secret\s+"([^"]+)"/.exec(await readFile(world.lab.dns.tsigKeyPath, 'utf8'))?.[1] ?? '';
   const [, s3Secret = ''] = await s3Credentials(world.lab.s3.credentialsPath);
   const [, veleroSecret = ''] = await s3Credentials(world.lab.s3.veleroCredentialsPath);
@@ -159,7 +172,7 @@ async function play(world: RebuildWorld): Promise<Story> {
   ]);
   const lines = Buffer.from([...stage.commandLines].join('\n'), 'latin1');
   const places = new Map([...files, ...(await objectsOf(stage)), ...said, ['command lines', lines]]);
-  return { places, needles, ends: stage.ends, commandLines: [...stage.commandLines] };
+  return { repository, restored: movers.map(({ status }) => status?.['phase']), places, needles, ends: stage.ends, commandLines: [...stage.commandLines] };
 }
 
 describe('secrets stay where they are', () => {
@@ -216,6 +229,12 @@ describe('secrets stay where they are', () => {
     const verified = story.ends.get(VERIFIED);
     expect(verified?.code, verified?.stdout).toBe(0);
     expect(JSON.parse(verified?.stdout ?? '{}')).toMatchObject({ cluster: 'small', state: 'succeeded', page: 'same' });
+  });
+
+  it('the repository password was in use: the lost cluster backed up with it, and the new one restored with it', async () => {
+    expect(await opensRepository(story.repository, new Secret(planted('repository-password')))).toBe(true);
+    expect(await opensRepository(story.repository, new Secret(Buffer.from(MADE_UP_PASSWORD, 'base64').toString()))).toBe(false);
+    expect(story.restored).toEqual(['Completed']);
   });
 
   it('the secrets were in use: what was planted was restored, and the salvage kept what the cluster had, encrypted', () => {

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Decrypter, Encrypter, identityToRecipient } from 'age-encryption';
 import { expect } from 'vitest';
 import { parse, stringify } from 'yaml';
+import { REPOSITORY_SECRET } from '../../src/backup/repository-key.ts';
 import { type CliEnd, type RunningCli, startCli } from './cli.ts';
 import type { RebuildWorld, YamlDocument } from './rebuild-world.ts';
 
@@ -22,6 +23,7 @@ export const PLANTED = Object.fromEntries(
     'spec-secret',
     'cluster-secret',
     'bootstrap-token',
+    'repository-password',
     'broken-kubeconfig',
     'broken-secrets',
     'broken-s3',
@@ -131,7 +133,7 @@ export async function plantPlugin(stage: CanaryStage): Promise<string> {
   return key;
 }
 
-/** Adds a secret to the operator's age file, and one to the cluster itself, for the salvage to find. Gives the identity. */
+/** Adds a secret and the repository password to the operator's age file, and another secret to the cluster itself, for the salvage to find. Gives the identity. */
 export async function plantSecrets({ world, home }: CanaryStage): Promise<string> {
   const identity = (await readFile(world.paths.identity, 'utf8')).trim();
   const decrypter = new Decrypter();
@@ -146,7 +148,10 @@ export async function plantSecrets({ world, home }: CanaryStage): Promise<string
   });
   const encrypter = new Encrypter();
   encrypter.addRecipient(await identityToRecipient(identity));
-  await writeFile(join(home, 'secrets.age'), await encrypter.encrypt(`${documents}---\n${stringify(secret('canary', planted('spec-secret')))}`));
+  const { namespace = '', name } = REPOSITORY_SECRET;
+  const repository = { apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace }, stringData: { 'repository-password': planted('repository-password') } };
+  const added = [secret('canary', planted('spec-secret')), repository].map((one) => stringify(one));
+  await writeFile(join(home, 'secrets.age'), await encrypter.encrypt([documents, ...added].join('---\n')));
   await using cluster = await world.open();
   const { stringData: _text, ...object } = secret('canary-live', '') as YamlDocument;
   const data = { password: Buffer.from(planted('cluster-secret')).toString('base64') };
