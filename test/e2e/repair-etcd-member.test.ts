@@ -54,7 +54,7 @@ describe.skipIf(missing !== '')(`repair of one member of etcd on machines${missi
     expect((await world.identity('cp-1')).split(' ').slice(0, 2)).toEqual(String(before[1]).split(' ').slice(0, 2));
   });
 
-  it('replaces a lost one, though it is killed once the old member is removed; what was left on the machine stays there', async () => {
+  it('one of three lost: replaces it, though it is killed once the old member is removed; what was left on the machine stays there', async () => {
     const before = await members();
     await untilDown('cp-3');
     const diagnosed = await world.start('diagnose', '--plan', world.plan).ended;
@@ -81,7 +81,7 @@ describe.skipIf(missing !== '')(`repair of one member of etcd on machines${missi
     expect(await members()).toEqual(before);
   });
 
-  it('clears away a learner that was never started, left by a join that failed', async () => {
+  it('an unstarted learner: clears away one that was never started, left by a join that failed', async () => {
     const before = await members();
     await untilDown('cp-2');
     const etcdctl = async (...args: readonly string[]) => await world.nodes.etcdctl(['cp-1'], ...args);

@@ -70,7 +70,7 @@ describe.skipIf(missing !== '')(`rollback of a restore of etcd on machines${miss
     await takeBack();
   });
 
-  it('no room for what is brought to the first machine: the run fails, and everything is afterwards what it was', async () => {
+  it('ENOSPC: no room for what is brought to the first machine: the run fails, and everything is afterwards what it was', async () => {
     await loseQuorum();
     await world.nodes.ssh('cp-1', 'mkdir -p /var/lib/lattice-dr && mount -t tmpfs -o size=4m tmpfs /var/lib/lattice-dr');
     const failed = await world.restore();
@@ -80,7 +80,7 @@ describe.skipIf(missing !== '')(`rollback of a restore of etcd on machines${miss
     await world.nodes.ssh('cp-1', 'umount /var/lib/lattice-dr');
   });
 
-  it('no room for what etcdutl writes: the run fails, and everything is afterwards what it was', async () => {
+  it('ENOSPC: no room for what etcdutl writes: the run fails, and everything is afterwards what it was', async () => {
     await loseQuorum();
     const run = await world.killedAt('before|step-succeeded|push', world.restoreArgs);
     const fault = { ...world.nodes.operation, set: world.nodes.set, node: world.nodes.node('cp-1') };

@@ -1,4 +1,4 @@
-import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/adapters/clock/system-clock.ts';
@@ -17,6 +17,26 @@ import { findServer, missingServers, startKube, temporaryFolder } from './server
 const missing = missingServers(['etcd', 'etcdutl', 'kube-apiserver', 'versitygw']);
 const BINARIES = dirname(findServer('etcdutl') ?? '');
 const HOUR = 3_600_000;
+/** Bytes of the SHA-256 that ends a snapshot. */
+const TAIL = 32;
+
+/** What is no snapshot to restore from, with the level that says so. Ages, keys and alarms have tests of their own. */
+const CORPUS: readonly {
+  readonly what: string;
+  readonly says: RegExp;
+  readonly make?: (path: string) => Promise<unknown>;
+  readonly manifest?: Partial<SnapshotManifest>;
+  readonly input?: JsonObject;
+}[] = [
+  { what: 'one that is truncated', says: /L1: .*cut short/, make: async (path) => await truncate(path, 9_999) },
+  { what: 'one with a flipped byte', says: /L1: .*altered/, make: async (path) => await flip(path, 20_000) },
+  { what: 'one whose hash is missing', says: /L1: no SHA-256/, make: async (path) => await truncate(path, (await stat(path)).size - TAIL) },
+  { what: 'one with a wrong hash', says: /L1: .*altered/, make: async (path) => await flip(path, (await stat(path)).size - 1) },
+  { what: 'an empty file', says: /L1: .*empty/, make: async (path) => await truncate(path, 0) },
+  { what: 'what is not a snapshot', says: /L1: .*no snapshot at all/, make: async (path) => await writeFile(path, 'no snapshot\n') },
+  { what: 'one of another cluster', says: /L6: /, input: { clusterUid: '06aa08d8-8134-4c90-adef-96f0f5a9ab13' } },
+  { what: 'one of a newer minor version of etcd', says: /L3: .*of etcd 3\.9\.0/, manifest: { etcdVersion: '3.9.0' } },
+];
 
 /** Snapshots of one real cluster, the first two with their manifests: what is chosen of them, and what is refused before anything is stopped. */
 describe.skipIf(missing.length > 0)(`what a control plane is restored from${missing.length > 0 ? ` (skipped: ${missing.join(', ')} not built)` : ''}`, () => {
@@ -126,6 +146,22 @@ describe.skipIf(missing.length > 0)(`what a control plane is restored from${miss
     const chosen = await choose({ places: [await placeWith('damaged', { [EARLY]: {}, [LATE]: { damaged: true } })] });
     expect(chosen.path).toBe(join(place('damaged'), EARLY));
     expect(chosen.passedOver.join('\n')).toMatch(/damaged\/late\.db: L\d/);
+  });
+
+  it.each(CORPUS)('never $what, whether a person accepts it by name or not', async ({ what, says, make, manifest = {}, input = {} }) => {
+    const snapshot = join(folder, `${what.replaceAll(' ', '-')}.db`);
+    await copyFile(place(LATE), snapshot);
+    await writeFile(`${snapshot}.manifest.json`, JSON.stringify({ ...(await manifestOf(place(LATE))), ...manifest }));
+    await make?.(snapshot);
+    const refused = { code: 'SNAPSHOT_NOT_PROVEN', message: expect.stringMatching(says) };
+    await expect(choose({ snapshot, acceptUnanchored: [snapshot], acceptDataLoss: 'any', ...input })).rejects.toMatchObject(refused);
+  });
+
+  it("never a copy of a member's database, whether a person accepts it by name or not", async () => {
+    const snapshot = place('copy.db');
+    await copyFile(join(place('kube'), 'etcd', 'member', 'snap', 'db'), snapshot);
+    const refused = { code: 'SNAPSHOT_NOT_PROVEN', message: expect.stringContaining("a copy of a member's database") };
+    await expect(choose({ snapshot, acceptUnanchored: [snapshot], acceptDataLoss: 'any' })).rejects.toMatchObject(refused);
   });
 
   it('nothing that loses more than the objective, unless a person says how much may be lost', async () => {

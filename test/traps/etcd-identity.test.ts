@@ -1,17 +1,25 @@
 import { existsSync } from 'node:fs';
-import { copyFile, readFile, rm } from 'node:fs/promises';
+import { copyFile, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createLocalFiles } from '../../src/adapters/fs/local-files.ts';
 import { clusterIdOf, memberIdOf } from '../../src/etcd/identity.ts';
-import { restoreCommand, restoreState } from '../../src/etcd/presets/restore-data.ts';
+import { installCommand, restoreCommand, restoreState } from '../../src/etcd/presets/restore-data.ts';
 import { flip, sha256Of } from '../integration/etcd-damage.ts';
-import { missingServers } from '../integration/servers.ts';
+import { findServer, missingServers } from '../integration/servers.ts';
 import { EtcdMembers, fill, type Member } from './etcd-members.ts';
 import { JoiningMachine } from './joining-machine.ts';
 
 /** What etcd, and so every cluster of kubeadm, has that was told no token (etcd `server/embed/config.go`). */
 const DEFAULT_TOKEN = 'etcd-cluster';
+/** etcdutl that is killed as soon as the database it writes is there. */
+const KILLED = `#!/bin/sh
+for word; do [ "$last" = --data-dir ] && data=$word; last=$word; done
+${findServer('etcdutl') ?? ''} "$@" &
+while [ ! -e "$data/member/snap/db" ] && kill -0 $!; do :; done
+kill -KILL $!
+wait $!
+`;
 const missing = missingServers(['etcd', 'etcdutl', 'etcd-3.5', 'etcdutl-3.5']);
 
 /** Who a restored member is, and who takes it for one of theirs. */
@@ -150,5 +158,28 @@ describe.skipIf(missing.length > 0)(`traps of a restored member's identity${miss
     const good = members.request(snapshot, sha256, ours);
     await members.restore(good);
     expect(await members.ask(restoreState(good))).toBe('installed');
+  });
+
+  it('kill during `snapshot restore`: nothing is in its place, nothing is installed, and it is begun anew', async () => {
+    const ours = await members.place('killed');
+    const good = members.request(snapshot, sha256, ours);
+    const request = { ...good, etcdutl: join(members.folder, 'killed-etcdutl') };
+    await writeFile(request.etcdutl, KILLED, { mode: 0o700 });
+    // On a busy machine it may have ended before it is killed.
+    await vi.waitFor(
+      async () => {
+        await rm(ours.dataDir, { recursive: true, force: true });
+        expect(await members.command(restoreCommand(request))).toMatchObject({ exitCode: 137 });
+      },
+      { timeout: 60_000, interval: 10 },
+    );
+    expect(await members.ask(restoreState(good))).toBe('partial');
+    expect(existsSync(join(ours.dataDir, `.lattice-dr-${good.runId}`, 'member/snap/db'))).toBe(true);
+    expect(await members.command(installCommand(good))).not.toMatchObject({ exitCode: 0 });
+    expect(existsSync(join(ours.dataDir, 'member'))).toBe(false);
+    await members.restore(good);
+    await members.start(ours);
+    const id = memberIdOf([ours.peerUrl], good.token);
+    expect(await status(ours)).toMatchObject({ memberId: id, clusterId: clusterIdOf([id]), revision: '21' });
   });
 });
