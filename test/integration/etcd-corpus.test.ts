@@ -55,7 +55,7 @@ describe.skipIf(missing.length > 0)(`snapshots of clusters that are not well${mi
     expect(snapshotRefusals(verified)).toEqual([]);
   });
 
-  it('one that holds another member is restored to one member alone', async () => {
+  it('a zombie member: a snapshot that holds another member is restored to one member alone', async () => {
     const added = await etcdctl('member', 'add', 'other', '--learner', '--peer-urls=http://127.0.0.1:9');
     const path = await take('members.db');
     await etcdctl('member', 'remove', /Member\s+([0-9a-f]+)/.exec(added)?.[1] ?? '');

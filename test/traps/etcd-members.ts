@@ -20,7 +20,7 @@ export interface Starting {
   /** All members that it is told of; by default itself. */
   readonly cluster?: readonly Member[];
   readonly state?: 'new' | 'existing';
-  readonly program?: 'etcd' | 'etcd-3.5';
+  readonly program?: 'etcd' | 'etcd-3.5' | 'etcd-3.7';
 }
 
 /** Members without certificates on loopback, as processes of one test file, to walk into traps of etcd with. */
