@@ -38,6 +38,13 @@ describe('a sealed object', () => {
     expect(compareSeal(sealOf(blob), [{ ...blob, etag: 'y' }]).differences).toEqual([expect.stringContaining('its ETag is another')]);
   });
 
+  it('of a repository that was uploaded in parts, or is now, is told by nothing once its ETag is another: a copy of the bucket changes that', () => {
+    const blob = { place: 'repository', key: 'shop/p1', sizeBytes: 5, etag: 'x-2' } as const;
+    for (const etag of ['x-3', 'y']) expect(compareSeal(sealOf(blob), [{ ...blob, etag }])).toMatchObject({ differences: [], undecided: [{ etag }] });
+    expect(compareSeal(sealOf({ ...blob, etag: 'x' }), [blob])).toMatchObject({ differences: [], undecided: [blob] });
+    expect(compareSeal(sealOf(blob), [{ ...blob, etag: 'x-3', sizeBytes: 6 }]).differences).toEqual([expect.stringContaining('has 6 bytes')]);
+  });
+
   it('of a repository may be gone when it is a pack, which maintenance writes anew, and else not', () => {
     const blob = { place: 'repository', key: 'shop/p1', sizeBytes: 5, etag: 'x' } as const;
     const format = { ...blob, key: 'shop/kopia.repository' };
