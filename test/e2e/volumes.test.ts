@@ -1,14 +1,25 @@
+import { execFile } from 'node:child_process';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { diskOf } from '../../src/backup/disk.ts';
 import { digestVolume } from '../../src/lab/apps/volume-data.ts';
+import { TYPES } from '../../src/lab/reconcile/types.ts';
+import type { JsonObject } from '../../src/model/json.ts';
 import type { RunReport } from '../../src/operations/run-report.ts';
 import type { CliEnd } from '../support/cli.ts';
 import { volumeDigest, writeToVolume } from '../support/pod-answers.ts';
 import { RebuildWorld } from '../support/rebuild-world.ts';
+import { describeWrite, writesOf } from '../support/written.ts';
 
 const ORDERS = 'shop/vol-orders-data';
 const STOCK = 'shop/stock-db-data';
 const DATABASES = ['orders-db', 'stock-db'];
+const KEPT = 'reclaim-policy/kept/';
+const STORE = 'lattice-system/small-backups';
+/** Nobody knows this field: the two that there are end otherwise. */
+const PRUNED = { field: 'credentialSecretRef', name: `BackupStore/${STORE}:spec.storage.credentialSecretRef` };
 
 /** One volume brought back into the living cluster, and what stands beside it afterwards. */
 interface Selection {
@@ -22,6 +33,17 @@ interface Selection {
   readonly kept: string;
 }
 
+/** Service and namespace brought back, each while a volume beside them holds what was written after the backup. */
+interface Wider {
+  readonly written: readonly string[];
+  readonly service: CliEnd;
+  readonly afterService: readonly string[];
+  readonly namespace: CliEnd;
+  readonly afterNamespace: readonly string[];
+  /** Claims of the volumes that were kept, by the run that kept them. */
+  readonly kept: Readonly<Record<'service' | 'namespace', readonly string[]>>;
+}
+
 interface Story {
   /** Digests of orders and stock when they were backed up, when the cluster was lost, and afterwards. */
   readonly saved: readonly string[];
@@ -29,7 +51,12 @@ interface Story {
   readonly after: readonly string[];
   readonly policies: readonly unknown[];
   readonly planned: CliEnd;
+  /** The rebuild before anybody has accepted to lose a field, and what it has written on the parent. */
+  readonly refused: CliEnd;
+  readonly writtenBefore: readonly string[];
   readonly end: CliEnd;
+  /** `spec.storage` of the store on the new cluster. */
+  readonly storage: JsonObject;
   readonly report: RunReport;
 }
 
@@ -55,6 +82,40 @@ async function select(world: RebuildWorld): Promise<Selection> {
   return { before, written, unconfirmed, meanwhile, end, after, kept: (await digestVolume({ name: 'data', path: kept, owned: false })).digest };
 }
 
+/** What a run holds: the claims whose old volumes are kept under another name. */
+function keptBy({ stdout }: CliEnd): readonly string[] {
+  const { holds } = JSON.parse(stdout) as { readonly holds: readonly { readonly id: string }[] };
+  return holds.flatMap(({ id }) => (id.startsWith(KEPT) ? [id.slice(KEPT.length)] : [])).toSorted();
+}
+
+/** Orders has a bad write again and stock still has its first: the service that owns stock is restored, and then the namespace of both. */
+async function selectWider(world: RebuildWorld): Promise<Wider> {
+  {
+    await using cluster = await world.open();
+    await writeToVolume(cluster, 'shop/orders-db', { name: 'another-bad-write', content: 'nobody asked for orders' });
+  }
+  const written = await digests(world);
+  const service = await world.cli('restore', '--service', 'shop/stock-db', '--confirm', world.cluster);
+  const afterService = await digests(world);
+  {
+    await using cluster = await world.open();
+    await writeToVolume(cluster, 'shop/stock-db', { name: 'another-bad-write', content: 'both are restored now' });
+  }
+  const namespace = await world.cli('restore', '--namespace', 'shop', '--confirm', world.cluster);
+  const afterNamespace = await digests(world);
+  return { written, service, afterService, namespace, afterNamespace, kept: { service: keptBy(service), namespace: keptBy(namespace) } };
+}
+
+/** Somebody misspells the credentials of the store, in git. */
+async function misspell(repository: string): Promise<void> {
+  const file = join(repository, 'clusters', 'small', 'backups.yaml');
+  const known = '    cloudProviderRef: lab-s3\n';
+  const text = await readFile(file, 'utf8');
+  await writeFile(file, text.replace(known, `${known}    ${PRUNED.field}: velero-keys\n`));
+  const as = ['-c', 'user.name=Ann', '-c', 'user.email=ann@lab.test'];
+  await promisify(execFile)('git', ['-C', repository, ...as, 'commit', '--quiet', '--all', '--message', 'name the credentials of the store']);
+}
+
 /** Both databases go on after the backup; then the cluster is lost and its disks are not. Of one of them people know that it is damaged. */
 async function play(world: RebuildWorld, saved: readonly string[]): Promise<Story> {
   const baseline = await world.cli('baseline');
@@ -72,23 +133,34 @@ async function play(world: RebuildWorld, saved: readonly string[]): Promise<Stor
     spec.objectives.volumes = [{ pvc: STOCK, rpo: '1ms', owner: 'stock' }];
   });
   const planned = await world.cli('plan');
-  const end = await world.cli('rebuild', '--confirm', world.cluster, '--attest', 'fence-writes=the lab has ended every process', '--approve', 'cutover');
+  await misspell(world.paths.repository);
+  const since = new Date().toISOString();
+  const decided = ['--confirm', world.cluster, '--attest', 'fence-writes=the lab has ended every process', '--approve', 'cutover'];
+  const refused = await world.cli('rebuild', ...decided);
+  const writtenBefore = (await writesOf((await world.instance(world.lab.parent)).auditLogPath, since)).map(describeWrite);
+  const end = await world.cli('resume', ...decided, '--accept-pruned', PRUNED.name);
   expect(end.code, end.stderr.slice(-3_000)).toBe(0);
   const report = JSON.parse((await world.cli('report')).stdout) as RunReport;
   const after = await digests(world);
   await using cluster = await world.open();
   const volumes = (await cluster.list({ apiVersion: 'v1', kind: 'PersistentVolume' }, { signal: AbortSignal.timeout(10_000) })) ?? [];
-  return { saved, last, after, policies: volumes.map(({ spec }) => spec?.['persistentVolumeReclaimPolicy']), planned, end, report };
+  const [namespace = '', name = ''] = STORE.split('/');
+  const store = await cluster.get({ ...TYPES.BackupStore, namespace, name }, AbortSignal.timeout(10_000));
+  const storage = (store?.spec?.['storage'] ?? {}) as JsonObject;
+  const policies = volumes.map(({ spec }) => spec?.['persistentVolumeReclaimPolicy']);
+  return { saved, last, after, policies, planned, refused, writtenBefore, end, storage, report };
 }
 
 describe('volumes, one of a living cluster and those of a lost one', () => {
   let world: RebuildWorld;
   let selection: Selection;
+  let wider: Wider;
   let story: Story;
 
   beforeAll(async () => {
     world = await RebuildWorld.start('small');
     selection = await select(world);
+    wider = await selectWider(world);
     story = await play(world, selection.before);
   });
 
@@ -109,6 +181,23 @@ describe('volumes, one of a living cluster and those of a lost one', () => {
     expect(selection.kept).toBe(selection.written[0]);
     const { holds } = JSON.parse(selection.end.stdout);
     expect(holds.map(({ id }: { readonly id: string }) => id)).toContain(`reclaim-policy/kept/${ORDERS}`);
+  });
+
+  it('a service is restored by its name: the volume that it owns, and not the one of the service beside it', () => {
+    const { before } = selection;
+    const { written, service, afterService, kept } = wider;
+    expect(service.code, service.stderr.slice(-3_000)).toBe(0);
+    expect(written[0]).not.toBe(before[0]);
+    expect(written[1]).not.toBe(before[1]);
+    expect(afterService).toEqual([written[0], before[1]]);
+    expect(kept.service).toEqual([STOCK]);
+  });
+
+  it('a namespace is restored by its name: every volume in it, and what each held is kept', () => {
+    const { namespace, afterNamespace, kept } = wider;
+    expect(namespace.code, namespace.stderr.slice(-3_000)).toBe(0);
+    expect(afterNamespace).toEqual(selection.before);
+    expect(kept.namespace).toEqual([STOCK, ORDERS]);
   });
 
   it('disks that have outlived their cluster come back with every write, and what comes from the backup instead is as old as that', () => {
@@ -138,6 +227,25 @@ describe('volumes, one of a living cluster and those of a lost one', () => {
       [`reclaim-policy/${STOCK}`, 'Delete'],
     ]);
     expect(story.policies).toEqual(['Retain', 'Retain']);
+  });
+
+  it('a field of the store that the platform would drop stops the rebuild before anything is done: exit 3, and where it is', () => {
+    const { refused, writtenBefore } = story;
+    expect(refused.code, refused.stderr.slice(-2_000)).toBe(3);
+    const { error } = JSON.parse(refused.stdout);
+    expect(error.code).toBe('PRUNED_FIELDS');
+    expect(error.message).toMatch(/clusters\/small\/backups\.yaml:\d+: BackupStore.*credentialSecretRef \(says where something is, or who may reach it/);
+    expect(error.suggestions).toContainEqual(expect.stringContaining(`--accept-pruned '${PRUNED.name}'`));
+    expect(writtenBefore).toEqual(['create leases lattice-system/lattice-dr-small']);
+  });
+
+  it('once that is accepted it goes on without the field, and the report has whose word it was', () => {
+    const { end, report, storage } = story;
+    const { steps } = JSON.parse(end.stdout);
+    expect(steps.find((step: { readonly id: string }) => step.id === 'specs').outputs.dropped).toEqual([PRUNED.name]);
+    expect(storage).toMatchObject({ cloudProviderRef: 'lab-s3' });
+    expect(storage).not.toHaveProperty(PRUNED.field);
+    expect(report.decisions).toContainEqual(expect.objectContaining({ decision: 'accepted', how: 'flag', text: `${PRUNED.name} is pruned` }));
   });
 
   it('a dry run says the same of the backups beforehand', () => {
