@@ -1,15 +1,20 @@
 import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LiveSet } from '../../src/ports/kube-cluster.ts';
-import { nodesMissing } from '../support/lab-nodes.ts';
+import type { CliEnd } from '../support/cli.ts';
+import { eventually, nodesMissing } from '../support/lab-nodes.ts';
+import { findNeedles } from '../support/needles.ts';
+import { planeNeedles, planePlaces, plantJoinToken } from '../support/plane-canaries.ts';
 import { PlaneWorld } from '../support/plane-world.ts';
 
 const missing = await nodesMissing();
 const SOON = 180_000;
 const MACHINES = ['cp-1', 'cp-2', 'cp-3'] as const;
+const LOG_COMMANDS = join(import.meta.dirname, '..', 'support', 'log-commands.ts');
 
 /** The machines are as they were and every member's data is gone; values are encrypted at rest, and etcd is a unit of systemd. One control plane, in order. */
-describe.skipIf(missing !== '')(`restore-etcd with nothing left but a snapshot${missing === '' ? '' : ` (skipped: ${missing})`}`, { shuffle: false }, () => {
+describe.skipIf(missing !== '')(`restore-etcd, three of three lost, same machines${missing === '' ? '' : ` (skipped: ${missing})`}`, { shuffle: false }, () => {
   let world: PlaneWorld;
   let before = '';
   let keys = '';
@@ -17,13 +22,18 @@ describe.skipIf(missing !== '')(`restore-etcd with nothing left but a snapshot${
   let watcher: LiveSet;
   let seenVersion = '';
   let seenRevision = '';
+  let joinToken = '';
+  /** What commands have said that had the keys in their hands. */
+  const ends: CliEnd[] = [];
 
   beforeAll(async () => {
     world = await PlaneWorld.create({ count: 3, preset: 'systemd', encryption: true });
     keys = await readFile(world.encryption, 'utf8');
     await world.create('cp-1', 'early');
     before = await world.clusterId('cp-1');
+    joinToken = await plantJoinToken(world, 'cp-1');
     const taken = await world.takeSnapshot('cp-1', 'workload-1.db');
+    ends.push(taken);
     expect(taken.code, taken.stdout.slice(-3_000)).toBe(0);
     watcher = await (await world.api('cp-1')).live({ apiVersion: 'v1', kind: 'ConfigMap' }, { namespace: 'default' });
     seenVersion = (await world.create('cp-1', 'late')).metadata.resourceVersion ?? '';
@@ -49,9 +59,17 @@ describe.skipIf(missing !== '')(`restore-etcd with nothing left but a snapshot${
     return clusterUid ?? '';
   };
 
-  it('is refused while the plan has another key than the values are encrypted with, and nothing is stopped', async () => {
+  it('diagnose tells that all data is gone, and that the machines and a snapshot are there', async () => {
+    const { verdict, rule, facts, source } = await world.diagnose();
+    expect([verdict, rule.id, source]).toEqual(['restore-etcd', 'data-gone', { snapshot: 'main workload-1.db' }]);
+    expect(facts.nodes.map(({ reach, data, pki }) => [reach, data, pki])).toEqual(MACHINES.map(() => ['up', 'absent', 'present']));
+    expect(facts.keys.encryption).toBe('outside');
+  });
+
+  it('a wrong encryption key: refused while the plan has another than the values are encrypted with, and nothing is stopped', async () => {
     await writeFile(world.encryption, keys.replace(/"secret": "[^"]{8}/, `"secret": "${'A'.repeat(8)}`));
     const refused = await world.restore('--cluster-uid', await uid());
+    ends.push(refused);
     expect(refused.code, refused.stdout.slice(-3_000)).not.toBe(0);
     expect(refused.stdout).toContain('SNAPSHOT_NOT_PROVEN');
     expect(refused.stdout).toContain('L5');
@@ -60,7 +78,9 @@ describe.skipIf(missing !== '')(`restore-etcd with nothing left but a snapshot${
   });
 
   it('brings the cluster back from the place of the plan, with the right key', async () => {
-    const restored = await world.restore('--cluster-uid', await uid());
+    const noted = { preload: LOG_COMMANDS, env: { COMMAND_LOG: join(world.folder, 'commands.log') } };
+    const restored = await world.startWith(noted, ...world.restoreArgs, '--cluster-uid', await uid()).ended;
+    ends.push(restored);
     expect(restored.code, restored.stderr.slice(-6_000) + restored.stdout.slice(-3_000)).toBe(0);
     expect(await world.clusterId('cp-1')).not.toBe(before);
     for (const name of MACHINES) {
@@ -70,7 +90,7 @@ describe.skipIf(missing !== '')(`restore-etcd with nothing left but a snapshot${
     }
   });
 
-  it('tells whoever watched before that it is compacted, at the API server and at etcd', async () => {
+  it('a watcher of before is told 410 by the API server, and by etcd that it is compacted', async () => {
     const { status, body } = await (await world.api('cp-1')).raw(
       `/api/v1/namespaces/default/configmaps?watch=1&resourceVersion=${seenVersion}`,
       AbortSignal.timeout(SOON),
@@ -90,6 +110,29 @@ describe.skipIf(missing !== '')(`restore-etcd with nothing left but a snapshot${
     expect(known).not.toContain('late');
   });
 
+  it('diagnose tells what systemd does not start any more: a unit that is stopped, and one that is masked', async () => {
+    expect(await world.diagnose()).toMatchObject({ verdict: 'leave-alone', rule: { id: 'healthy' }, findings: [] });
+    const on = async (name: string, command: string): Promise<unknown> => await world.nodes.ssh(name, `systemctl ${command}`);
+    await on('cp-2', 'stop etcd');
+    await on('cp-3', 'stop etcd');
+    // A mask is no unit file: one that is in its place is moved, as a person would.
+    await world.nodes.ssh('cp-3', 'mv /etc/systemd/system/etcd.service /etc/etcd/etcd.service.moved; systemctl daemon-reload; systemctl mask etcd');
+    await world.untilNoQuorum('cp-1');
+    const { verdict, rule, facts, action } = await world.diagnose();
+    expect([verdict, rule.id, facts.nodes.map(({ data }) => data)]).toEqual(['repair', 'disks-intact', ['intact', 'intact', 'intact']]);
+    // What the first one says is between it and its lost quorum.
+    expect(facts.nodes.slice(1).map(({ troubles }) => troubles.map(({ kind, detail }) => `${kind}: ${detail}`))).toEqual([
+      ['unit-stopped: etcd.service is stopped'],
+      ['manifest-missing: nothing on it defines an etcd', 'unit-stopped: etcd.service is masked'],
+    ]);
+    expect(action).toContain('cp-2: start its unit');
+    await world.nodes.ssh('cp-3', 'systemctl unmask etcd; mv /etc/etcd/etcd.service.moved /etc/systemd/system/etcd.service; systemctl daemon-reload');
+    for (const name of ['cp-2', 'cp-3']) await on(name, 'start etcd');
+    for (const name of MACHINES)
+      await eventually(async () => (await world.nodes.etcdctl([name], 'put', 'probe', name)).exitCode === 0, SOON, `${name} is in a quorum again`);
+    await world.assertWhole(MACHINES, 'early');
+  });
+
   it('a second run is refused, as etcd has quorum, and there is nothing to repair: no file of a machine is changed', async () => {
     const files = async (): Promise<readonly string[]> =>
       await Promise.all(
@@ -105,5 +148,23 @@ describe.skipIf(missing !== '')(`restore-etcd with nothing left but a snapshot${
     const repair = await world.start('repair-etcd-member', '--plan', world.plan, '--confirm', 'workload').ended;
     expect([repair.code, /the verdict is leave-alone/.test(repair.stdout)], repair.stdout.slice(-2_000)).toEqual([4, true]);
     expect([await files(), await world.clusterId('cp-1'), await world.members('cp-1')]).toEqual(untouched);
+  });
+
+  it('canaries: the keys of the authorities, the encryption key and a join token are in no output, journal, evidence, command line or file that is left', async () => {
+    const needles = await planeNeedles(world, joinToken);
+    const places = await planePlaces(world, MACHINES, ends);
+    expect(findNeedles(places, needles)).toEqual([]);
+    const names = [...places.keys()];
+    for (const part of ['/journal/', '/evidence/', '/prepared.db', '/workload-1.db', '/commands.log', 'files on cp-3'])
+      expect(
+        names.some((name) => name.includes(part)),
+        part,
+      ).toBe(true);
+    expect(Buffer.from(places.get('files on cp-1') ?? []).includes('prepared.db')).toBe(true);
+    // They were in use, and whoever looks for them finds them.
+    expect(findNeedles(new Map([['its own file', await readFile(world.encryption)]]), needles)).toHaveLength(1);
+    const secret = { apiVersion: 'v1', kind: 'Secret', name: 'bootstrap-token-abcdef', namespace: 'kube-system' };
+    const token = Buffer.from(JSON.stringify(await (await world.api('cp-2')).get(secret, AbortSignal.timeout(SOON))));
+    expect(findNeedles(new Map([['the cluster', token]]), needles)).toEqual([{ place: 'the cluster', needle: 'join token' }]);
   });
 });

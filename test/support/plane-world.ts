@@ -8,6 +8,7 @@ import { createClusters } from '../../src/adapters/kube/kube-clusters.ts';
 import type { CreateNodesOptions } from '../../src/lab/nodes/create-nodes.ts';
 import { labProgram } from '../../src/lab/servers/stand-in.ts';
 import type { KubeObject, ObjectRef } from '../../src/model/kube-object.ts';
+import type { DiagnosedControlPlane } from '../../src/operations/diagnose.ts';
 import type { KubeCluster } from '../../src/ports/kube-cluster.ts';
 import { findServer } from '../integration/servers.ts';
 import { type CliEnd, type RunningCli, startCli } from './cli.ts';
@@ -85,7 +86,7 @@ export class PlaneWorld implements AsyncDisposable {
         nodes,
         sshConfig: set.ssh.configFile,
         ...(fence ? { fence: switches } : {}),
-        ...(set.encryption ? { encryption: { file: this.encryption } } : {}),
+        ...(set.encryption ? { encryption: { file: this.encryption }, pki: { folder: set.pki } } : {}),
       },
       etcdSnapshots: [{ name: 'main', folder: 'snapshots' }],
       objectives: { rto: '40m', rpo: '1h' },
@@ -156,6 +157,13 @@ export class PlaneWorld implements AsyncDisposable {
 
   async restore(...args: readonly string[]): Promise<CliEnd> {
     return await this.startRestore(...args).ended;
+  }
+
+  /** What `diagnose` says, as the operator would ask. */
+  async diagnose(): Promise<DiagnosedControlPlane> {
+    const end = await this.start('diagnose', '--plan', this.plan).ended;
+    if (end.code === 0 || end.code === 11) return JSON.parse(end.stdout) as DiagnosedControlPlane;
+    throw new Error(`diagnose ended with ${end.code}:\n${told(end)}`);
   }
 
   /** The API server of one machine. */
