@@ -167,3 +167,60 @@ describe('the member that is restored first, of an etcd on machines of its own',
     expect(() => foundingOf(found([]), undefined)).toThrow('no machine of the plan that answers has an API server for a member that can be restored');
   });
 });
+
+describe('five members and two API servers, each on a machine of its own', () => {
+  const members = [1, 2, 3, 4, 5].map((at) => ({
+    ...memberOf(`etcd-${at}`),
+    address: `10.0.0.1${at}`,
+    peerUrl: `https://10.0.0.1${at}:2380`,
+    node: `etcd-${at}`,
+  }));
+  const etcdServers = members.map(({ address }) => `https://${address}:2379`);
+  const servers = ['api-1', 'api-2'].map((node, index) => ({ ...SERVER, components: ['kube-apiserver'], node, address: `10.0.0.2${index + 1}`, etcdServers }));
+
+  it('grow from the survivor to all five, in the order of the plan', () => {
+    const found = plane.parse({ members, servers });
+    expect(foundingOf(found, 'etcd-3')).toMatchObject({ seed: { node: 'etcd-3', joining: ['etcd-1', 'etcd-2', 'etcd-4', 'etcd-5'] }, front: 'api-1' });
+    const lost = { ...found, members: found.members.map((one) => (one.node === 'etcd-1' ? { ...one, silent: 'it is off' } : one)) };
+    expect(foundingOf(lost, undefined)).toMatchObject({ seed: { node: 'etcd-2', joining: ['etcd-3', 'etcd-4', 'etcd-5'] } });
+  });
+
+  it('are stopped, both API servers before any member, and each is proven', async () => {
+    const bench = new StepBench();
+    const stopped: string[] = [];
+    for (const { node, component } of [
+      ...members.map((member) => ({ node: member.node, component: 'etcd' })),
+      ...servers.map(({ node }) => ({ node, component: 'kube-apiserver' })),
+    ]) {
+      const machine = bench.nodes.machine(node);
+      let place = 'in-place';
+      const park = (): string => {
+        place = 'parked';
+        stopped.push(node);
+        return '';
+      };
+      for (const one of COMPONENTS) {
+        machine.on(`see whether ${one} runs`, () => (one === component && component !== 'etcd' && place === 'in-place' ? 'process 7\nlisten 192B\n' : ''));
+        machine.on(`see whether ${one} is put aside`, () => (one === component ? place : 'absent'));
+        machine.on(`put the manifest of ${one} aside`, park);
+      }
+      machine.on('see whether etcd.service is masked', () => (component === 'etcd' ? place : 'absent')).on('stop and mask etcd.service', park);
+      machine.on('see what was put aside', () => 'none\n').on('look for the note started', () => '');
+    }
+    const result = await bench.run('etcd/fence', {
+      controlPlane: {
+        distribution: 'systemd',
+        nodes: [...members, ...servers].map((one) => ({
+          name: one.node,
+          address: one.address,
+          ...('etcdServers' in one ? { etcd: false } : {}),
+        })),
+      },
+      plane: { members, servers },
+      prepared: { ...preparedFor('etcd-3'), front: 'api-1' },
+    });
+    expect(result, JSON.stringify(stepOf(result).error ?? result.error)).toMatchObject({ state: 'succeeded' });
+    expect(stopped.slice(0, 2).toSorted()).toEqual(['api-1', 'api-2']);
+    expect(stopped.slice(2).toSorted()).toEqual(members.map(({ node }) => node));
+  });
+});
