@@ -3,6 +3,7 @@ import { appendFile, glob, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isDrError } from '../../src/errors/dr-error.ts';
 import { takeBackup } from '../../src/lab/seed/take-backup.ts';
@@ -26,6 +27,18 @@ const CHANGED: readonly (readonly [service: string, path: string, value: number 
   ['orders/cart', `${MAIN}.resources.requests.memory`, '160Mi'],
   ['orders/order-history', `${MAIN}.image`, 'registry.lab.test/shop/order-history:9.9.9'],
 ];
+
+/** Somebody has upgraded a package's chart by Helm, past the platform: Helm's own record of it (helm v3 `pkg/storage/driver/util.go`), and what is said of it. */
+const UPGRADED = { apiVersion: 'v1', kind: 'Secret', namespace: 'insights', name: 'sh.helm.release.v1.grafana.v2' } as const;
+const UPGRADE = 'package insights/grafana: git says chart version 10.1.2, and the backup has a release of 10.2.0';
+
+function releaseByHand(): KubeObject {
+  const { namespace, name, ...type } = UPGRADED;
+  const content = { name: 'grafana', namespace, version: 2, chart: { metadata: { name: 'grafana', version: '10.2.0' } }, config: { replicaCount: 1 } };
+  const release = Buffer.from(gzipSync(JSON.stringify(content)).toString('base64')).toString('base64');
+  const labels = { owner: 'helm', name: 'grafana', status: 'deployed', version: '2' };
+  return { ...type, metadata: { namespace, name, labels }, type: 'helm.sh/release.v1', data: { release } };
+}
 
 function serviceRef(place: string): ObjectRef {
   const [namespace = '', name = ''] = place.split('/');
@@ -85,6 +98,7 @@ describe('15 of 50 services are stale in git', { shuffle: false }, () => {
     ];
     for (const [place, path, value] of changed)
       await cluster.mergePatch(serviceRef(place), patchOf(path, value), { fieldManager: 'kubectl-edit', signal: SIGNAL() });
+    await cluster.create(releaseByHand(), { fieldManager: 'helm', signal: SIGNAL() });
     const sealed = await world.cli('backup', 'seal', await takeWholeBackup(cluster));
     expect(sealed.code, sealed.stderr.slice(-2_000)).toBe(0);
   }
@@ -133,6 +147,7 @@ describe('15 of 50 services are stale in git', { shuffle: false }, () => {
     expect(result.sides).toEqual(['git', 'backup', 'live']);
     // In git since the beginning, and never provisioned.
     expect(fieldsOf(result)).toEqual([...expected, 'lattice.dev/LatticeCluster child-eu '].toSorted());
+    expect(result.findings).toContain(UPGRADE);
     const checkout = result.objects.find(({ key }) => key.endsWith('orders/checkout'));
     expect(checkout?.fields[0]).toMatchObject({ path: 'spec.replicas', risk: 'replicas', values: { git: 2, backup: 5, live: 5 } });
     // Counted by what the server answered to each write: the operator puts its own list in the place of any other as soon as it looks again.
@@ -158,14 +173,23 @@ describe('15 of 50 services are stale in git', { shuffle: false }, () => {
     expect(waiting.code, waiting.stderr.slice(-2_000)).toBe(10);
     const stopped = JSON.parse(waiting.stdout) as {
       readonly step: string;
-      readonly steps: readonly { readonly id: string; readonly outputs?: { readonly shown: readonly { readonly object: string; readonly path: string }[] } }[];
+      readonly steps: readonly {
+        readonly id: string;
+        readonly outputs?: { readonly shown: readonly { readonly object: string; readonly path: string }[]; readonly findings: readonly string[] };
+      }[];
     };
     expect(stopped.step).toBe('integrity-accept');
     const shown = stopped.steps.find(({ id }) => id === 'integrity')?.outputs?.shown ?? [];
     expect(shown.map(({ object, path }) => `${object.replace('lattice.dev/LatticeService ', '')} ${path}`).toSorted()).toEqual(expected);
+    expect(stopped.steps.find(({ id }) => id === 'integrity')?.outputs?.findings).toContain(UPGRADE);
     const ended = await world.cli('resume', ...FLAGS, '--approve', 'integrity-accept');
     expect(ended.code, ended.stderr.slice(-2_000)).toBe(0);
     expect(await replicasOf('orders/checkout')).toBe(2);
+    // The chart is installed again as git says; Helm's record of another is not brought back.
+    await using cluster = await world.open();
+    expect(await cluster.get(UPGRADED, SIGNAL())).toBeUndefined();
+    const packageRef = { apiVersion: 'lattice.dev/v1alpha1', kind: 'LatticePackage', namespace: UPGRADED.namespace, name: 'grafana' };
+    expect((await cluster.get(packageRef, SIGNAL()))?.status).toMatchObject({ phase: 'Ready', chartVersion: '10.1.2' });
   });
 
   it('by the resolution checkout comes up with 5, the image stays git’s, and a guard that came from git stands in nobody’s way', async () => {
