@@ -8,7 +8,18 @@ import type { RunEvent } from '../../src/engine/events.ts';
 import { layoutOf } from '../../src/lab/layout.ts';
 import { Secret } from '../../src/model/secret.ts';
 import type { RunReport } from '../../src/operations/run-report.ts';
-import { CanaryStage, keyBytes, PLANTED, planted, plantPlugin, plantSecrets, plantToken, STATE_BUCKET, writePlan } from '../support/canary-stage.ts';
+import {
+  CanaryStage,
+  keyBytes,
+  PLANTED,
+  planted,
+  plantPlugin,
+  plantSecrets,
+  plantSigningKey,
+  plantToken,
+  STATE_BUCKET,
+  writePlan,
+} from '../support/canary-stage.ts';
 import type { CliEnd } from '../support/cli.ts';
 import { takeFreshBackup } from '../support/fresh-backup.ts';
 import { findNeedles, type Needle, needle } from '../support/needles.ts';
@@ -17,9 +28,11 @@ import { changeRepositoryPassword } from '../support/repository-password.ts';
 import { makeStateBucket } from '../support/state-bucket.ts';
 
 const BREAK_PROGRAM = join(import.meta.dirname, '..', 'support', 'break-program.ts');
+const BREAK_ON_SECRET = join(import.meta.dirname, '..', 'support', 'break-on-secret.ts');
 const VERIFIED = 'report verify';
 const RESUMED = 'resume to the end';
 const WATCHED = 'attach meanwhile';
+const BROKEN = 'resume that breaks with a secret in its hands';
 const ATTEST = ['--attest', 'fence-writes=the lab has ended every process'];
 
 /** Everything that was written or said, by where, and everything that must not be in it. */
@@ -31,6 +44,8 @@ interface Story {
   readonly needles: readonly Needle[];
   readonly ends: ReadonlyMap<string, CliEnd>;
   readonly commandLines: readonly string[];
+  /** What processes of the program were given in their environment by it. */
+  readonly given: Uint8Array;
 }
 
 /** Plans that point to broken files full of secrets: a message that quotes what it could not read would give them away. */
@@ -94,11 +109,15 @@ async function s3Credentials(path: string): Promise<readonly string[]> {
 /** The whole recovery with every command that reads or writes its record. */
 async function playRecovery(stage: CanaryStage): Promise<void> {
   await stage.must(0, ['validate']);
-  await stage.must(0, ['backup', 'take']);
+  await lookAtLiving(stage);
+  await stage.must(0, ['backup', 'take', '--sign', stage.signingKey, '--as', 'ann']);
   await stage.must(0, ['plan']);
   await stage.must(10, ['rebuild', '--json']);
   await stage.world.destroy();
-  await stage.must(10, ['resume', '--confirm', stage.world.cluster, ...ATTEST]);
+  const destroys = ['--confirm', stage.world.cluster, ...ATTEST];
+  const broken = await stage.run(BROKEN, ['resume', ...destroys, '--plan', stage.plan, '--json'], BREAK_ON_SECRET);
+  expect(broken.code, `${broken.stdout.slice(-3_000)}\n${broken.stderr.slice(-3_000)}`).toBe(1);
+  await stage.must(10, ['resume', ...destroys]);
   await stage.must(0, ['status']);
   await resumeWatched(stage);
   await stage.must(0, ['holds']);
@@ -111,13 +130,26 @@ async function playRecovery(stage: CanaryStage): Promise<void> {
   await stage.run(VERIFIED, ['report', 'verify', join(stage.home, 'report.html'), '--json']);
 }
 
-/** Goes on to the end while another process, which has nothing but the bucket, watches. */
+/** What is learnt of a cluster while it lives. */
+async function lookAtLiving(stage: CanaryStage): Promise<void> {
+  const { world, home } = stage;
+  const from = ['--kubeconfig', (await world.instance()).kubeconfigs.admin, '--parent-kubeconfig', join(home, 'parent.yaml'), '--git', world.paths.repository];
+  const drafted = await stage.run('init', ['init', ...from, '--output', join(home, 'drafted.yaml')]);
+  expect(drafted.code, drafted.stderr).toBe(0);
+  await stage.must(0, ['baseline', '--output', join(home, 'baseline.json')]);
+  await stage.must(0, ['status', '--cluster']);
+}
+
+/** Goes on to the end while another process, which has nothing but the bucket, watches, and a third one approves with a signature. */
 async function resumeWatched(stage: CanaryStage): Promise<void> {
-  const resume = stage.start(['resume', '--approve', 'cutover']);
+  const resume = stage.start(['resume', '--wait-for-answers', '10m']);
   const resumed = stage.watch(RESUMED, resume);
   await Promise.race([resume.event(({ type }) => type === 'run-started').catch(() => undefined), resumed]);
-  const watched = await stage.watch(WATCHED, stage.start(['attach']));
-  const end = await resumed;
+  const watching = stage.watch(WATCHED, stage.start(['attach']));
+  const { run } = await resume.event((event) => event.type === 'gate' && event.step === 'cutover' && event.state === 'asked');
+  const [shown = ''] = /sha256:[0-9a-f]{64}/.exec((await stage.must(10, ['approve', run, 'cutover', '--json'])).stdout) ?? [];
+  await stage.must(0, ['approve', run, 'cutover', '--shown', shown, '--sign', stage.signingKey, '--as', 'ann']);
+  const [end, watched] = await Promise.all([resumed, watching]);
   expect([end.code, watched.code], `${end.stdout.slice(0, 2_000)}\n${end.stderr.slice(-2_000)}\n${watched.stdout}\n${watched.stderr.slice(-2_000)}`).toEqual([
     0, 0,
   ]);
@@ -133,12 +165,19 @@ function lastStates(end: CliEnd | undefined): Readonly<Record<string, string>> {
   return Object.fromEntries(states);
 }
 
+async function clientKey(kubeconfig: string): Promise<Uint8Array> {
+  const { users }: YamlDocument = parse(await readFile(kubeconfig, 'utf8'));
+  return keyBytes(Buffer.from(users[0].user['client-key-data'], 'base64').toString());
+}
+
 async function play(world: RebuildWorld): Promise<Story> {
   const stage = new CanaryStage(world);
   await mkdir(stage.home, { recursive: true });
   const key = await plantPlugin(stage);
   const identity = await plantSecrets(stage);
   await changeRepositoryPassword(world, planted('repository-password'));
+  const signingKey = await plantSigningKey(stage);
+  const living = await clientKey((await world.instance()).kubeconfigs.admin);
   await plantToken(stage);
   await makeStateBucket(world.lab, STATE_BUCKET);
   const document = await writePlan(stage, identity);
@@ -146,7 +185,6 @@ async function play(world: RebuildWorld): Promise<Story> {
   await runBroken(stage, document);
   const crash = await stage.run('crash', ['report', '--plan', stage.plan], BREAK_PROGRAM);
   expect(crash.code, crash.stderr).toBe(1);
-  const rebuilt: YamlDocument = parse(await readFile(join(world.directory, 'rebuilt.kubeconfig'), 'utf8'));
   const repository = await readFile(
     join(layoutOf(world.directory).s3, 'data', world.lab.s3.bucket, 'lattice-small-backups', 'kopia', 'shop', 'kopia.repository'),
   );
@@ -158,7 +196,9 @@ async function play(world: RebuildWorld): Promise<Story> {
   const needles = [
     ...Object.entries(PLANTED).map(([name, value]) => needle(name, value)),
     needle('key of the parent kubeconfig', keyBytes(key)),
-    needle('key of the new cluster', keyBytes(Buffer.from(rebuilt.users[0].user['client-key-data'], 'base64').toString())),
+    needle('key of the old cluster', living),
+    needle('key of the new cluster', await clientKey(join(world.directory, 'rebuilt.kubeconfig'))),
+    needle('key that signs', signingKey),
     needle('TSIG key', Buffer.from(tsig, 'base64')),
     needle('S3 secret key', s3Secret),
     needle('S3 secret key of Velero', veleroSecret),
@@ -172,7 +212,8 @@ async function play(world: RebuildWorld): Promise<Story> {
   ]);
   const lines = Buffer.from([...stage.commandLines].join('\n'), 'latin1');
   const places = new Map([...files, ...(await objectsOf(stage)), ...said, ['command lines', lines]]);
-  return { repository, restored: movers.map(({ status }) => status?.['phase']), places, needles, ends: stage.ends, commandLines: [...stage.commandLines] };
+  const restored = movers.map(({ status }) => status?.['phase']);
+  return { repository, restored, places, needles, ends: stage.ends, commandLines: [...stage.commandLines], given: await readFile(stage.givenLog) };
 }
 
 describe('secrets stay where they are', () => {
@@ -190,6 +231,19 @@ describe('secrets stay where they are', () => {
 
   it('in no state, object, output, event, report, crash file, command line or left-over file is any of them', () => {
     expect(findNeedles(story.places, story.needles)).toEqual([]);
+  });
+
+  it('no process was given any of them by its environment, but for the variable that a kubeconfig gives to its credential plugin', () => {
+    expect(Buffer.from(story.given).toString()).toContain('git');
+    expect(findNeedles(new Map([['environment', story.given]]), story.needles)).toEqual([{ place: 'environment', needle: 'exec-variable' }]);
+  });
+
+  it('a step that breaks with a secret in its hands leaves a crash file with its stack, and not the secret', () => {
+    const { error, step, crashFile } = JSON.parse(story.ends.get(BROKEN)?.stdout ?? '{}');
+    expect({ code: error.code, step }).toEqual({ code: 'BUG', step: 'secrets' });
+    const text = Buffer.from(story.places.get(crashFile) ?? '').toString();
+    expect(text).toMatch(/^lattice-dr\/.*\ncommand: resume\n/);
+    expect(text).toMatch(/planted by a test: cannot send .*\[redacted\][^]*\n {4}at [^]*caused by: Error: the value \[redacted\] is odd\n {4}at /);
   });
 
   it('the search finds every one of them when it is put into any of these places', () => {

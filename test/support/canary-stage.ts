@@ -1,7 +1,9 @@
+import { execFile } from 'node:child_process';
 import { createPrivateKey, randomBytes } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { Decrypter, Encrypter, identityToRecipient } from 'age-encryption';
 import { expect } from 'vitest';
 import { parse, stringify } from 'yaml';
@@ -44,6 +46,12 @@ export class CanaryStage {
   readonly home: string;
   readonly plan: string;
   readonly commandLog: string;
+  /** What processes were given in their environment; outside of what is searched, because a credential plugin is given a secret there. */
+  readonly givenLog: string;
+  /** Key that decisions are signed with. */
+  readonly signingKey: string;
+  /** Secrets that the plan refers to by the environment. */
+  readonly variables: NodeJS.ProcessEnv = {};
   readonly ends = new Map<string, CliEnd>();
   readonly commandLines = new Set<string>();
 
@@ -52,6 +60,8 @@ export class CanaryStage {
     this.home = join(world.directory, 'canary');
     this.plan = join(this.home, 'plan.yaml');
     this.commandLog = join(this.home, 'commands.log');
+    this.givenLog = join(world.directory, 'given.log');
+    this.signingKey = join(world.directory, 'signing-key');
   }
 
   get env(): NodeJS.ProcessEnv {
@@ -63,6 +73,8 @@ export class CanaryStage {
       XDG_CACHE_HOME: join(this.home, 'cache'),
       CANARY: planted('variable'),
       COMMAND_LOG: this.commandLog,
+      GIVEN_LOG: this.givenLog,
+      ...this.variables,
     };
   }
 
@@ -96,8 +108,10 @@ export class CanaryStage {
     const read = async (file: string): Promise<string> => await readFile(`/proc/${pid}/${file}`, 'latin1').catch(() => '');
     const commandLine = await read('cmdline');
     if (commandLine !== '') this.commandLines.add(commandLine);
-    const children = (await read(`task/${pid}/children`)).split(' ').filter((id) => id !== '');
-    for (const id of children) await this.#sample(Number(id));
+    for (const task of await readdir(`/proc/${pid}/task`).catch(() => [])) {
+      const children = (await read(`task/${task}/children`)).split(' ').filter((id) => id !== '');
+      for (const id of children) await this.#sample(Number(id));
+    }
   }
 }
 
@@ -105,6 +119,16 @@ export class CanaryStage {
 export function keyBytes(pem: string): Uint8Array {
   const { d } = createPrivateKey(pem).export({ format: 'jwk' });
   return Buffer.from(d ?? '', 'base64url');
+}
+
+/** A key to sign decisions with, and the file that says whose it is. Gives its private part (PROTOCOL.key of OpenSSH: seed, then public key). */
+export async function plantSigningKey({ world, signingKey }: CanaryStage): Promise<Uint8Array> {
+  await promisify(execFile)('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'ann', '-f', signingKey]);
+  const publicKey = await readFile(`${signingKey}.pub`, 'utf8');
+  await writeFile(join(world.directory, 'allowed-signers'), `ann ${publicKey}`);
+  const bytes = Buffer.from((await readFile(signingKey, 'utf8')).replaceAll(/-----.*-----|\n/g, ''), 'base64');
+  const end = bytes.lastIndexOf(Buffer.from(publicKey.split(' ')[1] ?? '', 'base64').subarray(-32));
+  return bytes.subarray(end - 32, end);
 }
 
 /** A parent kubeconfig whose credentials come from a program, as they do from a cloud's. */
@@ -167,14 +191,19 @@ export async function plantToken({ world }: CanaryStage): Promise<void> {
   await parent.mergePatch(ref, { status: { bootstrapToken: planted('bootstrap-token') } }, { ...options, subresource: 'status' });
 }
 
-/** The seeded plan with the planted files, run state in a bucket, and a salvage. */
-export async function writePlan({ world, home, plan }: CanaryStage, identity: string): Promise<YamlDocument> {
+/** The seeded plan with the planted files, secrets in the environment, run state in a bucket, and a salvage. */
+export async function writePlan({ world, home, plan, variables }: CanaryStage, identity: string): Promise<YamlDocument> {
   const document: YamlDocument = parse(await readFile(world.paths.plan, 'utf8'));
   const { spec } = document;
   const { s3 } = world.lab;
   spec.cluster.parent.kubeconfig = { file: './parent.yaml' };
   spec.cluster.kubeconfigOut = join(world.directory, 'rebuilt.kubeconfig');
-  spec.secrets[0].from = { age: './secrets.age', identity: { file: world.paths.identity } };
+  spec.secrets[0].from = { age: './secrets.age', identity: { env: 'DR_IDENTITY' } };
+  spec.dns.servers[0].tsig = { env: 'DR_TSIG' };
+  Object.assign(variables, { DR_IDENTITY: identity, DR_TSIG: await readFile(world.lab.dns.tsigKeyPath, 'utf8') });
+  spec.approvals = { allowedSigners: { file: join(world.directory, 'allowed-signers') } };
+  // The disks go with the cluster, after the baseline has made them known.
+  delete spec.volumes.survivors;
   spec.salvage = { recipients: [await identityToRecipient(identity)], folder: './salvaged' };
   spec.state = { s3: { bucket: STATE_BUCKET, prefix: 'canary', region: s3.region, endpoint: s3.endpoint, credentials: { file: s3.credentialsPath } } };
   await writeFile(plan, stringify(document));

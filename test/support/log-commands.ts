@@ -1,16 +1,25 @@
 /**
  * Loaded before the program (`node --import`): notes, in the file `COMMAND_LOG`, the arguments of every process that the program starts, and its own title.
- * What is in them can be read by every user of the machine.
+ * What is in them can be read by every user of the machine. What a process is given in its environment beside what the program has itself goes to `GIVEN_LOG`.
  */
 import { ChildProcess } from 'node:child_process';
 import { appendFileSync } from 'node:fs';
 
+interface Started {
+  readonly file?: string;
+  readonly args?: readonly string[];
+  readonly envPairs?: readonly string[];
+}
+
 const log = process.env['COMMAND_LOG'] ?? '';
-const prototype = ChildProcess.prototype as unknown as { spawn: (options: { readonly file?: string; readonly args?: readonly string[] }) => unknown };
+const given = process.env['GIVEN_LOG'] ?? '/dev/null';
+const prototype = ChildProcess.prototype as unknown as { spawn: (options: Started) => unknown };
 const { spawn } = prototype;
 
 prototype.spawn = function noteAndSpawn(this: ChildProcess, options) {
   appendFileSync(log, `${JSON.stringify([options.file, ...(options.args ?? [])])}\n`);
+  const own = new Set(Object.entries(process.env).map(([name, value]) => `${name}=${value}`));
+  appendFileSync(given, `${JSON.stringify([options.file, ...(options.envPairs ?? []).filter((pair) => !own.has(pair))])}\n`);
   return spawn.call(this, options);
 };
 
