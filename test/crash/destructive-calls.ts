@@ -1,6 +1,13 @@
-import { readDnsUpdates, readS3Access } from '../integration/lab-logs.ts';
+import { type AuditEntry, readDnsUpdates, readS3Access } from '../integration/lab-logs.ts';
 import type { RebuildWorld } from '../support/rebuild-world.ts';
 import { describeWrite, writesOf } from '../support/written.ts';
+
+/** Clusters that tests have rebuilt: those of the worlds, and one for each kill at an effect that needs a LatticeCluster of its own. */
+const CLUSTER = '(?:small|workload|(?:[a-z]+-)+(?:before|after))';
+/** Claims of databases, by the world that has them. */
+const CLAIM = String.raw`shop/(?:vol-orders-data|stock-db-data)`;
+const call = (pattern: string): RegExp => new RegExp(`^${pattern}$`);
+const RESTARTED_FOR = 'spec.template.metadata.annotations.dr.lattice.dev/restarted-for';
 
 /**
  * What each destructive effect of the catalogue, by `kind name`, looks like in the servers' own logs. `null`: a program of the operator, which no server
@@ -8,30 +15,47 @@ import { describeWrite, writesOf } from '../support/written.ts';
  */
 export const EFFECT_CALLS: Readonly<Record<string, RegExp | null>> = {
   'backup/key replace-password': /^child: patch secrets velero\/velero-repo-credentials$/,
-  'cluster/provision create-latticecluster': /^parent: create latticeclusters \S+$/,
-  'cluster/provision delete-own-failed-try': /^parent: delete latticeclusters \S+$/,
+  'cluster/provision create-latticecluster': call(`parent: create latticeclusters ${CLUSTER}`),
+  'cluster/provision delete-own-failed-try': call(`parent: delete latticeclusters ${CLUSTER}`),
   'cluster/provision make-cluster': null,
-  'cluster/retire delete-latticecluster': /^parent: delete latticeclusters \S+$/,
-  'cluster/retire mark-unpivoted': /^parent: patch latticeclusters\/status \S+$/,
-  'cluster/retire restart-operator': /^parent: patch deployments lattice-system\/lattice-operator$/,
+  'cluster/retire delete-latticecluster': call(`parent: delete latticeclusters ${CLUSTER}`),
+  'cluster/retire mark-unpivoted': call(`parent: patch latticeclusters/status ${CLUSTER}`),
+  'cluster/retire restart-operator': call(
+    `parent: patch deployments lattice-system/lattice-operator: ${RESTARTED_FOR} spec.template.metadata.annotations.kubectl.kubernetes.io/restartedAt`,
+  ),
   'dns/cutover move-record': /^dns: deleting rrset at '\S+' (?:A|AAAA|CNAME)$/,
   'fence/command fence': null,
   'lock/release delete-lease': /^parent: delete leases lattice-system\/lattice-dr-\S+$/,
   'volumes/recover delete-recovery-pod': /^child: delete pods \S+\/lattice-dr-(?:recover|check)-\S+$/,
   'volumes/restore delete-carrier-pod': /^child: delete pods \S+\/lattice-dr-carrier-\S+$/,
-  'volumes/restore delete-incomplete-claim': /^child: delete persistentvolumeclaims \S+$/,
-  'volumes/restore delete-leftover-volume': /^child: delete persistentvolumes \S+$/,
-  'volumes/displace set-volume-aside': /^child: delete (?:latticeservices|persistentvolumeclaims|persistentvolumes) \S+$/,
+  'volumes/restore delete-incomplete-claim': call(`child: delete persistentvolumeclaims ${CLAIM}`),
+  'volumes/restore delete-leftover-volume': /^child: delete persistentvolumes left-delete-leftover-volume-(?:before|after)$/,
+  'volumes/displace set-volume-aside': call(String.raw`child: delete (?:persistentvolumeclaims ${CLAIM}|persistentvolumes pvc-\S+)`),
 };
 
-/** Changes of what was there before that take nothing away, and why. Everything else that is changed or deleted must be an effect. */
+/**
+ * Changes of what was there before that take nothing away, and why: of what holds no secret by the fields that may be changed. Everything else that is changed or
+ * deleted must be an effect.
+ */
 const CHANGES: readonly { readonly calls: RegExp; readonly why: string }[] = [
   { calls: /^parent: (?:update|patch) leases lattice-system\/lattice-dr-\S+$/, why: 'lock/parent takes over the lease of a run that is over' },
-  { calls: /^child: patch (?:deployments velero\/velero|daemonsets velero\/node-agent)$/, why: 'backup/key restarts Velero by an annotation' },
-  { calls: /^child: patch (?:namespaces|secrets) \S+$/, why: 'secrets/restore and specs/apply bring what the plan and git say, and keep the rest' },
-  { calls: /^child: patch persistentvolumeclaims \S+$/, why: 'volumes/recover notes on a claim that its data is in order' },
-  { calls: /^child: patch persistentvolumes \S+$/, why: 'volumes/restore has restored volumes outlive their claims, as a hold that keeps the prior value' },
-  { calls: /^child: patch backupstoragelocations velero\/\S+$/, why: 'backup/attach makes a location ReadOnly, as a hold that keeps the prior value' },
+  { calls: call(`child: patch (?:deployments velero/velero|daemonsets velero/node-agent): ${RESTARTED_FOR}`), why: 'backup/key restarts Velero' },
+  {
+    calls: /^child: patch namespaces \S+:(?: metadata\.(?:labels|annotations)\.\S+)+$/,
+    why: 'specs/apply brings what git says of a namespace that is there, and keeps the rest',
+  },
+  {
+    calls: call(`child: patch persistentvolumeclaims ${CLAIM}: metadata.annotations.dr.lattice.dev/recovered-by`),
+    why: 'volumes/recover notes on a claim that its data is in order',
+  },
+  {
+    calls: /^child: patch persistentvolumes \S+: spec\.persistentVolumeReclaimPolicy$/,
+    why: 'volumes/restore has restored volumes outlive their claims, as a hold that keeps the prior value',
+  },
+  {
+    calls: /^child: patch backupstoragelocations velero\/\S+: spec\.accessMode$/,
+    why: 'backup/attach makes a location ReadOnly, as a hold that keeps the prior value',
+  },
 ];
 
 /** Calls of the program that took something away or changed what was there before it. `since`: ISO 8601, and of the DNS log the number of its lines so far. */
@@ -90,7 +114,16 @@ async function changesOn(world: RebuildWorld, cluster: string, since: string): P
   for (const write of writes) {
     const subject = `${write.resource} ${write.namespace}/${write.name}`;
     if (write.code === 201) own.add(subject);
-    else if (write.verb.startsWith('delete') || !own.has(subject)) changes.push(describeWrite(write));
+    else if (write.verb.startsWith('delete') || !own.has(subject)) changes.push(describeChange(write));
   }
   return changes;
+}
+
+/** What tells which object is meant, and in which state it was looked at: no change. */
+const NO_CHANGE = /^(?:apiVersion|kind|metadata\.(?:name|namespace|uid|resourceVersion))$/;
+
+/** A write, with what it changes where the server's log has that: `patch persistentvolumes data: spec.persistentVolumeReclaimPolicy`. */
+function describeChange(write: AuditEntry): string {
+  const fields = write.fields.filter((field) => !NO_CHANGE.test(field)).toSorted();
+  return fields.length === 0 ? describeWrite(write) : `${describeWrite(write)}: ${fields.join(' ')}`;
 }

@@ -8,21 +8,24 @@ import { Secret } from '../../src/model/secret.ts';
 import type { RebuildWorld } from '../support/rebuild-world.ts';
 
 const NAME = 'planted';
+const VOLUME = { apiVersion: 'v1', kind: 'PersistentVolume', name: NAME } as const;
 const MAP = { apiVersion: 'v1', kind: 'ConfigMap', namespace: 'default', name: NAME } as const;
 
 /**
- * Does with the program's own credentials what no step may do: deletes and changes an object, writes to a bucket of backups, takes a record away. Gives the
+ * Does with the program's own credentials what no step may do: deletes and changes an object, changes a field of another that steps change otherwise, writes to a bucket of backups, takes a record away. Gives the
  * calls as the servers' logs must tell them.
  */
 export async function plantUnlisted(world: RebuildWorld): Promise<readonly string[]> {
   await deleteMap(world);
   await changeMap(world);
+  await rebindVolume(world);
   await writeToBackups(world);
   await removeRecord(world);
   const { bucket } = world.lab.s3;
   return [
     `parent: delete configmaps default/${NAME}`,
     `child: patch configmaps default/${NAME}`,
+    `child: patch persistentvolumes ${NAME}: spec.claimRef.name spec.claimRef.namespace`,
     `s3: PutObject ${bucket}/${NAME}`,
     `s3: DeleteObject ${bucket}/${NAME}`,
     `dns: deleting rrset at '${NAME}.${world.lab.dns.zone}' TXT`,
@@ -50,6 +53,17 @@ async function changeMap(world: RebuildWorld): Promise<void> {
   await putMap(world, world.cluster);
   await using kube = await asProgram(world, world.cluster);
   await kube.mergePatch(MAP, { data: { changed: 'yes' } }, { fieldManager: 'test', signal: AbortSignal.timeout(10_000) });
+}
+
+/** Reclaim policies of volumes are changed by steps; whose a volume is, by none. */
+async function rebindVolume(world: RebuildWorld): Promise<void> {
+  const { apiVersion, kind, name } = VOLUME;
+  const spec = { capacity: { storage: '1Mi' }, accessModes: ['ReadWriteOnce'], storageClassName: 'planted', hostPath: { path: '/planted' } };
+  await using own = await world.open();
+  await own.create({ apiVersion, kind, metadata: { name }, spec }, { fieldManager: 'test', signal: AbortSignal.timeout(10_000) });
+  await using kube = await asProgram(world, world.cluster);
+  const claimRef = { namespace: 'default', name: NAME };
+  await kube.mergePatch(VOLUME, { spec: { claimRef } }, { fieldManager: 'test', signal: AbortSignal.timeout(10_000) });
 }
 
 async function writeToBackups(world: RebuildWorld): Promise<void> {

@@ -26,6 +26,18 @@ const AUDIT_POLICY = {
     },
     // The lock of a recovery run is a Lease; the others only say again and again that somebody is still there.
     { level: 'Metadata', users: ['lattice-admin'], resources: [{ group: 'coordination.k8s.io', resources: ['leases'] }] },
+    // What a recovery changes of what it has not made is told by field; none of these holds a secret.
+    {
+      level: 'Request',
+      users: ['lattice-admin'],
+      verbs: ['patch', 'update'],
+      resources: [
+        { group: '', resources: ['namespaces', 'persistentvolumes', 'persistentvolumeclaims'] },
+        { group: 'apps', resources: ['deployments'], resourceNames: ['velero', 'lattice-operator'] },
+        { group: 'apps', resources: ['daemonsets'], resourceNames: ['node-agent'] },
+        { group: 'velero.io', resources: ['backupstoragelocations'] },
+      ],
+    },
     {
       level: 'None',
       resources: [
