@@ -6,8 +6,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { diskOf } from '../../src/backup/disk.ts';
 import { digestVolume } from '../../src/lab/apps/volume-data.ts';
 import { TYPES } from '../../src/lab/reconcile/types.ts';
+import { takeBackup } from '../../src/lab/seed/take-backup.ts';
 import type { JsonObject } from '../../src/model/json.ts';
 import type { RunReport } from '../../src/operations/run-report.ts';
+import { CHART_CLAIM, chartSet } from '../support/chart-set.ts';
 import type { CliEnd } from '../support/cli.ts';
 import { volumeDigest, writeToVolume } from '../support/pod-answers.ts';
 import { RebuildWorld } from '../support/rebuild-world.ts';
@@ -50,6 +52,8 @@ interface Story {
   readonly last: readonly string[];
   readonly after: readonly string[];
   readonly policies: readonly unknown[];
+  /** Digest of the chart's volume when it was backed up, and once the chart was installed again. */
+  readonly chart: readonly string[];
   readonly planned: CliEnd;
   /** The rebuild before anybody has accepted to lose a field, and what it has written on the parent. */
   readonly refused: CliEnd;
@@ -116,8 +120,25 @@ async function misspell(repository: string): Promise<void> {
   await promisify(execFile)('git', ['-C', repository, ...as, 'commit', '--quiet', '--all', '--message', 'name the credentials of the store']);
 }
 
+/** A chart that keeps data is installed, or installed again. Gives the digest of its volume, as its pod says. */
+async function installChart(world: RebuildWorld): Promise<string> {
+  await using cluster = await world.open();
+  await cluster.create(chartSet(), { fieldManager: 'helm', signal: AbortSignal.timeout(10_000) });
+  return await volumeDigest(cluster, 'shop', 'cache');
+}
+
+/** Installs the chart, and saves everything with it. */
+async function saveChart(world: RebuildWorld): Promise<string> {
+  const digest = await installChart(world);
+  await using cluster = await world.open();
+  const sealed = await world.cli('backup', 'seal', await takeBackup(cluster, 'lattice-small-data', AbortSignal.timeout(120_000)));
+  expect(sealed.code, sealed.stderr.slice(-2_000)).toBe(0);
+  return digest;
+}
+
 /** Both databases go on after the backup; then the cluster is lost and its disks are not. Of one of them people know that it is damaged. */
 async function play(world: RebuildWorld, saved: readonly string[]): Promise<Story> {
+  const chart = await saveChart(world);
   const baseline = await world.cli('baseline');
   expect(baseline.code, baseline.stderr.slice(-2_000)).toBe(0);
   {
@@ -129,7 +150,7 @@ async function play(world: RebuildWorld, saved: readonly string[]): Promise<Stor
   await world.editPlan((spec) => {
     for (const probe of spec.health) probe.expect = { status: 200 };
     // It is a database that has to be recovered too.
-    spec.volumes.claims = spec.volumes.claims.map((claim: object) => ({ ...claim, from: 'backup' }));
+    spec.volumes.claims = [...spec.volumes.claims, { pvc: CHART_CLAIM }].map((claim: object) => ({ ...claim, from: 'backup' }));
     spec.objectives.volumes = [{ pvc: STOCK, rpo: '1ms', owner: 'stock' }];
   });
   const planned = await world.cli('plan');
@@ -148,7 +169,8 @@ async function play(world: RebuildWorld, saved: readonly string[]): Promise<Stor
   const store = await cluster.get({ ...TYPES.BackupStore, namespace, name }, AbortSignal.timeout(10_000));
   const storage = (store?.spec?.['storage'] ?? {}) as JsonObject;
   const policies = volumes.map(({ spec }) => spec?.['persistentVolumeReclaimPolicy']);
-  return { saved, last, after, policies, planned, refused, writtenBefore, end, storage, report };
+  const again = await installChart(world);
+  return { saved, last, after, policies, chart: [chart, again], planned, refused, writtenBefore, end, storage, report };
 }
 
 describe('volumes, one of a living cluster and those of a lost one', () => {
@@ -211,6 +233,7 @@ describe('volumes, one of a living cluster and those of a lost one', () => {
     const { steps } = JSON.parse(end.stdout);
     const outputsOf = (id: string) => steps.find((step: { readonly id: string }) => step.id === id).outputs;
     expect(outputsOf('volumes').volumes).toEqual([
+      { claim: CHART_CLAIM, volume: expect.any(String), path: expect.any(String), from: 'snapshot', minutesLost: expect.any(Number) },
       { claim: STOCK, volume: expect.any(String), path: expect.any(String), from: 'snapshot', minutesLost: expect.any(Number) },
       { claim: ORDERS, volume: expect.any(String), path: expect.stringContaining('/disks/'), from: 'survivor', minutesLost: 0 },
     ]);
@@ -222,11 +245,16 @@ describe('volumes, one of a living cluster and those of a lost one', () => {
     expect(report.lost.some(({ what }) => what.includes(ORDERS))).toBe(false);
   });
 
-  it('both volumes outlive their claims until somebody releases them; the one that the first restore made Retain was so before', () => {
+  it('the volume of a chart’s StatefulSet is there before the chart, which takes it as it is when it is installed again', () => {
+    expect(story.chart[0]).toMatch(/^sha256:[0-9a-f]{64}$/);
+    expect(story.chart[1]).toBe(story.chart[0]);
+  });
+
+  it('all volumes outlive their claims until somebody releases them; those that a restore had made Retain were so before', () => {
     expect(story.report.holds.filter(({ kind }) => kind === 'reclaim-policy').map(({ id, prior }) => [id, prior['policy']])).toEqual([
-      [`reclaim-policy/${STOCK}`, 'Delete'],
+      [`reclaim-policy/${CHART_CLAIM}`, 'Delete'],
     ]);
-    expect(story.policies).toEqual(['Retain', 'Retain']);
+    expect(story.policies).toEqual(['Retain', 'Retain', 'Retain']);
   });
 
   it('a field of the store that the platform would drop stops the rebuild before anything is done: exit 3, and where it is', () => {
