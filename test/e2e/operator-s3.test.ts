@@ -17,6 +17,7 @@ import { createTestLab, type TestLab } from '../integration/lab-world.ts';
 import { type CliEnd, type RunningCli, startCli } from '../support/cli.ts';
 import { layOutMachine, providerFile, STATE_BUCKET } from '../support/few-steps.ts';
 import { makeStateBucket } from '../support/state-bucket.ts';
+import { Terminal } from '../support/terminal.ts';
 import { describeWrite, writesOf } from '../support/written.ts';
 
 const MINUTE = 60_000;
@@ -54,11 +55,15 @@ describe('a run whose state is in S3, steered from another machine', { shuffle: 
 
   const provider = (): string => providerFile(lab);
 
-  function start(machine: string, ...args: readonly string[]): RunningCli {
+  function envOf(machine: string): NodeJS.ProcessEnv {
     const home = join(machine, 'home');
     const folders = { HOME: home, XDG_STATE_HOME: join(home, 'state'), XDG_CACHE_HOME: join(home, 'cache') };
-    const env = { PATH: process.env['PATH'] ?? '', MACHINE_NAME: basename(machine), ...folders };
-    return startCli([...args, ...(args.includes('--plan') ? [] : ['--plan', 'plan.yaml']), '--json'], { env, cwd: machine, preload: MACHINE_NAME });
+    return { PATH: process.env['PATH'] ?? '', MACHINE_NAME: basename(machine), ...folders };
+  }
+
+  function start(machine: string, ...args: readonly string[]): RunningCli {
+    const plan = args.includes('--plan') ? [] : ['--plan', 'plan.yaml'];
+    return startCli([...args, ...plan, '--json'], { env: envOf(machine), cwd: machine, preload: MACHINE_NAME });
   }
 
   const typed = async (machine: string, ...args: readonly string[]): Promise<CliEnd> => await start(machine, ...args).ended;
@@ -116,6 +121,32 @@ describe('a run whose state is in S3, steered from another machine', { shuffle: 
       // The lock on the real server was taken and given back once.
       const leases = (await writesOf(parent.auditLogPath)).map(describeWrite).filter((call) => call.includes('lattice-dr-few'));
       expect(leases).toEqual(['create leases lattice-system/lattice-dr-few', 'delete leases lattice-system/lattice-dr-few']);
+    },
+    3 * MINUTE,
+  );
+
+  it(
+    'somebody at a terminal elsewhere sees the steps of the run and how they go on, and leaves by Ctrl-C without harm to it',
+    async () => {
+      await writeFile(provider(), 'ok');
+      owner = start(here, 'rebuild', '--runbook', 'few.yaml', '--wait-for-answers', '5m');
+      await until('look', 'waiting');
+      const watch = (): Terminal => Terminal.open(['attach', run, '--plan', 'plan.yaml'], { env: envOf(there), cwd: there });
+      await using stays = watch();
+      await using leaves = watch();
+      for (const terminal of [stays, leaves]) await terminal.shows(/✔ lock .*\[/, /✔ act .*\[/, /\? look .*waiting: somebody looks/, /· unlock /);
+      leaves.interrupt();
+      expect(await leaves.end(), leaves.text).toEqual({ code: 0, restored: true });
+      expect(leaves.text).toContain('not watching any more; the run goes on');
+      expect(leaves.text).toMatch(/run \S+: running.*\(not watched any more\)/);
+
+      const list = JSON.parse((await typed(there, 'status')).stdout) as RunList;
+      expect(list.runs.find(({ id }) => id === run)?.standing).toBe('running');
+      resultOf(await typed(there, 'approve', run, 'look', '--shown', await shownThere('look')), 0);
+      expect(statesOf(resultOf(await running().ended, 0))).toEqual({ lock: 'succeeded', act: 'succeeded', look: 'succeeded', unlock: 'succeeded' });
+      expect(await stays.end(), stays.text).toEqual({ code: 0, restored: true });
+      expect(stays.text).toMatch(/✔ look [^]*✔ unlock [^]*run \S+: succeeded/);
+      expect(leaves.text).not.toContain('✔ unlock');
     },
     3 * MINUTE,
   );
