@@ -4,14 +4,15 @@ import { killVelero } from '../../src/lab/faults/velero-kill.ts';
 import type { CliEnd } from '../support/cli.ts';
 import { RebuildWorld } from '../support/rebuild-world.ts';
 import type { S3Intervention } from '../support/s3-proxy.ts';
-import { VolumeStage } from '../support/volume-stage.ts';
+import { type RestoredBy, VolumeStage } from '../support/volume-stage.ts';
 
 const OUTAGE_MS = 8_000;
-const LIMIT_MS = 60_000;
+const LIMIT_MS = 3 * 60_000;
 
 /** What happens while volumes are restored, and what may come of it: exit code, error code, claims complete of two. */
 interface Row {
   readonly fault: string;
+  readonly by?: RestoredBy;
   readonly happen: (stage: VolumeStage) => Promise<void>;
   readonly ends: readonly { readonly exit: number; readonly code?: string; readonly complete: number }[];
 }
@@ -25,6 +26,9 @@ interface Outcome {
 const DONE = { exit: 0, complete: 2 } as const;
 /** After some tries the bucket still did not answer: state is saved, and whatever had come is whole. */
 const AWAY = { exit: 9, code: 'S3_UNAVAILABLE' } as const;
+
+/** A bucket that is away for a while: it may be bridged by whoever reads, or not. */
+const BRIDGED = [DONE, { ...AWAY, complete: 0 }, { ...AWAY, complete: 1 }];
 
 async function untilSeen(what: () => boolean): Promise<void> {
   for (const until = performance.now() + LIMIT_MS; performance.now() < until; await sleep(20)) if (what()) return;
@@ -42,6 +46,22 @@ function outage(how: S3Intervention): Row['happen'] {
   };
 }
 
+/** As an outage, from the first pack of the repository on that is read: a data mover has begun to write files. */
+function outageOfFiles(how: S3Intervention): Row['happen'] {
+  return async ({ proxy }) => {
+    let begun = false;
+    proxy.intervene(({ method, path }) => {
+      begun ||= method === 'GET' && PACK.test(path);
+      return begun ? how : undefined;
+    });
+    await untilSeen(() => begun);
+    await sleep(OUTAGE_MS);
+    proxy.intervene(() => undefined);
+  };
+}
+
+/** A pack of data of a Kopia repository. */
+const PACK = /\/kopia\/shop\/p[0-9a-f]/;
 const isVolume = (path: string): boolean => path.startsWith('/lattice-volumes/');
 
 const ROWS: readonly Row[] = [
@@ -60,9 +80,11 @@ const ROWS: readonly Row[] = [
     },
     ends: [DONE],
   },
-  { fault: 'S3 answers 503', happen: outage({ status: 503 }), ends: [DONE, { ...AWAY, complete: 0 }, { ...AWAY, complete: 1 }] },
+  { fault: 'S3 answers 503', happen: outage({ status: 503 }), ends: BRIDGED },
   { fault: 'S3 is slow', happen: outage({ delayMs: 400 }), ends: [DONE] },
-  { fault: 'S3 is cut off', happen: outage('cut'), ends: [DONE, { ...AWAY, complete: 0 }, { ...AWAY, complete: 1 }] },
+  { fault: 'S3 is cut off', happen: outage('cut'), ends: BRIDGED },
+  { fault: 'S3 answers 503 in the middle of a file-system restore', by: 'files', happen: outageOfFiles({ status: 503 }), ends: BRIDGED },
+  { fault: 'S3 is cut off in the middle of a file-system restore', by: 'files', happen: outageOfFiles('cut'), ends: BRIDGED },
   {
     fault: 'a snapshot is gone: PartiallyFailed with a volume short',
     async happen({ proxy }) {
@@ -89,7 +111,7 @@ describe('faults while volumes are restored', () => {
     await stage.lose();
     stage.proxy.intervene(() => undefined);
     const happening = row.happen(stage);
-    const [end] = await Promise.all([(await stage.start(name)).ended, happening]);
+    const [end] = await Promise.all([(await stage.start(name, row.by)).ended, happening]);
     stage.proxy.intervene(() => undefined);
     const restores = (await stage.restores(name)).map(({ status }) => String(status?.['phase']));
     return { end, complete: await stage.complete(), restores };

@@ -5,7 +5,7 @@ import { parse, stringify } from 'yaml';
 import { diskOf } from '../../src/backup/disk.ts';
 import { digestVolume } from '../../src/lab/apps/volume-data.ts';
 import type { JsonObject } from '../../src/model/json.ts';
-import type { KubeObject } from '../../src/model/kube-object.ts';
+import { type KubeObject, placeOf } from '../../src/model/kube-object.ts';
 import type { KubeCluster } from '../../src/ports/kube-cluster.ts';
 import type { RunningCli } from './cli.ts';
 import { takeFreshBackup } from './fresh-backup.ts';
@@ -14,11 +14,16 @@ import { putProxyBefore } from './s3-behind-proxy.ts';
 import type { S3Proxy } from './s3-proxy.ts';
 
 const CLAIM = { apiVersion: 'v1', kind: 'PersistentVolumeClaim' } as const;
+const POD = { apiVersion: 'v1', kind: 'Pod' } as const;
 const VOLUME = { apiVersion: 'v1', kind: 'PersistentVolume' } as const;
 const DATABASES = ['orders-db', 'stock-db'];
+const CARRIER = 'lattice-dr-carrier-';
 const MINUTE = 60_000;
 
 const options = () => ({ fieldManager: 'test', signal: AbortSignal.timeout(MINUTE) });
+
+/** How volumes are brought back: both from snapshots, or as the world's own backup holds them, of which one file by file. */
+export type RestoredBy = 'snapshot' | 'files';
 
 /**
  * The small world, whose two volumes are taken away and brought back again and again, each time by a run of its own that has nothing else to do. Its S3 server
@@ -30,25 +35,32 @@ export class VolumeStage implements AsyncDisposable {
   readonly proxy: S3Proxy;
   /** Name of the backup that holds both. */
   readonly backup: string;
+  /** What a source says of the one that was backed up file by file. */
+  readonly #files: JsonObject;
   /** Digest of the bytes of each claim, as they were backed up. */
   readonly #saved: ReadonlyMap<string, string>;
 
-  private constructor(parts: Pick<VolumeStage, 'world' | 'kube' | 'proxy' | 'backup'>, saved: ReadonlyMap<string, string>) {
+  private constructor(
+    parts: Pick<VolumeStage, 'world' | 'kube' | 'proxy' | 'backup'>,
+    { files, saved }: { readonly files: JsonObject; readonly saved: ReadonlyMap<string, string> },
+  ) {
     this.world = parts.world;
     this.kube = parts.kube;
     this.proxy = parts.proxy;
     this.backup = parts.backup;
+    this.#files = files;
     this.#saved = saved;
   }
 
   static async open(world: RebuildWorld): Promise<VolumeStage> {
     const kube = await world.open();
+    const files = await fileSource(world, kube);
     await withoutFileBackups(kube);
     // Without pods in it there is no file system backup either, so this one holds a snapshot of both.
     const backup = 'both-by-snapshot';
     await takeFreshBackup(world, backup, { includedNamespaces: ['shop'], excludedResources: ['pods'] });
     const saved = await digests(kube);
-    return new VolumeStage({ world, kube, proxy: await putProxyBefore(world.lab), backup }, saved);
+    return new VolumeStage({ world, kube, proxy: await putProxyBefore(world.lab), backup }, { files, saved });
   }
 
   get claims(): readonly string[] {
@@ -61,6 +73,9 @@ export class VolumeStage implements AsyncDisposable {
     for (const until = performance.now() + MINUTE; performance.now() < until; await sleep(200)) {
       const [claims, volumes] = await Promise.all([this.kube.list(CLAIM, { namespace: 'shop', ...options() }), this.kube.list(VOLUME, options())]);
       if ((claims ?? []).length + (volumes ?? []).length === 0) return;
+      // A run that ended in the middle leaves the pod behind that holds a claim.
+      for (const { metadata } of (await this.kube.list(POD, { namespace: 'shop', ...options() })) ?? [])
+        if (metadata.name.startsWith(CARRIER)) await this.kube.delete({ ...POD, namespace: 'shop', name: metadata.name }, options());
       for (const { metadata } of claims ?? []) await this.kube.delete({ ...CLAIM, namespace: 'shop', name: metadata.name }, options());
       for (const { metadata, status } of volumes ?? [])
         if (status?.['phase'] !== 'Bound') await this.kube.delete({ ...VOLUME, name: metadata.name }, options());
@@ -68,16 +83,16 @@ export class VolumeStage implements AsyncDisposable {
     throw new Error('volumes are still there after a minute');
   }
 
-  /** Starts a run that brings both back from the backup. */
-  async start(name: string): Promise<RunningCli> {
+  /** Starts a run that brings them back. */
+  async start(name: string, by: RestoredBy = 'snapshot'): Promise<RunningCli> {
     const { world } = this;
     const { spec } = parse(await readFile(world.paths.plan, 'utf8')) as { readonly spec: JsonObject & { readonly backups: readonly JsonObject[] } };
     const instance = await world.instance();
     const cluster = { name, provisioner: 'existing', existing: { kubeconfig: { file: instance.kubeconfigs.public } } };
     const plan = await this.#write(`${name}-plan`, { kind: 'RecoveryPlan', name, spec: { ...spec, cluster } });
-    const from = { from: 'snapshot', store: spec.backups[0]?.['store'] ?? '', backup: this.backup, minutesLost: 0, objectiveMinutes: 60 };
+    const from = { store: spec.backups[0]?.['store'] ?? '', minutesLost: 0, objectiveMinutes: 60 };
     const specs = { cluster: '${{ plan.cluster }}', specs: '${{ plan.specs }}', commit: '${{ inputs.commit }}' };
-    const sources = this.claims.map((claim) => ({ claim, ...from }));
+    const sources = by === 'files' ? [{ ...this.#files, ...from }] : this.claims.map((claim) => ({ claim, from: 'snapshot', backup: this.backup, ...from }));
     const target = '${{ steps.provision.outputs }}';
     const steps = [
       { id: 'provision', uses: 'cluster/provision', with: specs },
@@ -113,12 +128,28 @@ export class VolumeStage implements AsyncDisposable {
   }
 }
 
+/** The source that the world's backup is for the volume that its node agents have saved. */
+async function fileSource({ backup }: RebuildWorld, kube: KubeCluster): Promise<JsonObject> {
+  const labelSelector = `velero.io/backup-name=${backup}`;
+  const [saved] = (await kube.list({ apiVersion: 'velero.io/v1', kind: 'PodVolumeBackup' }, { labelSelector, ...options() })) ?? [];
+  const { uploaderType = '', volume = '', tags = {} } = (saved?.spec ?? {}) as { readonly [key: string]: unknown };
+  const claims = (await kube.list(CLAIM, { namespace: 'shop', ...options() })) ?? [];
+  const claim = claims.find(({ metadata: { uid } }) => uid === (tags as Readonly<Record<string, string>>)['pvc-uid']);
+  if (claim === undefined) throw new Error(`no claim was saved file by file in ${backup}`);
+  return {
+    claim: placeOf(claim),
+    from: 'fs-backup',
+    backup,
+    files: { snapshot: String(saved?.status?.['snapshotID']), uploader: String(uploaderType), volume: String(volume) },
+  };
+}
+
 /** Velero takes no snapshot of what a living pod wants backed up file by file (1.18 internal/volumehelper), so no pod wants that any more. */
 async function withoutFileBackups(kube: KubeCluster): Promise<void> {
   for (const name of DATABASES)
     await kube.mergePatch({ apiVersion: 'lattice.dev/v1alpha1', kind: 'LatticeService', namespace: 'shop', name }, { spec: { backup: null } }, options());
   for (const until = performance.now() + MINUTE; performance.now() < until; await sleep(200)) {
-    const pods = (await kube.list({ apiVersion: 'v1', kind: 'Pod' }, { namespace: 'shop', ...options() })) ?? [];
+    const pods = (await kube.list(POD, { namespace: 'shop', ...options() })) ?? [];
     const wanting = pods.filter(({ metadata }) => Object.keys(metadata.annotations ?? {}).some((key) => key.startsWith('backup.velero.io/')));
     const databases = pods.filter(({ metadata, status }) => DATABASES.some((name) => metadata.name.startsWith(name)) && status?.['phase'] === 'Running');
     if (wanting.length === 0 && databases.length >= DATABASES.length) return;
