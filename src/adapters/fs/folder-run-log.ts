@@ -1,12 +1,17 @@
-import { constants, statSync } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { RunLog } from '../../ports/run-store.ts';
 import { GroupCommit, replaced } from '../group-commit.ts';
 import { isMissing, storeFailure, syncFolder } from './durable-files.ts';
 
-/** A file of ours alone whose every write returns once it is on disk, length and all (open(2), O_DSYNC): one call where a write and a sync are two. */
-const DURABLE_APPENDS = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_APPEND | constants.O_DSYNC;
+/**
+ * Whether a write can return once it is on disk, length and all: one call where a write and a sync are two. Linux promises that of O_DSYNC (open(2)); macOS
+ * syncs to the disk's cache only, and Windows does not know it.
+ */
+const WRITES_SYNC = process.platform === 'linux';
+const NEW_FILE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_APPEND;
+const FLAGS = WRITES_SYNC ? NEW_FILE | constants.O_DSYNC : NEW_FILE;
 
 export interface FolderLogOptions {
   /** The owner's own file. */
@@ -25,7 +30,7 @@ export interface FolderLogOptions {
 export async function openFolderLog(options: FolderLogOptions): Promise<RunLog> {
   try {
     if (options.previous !== undefined) await syncIfPresent(options.previous);
-    const handle = await open(options.path, DURABLE_APPENDS, 0o600);
+    const handle = await open(options.path, FLAGS, 0o600);
     await syncFolder(dirname(options.path));
     return new FolderRunLog(handle, options);
   } catch (error) {
@@ -43,7 +48,7 @@ async function syncIfPresent(path: string): Promise<void> {
   }
 }
 
-/** One owner's file: a group commit is one write. */
+/** One owner's file: a group commit is one write that is synced. */
 class FolderRunLog implements RunLog {
   readonly #handle: FileHandle;
   readonly #options: FolderLogOptions;
@@ -71,14 +76,22 @@ class FolderRunLog implements RunLog {
     let rest = Buffer.from(`${lines.join('\n')}\n`);
     // A disk that becomes full takes a part, and refuses the rest when it is offered.
     while (rest.length > 0) rest = rest.subarray((await this.#handle.write(rest)).bytesWritten);
-    this.#checkOwner();
+    if (!WRITES_SYNC) await this.#handle.sync();
+    await this.#checkOwner();
   }
 
   /**
    * Looks for a successor after the lines are on disk. A successor makes its segment before it reads ours: so either it sees these lines or we see it,
-   * and never neither. On the spot: the disk has just answered, and a look is a hundredth of what handing it to another thread takes.
+   * and never neither.
    */
-  #checkOwner(): void {
-    if (statSync(this.#options.nextSegment, { throwIfNoEntry: false }) !== undefined) throw replaced(this.#options.run);
+  async #checkOwner(): Promise<void> {
+    const hasSuccessor = await stat(this.#options.nextSegment).then(
+      () => true,
+      (error: unknown) => {
+        if (isMissing(error)) return false;
+        throw error;
+      },
+    );
+    if (hasSuccessor) throw replaced(this.#options.run);
   }
 }

@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
-import { appendFile, chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, type FileHandle, mkdir, mkdtemp, open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { openFolderRunStore } from '../../../../src/adapters/fs/folder-run-store.ts';
 import { describeRunStore } from '../../../contract/run-store.ts';
 
@@ -144,6 +144,23 @@ describe('the folder store', () => {
     const folder = await newFolder();
     await chmod(folder, 0o500);
     await expect(openFolderRunStore(folder)).rejects.toMatchObject({ code: 'STORE_FAILED', suggestions: [expect.stringContaining('own the folder')] });
+  });
+
+  it('goes on where a disk that is nearly full took a part of a line only', async () => {
+    const folder = await newFolder();
+    await using handle = await open(folder, 'r');
+    const prototype = Object.getPrototypeOf(handle) as { write: (bytes: Uint8Array) => Promise<{ readonly bytesWritten: number }> };
+    const { write } = prototype;
+    const part = vi.spyOn(prototype, 'write').mockImplementation(async function half(this: FileHandle, bytes: Uint8Array) {
+      return await write.call(this, bytes.subarray(0, Math.ceil(bytes.length / 2)));
+    });
+    const store = await openFolderRunStore(folder);
+    const log = await store.openLog(RUN, 'me', 0);
+    await log?.append(['the first line', 'the second']);
+    await log?.[Symbol.asyncDispose]();
+    expect(part.mock.calls.length).toBeGreaterThan(2);
+    part.mockRestore();
+    expect((await store.readLog(RUN))[0]?.text).toBe('the first line\nthe second\n');
   });
 
   it('never appends again after a failure', async () => {
