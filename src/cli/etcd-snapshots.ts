@@ -16,9 +16,9 @@ export function snapshotTools({ composition: { ports, clock }, signal, tool }: S
   return { files, etcds, scratch, clock, tool, signal, onProgress };
 }
 
-/** What work on the places of a plan needs. */
-export async function placeWork(session: Session, flags: StoreFlags & { readonly plan: string }): Promise<PlaceWork> {
-  return { ...(await session.backupTools(flags)), snapshots: snapshotTools(session) };
+/** What work on the places of a plan needs; `use` as for `backupTools`. */
+export async function placeWork(session: Session, flags: StoreFlags & { readonly plan: string }, use?: { readonly toRead: boolean }): Promise<PlaceWork> {
+  return { ...(await session.backupTools(flags, use)), snapshots: snapshotTools(session) };
 }
 
 /** Where downloads are kept while they are judged. */

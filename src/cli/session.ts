@@ -117,9 +117,9 @@ export class Session implements AsyncDisposable {
     return { ports, clock, tool: this.#context.tool, signal: this.signal };
   }
 
-  /** What looking at the backups of a plan's cluster needs. */
-  async backupTools(flags: StoreFlags & { readonly plan: string }): Promise<BackupTools> {
-    const [plan, { store }] = await Promise.all([this.loadPlan(flags.plan), this.openStore(flags)]);
+  /** What looking at the backups of a plan's cluster needs. `toRead: false` for what ends with a write, which is not to fail after hours. */
+  async backupTools(flags: StoreFlags & { readonly plan: string }, use = { toRead: true }): Promise<BackupTools> {
+    const [plan, { store }] = await Promise.all([this.loadPlan(flags.plan), this.openStore(flags, use)]);
     return { ...this.lookTools(), plan, store };
   }
 

@@ -26,7 +26,7 @@ Take one after every change that is meant, and from a schedule: a recovery uses 
     const [{ takeBaseline, baselineText }, { resultText }] = await Promise.all([import('../operations/baseline.ts'), import('../cli/result-text.ts')]);
     await using session = await this.openSession();
     const plan = await session.loadPlan(flags.plan);
-    const { store } = await session.openStore(flags);
+    const { store } = await session.openStore(flags, { toRead: false });
     const request = { plan, ...(flags.kubeconfig === undefined ? {} : { kubeconfig: flags.kubeconfig }) };
     const taken = await takeBaseline(request, store, session.lookTools());
     if (flags.output !== undefined) {

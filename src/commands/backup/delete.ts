@@ -29,7 +29,7 @@ Asks for the name of the backup, typed; without a terminal --confirm carries it.
       import('../../cli/result-text.ts'),
     ]);
     await using session = await this.openSession();
-    const { store, ...tools } = await session.backupTools(flags);
+    const { store, ...tools } = await session.backupTools(flags, { toRead: false });
     const confirm = createDeleteConfirm({ typed: flags.confirm, json: this.jsonEnabled(), signal: session.signal });
     const request = { plan: tools.plan, name: args.name, limitMs: durationFlag('limit', flags.limit), confirm, onProgress: session.progress() };
     const deleted = await deleteMoskBackup(request, store, tools);

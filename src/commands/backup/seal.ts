@@ -28,7 +28,7 @@ Do it as soon as a backup is complete: what happens before, no seal can tell. A 
     keepHeapSteady();
     await using session = await this.openSession();
     const request = { ...args, ...signerOf(flags), ...(flags.store === undefined ? {} : { store: flags.store }) };
-    const sealed = await sealBackup(request, await session.backupTools(flags));
+    const sealed = await sealBackup(request, await session.backupTools(flags, { toRead: false }));
     this.print(await resultText.sealed(sealed));
     return sealed;
   }

@@ -47,7 +47,7 @@ A backup that ends PartiallyFailed, that its own files speak against, or that ex
     const [{ takeRequests }, { resultText }] = await Promise.all([import('../../cli/take-request.ts'), import('../../cli/result-text.ts')]);
     keepHeapSteady();
     await using session = await this.openSession();
-    const tools = await session.backupTools(flags);
+    const tools = await session.backupTools(flags, { toRead: false });
     const { velero, common } = takeRequests(flags, tools.plan, session.progress());
     if (flags.mosk) {
       const { takeMoskBackup } = await import('../../operations/mosk-take.ts');

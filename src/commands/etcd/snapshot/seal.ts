@@ -28,7 +28,7 @@ export default class EtcdSnapshotSeal extends BaseCommand {
       import('../../../cli/result-text.ts'),
     ]);
     await using session = await this.openSession();
-    const work = await placeWork(session, flags);
+    const work = await placeWork(session, flags, { toRead: false });
     const planned = await plannedCluster(session, flags.plan);
     const { place: named, binaries } = flags;
     const stored = await verifyStoredSnapshot({ name: args.name, place: named, planned, binaries, cache: downloadCache() }, work);

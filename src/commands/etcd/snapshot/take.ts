@@ -53,7 +53,10 @@ export default class EtcdSnapshotTake extends BaseCommand {
     const taken =
       to === undefined || plan === undefined
         ? await take(args.snapshot)
-        : await takeInto({ name: args.snapshot, place: to, cache: downloadCache(), take }, await placeWork(session, { plan, 'state-dir': stateDir }));
+        : await takeInto(
+            { name: args.snapshot, place: to, cache: downloadCache(), take },
+            await placeWork(session, { plan, 'state-dir': stateDir }, { toRead: false }),
+          );
     this.print(await resultText.snapshot(taken));
     const failure = snapshotFailure(taken);
     if (failure !== undefined) await this.endWith(failure);
