@@ -171,9 +171,18 @@ describe('what is known before the disaster, and saved in it', { shuffle: false 
 
   it('the baseline holds nodes, certificates, agreements, answers, images, versions and stores', () => {
     expect(story.baseline).toMatchObject({ cluster: 'small', commit: expect.stringMatching(/^[0-9a-f]{40}$/), findings: [] });
-    expect(story.baseline.certificates).toEqual([expect.objectContaining({ fingerprint: expect.stringMatching(/^[0-9a-f]{64}$/) })]);
+    const { server } = story.baseline.api;
+    const shown = {
+      where: server,
+      subject: expect.stringMatching(/\S/),
+      issuer: expect.stringMatching(/\S/),
+      fingerprint: expect.stringMatching(/^[0-9a-f]{64}$/),
+    };
+    expect(story.baseline.certificates).toEqual([expect.objectContaining(shown)]);
     expect(story.baseline.health).toEqual([expect.objectContaining({ status: 200, bodyDigest: story.labPlan.spec.health[0].expect.bodyDigest })]);
-    const { nodes, services, agreements, images, charts, stores } = story.baseline.facts;
+    const { nodes, services, agreements, images, charts, stores, loadBalancers } = story.baseline.facts;
+    expect(nodes.map(({ addresses }) => addresses.length > 0)).toEqual([true, true]);
+    expect(loadBalancers.some(({ addresses }) => addresses.length > 0)).toBe(true);
     expect(nodes.map(({ providerId }) => providerId)).toEqual([expect.stringMatching(/^lab:/), expect.stringMatching(/^lab:/)]);
     expect([services.length, agreements.length, stores.length]).toEqual([6, 6, 1]);
     expect(images.filter(({ digests }) => digests.length === 1).length).toBeGreaterThanOrEqual(6);

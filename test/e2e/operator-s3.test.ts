@@ -206,7 +206,6 @@ describe('a run whose state is in S3, steered from another machine', { shuffle: 
       expect(stopped.error).toMatchObject({ code: 'FENCE_NOT_PROVEN', message: expect.stringContaining("step 'look' relies on it") });
       expect(await calls()).toBe(before + 1);
 
-      // The kubeconfig will be kept at another path there, which is shown at the gate, so the gate asks again.
       const resumed = resultOf(await typed(there, 'resume', run, '--plan', 'makes.yaml', '--approve', 'look'), 0);
       expect(statesOf(resumed)).toEqual({ lock: 'succeeded', act: 'succeeded', look: 'succeeded', unlock: 'succeeded' });
       expect(await calls()).toBe(before + 2);
