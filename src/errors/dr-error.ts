@@ -9,7 +9,7 @@ export interface DrErrorOptions {
   readonly code: ErrorCode;
   /** Lower case, no full stop: the wrong value, where it came from, what is wrong with it. */
   readonly message: string;
-  /** What to do about it, one action each. */
+  /** What to do about it, one action each: words and commands of ours alone, never those of a library, a program or a server. */
   readonly suggestions?: readonly string[];
   readonly details?: JsonObject;
   readonly retry?: RetryClass;
@@ -18,7 +18,7 @@ export interface DrErrorOptions {
 
 /**
  * The one error type. Matched by `code`, never by text; the kind (and so the exit code) follows from the code by the registry. Secrets that are known are cut
- * out of its words, because these may be a library's, a program's or a server's.
+ * out of message and details, because these may hold a library's words, a program's or a server's. Suggestions stay as they are: they are to be typed.
  */
 export class DrError extends Error {
   override readonly name = 'DrError';
@@ -34,7 +34,7 @@ export class DrError extends Error {
     this.kind = ERROR_CODES[options.code].kind;
     this.retry = options.retry ?? 'never';
     this.details = jsonWithoutSecrets(options.details ?? {});
-    this.suggestions = options.suggestions?.map(withoutSecrets) ?? [];
+    this.suggestions = options.suggestions ?? [];
   }
 }
 

@@ -5,6 +5,10 @@ import type { JsonValue, secretMark } from './json.ts';
 const SHORTEST = 8;
 /** As `SHORTEST`, for a line of a text such as a key file. */
 const SHORTEST_LINE = 16;
+/** Names in lower case are shorter, in characters; a pass phrase of several words, or a token, is longer. */
+const LONGEST_NAME = 24;
+/** A word, or words with `-` or `.` between them, with the few digits that names have: `production`, `us-east-1`, `db01.example.com`, `10.0.0.5`. */
+const NAME = /^(?=[a-z0-9])[a-z]*\d{0,4}[a-z]*(?:[.-](?=[a-z0-9])[a-z]*\d{0,4}[a-z]*)*$/;
 /** Longer texts are whole documents, in characters: who takes values out of one guards these. */
 const LONGEST = 65_536;
 
@@ -48,9 +52,20 @@ export class Secret {
 /** Where a secret is to be found when it is needed. Plans hold only these, never values. Exactly one key is set. */
 export type SecretRef = { readonly env: string } | { readonly file: string };
 
-/** Keeps texts out of every error from now on: as they are, line by line, and in base64. For values that are taken out of a document, or never were a `Secret`. */
+/**
+ * Keeps texts out of every error from now on: as they are, line by line, and in base64; names only in base64. For values that are taken out of a document, or
+ * never were a `Secret`.
+ */
 export function guardSecret(...texts: readonly (string | undefined)[]): void {
   for (const text of texts) for (const part of partsOf(text ?? '')) guarded.add(part);
+}
+
+/**
+ * Whether a text is what regions, profiles, buckets, users and clusters are called. It stands in sentences and in commands that mean the name, so that only its
+ * base64 is cut out; Secrets and variables hold many such values which nobody keeps secret.
+ */
+function isName(text: string): boolean {
+  return text.length < LONGEST_NAME && NAME.test(text);
 }
 
 /** What of a secret is cut out. Of several lines those that can only be a part of it: the others say whose it is, or what. */
@@ -59,7 +74,7 @@ function partsOf(text: string): readonly string[] {
   if (whole.length < SHORTEST || text.length > LONGEST) return [];
   const lines = whole.split('\n').map((line) => line.trim());
   const keys = lines.length === 1 ? [] : lines.filter((line) => line.length >= SHORTEST_LINE && !/\s|:$/.test(line));
-  return [text, whole, ...keys].flatMap((part) => [part, Buffer.from(part).toString('base64')]);
+  return [text, whole, ...keys].flatMap((part) => [...(isName(part.trim()) ? [] : [part]), Buffer.from(part).toString('base64')]);
 }
 
 /** A text with `[redacted]` in place of everything guarded. */

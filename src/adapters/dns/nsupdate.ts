@@ -71,6 +71,9 @@ function absolute(type: RecordSet['type'], value: string): string {
   return type === 'CNAME' ? `${value}.` : value;
 }
 
+/** The secret of a key, in either form that `nsupdate -k` reads (nsupdate(1)): a `key` clause of named.conf, whose other words are names, or `K*.private`. */
+const KEY_VALUE = /(?:\bsecret\b\s*|^Key:\s*)(?:"([^"]*)"?|([^\s;"]+))/gim;
+
 interface KeyFile extends AsyncDisposable {
   readonly args: readonly string[];
 }
@@ -79,8 +82,8 @@ interface KeyFile extends AsyncDisposable {
 async function keyFile(server: DnsServerRef, secrets: SecretFiles): Promise<KeyFile> {
   if (server.tsig === undefined) return { args: [], [Symbol.asyncDispose]: async () => undefined };
   const secret = await secrets.read(server.tsig);
-  // nsupdate quotes what it cannot read of the file.
-  guardSecret(...(secret.reveal().match(/[\w+/=-]{16,}/g) ?? []));
+  // nsupdate quotes what it cannot read of the file, and names the key in its errors.
+  guardSecret(...Array.from(secret.reveal().matchAll(KEY_VALUE), ([, quoted, bare]) => quoted ?? bare));
   const folder = await mkdtemp(join(tmpdir(), 'lattice-dr-tsig-'));
   const path = join(folder, 'tsig.key');
   await writeFile(path, secret.reveal(), { mode: 0o600 });

@@ -85,11 +85,17 @@ async function parse(source: KubeconfigSource, context: string | undefined): Pro
   return config;
 }
 
+/** Variables that give a credential plugin a secret, by their names; the others say which: AWS_PROFILE, AWS_REGION, VAULT_ADDR. */
+const SECRET_VARIABLE = /secret|token|pass|pwd|key|credential|session|cookie|auth$/i;
+/** Those of them that only lead to one. */
+const LEADS_TO_SECRET = /_(?:file|path|dir|sock|url|addr|name|id)$|^google_application_credentials$/i;
+
 /** A server, or a program that gives credentials, may say what it was given. */
 function guardUser(config: KubeConfig): void {
   const user = config.getCurrentUser();
-  const variables = (user?.exec as { readonly env?: readonly { readonly value: string }[] | null } | undefined)?.env ?? [];
-  guardSecret(user?.token, user?.password, user?.keyData, ...variables.map(({ value }) => value));
+  const variables = (user?.exec as { readonly env?: readonly { readonly name: string; readonly value: string }[] | null } | undefined)?.env ?? [];
+  const secrets = variables.filter(({ name }) => SECRET_VARIABLE.test(name) && !LEADS_TO_SECRET.test(name));
+  guardSecret(user?.token, user?.password, user?.keyData, ...secrets.map(({ value }) => value));
 }
 
 /** Parameters of a user that client-node 2.0 passes over in silence, which would make us somebody else. */

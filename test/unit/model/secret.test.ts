@@ -1,5 +1,6 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { TypeableCommands } from '../../../src/cli/typeable-commands.ts';
 import { asDrError, DrError } from '../../../src/errors/dr-error.ts';
 import { guardSecret, jsonWithoutSecrets, Secret, withoutSecrets } from '../../../src/model/secret.ts';
 import { crashText, errorJson, errorText } from '../../../src/report/error-text.ts';
@@ -19,8 +20,8 @@ describe('a secret', () => {
   });
 
   it('of several lines is cut out line by line, but for lines that say what it is', () => {
-    guardSecret('# created: today\nfirst-line-of-a-key\nsecond-line-of-a-key\nshort\nname-of-a-section:\n');
-    expect(withoutSecrets('first-line-of-a-key, second-line-of-a-key, short, name-of-a-section:')).toBe('[redacted], [redacted], short, name-of-a-section:');
+    guardSecret('# created: today\nFirst-line-of-a-key\nSecond-line-of-a-key\nshort\nname-of-a-section:\n');
+    expect(withoutSecrets('First-line-of-a-key, Second-line-of-a-key, short, name-of-a-section:')).toBe('[redacted], [redacted], short, name-of-a-section:');
   });
 
   it('that is short, or no text at all, changes no sentence', () => {
@@ -29,13 +30,37 @@ describe('a secret', () => {
   });
 
   it('that is part of another one leaves nothing of it', () => {
-    guardSecret('inner-part-1', 'outer-inner-part-1-end');
-    expect(withoutSecrets('outer-inner-part-1-end inner-part-1')).toBe('[redacted] [redacted]');
+    guardSecret('Inner-part-1', 'Outer-Inner-part-1-end');
+    expect(withoutSecrets('Outer-Inner-part-1-end Inner-part-1')).toBe('[redacted] [redacted]');
+  });
+
+  it.each(['production', 'us-east-1', 'postgresql', 'db01.example.com', 'm5.2xlarge-spot', '10.20.30.40', 'changeme\n'])(
+    'that is but the name %j is left in sentences, and cut out in base64',
+    (name) => {
+      guardSecret(name);
+      const sentence = `bucket ${name} of <${name.trim()}> is gone`;
+      expect(withoutSecrets(sentence)).toBe(sentence);
+      expect(withoutSecrets(base64(name))).toBe('[redacted]');
+    },
+  );
+
+  it.each([
+    'a3f9c2d41b7e8f60',
+    'abcdef.0123456789abcdef',
+    '123456789012',
+    'Production',
+    'correct-horse-battery-staple',
+    'name with spaces',
+    'half-a-name-',
+    '-half-name',
+  ])('%j is no name', (secret) => {
+    guardSecret(secret);
+    expect(withoutSecrets(`it is <${secret}>`)).toBe('it is <[redacted]>');
   });
 
   it('is cut out of every text of a value', () => {
-    guardSecret('deep-in-a-value');
-    expect(jsonWithoutSecrets({ a: ['x deep-in-a-value', 1, null, true], b: { c: 'deep-in-a-value' } })).toEqual({
+    guardSecret('Deep-in-a-value');
+    expect(jsonWithoutSecrets({ a: ['x Deep-in-a-value', 1, null, true], b: { c: 'Deep-in-a-value' } })).toEqual({
       a: ['x [redacted]', 1, null, true],
       b: { c: '[redacted]' },
     });
@@ -43,11 +68,26 @@ describe('a secret', () => {
 });
 
 describe('an error about a secret', () => {
-  const token = 'token-in-an-error';
+  it('leaves the command that goes on such that it can be typed, and what it is about', () => {
+    const run = 'us-east-production-20261130T091500Z-0af3';
+    guardSecret('production', 'us-east-production', `resume ${run}`);
+    const commandLine = (...words: readonly string[]): string => ['./dr', ...words].join(' ');
+    const typeable = new TypeableCommands(commandLine, [{ words: 'resume', place: 'store' }]);
+    const error = new DrError({
+      code: 'RUN_LOCKED',
+      message: `run ${run} of us-east-production is going on`,
+      details: { by: run },
+      suggestions: [`lattice-dr resume ${run}`],
+    });
+    expect(error.details).toEqual({ by: run });
+    expect(typeable.in(errorText(error))).toBe(`error RUN_LOCKED: run ${run} of us-east-production is going on\n  try: ./dr resume ${run}\n`);
+  });
+
+  const token = 'Token-in-an-error';
   const cause = new TypeError(`cannot use ${token}`, { cause: new Error(`header ${base64(token)} is refused`) });
 
   it.each([
-    ['of ours', () => new DrError({ code: 'PROCESS_FAILED', message: `said ${token}`, details: { output: token }, suggestions: [`not ${token}`], cause })],
+    ['of ours', () => new DrError({ code: 'PROCESS_FAILED', message: `said ${token}`, details: { output: token }, cause })],
     ['that nobody expected', () => asDrError(cause)],
   ])('%s does not quote it in any form in which it is told', (_, make) => {
     guardSecret(token);

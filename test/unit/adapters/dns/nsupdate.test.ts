@@ -1,8 +1,11 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { updateCommands } from '../../../../src/adapters/dns/nsupdate.ts';
+import { sendUpdate, updateCommands } from '../../../../src/adapters/dns/nsupdate.ts';
 import { safeWord, valueOf } from '../../../../src/adapters/dns/record-values.ts';
+import { DrError } from '../../../../src/errors/dr-error.ts';
 import { normalValue } from '../../../../src/model/record-spelling.ts';
+import { FakeProcesses } from '../../../fakes/fake-processes.ts';
+import { MemorySecretFiles } from '../../../fakes/memory-secret-files.ts';
 
 const server = { host: '192.0.2.53', port: 5353, zone: 'example.com' };
 const set = (type: 'A' | 'CNAME' | 'TXT' | 'AAAA', values: readonly string[], ttlSeconds = 60) => ({ name: 'shop.example.com', type, ttlSeconds, values });
@@ -43,6 +46,36 @@ describe('updateCommands', () => {
         }
       }),
     );
+  });
+});
+
+describe('sendUpdate', () => {
+  const name = 'lattice-production-us-east';
+  const value = Buffer.from('a TSIG key of a test, of 32 byte').toString('base64');
+  const failing = async (file: string): Promise<unknown> => {
+    const secrets = new MemorySecretFiles();
+    secrets.files.set('/tsig', file);
+    const run = async (): Promise<never> => {
+      throw new DrError({ code: 'PROCESS_FAILED', message: 'exited 2', details: { output: `; key ${name} of hmac-sha256: ${value} update failed: BADKEY` } });
+    };
+    const change = { from: undefined, to: set('A', ['192.0.2.9']) };
+    const processes = Object.assign(new FakeProcesses({}), { run });
+    return await sendUpdate({ ...server, tsig: { file: '/tsig' } }, change, { processes, secrets, signal: AbortSignal.timeout(20_000) }).catch(
+      (error: unknown) => error,
+    );
+  };
+
+  it.each([
+    ['as in named.conf', `key "${name}" { algorithm hmac-sha256; secret "${value}"; };`],
+    ['without quotes', `key ${name} {\n  algorithm hmac-sha256;\n  secret ${value};\n};\n`],
+    ['that is cut short', `key "${name}" { secret "${value}`],
+    ['as a private file', `Private-key-format: v1.3\nAlgorithm: 163 (HMAC_SHA256)\nKey: ${value}\n`],
+  ])('quotes nsupdate, the name of the key included, and not what is secret of one %s', async (_, file) => {
+    expect(await failing(file)).toMatchObject({
+      code: 'DNS_UPDATE_FAILED',
+      message: expect.stringMatching(`; key ${name} of hmac-sha256: \\[redacted\\] update failed: BADKEY$`),
+      details: { rcode: 'BADKEY' },
+    });
   });
 });
 

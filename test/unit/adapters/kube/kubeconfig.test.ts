@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { accessReader } from '../../../../src/adapters/kube/kubeconfig.ts';
-import type { DrError } from '../../../../src/errors/dr-error.ts';
+import { DrError } from '../../../../src/errors/dr-error.ts';
 import { Secret } from '../../../../src/model/secret.ts';
 import { crashText, errorJson } from '../../../../src/report/error-text.ts';
 
@@ -78,14 +78,28 @@ describe('accessReader', () => {
 
   it('says nothing of what a credential plugin printed or was given', async () => {
     const variable = 'variable-that-nobody-may-see';
-    const exec = { apiVersion: 'client.authentication.k8s.io/v1', command: '/bin/sh', env: [{ name: 'GIVEN', value: variable }] };
+    const exec = { apiVersion: 'client.authentication.k8s.io/v1', command: '/bin/sh', env: [{ name: 'GIVEN_TOKEN', value: variable }] };
     const failure = async (script: string) =>
       await inMemory(text({ user: { token: undefined, exec: { ...exec, args: ['-c', script] } } })).catch((reason: unknown) => reason);
-    const refused = await failure('echo "no session for $GIVEN" >&2; exit 1');
+    const refused = await failure('echo "no session for $GIVEN_TOKEN" >&2; exit 1');
     expect(errorJson(refused as DrError)).toMatchObject({ message: expect.stringContaining('no session for [redacted]') });
-    const odd = await failure('echo "token $GIVEN"');
+    const odd = await failure('echo "token $GIVEN_TOKEN"');
     expect(odd).toMatchObject({ code: 'KUBE_UNAUTHORIZED', message: expect.stringMatching(/prints something that is not JSON$/) });
     for (const error of [refused, odd]) expect(crashText(error as DrError)).not.toMatch(/variable-that|token var/);
+  });
+
+  it('says what a credential plugin was told of profiles and places', async () => {
+    const env = [
+      ['AWS_PROFILE', 'Production_of_all'],
+      ['AWS_PROFILE_SHORT', 'production'],
+      ['AWS_WEB_IDENTITY_TOKEN_FILE', '/run/Some/identity-token'],
+      ['GOOGLE_APPLICATION_CREDENTIALS', '/etc/Some/credentials.json'],
+    ].map(([name, value]) => ({ name, value }));
+    const said = env.map(({ value }) => value).join(' ');
+    const exec = { apiVersion: 'client.authentication.k8s.io/v1', command: '/bin/sh', args: ['-c', `echo "not in ${said}" >&2; exit 1`], env };
+    await expect(inMemory(text({ user: { token: undefined, exec } }))).rejects.toMatchObject({ message: expect.stringContaining(said) });
+    const error = new DrError({ code: 'RUN_LOCKED', message: said, suggestions: ['lattice-dr resume us-east-production-20261130T091500Z-0af3'] });
+    expect(error).toMatchObject({ message: said, suggestions: ['lattice-dr resume us-east-production-20261130T091500Z-0af3'] });
   });
 
   it.each([
