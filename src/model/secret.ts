@@ -1,8 +1,9 @@
 import { inspect } from 'node:util';
+import { GuardedTexts, SHORTEST_GUARDED } from './guarded-texts.ts';
 import type { JsonValue, secretMark } from './json.ts';
 
 /** Shorter texts stand in sentences by chance, in characters. */
-const SHORTEST = 8;
+const SHORTEST = SHORTEST_GUARDED;
 /** As `SHORTEST`, for a line of a text such as a key file. */
 const SHORTEST_LINE = 16;
 /** Names in lower case are shorter, in characters; a pass phrase of several words, or a token, is longer. */
@@ -16,7 +17,7 @@ const LONGEST = 65_536;
  * What no error may quote. Of the whole process, and for as long as it lives: an error is made far from where a secret was read, often by a library or in
  * the words of a server, and long after its `Secret` is gone.
  */
-const guarded = new Set<string>();
+const guarded = new GuardedTexts();
 
 /**
  * A value that must never be shown: it prints as `[redacted]` in strings, JSON and inspection. `reveal` is called only where the bytes leave for the
@@ -79,9 +80,7 @@ function partsOf(text: string): readonly string[] {
 
 /** A text with `[redacted]` in place of everything guarded. */
 export function withoutSecrets(text: string): string {
-  if (text.length < SHORTEST) return text;
-  const found = [...guarded].filter((secret) => text.includes(secret)).sort((a, b) => b.length - a.length);
-  return found.reduce((rest, secret) => rest.replaceAll(secret, '[redacted]'), text);
+  return guarded.cut(text, '[redacted]');
 }
 
 /** As `withoutSecrets`, for all texts in a value, keys left as they are. */

@@ -44,6 +44,10 @@ const outputs = z.object({ objects: z.number(), probes: z.number() });
 /** Pause between two rounds of HTTP probes that did not all pass; the platform part has no polling. */
 const PROBE_INTERVAL_MS = 1_000;
 
+/** How many reasons a message has at most, and how many the details: they are kept in the journal, and an unreachable registry gives one for every object. */
+const SHOWN = 20;
+const MAX_DETAILS = 200;
+
 /** Why a name is not asked about after the cutover. */
 const AFTER_RELEASE = 'moves after release: its DNSProvider, or a person, moves the name';
 
@@ -65,10 +69,10 @@ function notHealthy(what: string, reasons: readonly string[]): DrError {
   return new DrError({
     code: 'HEALTH_NOT_PROVEN',
     message: `${what}:\n${reasons
-      .slice(0, 20)
+      .slice(0, SHOWN)
       .map((reason) => `  ${reason}`)
       .join('\n')}`,
-    details: { unhealthy: [...reasons] },
+    details: { unhealthy: reasons.slice(0, MAX_DETAILS), count: reasons.length },
     suggestions: ['the words are those of the platform and of the probes: take the cause away, then resume'],
   });
 }

@@ -108,6 +108,16 @@ describe('health/verify: the platform', () => {
     expect(elapsedMs).toBe(300_000);
   });
 
+  it('counts all that is not well, and keeps as many words as a journal can bear', async () => {
+    const { run } = world(
+      GOOD,
+      Array.from({ length: 250 }, (_, index) => lattice('LatticeService', `shop/lost-${index}`, { spec: WEB.spec as JsonObject })),
+    );
+    const { error } = await run();
+    expect(error?.message.split('\n')).toHaveLength(21);
+    expect(error?.details).toMatchObject({ count: 250, unhealthy: { length: 200 } });
+  });
+
   it('goes on the moment the last object is well, without polling', async () => {
     const { run, cluster, bench } = world();
     cluster.put(endpoints(false));
