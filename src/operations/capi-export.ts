@@ -56,7 +56,7 @@ export async function exportCapi(request: CapiExportRequest, tools: LookTools): 
   const index = { formatVersion: 1, cluster: section.name, server, takenAt, wasPaused: found.wasPaused, findings, objects: found.nodes };
   const isSecret = ({ kind, apiVersion }: KubeObject): boolean => kind === 'Secret' && groupOf(apiVersion) === '';
   const secrets = found.objects.filter(isSecret).length;
-  const write = async (name: string, text: string): Promise<string> => await tools.ports.secretFiles.write(join(request.folder, name), new Secret(text));
+  const write = async (name: string, text: string): Promise<string> => await tools.ports.secretFiles.write(join(request.folder, name), text);
   const files = [
     await write('capi.json', listText(found.objects.filter((object) => !isSecret(object)).map(redactedCapi))),
     ...(recipients === undefined ? [] : [await write('capi.age', await tools.ports.secretFiles.encryptAge(new Secret(listText(found.objects)), recipients))]),

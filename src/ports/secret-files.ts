@@ -6,8 +6,11 @@ export interface SecretFiles {
   read(ref: SecretRef): Promise<Secret>;
   /** The bytes of an encrypted file, for `decryptAge`. Throws `SECRET_SOURCE_MISSING` naming the file. */
   readEncrypted(path: string): Promise<Uint8Array>;
-  /** Writes a credential to a file only its owner can read (0600, folders 0700), atomically. Gives the absolute path. */
-  write(path: string, value: Secret): Promise<string>;
+  /**
+   * Writes a credential, or what only its reader may see though nothing in it is secret, to a file only its owner can read (0600, folders 0700), atomically.
+   * Gives the absolute path.
+   */
+  write(path: string, value: Secret | string): Promise<string>;
   /** Why a credential could not be written to that file; `undefined` when it can be. Writes nothing. */
   cannotWrite(path: string): Promise<string | undefined>;
   /** Decrypts an age file (armoured or binary). */

@@ -24,8 +24,8 @@ export class MemorySecretFiles implements SecretFiles {
     return new TextEncoder().encode(value);
   }
 
-  async write(path: string, value: Secret): Promise<string> {
-    this.files.set(path, value.reveal());
+  async write(path: string, value: Secret | string): Promise<string> {
+    this.files.set(path, typeof value === 'string' ? value : value.reveal());
     return path;
   }
 

@@ -62,11 +62,11 @@ function resolvePath(path: string, { home = homedir() }: SecretFilesOptions): st
 }
 
 /** Writes beside the target and renames: nobody ever sees half a credential, or one that others can read. */
-async function writePrivate(path: string, value: Secret): Promise<string> {
+async function writePrivate(path: string, value: Secret | string): Promise<string> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const temporary = `${path}.${randomBytes(4).toString('hex')}.tmp`;
   try {
-    await writeFile(temporary, value.reveal(), { mode: 0o600, flag: 'wx', flush: true });
+    await writeFile(temporary, typeof value === 'string' ? value : value.reveal(), { mode: 0o600, flag: 'wx', flush: true });
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });

@@ -69,7 +69,7 @@ export class Keeper {
   /** With the run and, if the plan names a folder, beside it. */
   async #keep({ name, text, objects }: { readonly name: string; readonly text: string; readonly objects: number }): Promise<void> {
     const { folder } = this.#ctx.with.salvage ?? {};
-    const copy = folder === undefined ? undefined : this.#ctx.ports.secretFiles.write(join(folder, this.#ctx.run.id, name), new Secret(text));
+    const copy = folder === undefined ? undefined : this.#ctx.ports.secretFiles.write(join(folder, this.#ctx.run.id, name), text);
     const [kept, copied] = await Promise.allSettled([this.#ctx.keep(name, Buffer.from(text)), copy]);
     if (kept.status === 'fulfilled') this.files.push({ name, digest: kept.value, objects });
     else if (isDrError(kept.reason, 'STORE_FAILED')) this.findings.push(`${name} could not be kept with the run: ${kept.reason.message}`);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { withoutSecrets } from '../../../src/model/secret.ts';
 import { exportCapi } from '../../../src/operations/capi-export.ts';
 import { loadPlan } from '../../../src/operations/prepare-run.ts';
 import { capiView } from '../../../src/report/capi-view.ts';
@@ -65,6 +66,8 @@ describe('capi export', () => {
       expect(text).not.toContain(Buffer.from(CANARY).toString('base64'));
     }
     expect(read('capi.json')).toContain('[redacted]');
+    // What is readable is no secret, so that errors may quote it.
+    for (const name of ['capi.json', 'index.json']) expect(withoutSecrets(read(name))).toBe(read(name));
     expect(own.requests.every(({ verb }) => ['get', 'list', 'version', 'discover'].includes(verb))).toBe(true);
   });
 

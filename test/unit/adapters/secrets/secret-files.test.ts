@@ -63,6 +63,8 @@ describe('SecretFiles', () => {
     await chmod(path, 0o644);
     await secrets.write(path, new Secret('two'));
     expect(await readFile(path, 'utf8')).toBe('two');
+    await secrets.write(path, 'not secret');
+    expect(await readFile(path, 'utf8')).toBe('not secret');
     expect((await stat(path)).mode & 0o777).toBe(0o600);
     expect((await stat(join(folder, 'new'))).mode & 0o777).toBe(0o700);
     expect(await readdir(join(folder, 'new'))).toEqual(['kubeconfig']);
