@@ -1,6 +1,5 @@
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { MADE_UP_PASSWORD, opensRepository } from '../../src/backup/repository-key.ts';
@@ -8,6 +7,7 @@ import type { RunEvent } from '../../src/engine/events.ts';
 import { layoutOf } from '../../src/lab/layout.ts';
 import { Secret } from '../../src/model/secret.ts';
 import type { RunReport } from '../../src/operations/run-report.ts';
+import { environmentsIn, filesUnder, objectsOf, type ProcessEnvironment, s3Credentials } from '../support/canary-places.ts';
 import {
   CanaryStage,
   keyBytes,
@@ -44,8 +44,8 @@ interface Story {
   readonly needles: readonly Needle[];
   readonly ends: ReadonlyMap<string, CliEnd>;
   readonly commandLines: readonly string[];
-  /** What processes of the program were given in their environment by it. */
-  readonly given: Uint8Array;
+  /** What each process that the program started had in its environment. */
+  readonly environments: readonly ProcessEnvironment[];
 }
 
 /** Plans that point to broken files full of secrets: a message that quotes what it could not read would give them away. */
@@ -74,36 +74,6 @@ async function runBroken(stage: CanaryStage, document: YamlDocument): Promise<vo
     const end = await stage.run(name, [...(name === 'broken-s3' ? ['status'] : ['plan']), '--plan', plan, '--json']);
     expect(end.code, `${name}\n${end.stdout}\n${end.stderr}`).not.toBe(1);
   }
-}
-
-async function filesUnder(folder: string, leftOut: ReadonlySet<string>): Promise<ReadonlyMap<string, Uint8Array>> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const paths = entries.filter((entry) => entry.isFile() && !leftOut.has(entry.name)).map((entry) => join(entry.parentPath, entry.name));
-  return new Map(await Promise.all(paths.map(async (path) => [path, await readFile(path)] as const)));
-}
-
-/** Every object of the bucket with run state, keys included. */
-async function objectsOf({ world: { lab } }: CanaryStage): Promise<ReadonlyMap<string, Uint8Array>> {
-  const [id = '', secret = ''] = await s3Credentials(lab.s3.credentialsPath);
-  const credentials = { accessKeyId: id, secretAccessKey: secret };
-  const client = new S3Client({ endpoint: lab.s3.endpoint, region: lab.s3.region, forcePathStyle: true, credentials });
-  const objects = new Map<string, Uint8Array>();
-  for (let token: string | undefined, more = true; more; ) {
-    const page = await client.send(new ListObjectsV2Command({ Bucket: STATE_BUCKET, ...(token === undefined ? {} : { ContinuationToken: token }) }));
-    for (const { Key = '' } of page.Contents ?? []) {
-      const { Body } = await client.send(new GetObjectCommand({ Bucket: STATE_BUCKET, Key }));
-      objects.set(`s3://${STATE_BUCKET}/${Key}`, Buffer.concat([Buffer.from(`${Key}\n`), (await Body?.transformToByteArray()) ?? new Uint8Array()]));
-    }
-    token = page.NextContinuationToken;
-    more = token !== undefined;
-  }
-  client.destroy();
-  return objects;
-}
-
-async function s3Credentials(path: string): Promise<readonly string[]> {
-  const text = await readFile(path, 'utf8');
-  return ['aws_access_key_id', 'aws_secret_access_key'].map((name) => new RegExp(`^${name}=(.*)$`, 'm').exec(text)?.[1] ?? '');
 }
 
 /** The whole recovery with every command that reads or writes its record. */
@@ -213,7 +183,7 @@ async function play(world: RebuildWorld): Promise<Story> {
   const lines = Buffer.from([...stage.commandLines].join('\n'), 'latin1');
   const places = new Map([...files, ...(await objectsOf(stage)), ...said, ['command lines', lines]]);
   const restored = movers.map(({ status }) => status?.['phase']);
-  return { repository, restored, places, needles, ends: stage.ends, commandLines: [...stage.commandLines], given: await readFile(stage.givenLog) };
+  return { repository, restored, places, needles, ends: stage.ends, commandLines: [...stage.commandLines], environments: await environmentsIn(stage.givenLog) };
 }
 
 describe('secrets stay where they are', () => {
@@ -233,9 +203,18 @@ describe('secrets stay where they are', () => {
     expect(findNeedles(story.places, story.needles)).toEqual([]);
   });
 
-  it('no process was given any of them by its environment, but for the variable that a kubeconfig gives to its credential plugin', () => {
-    expect(Buffer.from(story.given).toString()).toContain('git');
-    expect(findNeedles(new Map([['environment', story.given]]), story.needles)).toEqual([{ place: 'environment', needle: 'exec-variable' }]);
+  it('a process is given none of them in its environment, but for the variable that a kubeconfig gives to its credential plugin', () => {
+    const holding = story.environments.flatMap(({ file, given }) =>
+      findNeedles(new Map([[file, Buffer.from(JSON.stringify(given))]]), story.needles).map(({ place, needle: found }) => `${found} to ${place}`),
+    );
+    expect([...new Set(holding)]).toEqual([`exec-variable to ${process.execPath}`]);
+    expect(story.environments.map(({ file }) => file)).toContainEqual(expect.stringMatching(/(^|\/)git$/));
+  });
+
+  it('of what a process inherits, those are secret that the operator put into the environment, and no others', () => {
+    const inherited = Buffer.from(JSON.stringify(story.environments.map((one) => one.inherited)));
+    const found = findNeedles(new Map([['inherited', inherited]]), story.needles).map((one) => one.needle);
+    expect(found.toSorted()).toEqual(['TSIG key', 'age identity', 'variable']);
   });
 
   it('a step that breaks with a secret in its hands leaves a crash file with its stack, and not the secret', () => {

@@ -46,7 +46,7 @@ export class CanaryStage {
   readonly home: string;
   readonly plan: string;
   readonly commandLog: string;
-  /** What processes were given in their environment; outside of what is searched, because a credential plugin is given a secret there. */
+  /** What processes had in their environment; outside of what is searched, because a credential plugin is given a secret there, and the operator's are inherited. */
   readonly givenLog: string;
   /** Key that decisions are signed with. */
   readonly signingKey: string;

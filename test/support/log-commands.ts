@@ -1,6 +1,6 @@
 /**
  * Loaded before the program (`node --import`): notes, in the file `COMMAND_LOG`, the arguments of every process that the program starts, and its own title.
- * What is in them can be read by every user of the machine. What a process is given in its environment beside what the program has itself goes to `GIVEN_LOG`.
+ * What is in them can be read by every user of the machine. What is in its environment, which its owner alone can read, goes to `GIVEN_LOG`.
  */
 import { ChildProcess } from 'node:child_process';
 import { appendFileSync } from 'node:fs';
@@ -19,7 +19,9 @@ const { spawn } = prototype;
 prototype.spawn = function noteAndSpawn(this: ChildProcess, options) {
   appendFileSync(log, `${JSON.stringify([options.file, ...(options.args ?? [])])}\n`);
   const own = new Set(Object.entries(process.env).map(([name, value]) => `${name}=${value}`));
-  appendFileSync(given, `${JSON.stringify([options.file, ...(options.envPairs ?? []).filter((pair) => !own.has(pair))])}\n`);
+  const pairs = options.envPairs ?? [];
+  const noted = { file: options.file, given: pairs.filter((pair) => !own.has(pair)), inherited: pairs.filter((pair) => own.has(pair)) };
+  appendFileSync(given, `${JSON.stringify(noted)}\n`);
   return spawn.call(this, options);
 };
 
