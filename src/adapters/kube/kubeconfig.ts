@@ -125,12 +125,13 @@ async function accessOf(config: KubeConfig, origin: string): Promise<KubeAccess>
     await config.applyToHTTPSOptions(options);
     const { ca, cert, key, pfx, passphrase, servername, rejectUnauthorized } = options;
     const cluster = config.getCurrentCluster();
-    const headers = textHeaders(options.headers);
-    guardSecret(/^Bearer (.*)$/i.exec(headers['authorization'] ?? '')?.[1], typeof key === 'string' ? key : undefined);
+    const headers = { ...textHeaders(options.headers), ...basicAuth(options.auth) };
+    // A key is a text from a plugin, and bytes from a file or the kubeconfig itself.
+    guardSecret(/^(?:Bearer|Basic) (.*)$/i.exec(headers['authorization'] ?? '')?.[1], String(key ?? ''), passphrase);
     return {
       server: (cluster?.server ?? '').replace(/\/+$/, ''),
       dispatcher: config.createDispatcherOptions(cluster, defined({ ca, cert, key, pfx, passphrase, servername, rejectUnauthorized })),
-      headers: { ...headers, ...basicAuth(options.auth) },
+      headers,
       changing: isChanging(config),
     };
   } catch (cause) {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { accessReader } from '../../../../src/adapters/kube/kubeconfig.ts';
 import { DrError } from '../../../../src/errors/dr-error.ts';
-import { Secret } from '../../../../src/model/secret.ts';
+import { Secret, withoutSecrets } from '../../../../src/model/secret.ts';
 import { crashText, errorJson } from '../../../../src/report/error-text.ts';
 
 const text = (more: { readonly user?: object; readonly cluster?: object; readonly current?: string } = {}) =>
@@ -86,6 +86,26 @@ describe('accessReader', () => {
     const odd = await failure('echo "token $GIVEN_TOKEN"');
     expect(odd).toMatchObject({ code: 'KUBE_UNAUTHORIZED', message: expect.stringMatching(/prints something that is not JSON$/) });
     for (const error of [refused, odd]) expect(crashText(error as DrError)).not.toMatch(/variable-that|token var/);
+  });
+
+  it.each([
+    [
+      'in a file',
+      async (key: string) => {
+        await writeFile(join(folder, 'client.key'), key);
+        return { 'client-key': join(folder, 'client.key') };
+      },
+    ],
+    ['in the kubeconfig', async (key: string) => ({ 'client-key-data': Buffer.from(key).toString('base64') })],
+  ])('has the lines of a client key %s kept out of errors', async (where, userOf) => {
+    const line = Buffer.from(`a line of the key ${where}`).toString('base64');
+    await inMemory(text({ user: { token: undefined, ...(await userOf(`-----BEGIN PRIVATE KEY-----\n${line}\n-----END PRIVATE KEY-----\n`)) } }));
+    expect(withoutSecrets(`bad key: ${line}`)).toBe('bad key: [redacted]');
+  });
+
+  it('has a password kept out of errors, in its header too', async () => {
+    const { headers } = await inMemory(text({ user: { token: undefined, username: 'admin', password: 'staging-db' } }));
+    expect(withoutSecrets(`sent ${headers['authorization']}`)).toBe('sent Basic [redacted]');
   });
 
   it('says what a credential plugin was told of profiles and places', async () => {
