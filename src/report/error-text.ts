@@ -1,6 +1,6 @@
 import type { DrError } from '../errors/dr-error.ts';
 import type { JsonObject, JsonValue } from '../model/json.ts';
-import { withoutSecrets } from '../model/secret.ts';
+import { jsonWithoutSecrets, withoutSecrets } from '../model/secret.ts';
 
 /** Causes further down say nothing that a person can use; the crash file and `--json` have them all. */
 const MAX_CAUSES = 4;
@@ -23,10 +23,13 @@ export function errorJson(error: DrError, write: (suggestion: string) => string 
   return { code, kind, message, details, suggestions, ...(causes.length === 0 ? {} : { causes }) };
 }
 
-/** Everything about an error that nobody expected, for a file that a person sends to those who can mend it. */
+/**
+ * Everything about an error that nobody expected, for a file that a person sends to those who can mend it. Without what has become known as secret since the
+ * error was made, too.
+ */
 export function crashText(error: DrError): string {
-  const stacks = [withoutSecrets(error.stack ?? error.message), ...causesOf(error).map(({ stack, message }) => stack ?? message)];
-  return `${stacks.join('\ncaused by: ')}\n\n${JSON.stringify(errorJson(error), undefined, 2)}\n`;
+  const stacks = [error, ...causesOf(error)].map(({ stack, message }) => stack ?? message);
+  return `${withoutSecrets(stacks.join('\ncaused by: '))}\n\n${JSON.stringify(jsonWithoutSecrets(errorJson(error)), undefined, 2)}\n`;
 }
 
 /** What is told of a cause: an error of anybody's, whose words may hold anything. */

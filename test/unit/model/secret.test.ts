@@ -86,6 +86,16 @@ describe('an error about a secret', () => {
   const token = 'Token-in-an-error';
   const cause = new TypeError(`cannot use ${token}`, { cause: new Error(`header ${base64(token)} is refused`) });
 
+  it('leaves it out of a crash file although it was not known when the error was made', () => {
+    const late = 'Learnt-after-the-error "quoted"';
+    const error = new DrError({ code: 'BUG', message: `said ${late}`, details: { output: late }, suggestions: ['report this with the crash file'] });
+    guardSecret(late);
+    const told = crashText(error);
+    expect(told).not.toContain('Learnt-after');
+    expect(told).toContain('"output": "[redacted]"');
+    expect(told).toContain('report this with the crash file');
+  });
+
   it.each([
     ['of ours', () => new DrError({ code: 'PROCESS_FAILED', message: `said ${token}`, details: { output: token }, cause })],
     ['that nobody expected', () => asDrError(cause)],
