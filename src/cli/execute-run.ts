@@ -8,7 +8,6 @@ import { goOnCommand } from '../operations/next-commands.ts';
 import { readArchive, readArchived } from '../operations/run-archive.ts';
 import { reportArchive } from '../operations/run-report.ts';
 import { type ClosingCommands, closingLines } from '../report/closing-lines.ts';
-import { errorText } from '../report/error-text.ts';
 import { runSummary } from '../report/run-summary.ts';
 import type { RunView } from '../report/run-view.ts';
 import { createExpressionEvaluator } from '../runbook/expressions.ts';
@@ -17,7 +16,7 @@ import type { StepPorts } from '../steps/ports.ts';
 import { chooseView } from './choose-view.ts';
 import type { CommandContext } from './command-context.ts';
 import type { Composition } from './compose.ts';
-import { crashLine, keepCrash } from './crash-file.ts';
+import { failureText, keepCrashOf } from './crash-file.ts';
 import { createTerminalPrompter } from './prompter.ts';
 import { saveReport } from './save-report.ts';
 
@@ -97,16 +96,10 @@ async function sumUp(execution: Execution, result: RunResult): Promise<FinishedR
     release: verb('release', run),
     status: verb('status', typeof error?.details['by'] === 'string' ? error.details['by'] : run),
   };
-  const crashFile = await crashOf(execution, result);
-  const why = error === undefined ? '' : `\n${typeable.in(errorText(error))}${crashLine(crashFile)}`;
+  const crash = await keepCrashOf(result, execution);
+  const why = typeable.in(failureText(error, crash));
   const text = `\n${summary}${why}\n${closingLines(result, commands).join('\n')}\n`;
-  return { result, commands, ...(crashFile === undefined ? {} : { crashFile }), text };
-}
-
-/** A crash file for the first step that failed by what nobody expected: the journal keeps neither stack nor cause. */
-async function crashOf(execution: Execution, { error, steps }: RunResult): Promise<string | undefined> {
-  const bug = [error, ...steps.map((step) => step.error)].find((one) => one?.kind === 'bug');
-  return bug === undefined ? undefined : await keepCrash(bug, execution);
+  return { result, commands, ...(crash === undefined ? {} : { crashFile: crash.file }), text };
 }
 
 /**
