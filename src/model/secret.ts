@@ -11,7 +11,7 @@ const LONGEST_NAME = 24;
 /** A word, or words with `-` or `.` between them, with the few digits that names have: `production`, `us-east-1`, `db01.example.com`, `10.0.0.5`. */
 const NAME = /^(?=[a-z0-9])[a-z]*\d{0,4}[a-z]*(?:[.-](?=[a-z0-9])[a-z]*\d{0,4}[a-z]*)*$/;
 /** Longer texts are whole documents, in characters: who takes values out of one guards these. */
-const LONGEST = 65_536;
+export const LONGEST_GUARDED = 65_536;
 
 /**
  * What no error may quote. Of the whole process, and for as long as it lives: an error is made far from where a secret was read, often by a library or in
@@ -72,7 +72,7 @@ function isName(text: string): boolean {
 /** What of a secret is cut out. Of several lines those that can only be a part of it: the others say whose it is, or what. */
 function partsOf(text: string): readonly string[] {
   const whole = text.trim();
-  if (whole.length < SHORTEST || text.length > LONGEST) return [];
+  if (whole.length < SHORTEST || text.length > LONGEST_GUARDED) return [];
   const lines = whole.split('\n').map((line) => line.trim());
   const keys = lines.length === 1 ? [] : lines.filter((line) => line.length >= SHORTEST_LINE && !/\s|:$/.test(line));
   return [text, whole, ...keys].flatMap((part) => [...(isName(part.trim()) ? [] : [part]), Buffer.from(part).toString('base64')]);

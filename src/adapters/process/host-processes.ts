@@ -3,7 +3,7 @@ import { access, stat } from 'node:fs/promises';
 import { delimiter, resolve } from 'node:path';
 import { abortError } from '../../errors/abort-error.ts';
 import { DrError } from '../../errors/dr-error.ts';
-import { type Secret, withoutSecrets } from '../../model/secret.ts';
+import { LONGEST_GUARDED, type Secret, withoutSecrets } from '../../model/secret.ts';
 import type { ProcessCommand, Processes, ProcessResult } from '../../ports/processes.ts';
 import { isSameProcessAlive, ownIdentity } from './process-owner.ts';
 
@@ -11,6 +11,8 @@ import { isSameProcessAlive, ownIdentity } from './process-owner.ts';
 const KILL_AFTER_MS = 5_000;
 /** How much of a failed program's output is quoted, in characters. */
 const QUOTED = 4_096;
+/** How much of it is searched for secrets, in characters: as much again before what is quoted as the longest text that is guarded. */
+const LOOKED_AT = QUOTED + LONGEST_GUARDED;
 
 export interface HostProcessesOptions {
   /** Environment that programs inherit. */
@@ -120,7 +122,7 @@ function failure(command: ProcessCommand, { result, timedOut }: { readonly resul
   const name = `${command.file}${command.args.length === 0 ? '' : ` ${command.args.join(' ')}`}`;
   if (command.signal.aborted) return abortError(command.signal, name, 'PROCESS_FAILED');
   if (result.code === 'ENOENT' || result.code === 'EACCES') return notFound(command, result.code);
-  const output = redacted(`${result.stdout ?? ''}${result.stderr ?? ''}`.trim().slice(-QUOTED), command);
+  const output = quoted(result);
   const how = timedOut
     ? `did not end within ${command.timeoutMs} ms`
     : result.exitCode === undefined
@@ -144,11 +146,10 @@ function notFound(command: Pick<ProcessCommand, 'file' | 'cwd'>, code: string): 
   });
 }
 
-/** A program may print what it was given; secrets it was given are cut out before its output is quoted anywhere. */
-function redacted(output: string, command: ProcessCommand): string {
-  const secrets = [...Object.values(command.env ?? {}), command.stdin].filter((value) => typeof value === 'object').map((secret) => secret.reveal());
-  const parts = secrets.flatMap((secret) => [secret, ...secret.split('\n')]).filter((part) => part.trim().length >= 6);
-  return parts.reduce((text, part) => text.replaceAll(part.trim(), '[redacted]'), output);
+/** The end of what a failed program has said, which may be what it was given. Secrets are cut out first: none is known any more by its second half. */
+function quoted({ stdout = '', stderr = '' }: FailedResult): string {
+  const end = `${stdout}${stderr}`.trim().slice(-LOOKED_AT);
+  return withoutSecrets(end).slice(-QUOTED);
 }
 
 function plain(env: Readonly<Record<string, string | Secret>>): Record<string, string> {
