@@ -1,4 +1,5 @@
-import { isPack } from './kopia-blobs.ts';
+import { comparePacks } from './compare-packs.ts';
+import { blobName, isPack } from './kopia-blobs.ts';
 import type { Seal, SealedObject, SealedPlace } from './seal.ts';
 
 /** An object as it is in the bucket now. */
@@ -18,6 +19,8 @@ export interface SealedDifferences {
   readonly undecided: readonly SeenObject[];
   /** Packs of a repository that are gone: written anew by its maintenance, or deleted by somebody. What they held may be there or not. */
   readonly gone: readonly string[];
+  /** Why it may be another than what was sealed although nothing of it is wrong, and nothing more can be read to tell. */
+  readonly doubts: readonly string[];
 }
 
 /**
@@ -34,10 +37,12 @@ export function compareSeal({ objects }: Seal, seen: readonly SeenObject[]): Sea
   const added = seen
     .filter((object) => object.place !== 'repository' && !sealed.has(nameOf(object)))
     .map((object) => `${nameOf(object)} was added after it was sealed`);
+  const packs = comparePacks(objects, seen);
   return {
-    differences: [...compared.flatMap(({ answer }) => (NO_DIFFERENCE.has(answer) ? [] : [answer])), ...added],
+    differences: [...compared.flatMap(({ answer }) => (NO_DIFFERENCE.has(answer) ? [] : [answer])), ...packs.lost, ...added],
     undecided: compared.flatMap(({ answer, found }) => (answer === 'undecided' && found !== undefined ? [found] : [])),
-    gone: compared.flatMap(({ answer, object }) => (answer === 'gone' ? [nameOf(object)] : [])),
+    gone: packs.gone.map((key) => nameOf({ place: 'repository', key })),
+    doubts: packs.doubts,
   };
 }
 
@@ -45,7 +50,7 @@ const NO_DIFFERENCE: ReadonlySet<string> = new Set(['equal', 'undecided', 'gone'
 
 function compareOne(sealed: SealedObject, found: SeenObject | undefined): string {
   const name = nameOf(sealed);
-  if (found === undefined) return sealed.place === 'repository' && isPack(fileOf(sealed)) ? 'gone' : `${name} is gone since it was sealed`;
+  if (found === undefined) return sealed.place === 'repository' && isPack(blobName(sealed.key)) ? 'gone' : `${name} is gone since it was sealed`;
   if (found.sizeBytes !== sealed.sizeBytes) return `${name} has ${found.sizeBytes} bytes, and had ${sealed.sizeBytes} when it was sealed`;
   if (sealed.sha256 === undefined) return compareTags(name, sealed.etag, found.etag);
   if (found.sha256 !== undefined) return found.sha256 === sealed.sha256 ? 'equal' : `${name} is not what was sealed: its digest is ${found.sha256}`;
@@ -59,11 +64,6 @@ function compareOne(sealed: SealedObject, found: SeenObject | undefined): string
 function compareTags(name: string, sealed: string, found: string): string {
   if (found === sealed) return 'equal';
   return [sealed, found].some((etag) => /-\d+$/.test(etag)) ? 'undecided' : `${name} was replaced since it was sealed: its ETag is another`;
-}
-
-/** Name of a blob in its repository. */
-function fileOf({ key }: SealedObject): string {
-  return key.slice(key.indexOf('/') + 1);
 }
 
 function nameOf({ place, key }: Pick<SeenObject, 'place' | 'key'>): string {

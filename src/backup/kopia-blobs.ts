@@ -14,3 +14,8 @@ export function isLastingBlob(name: string): boolean {
 export function isPack(name: string): boolean {
   return /^[pq][0-9a-f]/.test(name);
 }
+
+/** Name of a blob, from its key `<namespace>/<name>`. */
+export function blobName(key: string): string {
+  return key.slice(key.indexOf('/') + 1);
+}

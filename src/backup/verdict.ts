@@ -1,6 +1,6 @@
 /**
- * What is known of a backup's content. `sealed-equal`: every byte is the one that was sealed outside of the bucket. `git-equal`: it holds objects only,
- * and git says the same of each. `unanchored`: nothing speaks against it and nothing outside of the bucket vouches for it; never good, because whoever can write
+ * What is known of a backup's content. `sealed-equal`: what is there of it is what was sealed outside of the bucket, and all of it is there but packs of
+ * repositories, of which the smaller part may be gone by maintenance; a warning tells of those. `git-equal`: it holds objects only, and git says the same of each. `unanchored`: nothing speaks against it and nothing outside of the bucket vouches for it; never good, because whoever can write
  * the bucket can rewrite a backup consistently. `bad`: something speaks against it. `not-verified`: of a kind whose content nothing here reads.
  */
 export type VerdictState = 'sealed-equal' | 'git-equal' | 'unanchored' | 'bad' | 'not-verified';
@@ -62,6 +62,8 @@ export interface SealComparison {
   readonly differences: readonly string[];
   /** Objects that only their bytes could tell, and that were not read. */
   readonly unread: readonly string[];
+  /** What is sealed and cannot be proven any more, whatever is read. */
+  readonly doubts: readonly string[];
   /** Why the seal itself does not count: not readable, signature refused or missing. */
   readonly refused?: string;
 }
@@ -89,14 +91,18 @@ export function verdictOf({ findings, seal, git, holdsVolumes = false }: Verdict
   const refused = seal?.refused === undefined ? [] : [`its seal does not count: ${seal.refused}`];
   const warnings = [...told('warning'), ...differing];
   if (bad.length > 0) return { state: 'bad', reasons: bad, warnings: [...warnings, ...refused] };
-  const unread = seal?.refused === undefined && seal !== undefined ? seal.unread : [];
-  if (unread.length > 0)
-    return { state: 'unanchored', reasons: [`it is sealed, and ${unread.length} of its objects have to be read to be compared`], warnings };
+  const unproven = seal === undefined || seal.refused !== undefined ? [] : unprovenBy(seal);
+  if (unproven.length > 0) return { state: 'unanchored', reasons: unproven, warnings };
   if (seal !== undefined && seal.refused === undefined) return { state: 'sealed-equal', reasons: [], warnings };
   const equalsGit = git !== undefined && git.compared > 0 && git.differing.length === 0;
   const untold = equalsGit ? untoldBy(git, holdsVolumes) : differing;
   if (equalsGit && untold.length === 0) return { state: 'git-equal', reasons: [], warnings: [...warnings, ...refused] };
   return { state: 'unanchored', reasons: [...(refused.length > 0 ? refused : [NO_SEAL]), ...untold], warnings: told('warning') };
+}
+
+/** Why a seal that nothing contradicts does not vouch for the backup. */
+function unprovenBy({ unread, doubts }: SealComparison): readonly string[] {
+  return [...(unread.length === 0 ? [] : [`it is sealed, and ${unread.length} of its objects have to be read to be compared`]), ...doubts];
 }
 
 /** What is in a backup, whose specs equal git, and git says nothing of. */

@@ -101,6 +101,16 @@ describe.each([
         expect((await judge('enough', seals)).verdict.state).toBe('bad');
       });
 
+      it('with a warning after one of its packs was deleted, as maintenance does, and not after all were', async () => {
+        const packs = Object.keys(VICTIM.files).filter((file) => /^repository\/shop\/[pq]/.test(file));
+        const lose = async (file: string) => void (await s3.client.send(new DeleteObjectCommand({ Bucket: bucket, Key: VICTIM.keyOf(file) })));
+        await lose(packs[0] ?? '');
+        const { verdict, volumes } = await judge('enough', seals);
+        expect([verdict.state, volumes, verdict.warnings.join()]).toEqual(['sealed-equal', 'not checked', expect.stringContaining('1 packs are gone')]);
+        for (const file of packs.slice(1)) await lose(file);
+        expect((await judge('enough', seals)).verdict).toMatchObject({ state: 'bad', reasons: expect.arrayContaining([expect.stringContaining('any more')]) });
+      });
+
       it('not after the sealed version itself was deleted, so that an older one shows', async () => {
         const Key = VICTIM.keyOf('backup/*.tar.gz');
         await put('backup/*.tar.gz', OTHER.files['backup/*.tar.gz'] ?? new Uint8Array());

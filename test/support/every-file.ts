@@ -97,9 +97,14 @@ function csiFiles(mark: string): Files {
   };
 }
 
-/** What lasts of a repository: its format and configuration, a pack of data and one of metadata. */
+/** What lasts of a repository: its format and configuration, packs of data and of metadata, all of one size. */
 function repository(mark: string): Files {
-  const names = ['kopia.repository', 'kopia.blobcfg', `p${idOf('data')}`, `q${idOf('metadata')}`];
+  const names = [
+    'kopia.repository',
+    'kopia.blobcfg',
+    ...['data', 'more data'].map((text) => `p${idOf(text)}`),
+    ...['metadata', 'more metadata'].map((text) => `q${idOf(text)}`),
+  ];
   return Object.fromEntries(names.map((name) => [`repository/shop/${name}`, createHash('sha512').update(`${mark} ${name}`).digest()]));
 }
 

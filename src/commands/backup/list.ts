@@ -9,7 +9,7 @@ export default class BackupListCommand extends BaseCommand {
   static override readonly description =
     `The cluster may be dead: nothing is asked of it. Of each recovery point: what took it, its age against the objective, what it covers, until when nobody can change it, when its data was last brought back by a run, and the verdict.
 
-sealed-equal: nothing has changed since it was sealed. unanchored: nothing speaks against it and nothing outside of the bucket vouches for it. bad: something speaks against it. not-verified: nothing here reads what is in it. Tarballs are not read: backup verify does that.`;
+sealed-equal: it is what was sealed; of repositories of file-system backups packs may be gone, most of them not. unanchored: nothing speaks against it and nothing outside of the bucket vouches for it. bad: something speaks against it. not-verified: nothing here reads what is in it. Tarballs are not read: backup verify does that.`;
   static override readonly examples = [
     '<%= config.bin %> <%= command.id %> --plan us-east.yaml',
     '<%= config.bin %> <%= command.id %> --plan us-east.yaml --newest 5 --json',

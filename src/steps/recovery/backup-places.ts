@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import pLimit from 'p-limit';
 import type { VolumePlaces } from '../../backup/covered.ts';
 import type { LockOf } from '../../backup/immutability.ts';
-import { isLastingBlob } from '../../backup/kopia-blobs.ts';
+import { blobName, isLastingBlob } from '../../backup/kopia-blobs.ts';
 import type { SealedPlace } from '../../backup/seal.ts';
 import { backupKeys, repositoriesPrefix } from '../../backup/velero-layout.ts';
 import type { Digest } from '../../model/digest.ts';
@@ -87,5 +87,5 @@ export class BackupPlaces {
 }
 
 function isCovered({ place, key }: BackupObject): boolean {
-  return place !== 'repository' || isLastingBlob(key.slice(key.indexOf('/') + 1));
+  return place !== 'repository' || isLastingBlob(blobName(key));
 }

@@ -71,7 +71,7 @@ export async function judgeBackup(ports: Pick<StepPorts, 'objectStores'>, sectio
   return await new Judge(await BackupPlaces.open(ports, section, options.name), section, options).judge();
 }
 
-const NOTHING = { differences: [], undecided: [], gone: [] } as const;
+const NOTHING = { differences: [], undecided: [], gone: [], doubts: [] } as const;
 /** A repository of terabytes has tens of thousands of blobs, and each lock takes a request. */
 const BLOBS_ASKED = 2_000;
 /** So many packs that are gone are named. */
@@ -149,8 +149,9 @@ class Judge {
     const refused = found?.refused === undefined ? {} : { refused: found.refused };
     const objects = read === 'files' ? withTarball : await this.#withDigests(sealed, withTarball);
     if (found === undefined) return { objects, gone: [], ...known };
-    const { differences, undecided, gone } = sealed === undefined ? NOTHING : compareSeal(sealed, objects);
-    return { objects, gone, ...known, seal: { sealedAt: sealed?.sealedAt ?? '', differences, unread: undecided.map(({ key }) => key), ...refused } };
+    const { differences, undecided, gone, doubts } = sealed === undefined ? NOTHING : compareSeal(sealed, objects);
+    const seal = { sealedAt: sealed?.sealedAt ?? '', differences, unread: undecided.map(({ key }) => key), doubts, ...refused };
+    return { objects, gone, ...known, seal };
   }
 
   /** Reads the bytes of sealed objects that nothing else proves; of all objects where every byte is wanted. */
@@ -233,5 +234,5 @@ function isUnchanged(seal: Seal, listed: readonly BackupObject[]): boolean {
 }
 
 function isEqual(seal: SealComparison | undefined): boolean {
-  return seal !== undefined && seal.refused === undefined && seal.differences.length === 0 && seal.unread.length === 0;
+  return seal !== undefined && seal.refused === undefined && seal.differences.length === 0 && seal.unread.length === 0 && seal.doubts.length === 0;
 }

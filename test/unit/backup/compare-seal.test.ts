@@ -10,6 +10,16 @@ function sealOf(...objects: readonly SealedObject[]) {
   return newSeal({ cluster: 'c', store: 's', backup: 'b', completedAt: '', sealedAt: '', tool: '1', objects: [...objects] });
 }
 
+/** The format of a repository and packs of it, by name and size. */
+function repositoryOf(packs: Readonly<Record<string, number>>): readonly [SealedObject, ...SealedObject[]] {
+  const blob = (name: string, sizeBytes: number): SealedObject => ({ place: 'repository', key: `shop/${name}`, sizeBytes, etag: name });
+  return [blob('kopia.repository', 5), ...Object.entries(packs).map(([name, sizeBytes]) => blob(name, sizeBytes))];
+}
+
+function without(names: string | readonly string[], objects: readonly SealedObject[]): readonly SealedObject[] {
+  return objects.filter(({ key }) => ![names].flat().some((name) => key === `shop/${name}`));
+}
+
 describe('a sealed object', () => {
   it.each<[string, Partial<SealedObject>, Partial<SeenObject>, string]>([
     ['in the very version that was sealed', { versionId: 'v1' }, { versionId: 'v1' }, 'equal'],
@@ -34,7 +44,7 @@ describe('a sealed object', () => {
 
   it('of a repository is told by size and ETag; later blobs are no difference', () => {
     const blob = { place: 'repository', key: 'shop/p1', sizeBytes: 5, etag: 'x' } as const;
-    expect(compareSeal(sealOf(blob), [blob, { ...blob, key: 'shop/p2' }])).toEqual({ differences: [], undecided: [], gone: [] });
+    expect(compareSeal(sealOf(blob), [blob, { ...blob, key: 'shop/p2' }])).toEqual({ differences: [], undecided: [], gone: [], doubts: [] });
     expect(compareSeal(sealOf(blob), [{ ...blob, etag: 'y' }]).differences).toEqual([expect.stringContaining('its ETag is another')]);
   });
 
@@ -46,10 +56,29 @@ describe('a sealed object', () => {
   });
 
   it('of a repository may be gone when it is a pack, which maintenance writes anew, and else not', () => {
-    const blob = { place: 'repository', key: 'shop/p1', sizeBytes: 5, etag: 'x' } as const;
-    const format = { ...blob, key: 'shop/kopia.repository' };
-    expect(compareSeal(sealOf(blob, format), [format])).toEqual({ differences: [], undecided: [], gone: ['repository/shop/p1'] });
-    expect(compareSeal(sealOf(blob, format), [blob]).differences).toEqual(['repository/shop/kopia.repository is gone since it was sealed']);
+    const [format, ...packs] = repositoryOf({ p1: 5, p2: 5, q1: 5 });
+    const seal = sealOf(format, ...packs);
+    const gone = compareSeal(seal, without('p1', [format, ...packs]));
+    expect(gone).toEqual({ differences: [], undecided: [], gone: ['repository/shop/p1'], doubts: [] });
+    expect(compareSeal(seal, packs).differences).toEqual(['repository/shop/kopia.repository is gone since it was sealed']);
+  });
+
+  it.each<[string, readonly string[], readonly string[], string]>([
+    ['of data', ['p1', 'p2'], [], 'repository/shop has no pack of data any more, and had 2 when it was sealed'],
+    ['of metadata', ['q1'], ['p9'], 'repository/shop has no pack of metadata any more, and had 1 when it was sealed'],
+  ])('that is the last pack %s is a difference once it is gone: nothing can be restored', (...[, gone, later, told]) => {
+    const objects = repositoryOf({ p1: 5, p2: 5, q1: 100 });
+    const seen = [...without(gone, objects), ...repositoryOf(Object.fromEntries(later.map((name) => [name, 5]))).slice(1)];
+    expect(compareSeal(sealOf(...objects), seen).differences).toEqual([told]);
+  });
+
+  it('that is most of a repository is doubted once it is gone, by bytes; what is there instead is not what was sealed', () => {
+    const objects = repositoryOf({ p1: 60, p2: 5, q1: 40 });
+    const later = repositoryOf({ p8: 1_000 }).slice(1);
+    const of = (...gone: readonly string[]) => compareSeal(sealOf(...objects), [...without(gone, objects), ...later]);
+    expect(of('p1').doubts).toEqual([expect.stringContaining('of the 3 packs of repository/shop that were sealed 1 are gone, most of its bytes')]);
+    expect(of('p1').differences).toEqual([]);
+    expect(of('p2').doubts).toEqual([]);
   });
 
   it('of the same key in two places is two objects', () => {
@@ -59,7 +88,7 @@ describe('a sealed object', () => {
         { ...base, versionId: 'v1' },
         { ...base, place: 'volumes', versionId: 'v2' },
       ]),
-    ).toEqual({ differences: [], undecided: [], gone: [] });
+    ).toEqual({ differences: [], undecided: [], gone: [], doubts: [] });
   });
 });
 

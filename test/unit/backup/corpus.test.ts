@@ -4,9 +4,10 @@ import { type JudgedBackup, judgeBackup } from '../../../src/steps/recovery/judg
 import { createSeals, NO_SEALS } from '../../../src/steps/recovery/seals.ts';
 import { FakeSignatures } from '../../fakes/fake-signatures.ts';
 import { MemoryObjectStore } from '../../fakes/memory-object-store.ts';
+import { encryptForTest } from '../../fakes/memory-secret-files.ts';
 import { withEveryFile } from '../../support/every-file.ts';
 import { type Attack, attacksOn, corpusBackups } from '../../support/velero-corpus.ts';
-import { lattice, PLAN_SPECS, platformCluster, yaml } from '../steps/objects.ts';
+import { core, encoded, lattice, PLAN_SPECS, platformCluster, yaml } from '../steps/objects.ts';
 import { StepBench } from '../steps/step-harness.ts';
 import { sealAll } from '../steps/velero-bucket.ts';
 
@@ -20,6 +21,8 @@ const SECTION = {
   clusterBackup: 'small-data',
   volumeSnapshotLocation: { provider: 'lattice-dr.dev/directory', config: { bucket: 'lattice-volumes', prefix: 'volumes' } },
 } as const;
+/** Of the repository, which is of no form that is known here: nobody tries the password. */
+const PASSWORD = core('Secret', 'velero/velero-repo-credentials', encoded({ 'repository-password': 'original' }));
 const COMPLETED = Date.parse(VICTIM.completedAt);
 const { signal } = new AbortController();
 
@@ -27,11 +30,11 @@ interface World {
   readonly bench: StepBench;
   attack(attack: Attack): void;
   judge(): Promise<JudgedBackup>;
-  /** What preflight says, whatever a person accepts. */
-  preflight(): Promise<string | undefined>;
+  /** What preflight says when a person accepts the backup by name, and when nobody does. */
+  preflight(accepted?: readonly string[]): Promise<string | undefined>;
 }
 
-/** Full maintenance of Kopia removes packs: without one the volume cannot be restored, and no other one can be. */
+/** Full maintenance of Kopia removes packs too. */
 function looksLikeMaintenance({ name }: Attack): boolean {
   return /^delete repository\/shop\/[pq]/.test(name);
 }
@@ -53,6 +56,8 @@ async function world(options: { readonly versioned: boolean; readonly sealed: bo
     },
     startsAt: new Date(COMPLETED + 10 * 60_000).toISOString(),
   });
+  bench.secretFiles.files.set('dr.txt', 'identity');
+  bench.secretFiles.files.set('originals.age', new TextDecoder().decode(encryptForTest(yaml(PASSWORD), 'identity')));
   if (options.sealed) await sealAll(bench, SECTION);
   const read = async (name: string) => await bench.store.get(`seals/workload/${name}`);
   const seals = options.sealed ? createSeals({ read, list: async () => [], rules: { required: false }, signatures: new FakeSignatures({}), signal }) : NO_SEALS;
@@ -60,6 +65,7 @@ async function world(options: { readonly versioned: boolean; readonly sealed: bo
     cluster: { name: 'workload', provisioner: 'existing', existing: { kubeconfig: { file: 'ours.yaml' } } },
     specs: PLAN_SPECS,
     commit: bench.commit,
+    secrets: [{ groups: ['velero'], from: { age: 'originals.age', identity: { file: 'dr.txt' } } }],
     backups: [SECTION],
     objectives: { rto: '40m', rpo: '30m' },
   };
@@ -73,7 +79,8 @@ async function world(options: { readonly versioned: boolean; readonly sealed: bo
       }
     },
     judge: async () => await judgeBackup(bench.ports, SECTION, { name: VICTIM.name, now: bench.clock.now(), seals, signal, read: 'enough' }),
-    preflight: async () => (await bench.run('preflight/check', { ...given, acceptUnanchored: [VICTIM.name] }, { time: 'stands' })).error?.code,
+    preflight: async (accepted = [VICTIM.name]) =>
+      (await bench.run('preflight/check', { ...given, acceptUnanchored: accepted }, { time: 'stands' })).error?.code,
   };
 }
 
@@ -105,6 +112,33 @@ it('of a repository, blobs that later backups add and those that Kopia rewrites 
   expect((await judge()).verdict).toMatchObject({ state: 'sealed-equal', warnings: [] });
   happen({ [index]: null });
   expect((await judge()).verdict).toMatchObject({ state: 'sealed-equal', warnings: [] });
+});
+
+/** Somebody deletes these packs of the repository. */
+function loss(isLost: (pack: string) => boolean): Attack {
+  const packs = Object.keys(VICTIM.files).filter((file) => /^repository\/shop\/[pq]/.test(file) && isLost(file.slice('repository/shop/'.length)));
+  return { name: 'loss', isConsistent: false, changes: Object.fromEntries(packs.map((file) => [file, null])) };
+}
+
+it.each<[string, (pack: string) => boolean]>([
+  ['all packs', () => true],
+  ['all packs of data', (pack) => pack.startsWith('p')],
+  ['all packs of metadata', (pack) => pack.startsWith('q')],
+])('of a repository that has lost %s nothing is restored, whatever a person accepts', async (_, isLost) => {
+  const { attack, judge, preflight } = await world({ versioned: true, sealed: true });
+  attack(loss(isLost));
+  expect((await judge()).verdict).toMatchObject({ state: 'bad', reasons: expect.arrayContaining([expect.stringContaining('any more')]) });
+  expect(await preflight()).toBe('BACKUP_BAD');
+});
+
+it('of a repository that has lost most of its packs nothing is restored unless a person accepts it', async () => {
+  const { attack, judge, preflight } = await world({ versioned: true, sealed: true });
+  const [kept] = Object.keys(loss((pack) => pack.startsWith('p')).changes);
+  attack(loss((pack) => kept !== `repository/shop/${pack}`));
+  attack({ ...loss(() => true), changes: { 'repository/shop/q0123456789abcdef': Buffer.from('of later maintenance') } });
+  const { verdict, volumes } = await judge();
+  expect([verdict.state, volumes, verdict.reasons]).toEqual(['unanchored', 'not checked', [expect.stringContaining('3 are gone, most of its bytes')]]);
+  expect([await preflight([]), await preflight()]).toEqual(['BACKUP_UNANCHORED', undefined]);
 });
 
 it('the corpus has every kind of attack, on every kind of file', () => {
@@ -142,13 +176,15 @@ describe.each([
   ['a bucket that keeps none', false],
 ])('in %s', (_, versioned) => {
   it.each(ATTACKS.map((attack) => [attack.name, attack] as const))(
-    'sealed: %s is caught, and nothing of it is restored, whatever a person accepts (of a pack that is gone a person is told: maintenance does that too)',
+    'sealed: %s is caught, and nothing of it is restored, whatever a person accepts (one pack that is gone is told, and it is restored: maintenance does that too)',
     async (__, attack) => {
       const { bench, judge, preflight, attack: strike } = await world({ versioned, sealed: true });
       strike(attack);
       if (looksLikeMaintenance(attack)) {
         const { verdict, volumes } = await judge();
-        expect([verdict.warnings.join(), volumes]).toEqual([expect.stringContaining('1 packs are gone since it was sealed'), 'not checked']);
+        expect([verdict.state, volumes]).toEqual(['sealed-equal', 'not checked']);
+        expect(verdict.warnings).toContainEqual(expect.stringContaining('1 packs are gone since it was sealed'));
+        expect(await preflight([])).toBeUndefined();
         return;
       }
       expect((await judge()).verdict.state).toBe('bad');

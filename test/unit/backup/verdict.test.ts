@@ -7,7 +7,7 @@ import { type DatedObject, overwriteFindings } from '../../../src/backup/overwri
 import { newSeal } from '../../../src/backup/seal.ts';
 import { type SealComparison, type VerdictInputs, verdictOf } from '../../../src/backup/verdict.ts';
 
-const EQUAL: SealComparison = { sealedAt: '2026-03-01T02:05:00Z', differences: [], unread: [] };
+const EQUAL: SealComparison = { sealedAt: '2026-03-01T02:05:00Z', differences: [], unread: [], doubts: [] };
 const GIT = { commit: 'f'.repeat(40), compared: 3, differing: [], beside: [] };
 const DIFFERING = [{ object: 'Service shop/web', fields: ['spec.replicas', 'spec.image'] }];
 
@@ -24,6 +24,7 @@ describe('a verdict', () => {
       /does not count/,
     ],
     ['parts of it were not read', { findings: [], seal: { ...EQUAL, unread: ['a'] } }, 'unanchored', /1 of its objects have to be read/],
+    ['parts of it cannot be proven', { findings: [], seal: { ...EQUAL, doubts: ['most of it is gone'] } }, 'unanchored', /^most of it is gone$/],
     ['all its objects equal git', { findings: [], git: GIT }, 'git-equal', /^$/],
     ['nothing of it was compared with git', { findings: [], git: { ...GIT, compared: 0 } }, 'unanchored', /never sealed/],
     [

@@ -141,7 +141,8 @@ describe('what preflight takes to restore from', () => {
     const pod = { spec: { pod: { namespace: 'shop' } }, status: { phase: 'Completed' } };
     const { preflight, seal, bucket } = world({ name: NEW, files: { '-podvolumebackups.json.gz': packed([pod]) } });
     const repository = 'lattice-main/kopia/shop/';
-    for (const blob of ['kopia.repository', 'p0123', 'xn0_0123', '_log_20260301']) bucket.put(`${repository}${blob}`, blob, '2026-03-01T02:00:00Z');
+    for (const blob of ['kopia.repository', 'p0123', 'p4567', 'p89ab', 'xn0_0123', '_log_20260301'])
+      bucket.put(`${repository}${blob}`, blob, '2026-03-01T02:00:00Z');
     await seal();
     for (const blob of ['xn0_0123', '_log_20260301', 'p0123']) bucket.remove(`${repository}${blob}`);
     expect(chosen(await preflight())).toMatchObject({ name: NEW, verdict: 'sealed-equal' });
