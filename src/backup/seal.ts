@@ -18,6 +18,7 @@ const sealedObject = z.object({
   key: z.string(),
   sizeBytes: z.int().nonnegative(),
   etag: z.string(),
+  /** Absent where the bucket keeps no versions, and for blobs of a repository; older seals have it for those too. */
   versionId: z.string().exactOptional(),
   /** Absent for blobs of a repository, which may hold terabytes: they are told by size and ETag. */
   sha256: digest.exactOptional(),

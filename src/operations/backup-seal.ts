@@ -56,7 +56,8 @@ export async function sealBackup({ name, store, sign }: SealRequest, tools: Back
     objects: judged.objects,
   });
   const file: SealFile = { seal, ...(await signatureOf(seal, sign, tools)) };
-  if (await tools.store.putIfAbsent(key, Buffer.from(`${JSON.stringify(file, null, 2)}\n`))) return { ...place, seal, ...signedBy(file), wasSealed: false };
+  // Not indented: a large repository has tens of thousands of blobs.
+  if (await tools.store.putIfAbsent(key, Buffer.from(`${JSON.stringify(file)}\n`))) return { ...place, seal, ...signedBy(file), wasSealed: false };
   throw new DrError({
     code: 'STORE_FAILED',
     message: `'${key}' came into being in '${tools.store.location}' meanwhile`,

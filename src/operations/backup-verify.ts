@@ -54,7 +54,7 @@ export interface BackupObjectDetails {
   readonly sizeBytes: number;
   /** ISO 8601. */
   readonly lastModified: string;
-  /** Version that was read; absent where the bucket keeps none. */
+  /** Version that was read; absent where the bucket keeps none, and of blobs of a repository, which are not read. */
   readonly versionId?: string;
   readonly earlierVersions: number;
   readonly sha256?: string;

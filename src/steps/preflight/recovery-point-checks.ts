@@ -61,7 +61,7 @@ async function chooseIn(section: PlanBackup, git: ComparerOf | undefined, ctx: P
   const now = ctx.clock.now();
   const verdicts = await recoveryPoints(ctx.ports, section, { cluster: ctx.with.cluster.name, before: Date.parse(ctx.run.startedAt), now, signal: ctx.signal });
   const usable = verdicts.flatMap((verdict) => (verdict.usable ? [verdict.point] : []));
-  const gone = (await vanishedIn(section, ctx.with, ctx)).filter(({ seal }) => !(Date.parse(seal.completedAt) > Date.parse(ctx.run.startedAt)));
+  const gone = (await vanishedIn(section, ctx.with, ctx)).filter(({ completedAt }) => !(Date.parse(completedAt) > Date.parse(ctx.run.startedAt)));
   const refused = [...gone, ...verdicts.flatMap((verdict) => (verdict.usable ? [] : [{ name: verdict.name, reason: verdict.reason }]))];
   const { chosen, passedOver: unvouched } = await search(usable, createVoucher(section, { ...ctx.with, git }, ctx));
   if (chosen === undefined)
@@ -73,7 +73,7 @@ async function chooseIn(section: PlanBackup, git: ComparerOf | undefined, ctx: P
     });
   const { point, judged } = chosen;
   assertLocations(point, section);
-  const passedOver = [...gone.filter(({ seal }) => Date.parse(seal.completedAt) > Date.parse(point.completedAt)), ...unvouched];
+  const passedOver = [...gone.filter(({ completedAt }) => Date.parse(completedAt) > Date.parse(point.completedAt)), ...unvouched];
   const ageMs = now - Date.parse(point.completedAt);
   const late = ageMs > ctx.with.objectives.rpo ? `, older than the objective of ${ctx.with.objectives.rpo / 60_000} min` : '';
   const newer = passedOver.map(({ name, reason }) => `; newer, but not taken: ${name} (${reason})`).join('');

@@ -1,5 +1,6 @@
 import pLimit from 'p-limit';
 import type { SeenObject } from '../../backup/compare-seal.ts';
+import { blobName, isLastingBlob } from '../../backup/kopia-blobs.ts';
 import type { DatedObject, DeletedObject } from '../../backup/overwritten.ts';
 import type { SealedPlace } from '../../backup/seal.ts';
 import type { ObjectPin, ObjectStore, ObjectVersion } from '../../ports/object-store.ts';
@@ -38,6 +39,16 @@ export async function objectsIn({ store, place, root }: ObjectPlace, folder: str
     deleted: [],
     versionsUnknown: answer.reason,
   };
+}
+
+/**
+ * Lists the blobs of a repository that a seal covers. By one list, without versions: none of them is written over, indexes have a version of each hour, and a HEAD for
+ * each of tens of thousands would take longer than a restore. That maintenance deletes says nothing; of what was sealed, the seal tells what is gone.
+ */
+export async function blobsIn({ store, place, root }: ObjectPlace, folder: string, signal: AbortSignal): Promise<PlacedObjects> {
+  const { objects } = await store.list({ prefix: `${root}${folder}`, signal });
+  const placed = objects.map((head) => ({ ...head, place, key: head.key.slice(root.length), earlier: [] }));
+  return { objects: placed.filter(({ key }) => isLastingBlob(blobName(key))), deleted: [] };
 }
 
 function withVersions(versions: readonly ObjectVersion[], { place, root }: { readonly place: SealedPlace; readonly root: string }): PlacedObjects {

@@ -2,27 +2,44 @@ import { createHash } from 'node:crypto';
 import pLimit from 'p-limit';
 import type { VolumePlaces } from '../../backup/covered.ts';
 import type { LockOf } from '../../backup/immutability.ts';
-import { blobName, isLastingBlob } from '../../backup/kopia-blobs.ts';
 import type { SealedPlace } from '../../backup/seal.ts';
 import { backupKeys, repositoriesPrefix } from '../../backup/velero-layout.ts';
 import type { Digest } from '../../model/digest.ts';
 import type { PlanBackup } from '../../model/plan/backups.ts';
 import type { StepPorts } from '../ports.ts';
 import { objectStoreRef } from '../schemas.ts';
-import { type BackupObject, type ObjectPlace, objectsIn, type PlacedObjects, pinOf } from './backup-objects.ts';
+import { type BackupObject, blobsIn, type ObjectPlace, objectsIn, type PlacedObjects, pinOf } from './backup-objects.ts';
 import { bucketPrefix, snapshotPlace } from './places.ts';
 
 /** Requests and streams at a time, of one backup. */
 const AT_A_TIME = 8;
+
+/** Repositories that were listed already, by store and folder: all backups of a namespace share one. */
+export type BlobListings = Map<string, Promise<PlacedObjects>>;
+
+interface Places {
+  readonly backup: ObjectPlace;
+  readonly volumes: ObjectPlace | undefined;
+  readonly repository: ObjectPlace;
+}
+
+interface ListOptions {
+  readonly signal: AbortSignal;
+  /** Shared by backups that are looked at together; default: nothing was listed yet. */
+  readonly listings?: BlobListings;
+}
 
 /** The places that the objects of one backup lie in. */
 export class BackupPlaces {
   readonly backup: ObjectPlace;
   readonly #volumes: ObjectPlace | undefined;
   readonly #repository: ObjectPlace;
+  /** Of the store in the plan. */
+  readonly #name: string;
   readonly #limit = pLimit({ concurrency: AT_A_TIME, rejectOnClear: true });
 
-  private constructor(backup: ObjectPlace, volumes: ObjectPlace | undefined, repository: ObjectPlace) {
+  private constructor(name: string, { backup, volumes, repository }: Places) {
+    this.#name = name;
     this.backup = backup;
     this.#volumes = volumes;
     this.#repository = repository;
@@ -34,10 +51,10 @@ export class BackupPlaces {
     const snapshots = snapshotPlace(section);
     const volumes: ObjectPlace | undefined =
       snapshots === undefined ? undefined : { store: await ports.objectStores.open(snapshots.ref), place: 'volumes', root: snapshots.prefix };
-    return new BackupPlaces({ store, place: 'backup', root: backupKeys(prefix, name).directory }, volumes, {
-      store,
-      place: 'repository',
-      root: repositoriesPrefix(prefix),
+    return new BackupPlaces(section.store, {
+      backup: { store, place: 'backup', root: backupKeys(prefix, name).directory },
+      volumes,
+      repository: { store, place: 'repository', root: repositoriesPrefix(prefix) },
     });
   }
 
@@ -47,18 +64,20 @@ export class BackupPlaces {
   }
 
   /** Objects that hold the bytes of volumes, as far as they are objects that this tool can find. */
-  async volumeObjects({ snapshots, repositories }: VolumePlaces, signal: AbortSignal): Promise<readonly PlacedObjects[]> {
+  async volumeObjects({ snapshots, repositories }: VolumePlaces, { signal, listings = new Map() }: ListOptions): Promise<readonly PlacedObjects[]> {
     const volumes = this.#volumes;
-    const folders = [
-      ...(volumes === undefined ? [] : snapshots.map((id) => ({ place: volumes, folder: `${id}/` }))),
-      ...repositories.map((namespace) => ({ place: this.#repository, folder: `${namespace}/` })),
-    ];
-    const listed = await this.#limit.map(folders, async ({ place, folder }) => {
-      const found = await objectsIn(place, folder, signal);
-      // Maintenance of a repository deletes every day, so that says nothing; of what was sealed, the seal tells what is gone.
-      return place === this.#repository ? { ...found, deleted: [] } : found;
-    });
-    return listed.map(({ objects, ...rest }) => ({ ...rest, objects: objects.filter(isCovered) }));
+    const folders = volumes === undefined ? [] : snapshots.map((id) => ({ place: volumes, folder: `${id}/` }));
+    return await Promise.all([
+      ...folders.map(async ({ place, folder }) => await this.#limit(async () => await objectsIn(place, folder, signal))),
+      ...repositories.map(async (namespace) => await this.#blobs(`${namespace}/`, { signal, listings })),
+    ]);
+  }
+
+  async #blobs(folder: string, { signal, listings }: Required<ListOptions>): Promise<PlacedObjects> {
+    const key = `${this.#name} ${this.#repository.root}${folder}`;
+    const listing = listings.get(key) ?? this.#limit(async () => await blobsIn(this.#repository, folder, signal));
+    listings.set(key, listing);
+    return await listing;
   }
 
   /** Digest of an object's bytes, read as they were listed. */
@@ -84,8 +103,4 @@ export class BackupPlaces {
     if (place === 'repository') return this.#repository;
     return place === 'volumes' && this.#volumes !== undefined ? this.#volumes : this.backup;
   }
-}
-
-function isCovered({ place, key }: BackupObject): boolean {
-  return place !== 'repository' || isLastingBlob(blobName(key));
 }

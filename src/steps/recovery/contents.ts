@@ -35,7 +35,7 @@ export async function assertUnchanged(
   const places = await BackupPlaces.open(ports, section, name);
   const own = await places.ownObjects(signal);
   const files = await veleroFiles(places.backup.store, section, { name, signal, objects: own.objects });
-  const volumes = await places.volumeObjects(volumePlaces(files), signal);
+  const volumes = await places.volumeObjects({ ...volumePlaces(files), repositories: [] }, { signal });
   const now = contentsOf([own, ...volumes].flatMap(({ objects }) => objects));
   if (now === contents) return;
   throw new DrError({

@@ -1,5 +1,5 @@
 import { compareSeal, type SeenObject } from '../../backup/compare-seal.ts';
-import { holdsAll, joinPlaces, sealedPlaces, volumePlaces } from '../../backup/covered.ts';
+import { holdsAll, joinPlaces, sealedPlaces, type VolumePlaces, volumePlaces } from '../../backup/covered.ts';
 import { type Immutability, immutabilityOf } from '../../backup/immutability.ts';
 import { overwriteFindings } from '../../backup/overwritten.ts';
 import { type QuickVerdict, quickVerdict } from '../../backup/quick-verdict.ts';
@@ -12,7 +12,7 @@ import type { Digest } from '../../model/digest.ts';
 import type { PlanBackup } from '../../model/plan/backups.ts';
 import type { StepPorts } from '../ports.ts';
 import type { BackupObject, PlacedObjects } from './backup-objects.ts';
-import { BackupPlaces } from './backup-places.ts';
+import { BackupPlaces, type BlobListings } from './backup-places.ts';
 import { contentsOf } from './contents.ts';
 import { readPinnedTarball } from './pinned-tarball.ts';
 import { veleroFiles } from './read-files.ts';
@@ -37,6 +37,8 @@ export interface JudgeOptions {
   readonly read: 'bytes' | 'enough' | 'files';
   /** Whose locks are asked for, two requests each. Default: nobody's. */
   readonly locks?: 'all' | 'tarball';
+  /** Repositories that others who are judged beside it have listed. */
+  readonly listings?: BlobListings;
   /** What it is compared with git by; a backup that has something in common with git is always read to its end then. */
   readonly git?: ComparerOf;
 }
@@ -89,15 +91,15 @@ class Judge {
   }
 
   async judge(): Promise<JudgedBackup> {
-    const { name, signal, seals } = this.#options;
+    const { name, signal, seals, listings } = this.#options;
     const { store } = this.#section;
     const own = await this.#places.ownObjects(signal);
     const [files, found] = await Promise.all([
       veleroFiles(this.#places.backup.store, this.#section, { name, signal, objects: own.objects }),
       seals.find(store, name),
     ]);
-    const places = found?.file === undefined ? volumePlaces(files) : joinPlaces(volumePlaces(files), sealedPlaces(found.file.seal));
-    const listed = [own, ...(await this.#places.volumeObjects(places, signal))];
+    const places = this.#placesOf(files, found);
+    const listed = [own, ...(await this.#places.volumeObjects(places, { signal, ...(listings === undefined ? {} : { listings }) }))];
     const comparer = this.#options.git?.(files);
     const { tarball, seal, objects, gone } = await this.#compare(
       listed.flatMap((part) => part.objects),
@@ -110,7 +112,7 @@ class Judge {
     const anchors = { ...(seal === undefined ? {} : { seal }), ...(git === undefined ? {} : { git }) };
     const isGone = own.objects.length === 0;
     const findings = isGone ? [goneFinding(found)] : [...this.#findings({ quick, files, tarball, listed }), ...packsFinding(gone)];
-    const holdsVolumes = objects.some(({ place }) => place !== 'backup') || (quick.usable && quick.point.volumes.length > 0);
+    const holdsVolumes = objects.some(({ place }) => place !== 'backup') || namesRepository(files) || (quick.usable && quick.point.volumes.length > 0);
     return {
       store,
       name,
@@ -127,6 +129,14 @@ class Judge {
       holdsVolumes,
       volumes: isEqual(seal) && gone.length === 0 && coversVolumes(found, files) ? 'sealed' : 'not checked',
     };
+  }
+
+  /** Blobs are listed only for who compares them with a seal, seals them, or asks for every lock: that a backup has a repository is known without. */
+  #placesOf(files: VeleroFiles, found: FoundSeal | undefined): VolumePlaces {
+    const { read, locks } = this.#options;
+    const named = volumePlaces(files);
+    const wanted = read === 'bytes' || locks === 'all' ? named : { ...named, repositories: [] };
+    return found?.file === undefined ? wanted : joinPlaces(wanted, sealedPlaces(found.file.seal));
   }
 
   async #immutability(objects: readonly BackupObject[]): Promise<Pick<JudgedBackup, 'immutability'>> {
@@ -207,6 +217,10 @@ interface Found {
   readonly files: VeleroFiles;
   readonly tarball: TarballFacts | undefined;
   readonly listed: readonly PlacedObjects[];
+}
+
+function namesRepository(files: VeleroFiles): boolean {
+  return volumePlaces(files).repositories.length > 0;
 }
 
 function goneFinding(found: FoundSeal | undefined): BackupFinding {

@@ -4,8 +4,8 @@ import type { Signatures } from '../../ports/signatures.ts';
 
 /** Seals of a cluster's backups, as whoever judges a backup sees them. */
 export interface Seals {
-  /** The seal of a backup; `undefined` when there is none. */
-  find(store: string, backup: string): Promise<FoundSeal | undefined>;
+  /** The seal of a backup; `undefined` when there is none, and when Velero was to delete the backup by `notOverAt` (milliseconds since the epoch). */
+  find(store: string, backup: string, options?: { readonly notOverAt?: number }): Promise<FoundSeal | undefined>;
   /** Names of the backups of a store that were sealed, whether they are still there or not. */
   sealed(store: string): Promise<readonly string[]>;
 }
@@ -30,12 +30,13 @@ export const NO_SEALS: Seals = { find: async () => undefined, sealed: async () =
 /** Reads seals and checks their signatures by the plan's rules. */
 export function createSeals({ read, list, rules, signatures, signal }: SealsOptions): Seals {
   return {
-    async find(store, backup) {
+    async find(store, backup, { notOverAt } = {}) {
       const content = await read(`${store}/${backup}.json`);
-      if (content === undefined) return undefined;
+      if (content === undefined || (notOverAt !== undefined && expiryIn(content) <= notOverAt)) return undefined;
       const file = parseSeal(content);
       if (file === undefined) return { refused: 'it cannot be read as a seal of this version' };
       if (file.seal.store !== store || file.seal.backup !== backup) return { refused: `it is the seal of ${file.seal.backup} in ${file.seal.store}` };
+      if (notOverAt !== undefined && file.seal.expiresAt !== undefined && Date.parse(file.seal.expiresAt) <= notOverAt) return undefined;
       const refused = await signatureRefusal(file, { rules, signatures, signal });
       return refused === undefined ? { file } : { file, refused };
     },
@@ -44,6 +45,18 @@ export function createSeals({ read, list, rules, signatures, signal }: SealsOpti
       return names.flatMap((name) => (name.startsWith(`${store}/`) && name.endsWith('.json') ? [name.slice(store.length + 1, -'.json'.length)] : []));
     },
   };
+}
+
+/** `newSeal` writes the dates before the objects. */
+const HEAD_BYTES = 4_096;
+
+/**
+ * When a seal says that its backup is over, by its first lines; NaN when they do not say. Of the seals of a year nearly all are over, and to parse megabytes of each
+ * and check its signature would take minutes. Whoever can write this can delete the seal too.
+ */
+function expiryIn(content: Uint8Array): number {
+  const head = Buffer.from(content.subarray(0, HEAD_BYTES)).toString();
+  return Date.parse(/"expiresAt":\s*"([^"]*)"/.exec(head)?.[1] ?? '');
 }
 
 /** A signature that is refused never counts, whether one is needed or not: somebody altered the seal, or somebody else made it. */

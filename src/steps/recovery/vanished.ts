@@ -1,10 +1,13 @@
+import pLimit from 'p-limit';
 import type { Seal } from '../../backup/seal.ts';
 import type { Seals } from './seals.ts';
 
+/** A seal of a large repository takes megabytes: so many are in memory at a time. */
+const SEALS_AT_A_TIME = 2;
+
 /** A backup that was sealed and of which nothing is left in its bucket, though its time was not over. */
-export interface VanishedBackup {
+export interface VanishedBackup extends Pick<Seal, 'store' | 'completedAt' | 'sealedAt'> {
   readonly name: string;
-  readonly seal: Seal;
   readonly reason: string;
 }
 
@@ -18,10 +21,15 @@ export async function vanishedBackups(
 ): Promise<readonly VanishedBackup[]> {
   const here = new Set(present);
   const gone = (await seals.sealed(store)).filter((name) => !here.has(name));
-  const found = await Promise.all(gone.map(async (name) => ({ name, sealed: await seals.find(store, name) })));
-  return found.flatMap(({ name, sealed }) => {
-    const seal = sealed?.refused === undefined ? sealed?.file?.seal : undefined;
-    if (seal === undefined || (seal.expiresAt !== undefined && Date.parse(seal.expiresAt) <= now)) return [];
-    return [{ name, seal, reason: `it was sealed at ${seal.sealedAt} and is gone from the bucket` }];
-  });
+  const limit = pLimit({ concurrency: SEALS_AT_A_TIME, rejectOnClear: true });
+  const found = await limit.map([...gone], async (name) => vanishedOf(name, await seals.find(store, name, { notOverAt: now })));
+  return found.filter((backup) => backup !== undefined);
+}
+
+/** What is kept of a seal while others are read. */
+function vanishedOf(name: string, found: Awaited<ReturnType<Seals['find']>>): VanishedBackup | undefined {
+  const seal = found?.refused === undefined ? found?.file?.seal : undefined;
+  if (seal === undefined) return undefined;
+  const { store, completedAt, sealedAt } = seal;
+  return { name, store, completedAt, sealedAt, reason: `it was sealed at ${sealedAt} and is gone from the bucket` };
 }

@@ -28,9 +28,8 @@ export function veleroSource(ports: Pick<StepPorts, 'objectStores'>, { section, 
     async list(signal) {
       const present = await backupNames(ports, section, signal);
       const limit = pLimit({ concurrency: BACKUPS_AT_A_TIME, rejectOnClear: true });
-      const entries = await limit.map([...newestOf(present, newest)], async (name) =>
-        entryOf(await judgeBackup(ports, section, { name, now, seals, signal, read: 'files', locks: 'tarball' })),
-      );
+      const options = { now, seals, signal, read: 'files', locks: 'tarball', listings: new Map() } as const;
+      const entries = await limit.map([...newestOf(present, newest)], async (name) => entryOf(await judgeBackup(ports, section, { ...options, name })));
       const missing = await vanishedBackups(seals, { store: section.store, present, now });
       return [...entries, ...missing.map(missingEntry)];
     },
@@ -44,14 +43,14 @@ function newestOf(names: readonly string[], count: number | undefined): readonly
   return [...series.values()].flatMap((members) => members.toSorted().slice(-count));
 }
 
-/** What is missed, as a line of the catalogue; all that is known of it is its seal. */
-function missingEntry({ name, seal, reason }: VanishedBackup): CatalogueEntry {
+/** What is missed, as a line of the catalogue; all that is known of it is in its seal. */
+function missingEntry({ name, store, completedAt, reason }: VanishedBackup): CatalogueEntry {
   const { kind } = originOf(name);
   return {
     kind: kind === 'other' ? 'velero' : kind,
     name,
-    store: seal.store,
-    ...(seal.completedAt === '' ? {} : { takenAt: seal.completedAt }),
+    store,
+    ...(completedAt === '' ? {} : { takenAt: completedAt }),
     sizeBytes: 0,
     covers: MISSING,
     verdict: { state: 'bad', reasons: [reason], warnings: [] },

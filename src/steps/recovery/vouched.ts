@@ -7,6 +7,7 @@ import type { PlanBackup } from '../../model/plan/backups.ts';
 import type { planApprovals } from '../../model/plan/people.ts';
 import type { StepPorts } from '../ports.ts';
 import { backupNames } from '../recovery-points.ts';
+import type { BlobListings } from './backup-places.ts';
 import { type ComparerOf, type JudgedBackup, judgeBackup } from './judge-backup.ts';
 import { createSeals, type Seals } from './seals.ts';
 import { type VanishedBackup, vanishedBackups } from './vanished.ts';
@@ -49,6 +50,7 @@ class Judging {
   readonly #seals: Seals;
   readonly #rules: VouchRules;
   readonly #ctx: Ctx;
+  readonly #listings: BlobListings = new Map();
   #readForGit = 0;
 
   constructor(section: PlanBackup, rules: VouchRules, ctx: Ctx) {
@@ -73,7 +75,7 @@ class Judging {
 
   async #look(name: string, read: 'enough' | 'files', git?: ComparerOf): Promise<JudgedBackup> {
     const { ports, clock, signal } = this.#ctx;
-    const options = { name, now: clock.now(), seals: this.#seals, signal, read, ...(git === undefined ? {} : { git }) };
+    const options = { name, now: clock.now(), seals: this.#seals, signal, read, listings: this.#listings, ...(git === undefined ? {} : { git }) };
     return await judgeBackup(ports, this.#section, options);
   }
 }
