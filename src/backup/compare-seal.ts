@@ -17,6 +17,8 @@ export interface SealedDifferences {
   readonly differences: readonly string[];
   /** Objects that only their bytes can tell: nothing that the bucket says of them proves that they are what was sealed. */
   readonly undecided: readonly SeenObject[];
+  /** Blobs of a repository that are of their size and have another ETag, which proves nothing either way. */
+  readonly retagged: readonly SeenObject[];
   /** Packs of a repository that are gone: written anew by its maintenance, or deleted by somebody. What they held may be there or not. */
   readonly gone: readonly string[];
   /** Why it may be another than what was sealed although nothing of it is wrong, and nothing more can be read to tell. */
@@ -38,15 +40,28 @@ export function compareSeal({ objects }: Seal, seen: readonly SeenObject[]): Sea
     .filter((object) => object.place !== 'repository' && !sealed.has(nameOf(object)))
     .map((object) => `${nameOf(object)} was added after it was sealed`);
   const packs = comparePacks(objects, seen);
+  const foundAs = (wanted: string) => compared.flatMap(({ answer, found }) => (answer === wanted && found !== undefined ? [found] : []));
+  const retagged = foundAs('retagged');
   return {
     differences: [...compared.flatMap(({ answer }) => (NO_DIFFERENCE.has(answer) ? [] : [answer])), ...packs.lost, ...added],
-    undecided: compared.flatMap(({ answer, found }) => (answer === 'undecided' && found !== undefined ? [found] : [])),
+    undecided: foundAs('undecided'),
+    retagged,
     gone: packs.gone.map((key) => nameOf({ place: 'repository', key })),
-    doubts: packs.doubts,
+    doubts: [...packs.doubts, ...retaggedDoubt(retagged)],
   };
 }
 
-const NO_DIFFERENCE: ReadonlySet<string> = new Set(['equal', 'undecided', 'gone']);
+const NO_DIFFERENCE: ReadonlySet<string> = new Set(['equal', 'undecided', 'retagged', 'gone']);
+/** So many blobs are named. */
+const NAMED = 3;
+
+function retaggedDoubt(retagged: readonly SeenObject[]): readonly string[] {
+  if (retagged.length === 0) return [];
+  const named = `${retagged.slice(0, NAMED).map(nameOf).join(', ')}${retagged.length > NAMED ? ` and ${retagged.length - NAMED} more` : ''}`;
+  return [
+    `${retagged.length} blobs of its repositories have the size that was sealed and another ETag (${named}): copied since, or written over; of blobs nothing else is sealed, so nothing can tell`,
+  ];
+}
 
 function compareOne(sealed: SealedObject, found: SeenObject | undefined): string {
   const name = nameOf(sealed);
@@ -57,13 +72,17 @@ function compareOne(sealed: SealedObject, found: SeenObject | undefined): string
   return sealed.versionId !== undefined && sealed.versionId === found.versionId && sealed.etag === found.etag ? 'equal' : 'undecided';
 }
 
+/** An ETag that may be the MD5 of the bytes. */
+const DIGEST = /^[0-9a-f]{32}$/;
+
 /**
- * The ETag of an object that was uploaded in parts depends on their sizes, which are others after the bucket was copied (Amazon S3 API reference, "Object"): that
- * it is another says nothing then.
+ * Another ETag proves other bytes only where both are digests of them: that of an upload in parts depends on the sizes of the parts (Amazon S3 API reference,
+ * "Object"), that of GCS is the generation of the object and that of Azure the time of the write, and all of these are others after the bucket was copied. That
+ * of SSE-KMS and SSE-C looks like a digest and is none: such a copy cannot be told from other bytes.
  */
 function compareTags(name: string, sealed: string, found: string): string {
   if (found === sealed) return 'equal';
-  return [sealed, found].some((etag) => /-\d+$/.test(etag)) ? 'undecided' : `${name} was replaced since it was sealed: its ETag is another`;
+  return DIGEST.test(sealed) && DIGEST.test(found) ? `${name} was replaced since it was sealed: its ETag is another` : 'retagged';
 }
 
 function nameOf({ place, key }: Pick<SeenObject, 'place' | 'key'>): string {

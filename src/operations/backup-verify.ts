@@ -38,7 +38,7 @@ export interface BackupDetails {
   /** How it compares with git at the plan's ref; absent when nothing of it is in git, or git could not be read. */
   readonly git?: GitComparison;
   readonly immutability?: Immutability;
-  /** Digest over names, sizes, ETags and versions of all objects: what an acceptance of this very content names. */
+  /** Digest over names, sizes, ETags and versions of all objects, of repositories only what cannot be told any more: what an acceptance of this very content names. */
   readonly contents: Digest;
   readonly objects: readonly BackupObjectDetails[];
   /** Present when it was read to its end. */
@@ -121,7 +121,7 @@ async function gitOf(tools: BackupTools): Promise<{ readonly git?: ComparerOf; r
 }
 
 function detailsOf(judged: JudgedBackup): Omit<BackupDetails, 'at'> {
-  const { store, name, quick, files, verdict, findings, seal, git, immutability, contents, objects, tarball, volumes } = judged;
+  const { store, name, quick, files, verdict, findings, seal, git, immutability, acceptance, objects, tarball, volumes } = judged;
   return {
     store,
     name,
@@ -133,7 +133,7 @@ function detailsOf(judged: JudgedBackup): Omit<BackupDetails, 'at'> {
     ...(seal === undefined || seal.sealedAt === '' ? {} : { sealedAt: seal.sealedAt }),
     ...(git === undefined ? {} : { git }),
     ...(immutability === undefined ? {} : { immutability }),
-    contents,
+    contents: acceptance,
     objects: objects.map(({ place, key, sizeBytes, lastModified, versionId, earlier, sha256 }) => ({
       place,
       key,

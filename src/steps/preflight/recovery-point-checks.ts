@@ -92,8 +92,8 @@ async function chooseIn(section: PlanBackup, git: ComparerOf | undefined, ctx: P
   };
 }
 
-function verdictText({ verdict: { state }, contents }: JudgedBackup): string {
-  return state === 'unanchored' ? `unanchored, accepted by a person (contents ${contents})` : state;
+function verdictText({ verdict: { state }, acceptance }: JudgedBackup): string {
+  return state === 'unanchored' ? `unanchored, accepted by a person (contents ${acceptance})` : state;
 }
 
 async function search(usable: readonly RecoveryPoint[], vouch: ReturnType<typeof createVoucher>): Promise<Search> {

@@ -15,6 +15,13 @@ export function contentsOf(objects: readonly BackupObject[]): Digest {
   return digestOfJson(named.toSorted((a, b) => (`${a.place} ${a.key}` < `${b.place} ${b.key}` ? -1 : 1)));
 }
 
+/** What an acceptance of exactly what was seen names: the contents, and every blob that nothing but the acceptance vouches for. */
+export function acceptanceOf(contents: Digest, blobs: readonly Pick<BackupObject, 'key' | 'sizeBytes' | 'etag'>[]): Digest {
+  if (blobs.length === 0) return contents;
+  const named = blobs.map(({ key, sizeBytes, etag }) => ({ key, sizeBytes, etag }));
+  return digestOfJson({ contents, blobs: named.toSorted((a, b) => (a.key < b.key ? -1 : 1)) });
+}
+
 /** A recovery point that has been judged: its name, and the digest of what was judged. */
 export interface JudgedPoint {
   readonly name: string;

@@ -13,7 +13,7 @@ import type { PlanBackup } from '../../model/plan/backups.ts';
 import type { StepPorts } from '../ports.ts';
 import type { BackupObject, PlacedObjects } from './backup-objects.ts';
 import { BackupPlaces, type BlobListings } from './backup-places.ts';
-import { contentsOf } from './contents.ts';
+import { acceptanceOf, contentsOf } from './contents.ts';
 import { readPinnedTarball } from './pinned-tarball.ts';
 import { veleroFiles } from './read-files.ts';
 import type { FoundSeal, Seals } from './seals.ts';
@@ -54,6 +54,8 @@ export interface JudgedBackup {
   readonly objects: readonly BackupObject[];
   /** Digest over names, sizes, ETags and versions of all objects but repositories, which later backups add to: equal as long as nothing of the backup changes. */
   readonly contents: Digest;
+  /** What an acceptance by contents names: them, and blobs of its repositories of which neither seal nor bytes can tell whether they are what was sealed. */
+  readonly acceptance: Digest;
   /** Absent when it was not asked. */
   readonly immutability?: Immutability;
   readonly seal?: SealComparison;
@@ -73,7 +75,7 @@ export async function judgeBackup(ports: Pick<StepPorts, 'objectStores'>, sectio
   return await new Judge(await BackupPlaces.open(ports, section, options.name), section, options).judge();
 }
 
-const NOTHING = { differences: [], undecided: [], gone: [], doubts: [] } as const;
+const NOTHING = { differences: [], undecided: [], retagged: [], gone: [], doubts: [] } as const;
 /** A repository of terabytes has tens of thousands of blobs, and each lock takes a request. */
 const BLOBS_ASKED = 2_000;
 /** So many packs that are gone are named. */
@@ -101,7 +103,7 @@ class Judge {
     const places = this.#placesOf(files, found);
     const listed = [own, ...(await this.#places.volumeObjects(places, { signal, ...(listings === undefined ? {} : { listings }) }))];
     const comparer = this.#options.git?.(files);
-    const { tarball, seal, objects, gone } = await this.#compare(
+    const { tarball, seal, objects, gone, retagged } = await this.#compare(
       listed.flatMap((part) => part.objects),
       found,
       comparer,
@@ -110,6 +112,7 @@ class Judge {
     const isWhole = tarball !== undefined && tarball.fault === undefined;
     const git = isWhole ? comparer?.result() : undefined;
     const anchors = { ...(seal === undefined ? {} : { seal }), ...(git === undefined ? {} : { git }) };
+    const contents = contentsOf(objects);
     const isGone = own.objects.length === 0;
     const findings = isGone ? [goneFinding(found)] : [...this.#findings({ quick, files, tarball, listed }), ...packsFinding(gone)];
     const holdsVolumes = objects.some(({ place }) => place !== 'backup') || namesRepository(files) || (quick.usable && quick.point.volumes.length > 0);
@@ -121,7 +124,8 @@ class Judge {
       verdict: verdictOf({ findings, ...(isGone ? {} : anchors), holdsVolumes }),
       findings,
       objects,
-      contents: contentsOf(objects),
+      contents,
+      acceptance: acceptanceOf(contents, retagged),
       ...(await this.#immutability(objects)),
       ...anchors,
       files,
@@ -158,10 +162,10 @@ class Judge {
     const withTarball = listed.map((object) => (tarball !== undefined && this.#isTarball(object) ? { ...object, sha256: tarball.sha256 } : object));
     const refused = found?.refused === undefined ? {} : { refused: found.refused };
     const objects = read === 'files' ? withTarball : await this.#withDigests(sealed, withTarball);
-    if (found === undefined) return { objects, gone: [], ...known };
-    const { differences, undecided, gone, doubts } = sealed === undefined ? NOTHING : compareSeal(sealed, objects);
+    if (found === undefined) return { objects, gone: [], retagged: [], ...known };
+    const { differences, undecided, retagged, gone, doubts } = sealed === undefined ? NOTHING : compareSeal(sealed, objects);
     const seal = { sealedAt: sealed?.sealedAt ?? '', differences, unread: undecided.map(({ key }) => key), doubts, ...refused };
-    return { objects, gone, ...known, seal };
+    return { objects, gone, retagged, ...known, seal };
   }
 
   /** Reads the bytes of sealed objects that nothing else proves; of all objects where every byte is wanted. */
@@ -210,6 +214,8 @@ interface Compared {
   readonly seal?: SealComparison;
   /** Sealed packs of repositories that are not there any more. */
   readonly gone: readonly string[];
+  /** Sealed blobs that cannot be compared with what they were. */
+  readonly retagged: readonly SeenObject[];
 }
 
 interface Found {

@@ -81,13 +81,11 @@ class Judging {
 }
 
 /** Why a backup is not taken; `undefined` when it is. An acceptance may name the contents that it is about: `NAME@sha256:…`. */
-function refusalOf({ name, verdict, contents }: JudgedBackup, accepted: readonly string[]): string | undefined {
+function refusalOf({ name, verdict, acceptance }: JudgedBackup, accepted: readonly string[]): string | undefined {
   if (verdict.state === 'sealed-equal' || verdict.state === 'git-equal') return undefined;
-  const acceptance = accepted.find((entry) => nameIn(entry) === name);
-  if (verdict.state === 'bad' || acceptance === undefined) return `${verdict.state}: ${verdict.reasons.join('; ')}`;
-  return acceptance === name || acceptance === `${name}@${contents}`
-    ? undefined
-    : `unanchored, and accepted with other contents: ${acceptance}, found ${contents}`;
+  const entry = accepted.find((candidate) => nameIn(candidate) === name);
+  if (verdict.state === 'bad' || entry === undefined) return `${verdict.state}: ${verdict.reasons.join('; ')}`;
+  return entry === name || entry === `${name}@${acceptance}` ? undefined : `unanchored, and accepted with other contents: ${entry}, found ${acceptance}`;
 }
 
 function nameIn(acceptance: string): string {

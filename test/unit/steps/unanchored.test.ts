@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { RunResult } from '../../../src/engine/run-options.ts';
 import type { JsonObject } from '../../../src/model/json.ts';
 import type { KubeObject } from '../../../src/model/kube-object.ts';
@@ -153,6 +153,33 @@ describe('what preflight takes to restore from', () => {
       code: 'BACKUP_BAD',
       message: expect.stringContaining('repository/shop/kopia.repository is gone since it was sealed'),
     });
+  });
+
+  it('is one whose repository was copied to where ETags are of the copy, when a person accepts it: with contents, these very blobs', async () => {
+    const pod = { spec: { pod: { namespace: 'shop' } }, status: { phase: 'Completed' } };
+    const { preflight, seal, bucket } = world({ name: NEW, files: { '-podvolumebackups.json.gz': packed([pod]) } });
+    const repository = 'lattice-main/kopia/shop/';
+    for (const blob of ['kopia.repository', 'p0123', 'q0123']) bucket.put(`${repository}${blob}`, blob, '2026-03-01T02:00:00Z');
+    const list = bucket.list.bind(bucket);
+    let generation = '1764530000000001';
+    vi.spyOn(bucket, 'list').mockImplementation(async (options) => {
+      const { objects, prefixes } = await list(options);
+      return { prefixes, objects: objects.map((object) => (object.key.startsWith(repository) ? { ...object, etag: generation } : object)) };
+    });
+    await seal();
+    expect(chosen(await preflight())).toMatchObject({ verdict: 'sealed-equal' });
+    generation = '1764540000000002';
+    bucket.reads.length = 0;
+    const { error } = await preflight();
+    expect(error).toMatchObject({ code: 'BACKUP_UNANCHORED', message: expect.stringContaining('3 blobs of its repositories have the size that was sealed') });
+    expect(error?.message).not.toContain('have to be read');
+    expect(bucket.reads.filter((key) => key.endsWith('.tar.gz'))).toEqual([]);
+    expect(chosen(await preflight([NEW]))).toMatchObject({ name: NEW, verdict: 'unanchored' });
+    const other = (await preflight([`${NEW}@sha256:${'0'.repeat(64)}`])).error?.message ?? '';
+    const accepted = `${NEW}@${/found (sha256:[0-9a-f]{64})/.exec(other)?.[1] ?? ''}`;
+    expect(chosen(await preflight([accepted]))).toMatchObject({ name: NEW, verdict: 'unanchored' });
+    generation = '1764550000000003';
+    expect((await preflight([accepted])).error).toMatchObject({ message: expect.stringContaining('accepted with other contents') });
   });
 
   it('counts no seal without a signature where the plan requires one', async () => {
