@@ -1,4 +1,5 @@
 import type { JsonObject } from '../model/json.ts';
+import { isInRepository } from './repository-key.ts';
 import type { Seal } from './seal.ts';
 import type { VeleroFiles } from './velero-checks.ts';
 
@@ -6,16 +7,28 @@ import type { VeleroFiles } from './velero-checks.ts';
 export interface VolumePlaces {
   /** Folders of snapshots beneath the snapshot location's prefix. */
   readonly snapshots: readonly string[];
-  /** Namespaces that have a repository of their own for file-system backups. */
+  /** Namespaces that have a repository of their own. */
   readonly repositories: readonly string[];
 }
 
-/** What a backup's own files say: ids of native snapshots, and the namespaces of pods whose volumes were backed up by files. */
-export function volumePlaces({ volumeSnapshots = [], podVolumeBackups = [] }: Pick<VeleroFiles, 'volumeSnapshots' | 'podVolumeBackups'>): VolumePlaces {
+type VolumeFiles = Pick<VeleroFiles, 'volumeSnapshots' | 'podVolumeBackups' | 'volumeInfo'>;
+
+/**
+ * What a backup's own files say: ids of native snapshots, and the namespaces of volumes that lie in repositories, as they were backed up by files from a pod of the
+ * namespace, or by a snapshot whose data was moved.
+ */
+export function volumePlaces({ volumeSnapshots = [], podVolumeBackups = [], volumeInfo = [] }: VolumeFiles): VolumePlaces {
+  const byFiles = podVolumeBackups.map((backup) => at(backup, 'spec', 'pod', 'namespace'));
+  const inRepository = volumeInfo.filter(isInRepository).map((info) => at(info, 'pvcNamespace'));
   return {
     snapshots: distinct(volumeSnapshots.map((snapshot) => at(snapshot, 'status', 'providerSnapshotID'))),
-    repositories: distinct(podVolumeBackups.map((backup) => at(backup, 'spec', 'pod', 'namespace'))),
+    repositories: distinct([...byFiles, ...inRepository]),
   };
+}
+
+/** Whether bytes of a volume are in a snapshot of a CSI driver alone, which is nowhere that this tool can look. */
+export function hasCsiSnapshots({ volumeInfo = [] }: Pick<VolumeFiles, 'volumeInfo'>): boolean {
+  return volumeInfo.some((info) => info['backupMethod'] === 'CSISnapshot' && info['skipped'] !== true && info['result'] !== 'failed' && !isInRepository(info));
 }
 
 /** What a seal covers, whatever the backup's own files say now. */

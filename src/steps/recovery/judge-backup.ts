@@ -1,5 +1,5 @@
 import { compareSeal, type SeenObject } from '../../backup/compare-seal.ts';
-import { holdsAll, joinPlaces, sealedPlaces, type VolumePlaces, volumePlaces } from '../../backup/covered.ts';
+import { hasCsiSnapshots, holdsAll, joinPlaces, sealedPlaces, type VolumePlaces, volumePlaces } from '../../backup/covered.ts';
 import { type Immutability, immutabilityOf } from '../../backup/immutability.ts';
 import { overwriteFindings } from '../../backup/overwritten.ts';
 import { type QuickVerdict, quickVerdict } from '../../backup/quick-verdict.ts';
@@ -242,9 +242,9 @@ function packsFinding(gone: readonly string[]): readonly BackupFinding[] {
   return [{ severity: 'warning', check: 'seal', message }];
 }
 
-/** Whether the seal is of every place that the backup says bytes of its volumes are in; older seals are of no repository. */
+/** Whether the seal is of every place that the backup says bytes of its volumes are in; older seals are of no repository, and none is of a CSI driver's snapshots. */
 function coversVolumes(found: FoundSeal | undefined, files: VeleroFiles): boolean {
-  return found?.file !== undefined && holdsAll(sealedPlaces(found.file.seal), volumePlaces(files));
+  return found?.file !== undefined && !hasCsiSnapshots(files) && holdsAll(sealedPlaces(found.file.seal), volumePlaces(files));
 }
 
 /** Whether what the bucket says of every object proves that it is the sealed one. */

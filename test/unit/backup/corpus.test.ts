@@ -6,7 +6,7 @@ import { FakeSignatures } from '../../fakes/fake-signatures.ts';
 import { MemoryObjectStore } from '../../fakes/memory-object-store.ts';
 import { encryptForTest } from '../../fakes/memory-secret-files.ts';
 import { withEveryFile } from '../../support/every-file.ts';
-import { type Attack, attacksOn, corpusBackups } from '../../support/velero-corpus.ts';
+import { type Attack, attacksOn, corpusBackups, packed, unpacked } from '../../support/velero-corpus.ts';
 import { core, encoded, lattice, PLAN_SPECS, platformCluster, yaml } from '../steps/objects.ts';
 import { StepBench } from '../steps/step-harness.ts';
 import { sealAll } from '../steps/velero-bucket.ts';
@@ -139,6 +139,24 @@ it('of a repository that has lost most of its packs nothing is restored unless a
   const { verdict, volumes } = await judge();
   expect([verdict.state, volumes, verdict.reasons]).toEqual(['unanchored', 'not checked', [expect.stringContaining('3 are gone, most of its bytes')]]);
   expect([await preflight([]), await preflight()]).toEqual(['BACKUP_UNANCHORED', undefined]);
+});
+
+it.each<[string, JsonObject, string, readonly string[]]>([
+  ['moved into a repository, which is sealed then', { snapshotDataMoved: true }, 'sealed', ['bank', 'shop']],
+  ['left with its driver', {}, 'not checked', ['shop']],
+])('of a volume whose CSI snapshot was %s, its bytes are told as what they are', async (...[, more, volumes, repositories]) => {
+  const info = 'backup/*-volumeinfo.json.gz';
+  const csi = { pvcNamespace: 'bank', pvcName: 'ledger', result: 'succeeded', backupMethod: 'CSISnapshot', ...more };
+  const entries = unpacked(VICTIM.files[info] ?? new Uint8Array()) as readonly JsonObject[];
+  const files = {
+    ...VICTIM.files,
+    [info]: packed([...entries, csi]),
+    ...Object.fromEntries(['kopia.repository', 'p0123', 'q0123'].map((blob) => [`repository/bank/${blob}`, Buffer.from(blob)])),
+  };
+  const judged = await (await world({ versioned: true, sealed: true }, { ...VICTIM, files })).judge();
+  expect([judged.verdict.state, judged.volumes]).toEqual(['sealed-equal', volumes]);
+  const found = judged.objects.flatMap(({ place, key }) => (place === 'repository' ? [key.split('/')[0] ?? ''] : []));
+  expect([...new Set(found)].toSorted()).toEqual(repositories);
 });
 
 it('the corpus has every kind of attack, on every kind of file', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { originOf } from '../../../src/backup/backup-names.ts';
-import { holdsAll, joinPlaces, sealedPlaces, volumePlaces } from '../../../src/backup/covered.ts';
+import { hasCsiSnapshots, holdsAll, joinPlaces, sealedPlaces, volumePlaces } from '../../../src/backup/covered.ts';
 import { immutabilityOf, type LockOf } from '../../../src/backup/immutability.ts';
 import { isLastingBlob } from '../../../src/backup/kopia-blobs.ts';
 import { type DatedObject, overwriteFindings } from '../../../src/backup/overwritten.ts';
@@ -127,6 +127,7 @@ describe('where the bytes of volumes lie', () => {
         {},
       ],
       podVolumeBackups: [{ spec: { pod: { namespace: 'shop' } } }, { spec: {} }],
+      volumeInfo: undefined,
     });
     expect(found).toEqual({ snapshots: ['a', 'b'], repositories: ['shop'] });
     const object = { sizeBytes: 1, etag: 'e' };
@@ -146,6 +147,16 @@ describe('where the bytes of volumes lie', () => {
     expect(joinPlaces(found, sealedPlaces(seal))).toEqual({ snapshots: ['a', 'b', 'c'], repositories: ['other', 'shop'] });
     expect([holdsAll(sealedPlaces(seal), found), holdsAll(found, { snapshots: ['a'], repositories: ['shop'] })]).toEqual([false, true]);
     expect(holdsAll(found, { snapshots: [], repositories: [] })).toBe(false);
+  });
+
+  it('is in a repository too when a CSI snapshot was moved there, and where nobody can look when it was not', () => {
+    const csi = { backupMethod: 'CSISnapshot', pvcNamespace: 'shop', pvcName: 'a' };
+    const moved = { ...csi, pvcNamespace: 'bank', snapshotDataMoved: true };
+    const volumeInfo = [csi, moved, { ...moved, pvcNamespace: 'skipped', skipped: true }];
+    expect(volumePlaces({ volumeSnapshots: undefined, podVolumeBackups: undefined, volumeInfo })).toEqual({ snapshots: [], repositories: ['bank'] });
+    expect(hasCsiSnapshots({ volumeInfo })).toBe(true);
+    expect(hasCsiSnapshots({ volumeInfo: [moved, { ...csi, skipped: true }, { ...csi, result: 'failed' }] })).toBe(false);
+    expect(hasCsiSnapshots({ volumeInfo: undefined })).toBe(false);
   });
 
   it.each([
