@@ -148,8 +148,12 @@ class Judge {
     if (locks === undefined) return {};
     const asked = locks === 'tarball' ? objects.filter((object) => this.#isTarball(object)) : objects;
     const blobs = asked.filter(({ place }) => place === 'repository').length;
-    if (blobs > BLOBS_ASKED) return { immutability: { state: 'unknown', reason: `${blobs} blobs of its repositories were not asked for their locks` } };
-    return { immutability: immutabilityOf(await this.#places.locksOf(asked, signal), now) };
+    const isTooMuch = blobs > BLOBS_ASKED;
+    const locksOf = isTooMuch ? asked.filter(({ place }) => place !== 'repository') : asked;
+    const immutability = immutabilityOf(await this.#places.locksOf(locksOf, signal), now);
+    // One object that anybody may change is enough to know; that all others cannot be is not.
+    if (!isTooMuch || immutability.state === 'unlocked') return { immutability };
+    return { immutability: { state: 'unknown', reason: `${blobs} blobs of its repositories were not asked for their locks` } };
   }
 
   /** Reads what has to be read: nothing where versions prove that a sealed backup is what it was, else the tarball to its end and what the seal leaves open. */

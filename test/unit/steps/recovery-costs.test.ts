@@ -76,6 +76,37 @@ describe('of a repository that backups share', () => {
   });
 });
 
+describe('locks of a backup', () => {
+  const LOCK = { mode: 'COMPLIANCE', until: '2027-01-01T00:00:00Z', legalHold: false } as const;
+  const BLOBS = ['kopia.repository', 'p0123', 'q0123'];
+
+  /** A backup that is locked but for the objects named, in a repository of so many more packs. */
+  async function immutabilityOf(morePacks: number, open: readonly string[]) {
+    const { bucket, bench } = world();
+    const packs = Array.from({ length: morePacks }, (_, index) => `p${index.toString(16).padStart(8, '0')}`);
+    for (const pack of packs) bucket.put(`${REPOSITORY}${pack}`, pack);
+    const { objects } = await bucket.list({ prefix: '', signal });
+    for (const { key } of objects) if (!open.some((end) => key.endsWith(end))) bucket.locks.set(key, LOCK);
+    const lock = vi.spyOn(bucket, 'lock');
+    const options = { name: NAMES[2], now: bench.clock.now(), seals: NO_SEALS, signal, read: 'files', locks: 'all' } as const;
+    const { immutability } = await judgeBackup(bench.ports, SECTION, options);
+    return { immutability, blobsAsked: lock.mock.calls.filter(([key]) => key.startsWith(REPOSITORY)).length };
+  }
+
+  it('are asked of every blob too, and an open one is told', async () => {
+    expect(await immutabilityOf(0, [])).toMatchObject({ immutability: { state: 'locked', until: LOCK.until }, blobsAsked: BLOBS.length });
+    expect(await immutabilityOf(0, ['q0123'])).toMatchObject({ immutability: { state: 'unlocked', objects: 1 } });
+  });
+
+  it('are not asked of more than 2,000 blobs: then nobody can call it locked, and an open tarball is told all the same', async () => {
+    expect(await immutabilityOf(1_998, [])).toEqual({
+      immutability: { state: 'unknown', reason: '2001 blobs of its repositories were not asked for their locks' },
+      blobsAsked: 0,
+    });
+    expect(await immutabilityOf(1_998, [`${NAMES[2]}.tar.gz`])).toMatchObject({ immutability: { state: 'unlocked', objects: 1 }, blobsAsked: 0 });
+  });
+});
+
 describe('seals of backups that are gone', () => {
   const NOW = Date.parse('2026-03-01T03:00:00Z');
   const sealOf = (backup: string, expiresAt: string): Seal => ({
