@@ -8,7 +8,7 @@ import type { SealedBackup } from '../../operations/backup-seal.ts';
 export default class BackupSeal extends BaseCommand {
   static override readonly summary = 'Seal a Velero backup: keep, outside of its bucket, what every object of it is.';
   static override readonly description =
-    `Reads every byte, volumes included as far as they are objects, and keeps digest, size and version of each beside the state of the runs. A recovery restores from it without asking as long as it is what was sealed. Of a repository of file-system backups names, sizes and ETags are kept.
+    `Reads every byte, volumes included as far as they are objects, and keeps digest, size and version of each beside the state of the runs. A recovery restores from it without asking as long as it is what was sealed. Of a repository of file-system backups names, sizes and ETags are kept. Its packs may go, as maintenance writes them anew: that is a warning, unless most of their bytes are gone (unanchored) or nothing can be restored from what is left (bad).
 
 Do it as soon as a backup is complete: what happens before, no seal can tell. A seal is never written over; sealing again compares.`;
   static override readonly examples = [
