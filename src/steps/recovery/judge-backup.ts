@@ -1,5 +1,5 @@
 import { compareSeal, type SeenObject } from '../../backup/compare-seal.ts';
-import { hasCsiSnapshots, holdsAll, joinPlaces, sealedPlaces, type VolumePlaces, volumePlaces } from '../../backup/covered.ts';
+import { hasCsiSnapshots, holdsAll, joinPlaces, sealedPlaces, volumePlaces } from '../../backup/covered.ts';
 import { type Immutability, immutabilityOf } from '../../backup/immutability.ts';
 import { overwriteFindings } from '../../backup/overwritten.ts';
 import { type QuickVerdict, quickVerdict } from '../../backup/quick-verdict.ts';
@@ -93,15 +93,14 @@ class Judge {
   }
 
   async judge(): Promise<JudgedBackup> {
-    const { name, signal, seals, listings } = this.#options;
+    const { name, signal, seals } = this.#options;
     const { store } = this.#section;
     const own = await this.#places.ownObjects(signal);
     const [files, found] = await Promise.all([
       veleroFiles(this.#places.backup.store, this.#section, { name, signal, objects: own.objects }),
       seals.find(store, name),
     ]);
-    const places = this.#placesOf(files, found);
-    const listed = [own, ...(await this.#places.volumeObjects(places, { signal, ...(listings === undefined ? {} : { listings }) }))];
+    const listed = [own, ...(await this.#volumeObjects(files, found))];
     const comparer = this.#options.git?.(files);
     const { tarball, seal, objects, gone, retagged } = await this.#compare(
       listed.flatMap((part) => part.objects),
@@ -109,8 +108,7 @@ class Judge {
       comparer,
     );
     const quick = quickVerdict(files, this.#options.now);
-    const isWhole = tarball !== undefined && tarball.fault === undefined;
-    const git = isWhole ? comparer?.result() : undefined;
+    const git = isWhole(tarball) ? comparer?.result() : undefined;
     const anchors = { ...(seal === undefined ? {} : { seal }), ...(git === undefined ? {} : { git }) };
     const contents = contentsOf(objects);
     const isGone = own.objects.length === 0;
@@ -136,11 +134,12 @@ class Judge {
   }
 
   /** Blobs are listed only for who compares them with a seal, seals them, or asks for every lock: that a backup has a repository is known without. */
-  #placesOf(files: VeleroFiles, found: FoundSeal | undefined): VolumePlaces {
-    const { read, locks } = this.#options;
+  async #volumeObjects(files: VeleroFiles, found: FoundSeal | undefined): Promise<readonly PlacedObjects[]> {
+    const { read, locks, signal, listings } = this.#options;
     const named = volumePlaces(files);
     const wanted = read === 'bytes' || locks === 'all' ? named : { ...named, repositories: [] };
-    return found?.file === undefined ? wanted : joinPlaces(wanted, sealedPlaces(found.file.seal));
+    const places = found?.file === undefined ? wanted : joinPlaces(wanted, sealedPlaces(found.file.seal));
+    return await this.#places.volumeObjects(places, { signal, ...(listings === undefined ? {} : { listings }) });
   }
 
   async #immutability(objects: readonly BackupObject[]): Promise<Pick<JudgedBackup, 'immutability'>> {
@@ -227,6 +226,10 @@ interface Found {
   readonly files: VeleroFiles;
   readonly tarball: TarballFacts | undefined;
   readonly listed: readonly PlacedObjects[];
+}
+
+function isWhole(tarball: TarballFacts | undefined): boolean {
+  return tarball !== undefined && tarball.fault === undefined;
 }
 
 function namesRepository(files: VeleroFiles): boolean {

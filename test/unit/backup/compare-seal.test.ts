@@ -50,6 +50,15 @@ describe('a sealed object', () => {
     expect(compareSeal(sealOf(blob), [{ ...blob, etag: OTHER_MD5 }]).differences).toEqual([expect.stringContaining('its ETag is another')]);
   });
 
+  it('of a repository in an older seal, which has its version, is told by size and ETag all the same', () => {
+    const blob = { place: 'repository', key: 'shop/p1', sizeBytes: 5, etag: MD5 } as const;
+    const read = parseSeal(Buffer.from(JSON.stringify({ seal: sealOf({ ...blob, versionId: 'v1' }) }, null, 2)));
+    expect(read?.seal.objects).toEqual([{ ...blob, versionId: 'v1' }]);
+    const differences = (etag: string) => compareSeal(read?.seal ?? sealOf(), [{ ...blob, etag }]).differences;
+    expect(differences(MD5)).toEqual([]);
+    expect(differences(OTHER_MD5)).toEqual([expect.stringContaining('its ETag is another')]);
+  });
+
   it.each<[string, string, string]>([
     ['in parts of another size', `${MD5}-2`, `${MD5}-3`],
     ['in parts, and then whole', `${MD5}-2`, OTHER_MD5],
@@ -61,7 +70,10 @@ describe('a sealed object', () => {
     const blob = { place: 'repository', key: 'shop/p1', sizeBytes: 5, etag } as const;
     const found = { ...blob, etag: now };
     expect(compareSeal(sealOf(blob), [found])).toEqual({
-      ...{ differences: [], undecided: [], retagged: [found], gone: [] },
+      differences: [],
+      undecided: [],
+      retagged: [found],
+      gone: [],
       doubts: [expect.stringMatching(/^1 blobs of its repositories have the size that was sealed and another ETag \(repository\/shop\/p1\)/)],
     });
     expect(compareSeal(sealOf(blob), [{ ...found, sizeBytes: 6 }]).differences).toEqual([expect.stringContaining('has 6 bytes')]);

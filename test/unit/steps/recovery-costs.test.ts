@@ -109,9 +109,12 @@ describe('locks of a backup', () => {
 
 describe('seals of backups that are gone', () => {
   const NOW = Date.parse('2026-03-01T03:00:00Z');
+  const DATED = { format: 1, cluster: 'c', store: 'main', completedAt: 'then', sealedAt: 'now', tool: '1' } as const;
   const sealOf = (backup: string, expiresAt: string): Seal => ({
-    ...{ format: 1, cluster: 'c', store: 'main', backup, completedAt: 'then', sealedAt: 'now' },
-    ...{ expiresAt, tool: '1', objects: [{ place: 'backup', key: 'k', sizeBytes: 1, etag: 'e' }] },
+    ...DATED,
+    backup,
+    expiresAt,
+    objects: [{ place: 'backup', key: 'k', sizeBytes: 1, etag: 'e' }],
   });
   /** A year of seals, signed, of which the newest ten are of backups that should be there. */
   const year = Array.from({ length: 365 }, (_, day) => sealOf(`b${day}`, new Date(NOW + (10 - day) * 86_400_000).toISOString()));
