@@ -1,15 +1,18 @@
 import type { ReadContext } from '../engine/step.ts';
-import type { DrError } from '../errors/dr-error.ts';
+import { type DrError, isDrError } from '../errors/dr-error.ts';
 import type { DurationMs } from '../model/duration.ts';
+
+/** What a wait ends with that was too long: an error that is thrown, or anything else, which is given. */
+export type Late<T> = () => DrError | T | Promise<DrError | T>;
 
 /**
  * Runs `work` under a signal that aborts with the step's own or after `limitMs`. When the limit is what ended it, `late` gives the error to throw, so
- * that a wait always says what it was waiting for.
+ * that a wait always says what it was waiting for, or what is given instead where that is no error.
  */
 export async function withLimit<T>(
   ctx: Pick<ReadContext<unknown, unknown>, 'clock' | 'signal'>,
   limitMs: DurationMs,
-  options: { readonly work: (signal: AbortSignal) => Promise<T>; readonly late: () => DrError | Promise<DrError> },
+  options: { readonly work: (signal: AbortSignal) => Promise<T>; readonly late: Late<T> },
 ): Promise<T> {
   const limit = new AbortController();
   const finished = new AbortController();
@@ -20,8 +23,10 @@ export async function withLimit<T>(
   try {
     return await options.work(AbortSignal.any([ctx.signal, limit.signal]));
   } catch (error) {
-    if (limit.signal.aborted && !ctx.signal.aborted) throw await options.late();
-    throw error;
+    if (!limit.signal.aborted || ctx.signal.aborted) throw error;
+    const end = await options.late();
+    if (isDrError(end)) throw end;
+    return end;
   } finally {
     finished.abort();
     await expired;
@@ -34,12 +39,12 @@ const GAP_GROWTH = 1.5;
 
 /**
  * Looks again and again until a look gives something else than `undefined`: soon at first, then ever more seldom, up to `apartMs` apart. For what cannot be
- * watched: a machine, another program. Throws what `late` gives once `limitMs` is over.
+ * watched: a machine, another program. Once `limitMs` is over it ends as `withLimit` does.
  */
 export async function lookUntil<T>(
   ctx: Pick<ReadContext<unknown, unknown>, 'clock' | 'signal'>,
   limitMs: DurationMs,
-  options: { readonly apartMs: DurationMs; readonly look: (signal: AbortSignal) => Promise<T | undefined>; readonly late: () => DrError | Promise<DrError> },
+  options: { readonly apartMs: DurationMs; readonly look: (signal: AbortSignal) => Promise<T | undefined>; readonly late: Late<T> },
 ): Promise<T> {
   const { apartMs, look, late } = options;
   return await withLimit(ctx, limitMs, {

@@ -62,17 +62,11 @@ interface Waiting extends MachineCtx {
 }
 
 async function untilStopped(node: PlaneNode, component: Component, ctx: Waiting): Promise<boolean> {
-  const late = new DrError({ code: 'FENCE_NOT_PROVEN', message: `${component} of ${node.name} does not end` });
-  try {
-    return await lookUntil(ctx, ctx.limitMs, {
-      apartMs: LOOKS_APART_MS,
-      late: () => late,
-      look: async (signal) => ((await ask(node, node.preset.running(component), signal)).running ? undefined : true),
-    });
-  } catch (error) {
-    if (error !== late) throw error;
-    return false;
-  }
+  return await lookUntil<boolean>(ctx, ctx.limitMs, {
+    apartMs: LOOKS_APART_MS,
+    late: () => false,
+    look: async (signal) => ((await ask(node, node.preset.running(component), signal)).running ? undefined : true),
+  });
 }
 
 function stateText({ processes, ports, containers }: ComponentState): string {

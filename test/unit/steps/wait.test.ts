@@ -47,6 +47,16 @@ describe('looking until something is there', () => {
     expect([times.at(-1), end, pending]).toEqual([2_463, expect.objectContaining({ code: 'STEP_FAILED', message: 'it does not come' }), 0]);
   });
 
+  it('ends at its limit with what it was told to give, where being late is no error', async () => {
+    const clock = new FakeClock();
+    const found = lookUntil<boolean>({ clock, signal: new AbortController().signal }, 3_000, {
+      apartMs: 1_000,
+      late: () => false,
+      look: async () => undefined,
+    });
+    expect([await clock.runUntil(found), clock.pending]).toEqual([false, 0]);
+  });
+
   it('ends with the signal of its step, and does not call that late', async () => {
     const clock = new FakeClock();
     const stop = new AbortController();
