@@ -4,6 +4,7 @@ import { link, readdir, readFile, stat, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { DrError } from '../../errors/dr-error.ts';
 import type { LogSegment, RunLog, RunStore } from '../../ports/run-store.ts';
+import { FirstWriteProof } from '../first-write.ts';
 import { isMissing, makeFolder, storeFailure, syncFolder, writeSynced } from './durable-files.ts';
 import { openFolderLog } from './folder-run-log.ts';
 import { readLastLine } from './last-line.ts';
@@ -28,33 +29,20 @@ export async function openFolderRunStore(folder: string, { toRead = false }: { r
 
 class FolderRunStore implements RunStore {
   readonly location: string;
-  #proof: Promise<void> | undefined;
+  readonly #proof: FirstWriteProof;
 
   constructor(root: string) {
     this.location = root;
+    this.#proof = new FirstWriteProof({
+      at: `'${root}'`,
+      create: async (key, value) => await this.#create(key, value),
+      remove: async (key) => await unlink(this.#path(key)).catch((error: unknown) => Promise.reject(storeFailure('remove the probe from', root, error))),
+      refusal: { suggestion: 'keep run state on a local file system with hard links' },
+    });
   }
 
   async proveOnce(): Promise<void> {
-    this.#proof ??= this.#prove();
-    try {
-      await this.#proof;
-    } catch (error) {
-      this.#proof = undefined;
-      throw error;
-    }
-  }
-
-  async #prove(): Promise<void> {
-    await makeFolder(this.location);
-    const key = `probe-${randomBytes(8).toString('hex')}`;
-    const answers = [await this.#create(key, Buffer.from('1')), await this.#create(key, Buffer.from('2'))];
-    await unlink(this.#path(key)).catch((error: unknown) => Promise.reject(storeFailure('remove the probe from', this.location, error)));
-    if (answers[0] === true && answers[1] === false) return;
-    throw new DrError({
-      code: 'STORE_FAILED',
-      message: `two writes of one new key in '${this.location}' were answered ${answers.join(', ')} instead of true, false`,
-      suggestions: ['keep run state on a local file system with hard links'],
-    });
+    await this.#proof.proveOnce();
   }
 
   async putIfAbsent(key: string, value: Uint8Array): Promise<boolean> {

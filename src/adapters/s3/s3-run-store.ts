@@ -3,6 +3,7 @@ import { DrError } from '../../errors/dr-error.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { LogSegment, RunBucketRef, RunLog, RunStore } from '../../ports/run-store.ts';
 import type { SecretFiles } from '../../ports/secret-files.ts';
+import { FirstWriteProof } from '../first-write.ts';
 import { retryWhileAway } from './retry-while-away.ts';
 import type { RunBucket } from './run-bucket.ts';
 import { openS3Client } from './s3-client.ts';
@@ -43,16 +44,24 @@ export class S3RunStore implements RunStore, AsyncDisposable {
   readonly #bucket: RunBucket;
   readonly #clock: Clock;
   readonly #journals = new Map<string, S3Journal>();
-  #proof: Promise<void> | undefined;
+  /** Before the first write: commands that only read do not ask, so that they work with read-only credentials. */
+  readonly #proof: FirstWriteProof;
 
   constructor(bucket: RunBucket, clock: Clock) {
     this.location = bucket.location;
     this.#bucket = bucket;
     this.#clock = clock;
+    this.#proof = new FirstWriteProof({
+      at: bucket.location,
+      create: async (key, value) => await this.#create(key, value),
+      // Credentials that may not delete are good credentials for run state.
+      remove: async (key) => await bucket.remove(key).catch(() => undefined),
+      refusal: { why: 'the server ignores If-None-Match', suggestion: CONDITIONAL_WRITES },
+    });
   }
 
   async putIfAbsent(key: string, value: Uint8Array): Promise<boolean> {
-    await this.#proveOnce();
+    await this.#proof.proveOnce();
     return await this.#create(key, value);
   }
 
@@ -68,7 +77,7 @@ export class S3RunStore implements RunStore, AsyncDisposable {
   }
 
   async openLog(run: string, owner: string, after: number): Promise<RunLog | undefined> {
-    await this.#proveOnce();
+    await this.#proof.proveOnce();
     return await this.#journal(run).open(owner, after);
   }
 
@@ -92,33 +101,6 @@ export class S3RunStore implements RunStore, AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#bucket[Symbol.asyncDispose]();
-  }
-
-  /**
-   * Proves, before the first write, the promise that everything stands on: of two writes of one new key the first is taken and the second refused. Commands
-   * that only read do not ask, so that they work with read-only credentials.
-   */
-  async #proveOnce(): Promise<void> {
-    this.#proof ??= this.#prove();
-    try {
-      await this.#proof;
-    } catch (error) {
-      this.#proof = undefined;
-      throw error;
-    }
-  }
-
-  async #prove(): Promise<void> {
-    const key = `probe-${randomBytes(8).toString('hex')}`;
-    const answers = [await this.#create(key, Buffer.from('1')), await this.#create(key, Buffer.from('2'))];
-    // Credentials that may not delete are good credentials for run state.
-    await this.#bucket.remove(key).catch(() => undefined);
-    if (answers[0] === true && answers[1] === false) return;
-    throw new DrError({
-      code: 'STORE_FAILED',
-      message: `two writes of one new key in ${this.location} were answered ${answers.join(', ')} instead of true, false: the server ignores If-None-Match`,
-      suggestions: [CONDITIONAL_WRITES],
-    });
   }
 
   /** A refused write is read back: an earlier try may have landed though its answer was lost, and then the writer is ours. */
