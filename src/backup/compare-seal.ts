@@ -1,3 +1,4 @@
+import { someOf } from '../model/some-of.ts';
 import { comparePacks } from './compare-packs.ts';
 import { blobName, isPack } from './kopia-blobs.ts';
 import type { Seal, SealedObject, SealedPlace } from './seal.ts';
@@ -57,7 +58,7 @@ const NAMED = 3;
 
 function retaggedDoubt(retagged: readonly SeenObject[]): readonly string[] {
   if (retagged.length === 0) return [];
-  const named = `${retagged.slice(0, NAMED).map(nameOf).join(', ')}${retagged.length > NAMED ? ` and ${retagged.length - NAMED} more` : ''}`;
+  const named = someOf(retagged.map(nameOf), NAMED);
   return [
     `${retagged.length} blobs of its repositories have the size that was sealed and another ETag (${named}): copied since, or written over; of blobs nothing else is sealed, so nothing can tell`,
   ];

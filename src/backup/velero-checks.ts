@@ -1,4 +1,5 @@
 import type { JsonObject } from '../model/json.ts';
+import { someOf } from '../model/some-of.ts';
 import type { BackupFacts } from './quick-verdict.ts';
 import type { TarballFacts } from './tarball.ts';
 import { kindName } from './tarball-paths.ts';
@@ -101,8 +102,12 @@ export function tarballFindings(tarball: TarballFacts, resourceList: BackupFacts
   const missing = [...listed].filter((item) => !tarball.items.has(item));
   const added = [...tarball.items].filter((item) => !listed.has(item));
   return [
-    ...(missing.length > 0 ? [bad('resources', `its resource list names ${missing.length} objects that its tarball has not: ${some(missing)}`)] : []),
-    ...(added.length > 0 ? [bad('resources', `its tarball has ${added.length} objects that its resource list does not name: ${some(added)}`)] : []),
+    ...(missing.length > 0
+      ? [bad('resources', `its resource list names ${missing.length} objects that its tarball has not: ${someOf(missing.toSorted(), NAMED)}`)]
+      : []),
+    ...(added.length > 0
+      ? [bad('resources', `its tarball has ${added.length} objects that its resource list does not name: ${someOf(added.toSorted(), NAMED)}`)]
+      : []),
   ];
 }
 
@@ -110,9 +115,4 @@ export function tarballFindings(tarball: TarballFacts, resourceList: BackupFacts
 function listedItem(type: string, name: string): string {
   const slash = type.lastIndexOf('/');
   return `${kindName(type.slice(0, slash), type.slice(slash + 1))} ${name}`;
-}
-
-function some(names: readonly string[]): string {
-  const shown = names.toSorted().slice(0, NAMED).join(', ');
-  return names.length > NAMED ? `${shown} and ${names.length - NAMED} more` : shown;
 }

@@ -1,3 +1,5 @@
+import { someOf } from '../model/some-of.ts';
+
 /**
  * What is known of a backup's content. `sealed-equal`: what is there of it is what was sealed outside of the bucket, and all of it is there but packs of
  * repositories, of which the smaller part may be gone by maintenance; a warning tells of those. `git-equal`: it holds objects only, and git says the same of each. `unanchored`: nothing speaks against it and nothing outside of the bucket vouches for it; never good, because whoever can write
@@ -107,16 +109,12 @@ function unprovenBy({ unread, doubts }: SealComparison): readonly string[] {
 
 /** What is in a backup, whose specs equal git, and git says nothing of. */
 function untoldBy({ commit, beside }: GitComparison, holdsVolumes: boolean): readonly string[] {
-  const others = beside.length === 0 ? [] : [`${beside.length} other objects (${listed(beside)})`];
+  const others = beside.length === 0 ? [] : [`${beside.length} other objects (${someOf(beside, NAMED, '; ')})`];
   const untold = [...(holdsVolumes ? ['the bytes of its volumes'] : []), ...others];
   return untold.length === 0 ? [] : [`its specs equal git at ${commit.slice(0, 12)}, which says nothing of ${untold.join(' and ')}`];
 }
 
-function listed(names: readonly string[]): string {
-  return `${names.slice(0, NAMED).join('; ')}${names.length > NAMED ? ` and ${names.length - NAMED} more` : ''}`;
-}
-
 function differenceText({ commit, compared, differing }: GitComparison): string {
   const named = differing.map(({ object, fields }) => (fields.length === 0 ? object : `${object} (${fields.slice(0, NAMED).join(', ')})`));
-  return `${differing.length} of ${compared} objects differ from git at ${commit.slice(0, 12)}: ${listed(named)}`;
+  return `${differing.length} of ${compared} objects differ from git at ${commit.slice(0, 12)}: ${someOf(named, NAMED, '; ')}`;
 }

@@ -1,4 +1,4 @@
-/** Every guarded text has at least this many characters, and is looked up by its first so many. */
+/** Every guarded text has at least this many characters, as shorter ones stand in sentences by chance, and is looked up by its first so many. */
 export const SHORTEST_GUARDED = 8;
 
 /** Where something guarded lies in a text: from, and to before which. */

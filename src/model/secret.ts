@@ -2,9 +2,7 @@ import { inspect } from 'node:util';
 import { GuardedTexts, SHORTEST_GUARDED } from './guarded-texts.ts';
 import type { JsonValue, secretMark } from './json.ts';
 
-/** Shorter texts stand in sentences by chance, in characters. */
-const SHORTEST = SHORTEST_GUARDED;
-/** As `SHORTEST`, for a line of a text such as a key file. */
+/** Shorter lines of a text such as a key file stand in sentences by chance, in characters. */
 const SHORTEST_LINE = 16;
 /** Names in lower case are shorter, in characters; a pass phrase of several words, or a token, is longer. */
 const LONGEST_NAME = 24;
@@ -72,7 +70,7 @@ function isName(text: string): boolean {
 /** What of a secret is cut out. Of several lines those that can only be a part of it: the others say whose it is, or what. */
 function partsOf(text: string): readonly string[] {
   const whole = text.trim();
-  if (whole.length < SHORTEST || text.length > LONGEST_GUARDED) return [];
+  if (whole.length < SHORTEST_GUARDED || text.length > LONGEST_GUARDED) return [];
   const lines = whole.split('\n').map((line) => line.trim());
   const keys = lines.length === 1 ? [] : lines.filter((line) => line.length >= SHORTEST_LINE && !/\s|:$/.test(line));
   return [text, whole, ...keys].flatMap((part) => [...(isName(part.trim()) ? [] : [part]), Buffer.from(part).toString('base64')]);

@@ -1,4 +1,5 @@
 import type { BackupSetup, ScheduleSetup, StoreSetup } from '../../model/backup-setup.ts';
+import { locationName } from '../velero-layout.ts';
 import { goDurationMs, isGoDuration, serviceCronFault, veleroCronFault } from './cron.ts';
 import { about, type CoverageFinding } from './finding.ts';
 import { statusFindings } from './statuses.ts';
@@ -57,7 +58,7 @@ interface FoundStore {
 /** A named store is looked up in the namespace of what names it; without a name it is the default of `lattice-system`. Of several the platform says which. */
 function storeOf(schedule: ScheduleSetup, setup: BackupSetup): FoundStore {
   if (schedule.kind === 'velero') {
-    const store = setup.stores.find(({ name, location }) => (location?.name ?? `lattice-${name}`) === schedule.location);
+    const store = setup.stores.find(({ name, location }) => (location?.name ?? locationName(name)) === schedule.location);
     return store === undefined ? {} : { store };
   }
   const { storeRef, namespace } = schedule;

@@ -10,6 +10,7 @@ import { fileFindings, tarballFindings, type VeleroFiles } from '../../backup/ve
 import { type BackupFinding, type BackupVerdict, type GitComparison, type SealComparison, verdictOf } from '../../backup/verdict.ts';
 import type { Digest } from '../../model/digest.ts';
 import type { PlanBackup } from '../../model/plan/backups.ts';
+import { someOf } from '../../model/some-of.ts';
 import type { StepPorts } from '../ports.ts';
 import type { BackupObject, PlacedObjects } from './backup-objects.ts';
 import { BackupPlaces, type BlobListings } from './backup-places.ts';
@@ -244,8 +245,7 @@ function goneFinding(found: FoundSeal | undefined): BackupFinding {
 
 function packsFinding(gone: readonly string[]): readonly BackupFinding[] {
   if (gone.length === 0) return [];
-  const named = `${gone.slice(0, NAMED).join(', ')}${gone.length > NAMED ? ` and ${gone.length - NAMED} more` : ''}`;
-  const message = `${gone.length} packs are gone since it was sealed (${named}): written anew by maintenance of the repository, or deleted; only a scratch restore can tell`;
+  const message = `${gone.length} packs are gone since it was sealed (${someOf(gone, NAMED)}): written anew by maintenance of the repository, or deleted; only a scratch restore can tell`;
   return [{ severity: 'warning', check: 'seal', message }];
 }
 
