@@ -44,6 +44,7 @@ export const ONCE_ONLY: readonly OnceOnly[] = [
   { file: 'test/e2e/operator-s3.test.ts', reason: 'an owner and its successor race for one cluster' },
   { file: 'test/e2e/crash.test.ts', reason: 'each time it kills at other places' },
   { file: 'test/e2e/crash-sample.test.ts', reason: 'each time it kills at other places' },
+  { file: 'test/e2e/crash-etcd-power.test.ts', reason: 'a machine loses its power at whatever it is doing' },
 ];
 
 /** More files than this that fail are no matter of a busy machine. */

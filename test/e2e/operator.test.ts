@@ -10,12 +10,14 @@ import { encodeEntry, type InboxRequest, inboxPrefix, signedText } from '../../s
 import { readRun, type StoredRun } from '../../src/engine/run-files.ts';
 import type { RequestRecord } from '../../src/engine/run-state.ts';
 import type { RunId, StepId } from '../../src/model/ids.ts';
+import type { ObjectRef } from '../../src/model/kube-object.ts';
 import type { RunStore } from '../../src/ports/run-store.ts';
 import type { CliEnd, RunningCli } from '../support/cli.ts';
 import { RebuildWorld } from '../support/rebuild-world.ts';
 
 const MINUTE = 60_000;
 const execute = promisify(execFile);
+const OLD: ObjectRef = { apiVersion: 'lattice.dev/v1alpha1', kind: 'LatticeCluster', name: 'small' };
 const NOBODY_SAW = `sha256:${'0'.repeat(64)}` as const;
 
 type Person = 'ann' | 'bob' | 'eve';
@@ -217,6 +219,24 @@ describe('a run that persons steer from other terminals', { shuffle: false }, ()
         state: 'skipped',
         reason: expect.stringContaining('safety overridden by'),
       });
+      const report = resultOf(await world.cli('report', run), 0) as { readonly unproven?: readonly unknown[] };
+      expect(report.unproven).toEqual([expect.objectContaining({ step: 'fence-writes', reason: 'the buckets are gone' })]);
+    },
+    3 * MINUTE,
+  );
+
+  it(
+    'an override that a second person approves goes on to its end, which says what nobody has proven',
+    async () => {
+      await using parent = await world.open(world.lab.parent);
+      const before = await parent.get(OLD, AbortSignal.timeout(MINUTE));
+      owner = world.start(['resume', run, '--wait-for-answers', '10m']);
+      const shown = await asked('retire');
+      resultOf(await world.cli('approve', run, 'retire', '--shown', shown, ...signed('bob')), 0);
+      const ended = resultOf(await running().ended, 0);
+      expect(statesOf(ended)).toMatchObject({ 'fence-writes': 'skipped', retire: 'succeeded' });
+      const left = await parent.get(OLD, AbortSignal.timeout(MINUTE));
+      expect([before?.metadata.uid, left]).toEqual([expect.any(String), undefined]);
       const report = resultOf(await world.cli('report', run), 0) as { readonly unproven?: readonly unknown[] };
       expect(report.unproven).toEqual([expect.objectContaining({ step: 'fence-writes', reason: 'the buckets are gone' })]);
     },
