@@ -76,7 +76,7 @@ describe.skipIf(missing.length > 0)(`the printed restore of rke2${missing.length
     const { steps } = await ask('prepared-2.db', { seed: 'cp-2' });
     expect(steps.find(({ title }) => title.includes('server: out'))).toMatchObject({
       node: 'cp-2',
-      commands: [expect.stringContaining('/etc/rancher/rke2/config.yaml')],
+      commands: [expect.stringMatching(/cp -p \/etc\/rancher\/rke2\/config\.yaml /), expect.stringMatching(/^sed .* \/etc\/rancher\/rke2\/config\.yaml$/)],
     });
   });
 

@@ -1,5 +1,11 @@
 import { shellLine } from '../../model/shell-line.ts';
+import { NODE_FOLDER } from './aside.ts';
 import type { Rke2Facts } from './rke2-facts.ts';
+
+/** Files that rke2 reads after `config.yaml`, by their names. */
+const CONFIG_FOLDER = '/etc/rancher/rke2/config.yaml.d';
+/** Says for the time of a restore whom a server joins. */
+export const JOIN_FILE = `${CONFIG_FOLDER}/99-lattice-dr.yaml`;
 
 /** A server of rke2, by the name of its machine. */
 export interface Rke2Server {
@@ -50,14 +56,30 @@ export function rke2Objections({ seed, others, snapshot }: Rke2Restore): readonl
 export function rke2Procedure(restore: Rke2Restore): readonly ProcedureStep[] {
   const { seed, others } = restore;
   return [
+    ...[seed, ...others].flatMap((server) => keepToken(server, restore.runId)),
     ...[seed, ...others].map(fence),
     ...others.map((server) => preserve(server, restore.runId)),
     ...(seed.facts.serverUrlIn.length === 0 ? [] : [hideServerUrl(seed, restore.runId)]),
     reset(restore),
-    ...(seed.facts.serverUrlIn.length === 0 ? [] : [showServerUrl(seed, restore.runId)]),
     start(seed, `kubectl get node ${seed.name} -o jsonpath='{.status.conditions[?(@.type=="EtcdIsVoter")].status}' prints True, and there is one member`),
     ...others.map((server) => join(server, seed)),
+    ...(seed.facts.serverUrlIn.length === 0 ? [] : [showServerUrl(seed, restore.runId)]),
+    ...others.map(forgetSeed),
     ...[seed, ...others].map(restartKubelet),
+  ];
+}
+
+/** Keys and authorities within a snapshot are encrypted by it, so without it no snapshot is of use. */
+function keepToken({ name, facts }: Rke2Server, runId: string): readonly ProcedureStep[] {
+  if (facts.tokenSha256 === undefined) return [];
+  const copy = `${NODE_FOLDER}/${runId}/token`;
+  return [
+    {
+      node: name,
+      title: 'copy its token, without which no snapshot can be read; keep one copy off the machine too',
+      commands: [shellLine(['install', '-D', '-m', '600', `${facts.dataDir}/server/token`, copy])],
+      done: `tr -d '\\n' < ${copy} | sha256sum prints ${facts.tokenSha256}`,
+    },
   ];
 }
 
@@ -84,7 +106,11 @@ function hideServerUrl({ name, facts }: Rke2Server, runId: string): ProcedureSte
   return {
     node: name,
     title: 'take the line server: out, which a reset refuses',
-    commands: facts.serverUrlIn.map((path) => shellLine(['sed', `-i.lattice-dr-${runId}`, '-E', String.raw`/^["']?server["']?\+?:/d`, path])),
+    // The copy is made once: a second call would copy the file without the line over it.
+    commands: facts.serverUrlIn.flatMap((path) => [
+      `[ -e ${shellLine([`${path}.lattice-dr-${runId}`])} ] || ${shellLine(['cp', '-p', path, `${path}.lattice-dr-${runId}`])}`,
+      shellLine(['sed', '-i', '-E', String.raw`/^["']?server["']?\+?:/d`, path]),
+    ]),
     done: `no file has a line server:, and each that had one has a copy that ends in .lattice-dr-${runId}`,
   };
 }
@@ -102,7 +128,7 @@ function reset({ runId, seed, snapshot }: Rke2Restore): ProcedureStep {
 function showServerUrl({ name, facts }: Rke2Server, runId: string): ProcedureStep {
   return {
     node: name,
-    title: 'put the line server: back',
+    title: 'put the line server: back, now that there are others to join',
     commands: facts.serverUrlIn.map((path) => shellLine(['mv', `${path}.lattice-dr-${runId}`, path])),
     done: 'the files are as they were',
   };
@@ -112,14 +138,22 @@ function start({ name }: Rke2Server, done: string): ProcedureStep {
   return { node: name, title: 'start rke2', commands: ['systemctl unmask rke2-server', 'systemctl start rke2-server'], done };
 }
 
+/** By a file of our own that is read last, so that the last value wins (docs.rke2.io, "Configuration file"): what is written twice is the same, and what the server says itself stays. */
 function join(server: Rke2Server, seed: Rke2Server): ProcedureStep {
-  const url = `https://${seed.address}:9345`;
-  const hasUrl = server.facts.serverUrlIn.length > 0;
-  const write = shellLine(['sh', '-c', `echo 'server: ${url}' >> /etc/rancher/rke2/config.yaml`]);
+  const write = shellLine(['sh', '-c', `mkdir -p ${CONFIG_FOLDER} && echo 'server: https://${seed.address}:9345' > ${JOIN_FILE}`]);
   return {
     ...start(server, `kubectl shows its Node with EtcdIsVoter True; MemberIsLearner and NotAMember mean that it is on its way`),
     title: `join ${seed.name}: start rke2, when the one before it votes`,
-    commands: [...(hasUrl ? [] : [write]), 'systemctl unmask rke2-server', 'systemctl start rke2-server'],
+    commands: [write, 'systemctl unmask rke2-server', 'systemctl start rke2-server'],
+  };
+}
+
+function forgetSeed({ name }: Rke2Server): ProcedureStep {
+  return {
+    node: name,
+    title: 'take the file that said whom to join away',
+    commands: [shellLine(['rm', '-f', JOIN_FILE])],
+    done: `${JOIN_FILE} is not there, and every other file of the configuration is as it was`,
   };
 }
 

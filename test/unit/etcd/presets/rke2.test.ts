@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Rke2Facts, rke2Inventory } from '../../../../src/etcd/presets/rke2-facts.ts';
-import { type Rke2Restore, rke2Objections, rke2Procedure, rke2ResetOutcome } from '../../../../src/etcd/presets/rke2-procedure.ts';
+import { JOIN_FILE, type Rke2Restore, rke2Objections, rke2Procedure, rke2ResetOutcome } from '../../../../src/etcd/presets/rke2-procedure.ts';
 
 const facts: Rke2Facts = {
   dataDir: '/var/lib/rancher/rke2',
@@ -75,13 +75,17 @@ describe('the procedure for rke2', () => {
   it('fences all before it touches one, restores once, and starts one after the other', () => {
     const steps = rke2Procedure(restore());
     const text = steps.map(({ node, commands }) => `${node}: ${commands.join('; ')}`);
+    const join = `sh -c 'mkdir -p /etc/rancher/rke2/config.yaml.d && echo '\\''server: https://10.0.0.1:9345'\\'' > ${JOIN_FILE}'`;
     expect(text).toEqual([
+      'cp-1: install -D -m 600 /var/lib/rancher/rke2/server/token /var/lib/lattice-dr/r1/token',
+      'cp-2: install -D -m 600 /var/lib/rancher/rke2/server/token /var/lib/lattice-dr/r1/token',
       'cp-1: systemctl mask rke2-server; rke2-killall.sh',
       'cp-2: systemctl mask rke2-server; rke2-killall.sh',
       'cp-2: mv /var/lib/rancher/rke2/server/db /var/lib/rancher/rke2/server/db.lattice-dr-r1',
       'cp-1: systemd-run --wait --collect --unit=lattice-dr-r1-reset rke2 server --cluster-reset --cluster-reset-restore-path=/var/lib/lattice-dr/prepared.db --etcd-s3=false',
       'cp-1: systemctl unmask rke2-server; systemctl start rke2-server',
-      'cp-2: systemctl unmask rke2-server; systemctl start rke2-server',
+      `cp-2: ${join}; systemctl unmask rke2-server; systemctl start rke2-server`,
+      `cp-2: rm -f ${JOIN_FILE}`,
       'cp-1: systemctl restart rke2-server',
       'cp-2: systemctl restart rke2-server',
     ]);
@@ -94,12 +98,34 @@ describe('the procedure for rke2', () => {
     const of = (node: string) => steps.filter((step) => step.node === node).flatMap(({ commands }) => commands);
     const seed = of('cp-1');
     const at = (words: string) => seed.findIndex((command) => command.startsWith(words));
-    expect(at('sed -i.lattice-dr-r1')).toBeGreaterThan(-1);
-    expect(at('sed')).toBeLessThan(at('systemd-run'));
-    expect(at('mv')).toBeGreaterThan(at('systemd-run'));
-    expect(at('mv')).toBeLessThan(at('systemctl start'));
+    expect(seed[at('[ -e')]).toBe(`[ -e '${path}.lattice-dr-r1' ] || cp -p '${path}' '${path}.lattice-dr-r1'`);
+    const order = [at('[ -e'), at('sed -i'), at('systemd-run'), at('systemctl start'), at('mv'), at('systemctl restart')];
+    expect(order).not.toContain(-1);
+    expect(order).toEqual(order.toSorted((one, other) => one - other));
     expect(seed[at('mv')]).toBe(`mv '${path}.lattice-dr-r1' '${path}'`);
+    const nodes = steps.map(({ node, commands }) => `${node} ${commands.at(-1)?.split(' ')[0] === 'mv' ? 'server: back' : commands.at(-1)}`);
+    expect(nodes.indexOf('cp-1 server: back')).toBeGreaterThan(nodes.lastIndexOf('cp-2 systemctl start rke2-server'));
     expect(of('cp-2').join()).toContain('server: https://10.0.0.1:9345');
+  });
+
+  it('is done twice without another result, as far as files go', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'lattice-dr-rke2-'));
+    const path = join(folder, 'config.yaml');
+    const text = 'token: x\n"server": https://10.0.0.2:9345\n';
+    await writeFile(path, text);
+    const steps = rke2Procedure(restore({ seed: server('cp-1', { serverUrlIn: [path] }), others: [server('cp-2')] }));
+    const run = (title: string) => {
+      for (const command of steps.find((step) => step.title.includes(title))?.commands ?? []) {
+        if (/^(\[|sed|mv|sh -c)/.test(command)) execFileSync('sh', ['-c', command.replaceAll('/etc/rancher/rke2', folder)]);
+      }
+    };
+    for (const _ of [1, 2]) run('server: out');
+    for (const _ of [1, 2]) run('join cp-1');
+    expect(await readFile(path, 'utf8')).toBe('token: x\n');
+    expect(await readFile(join(folder, 'config.yaml.d/99-lattice-dr.yaml'), 'utf8')).toBe('server: https://10.0.0.1:9345\n');
+    run('server: back');
+    expect(await readFile(path, 'utf8')).toBe(text);
+    await rm(folder, { recursive: true });
   });
 
   it.each([
