@@ -2,10 +2,10 @@ import { formatDuration } from '../../model/duration.ts';
 import type { KnownSnapshot, NodeFacts, TroubleKind } from './facts.ts';
 import type { Picture } from './picture.ts';
 
-/** What helps against each trouble. */
+/** What helps against each trouble, unless it says so itself. */
 const CURES: Readonly<Record<TroubleKind, string>> = {
-  'certificate-expired': 'renew its certificates (kubeadm certs renew all) and restart it',
-  'certificate-ending': 'renew its certificates (kubeadm certs renew all)',
+  'certificate-expired': 'renew its certificates and restart it',
+  'certificate-ending': 'renew its certificates',
   'disk-full': 'free space on its disk, or grow it',
   'manifest-missing': 'put the definition of its etcd back: the manifest, or the unit',
   'manifest-bad': 'correct the definition of its etcd',
@@ -52,6 +52,6 @@ export function nodeLines({ facts }: Picture): readonly string[] {
 
 /** What is to be done on nodes that have troubles, in one sentence. */
 export function cures(nodes: readonly NodeFacts[]): string {
-  const lines = nodes.flatMap(({ name, troubles }) => [...new Set(troubles.map(({ kind }) => `${name}: ${CURES[kind]}`))]);
+  const lines = nodes.flatMap(({ name, troubles }) => [...new Set(troubles.map(({ kind, cure }) => `${name}: ${cure ?? CURES[kind]}`))]);
   return lines.join('; ');
 }

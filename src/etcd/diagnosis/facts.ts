@@ -36,6 +36,8 @@ export interface NodeFacts {
 export interface NodeTrouble {
   readonly kind: TroubleKind;
   readonly detail: string;
+  /** What helps, where that is not the same on every machine. */
+  readonly cure?: string;
 }
 
 export type TroubleKind =

@@ -25,6 +25,8 @@ export interface NodeSight {
   /** Why nobody would start it while it is stopped. */
   readonly idle?: Idle | undefined;
   readonly isAnswering: boolean;
+  /** How its certificates are renewed, for people. */
+  readonly renewal: string;
 }
 
 /** Data of etcd as it lies on a disk. */
@@ -37,7 +39,7 @@ export function dataState({ look, isAnswering }: Pick<NodeSight, 'look' | 'isAns
 /** All that is wrong on a machine that answers. */
 export function troublesOf(sight: NodeSight): readonly NodeTrouble[] {
   const { look, definition, etcd, idle, isAnswering } = sight;
-  const troubles: NodeTrouble[] = [...certificateTroubles(look, sight.now)];
+  const troubles: NodeTrouble[] = [...certificateTroubles(sight)];
   if (definition !== undefined) troubles.push(definition);
   if (look.freeBytes < SEGMENT_BYTES) troubles.push({ kind: 'disk-full', detail: `${look.freeBytes} bytes are free for etcd` });
   if (look.held.length > 0) troubles.push({ kind: 'process-held', detail: `etcd, process ${look.held.join(', ')}, is stopped by a signal` });
@@ -49,12 +51,13 @@ export function troublesOf(sight: NodeSight): readonly NodeTrouble[] {
   return troubles;
 }
 
-function certificateTroubles({ certificates }: NodeLook, now: number): readonly NodeTrouble[] {
-  return [...certificates].flatMap(([path, pem]): readonly NodeTrouble[] => {
+function certificateTroubles({ look, now, renewal }: NodeSight): readonly NodeTrouble[] {
+  return [...look.certificates].flatMap(([path, pem]): readonly NodeTrouble[] => {
     const end = endOf(pem);
     if (end === undefined || end - now > ENDING_MS) return [];
     const kind = end <= now ? 'certificate-expired' : 'certificate-ending';
-    return [{ kind, detail: `${path} ${end <= now ? 'ended' : 'ends'} at ${new Date(end).toISOString()}` }];
+    const cure = `renew its certificates (${renewal})${end <= now ? ' and restart it' : ''}`;
+    return [{ kind, detail: `${path} ${end <= now ? 'ended' : 'ends'} at ${new Date(end).toISOString()}`, cure }];
   });
 }
 

@@ -126,7 +126,8 @@ const freshNodes: DiagnosisRule = {
     if (!isFromSnapshot(picture) || !picture.hasKeys || !(said.isIdentityNeeded || said.isGitIncomplete)) return undefined;
     return {
       verdict: 'restore-etcd',
-      action: 'make fresh machines under the old names, put the authorities in place, and restore the snapshot on the first',
+      action:
+        'make fresh machines under the old names, put the authorities in place (of an etcd on machines of its own: its certificates), and restore the snapshot on the first',
       evidence: [
         said.isIdentityNeeded ? 'the identity of the cluster must stay, by what a person says' : 'git does not hold everything, by what a person says',
         `authorities are kept ${keys.pki}, encryption keys ${keys.encryption}`,

@@ -40,5 +40,6 @@ export function kubeadmPreset({ manifests = '/etc/kubernetes/manifests' }: Kubea
         kubeletStarted.parse(answer) === undefined ? { kind: 'kubelet-stopped', detail: 'no kubelet runs, so nobody starts etcd' } : undefined,
     },
     keys: () => AUTHORITIES,
+    renewal: 'kubeadm certs renew all',
   };
 }

@@ -100,6 +100,8 @@ export interface Preset {
   readonly idle: NodeProbe<Idle | undefined>;
   /** Private keys without which a machine is none of the cluster: the authorities, or those of the certificates where the authorities are kept elsewhere. */
   keys(certificates: MemberCertificates): readonly string[];
+  /** How the certificates of its etcd are renewed, for people. */
+  readonly renewal: string;
   /** `undefined` where no kubelet belongs to it. */
   readonly restartKubelet: NodeCommand | undefined;
   /** When the kubelet's process began, in seconds since 1970; `undefined` when it does not run. */

@@ -100,6 +100,7 @@ export function systemdPreset({ unit = 'etcd.service' }: SystemdOptions = {}): P
     idle: idle(unit),
     // Members on machines of their own have certificates, and the authorities are elsewhere.
     keys: ({ server, peer }) => [server, peer].flatMap((files) => files?.keyFile ?? []),
+    renewal: 'new ones from the authority of etcd, in the place of the old',
   };
 }
 

@@ -1,7 +1,7 @@
 import { DrError, isDrError } from '../../../errors/dr-error.ts';
 import type { MemberAnswer, NodeFacts, NodeTrouble } from '../../../etcd/diagnosis/facts.ts';
 import { lookProbe } from '../../../etcd/diagnosis/look.ts';
-import { dataState, troublesOf } from '../../../etcd/diagnosis/troubles.ts';
+import { dataState, type NodeSight, troublesOf } from '../../../etcd/diagnosis/troubles.ts';
 import { type EtcdSettings, etcdAccess, etcdSettingsOfDefinition } from '../../../etcd/presets/etcd-settings.ts';
 import type { Definitions, MemberCertificates, NodeProbe, Preset } from '../../../etcd/presets/preset.ts';
 import type { Clock } from '../../../ports/clock.ts';
@@ -55,30 +55,37 @@ export async function gatherNode(node: PlannedNode, tools: GatherTools): Promise
   const certificates = [shown.server?.certFile, shown.peer?.certFile].filter((path) => path !== undefined);
   const keys = preset.keys(shown);
   const before = tools.clock.now();
-  const [look, answered] = await Promise.all([
+  const [look, answered = {}] = await Promise.all([
     ask(lookProbe({ dataDir: settings?.dataDir ?? DATA_DIR, walDir: settings?.walDir, certificates: [...new Set(certificates)], keys })),
     settings === undefined || !running.running ? undefined : askMember(node, settings, tools),
   ]);
   const askedMs = tools.clock.now() - before;
-  const isAnswering = answered?.member !== undefined;
   const etcd = running.processes.length > 0 ? 'running' : 'stopped';
-  const sight = { look, askedMs, now: before + askedMs / 2, etcd, idle, isAnswering, ...(trouble === undefined ? {} : { definition: trouble }) } as const;
-  const { name } = node;
-  const facts: NodeFacts = {
-    name,
-    reach: 'up',
-    data: dataState(sight),
+  const sight: NodeSight = {
+    look,
+    askedMs,
+    now: before + askedMs / 2,
     etcd,
-    pki: keys.length === 0 ? 'unknown' : look.hasKeys ? 'present' : 'absent',
-    troubles: troublesOf(sight),
-    ...(answered?.member === undefined ? {} : { member: answered.member }),
+    idle,
+    renewal: preset.renewal,
+    isAnswering: answered.member !== undefined,
+    ...(trouble === undefined ? {} : { definition: trouble }),
   };
+  const pki = keys.length === 0 ? 'unknown' : look.hasKeys ? 'present' : 'absent';
   return {
-    facts,
-    ...(answered?.members === undefined ? {} : { members: answered.members }),
-    ...(answered?.finding === undefined ? {} : { finding: `${name}: ${answered.finding}` }),
+    ...seenNode({ name: node.name, pki }, sight, answered),
     ...(definitions === undefined ? {} : { definitions }),
     ...(settings === undefined ? {} : { settings }),
+  };
+}
+
+function seenNode({ name, pki }: Pick<NodeFacts, 'name' | 'pki'>, sight: NodeSight, { member, members, finding }: Answered): SeenNode {
+  const { etcd } = sight;
+  const facts: NodeFacts = { name, reach: 'up', data: dataState(sight), etcd, pki, troubles: troublesOf(sight), ...(member === undefined ? {} : { member }) };
+  return {
+    facts,
+    ...(members === undefined ? {} : { members }),
+    ...(finding === undefined ? {} : { finding: `${name}: ${finding}` }),
   };
 }
 

@@ -51,6 +51,16 @@ describe('the decision table', () => {
   });
 });
 
+describe('what to do about a trouble', () => {
+  const action = (cure: { readonly cure?: string }) =>
+    diagnose(facts({ nodes: [node('cp-1', { troubles: [{ kind: 'certificate-ending', detail: 'x', ...cure }] }), node('cp-2'), node('cp-3')] })).action;
+
+  it('is what it says itself, as machines differ, and else the same everywhere', () => {
+    expect(action({ cure: 'ask the authority' })).toBe('cp-1: ask the authority');
+    expect(action({})).toBe('cp-1: renew its certificates');
+  });
+});
+
 describe('what a verdict costs', () => {
   it('is nothing when nothing is brought back', () => expect(diagnose(facts()).loss).toEqual({ words: 'nothing' }));
 

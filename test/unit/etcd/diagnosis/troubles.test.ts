@@ -48,7 +48,7 @@ const look: NodeLook = {
   held: [],
   database: { sizeBytes: 8 * 4_096, head: meta() },
 };
-const sight: NodeSight = { look, askedMs: 100, now: NOW, etcd: 'running', isAnswering: true };
+const sight: NodeSight = { look, askedMs: 100, now: NOW, etcd: 'running', isAnswering: true, renewal: 'by hand' };
 const KUBELET = { kind: 'kubelet-stopped', detail: 'no kubelet runs' } as const;
 const UNIT = { kind: 'unit-stopped', detail: 'etcd.service is masked' } as const;
 const kinds = (changes: Partial<NodeSight>, looked: Partial<NodeLook> = {}) =>
@@ -89,10 +89,10 @@ describe('what is wrong on a machine', () => {
     const [soon, later] = [certificate(5), certificate(300)];
     const at = Date.now();
     const of = (pem: string, now: number) =>
-      troublesOf({ ...sight, now, look: { ...look, now, certificates: new Map([['/x.crt', pem]]) } }).map(({ kind }) => kind);
+      troublesOf({ ...sight, now, look: { ...look, now, certificates: new Map([['/x.crt', pem]]) } }).map(({ kind, cure }) => [kind, cure]);
     expect(of(later, at)).toEqual([]);
-    expect(of(soon, at)).toEqual(['certificate-ending']);
-    expect(of(soon, at + 6 * 86_400_000)).toEqual(['certificate-expired']);
+    expect(of(soon, at)).toEqual([['certificate-ending', 'renew its certificates (by hand)']]);
+    expect(of(soon, at + 6 * 86_400_000)).toEqual([['certificate-expired', 'renew its certificates (by hand) and restart it']]);
   });
 });
 
