@@ -12,6 +12,7 @@ const CURES: Readonly<Record<TroubleKind, string>> = {
   'process-held': 'let the held process go on, or restart it',
   'kubelet-stopped': 'start the kubelet',
   'unit-stopped': 'start its unit, and unmask it before where it is masked',
+  'unit-failing': 'see in the log of its unit why it ends, and put that right',
   'clock-skew': 'set its clock right',
   'port-closed': 'open the way to its ports, or bind etcd to its address again',
 };

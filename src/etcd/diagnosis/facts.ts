@@ -49,6 +49,7 @@ export type TroubleKind =
   | 'process-held'
   | 'kubelet-stopped'
   | 'unit-stopped'
+  | 'unit-failing'
   | 'clock-skew'
   | 'port-closed';
 

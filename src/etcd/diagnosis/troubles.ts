@@ -43,7 +43,8 @@ export function troublesOf(sight: NodeSight): readonly NodeTrouble[] {
   if (definition !== undefined) troubles.push(definition);
   if (look.freeBytes < SEGMENT_BYTES) troubles.push({ kind: 'disk-full', detail: `${look.freeBytes} bytes are free for etcd` });
   if (look.held.length > 0) troubles.push({ kind: 'process-held', detail: `etcd, process ${look.held.join(', ')}, is stopped by a signal` });
-  if (idle !== undefined && etcd === 'stopped') troubles.push(idle);
+  // One that systemd starts again and again may run for a moment while it is looked at.
+  if (idle !== undefined && (etcd === 'stopped' || (idle.kind === 'unit-failing' && !isAnswering))) troubles.push(idle);
   const skew = look.now - sight.now;
   if (Math.abs(skew) > SKEW_MS + sight.askedMs) troubles.push({ kind: 'clock-skew', detail: `its clock is ${skewText(skew)}` });
   if (etcd === 'running' && !isAnswering && look.held.length === 0 && troubles.length === 0)

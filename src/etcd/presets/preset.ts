@@ -51,9 +51,9 @@ export interface TlsFiles {
   readonly keyFile: string;
 }
 
-/** Why a stopped etcd stays stopped: what keeps it running does not. `detail` is for people. */
+/** Why a stopped etcd stays stopped: what keeps it running does not, or in vain. All but `kubelet-stopped` say that there is a unit. `detail` is for people. */
 export interface Idle {
-  readonly kind: 'kubelet-stopped' | 'unit-stopped';
+  readonly kind: 'kubelet-stopped' | 'unit-stopped' | 'unit-failing' | 'manifest-bad';
   readonly detail: string;
 }
 

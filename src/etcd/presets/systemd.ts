@@ -113,12 +113,16 @@ function joinEnvironment(definition: NodeFile, members: readonly MemberAddress[]
 
 const IDLE: Readonly<Record<string, string>> = { inactive: 'is stopped', failed: 'has failed, and systemd does not start it again' };
 
-/** Properties are told by their names: systemd prints them in an order of its own. */
+/** Properties are told by their names: systemd prints them in an order of its own. States are those of systemctl(1), `src/basic/unit-def.c` at v252. */
 function idle(unit: string): NodeProbe<Idle | undefined> {
-  const command = { title: `see whether systemd keeps ${unit} running`, script: 'systemctl show -p LoadState -p ActiveState "$1"', args: [unit] };
-  return probe(command, (stdout) => {
+  const script = 'systemctl show -p LoadState -p ActiveState -p SubState "$1"';
+  return probe({ title: `see whether systemd keeps ${unit} running`, script, args: [unit] }, (stdout) => {
     const value = (name: string): string => new RegExp(`^${name}=(.*)$`, 'm').exec(stdout)?.[1] ?? '';
     const [load, active] = [value('LoadState'), value('ActiveState')];
+    if (load === 'bad-setting' || load === 'error') return { kind: 'manifest-bad', detail: `${unit} cannot be loaded by systemd: ${load}` };
+    // Between two tries; a try itself is no other than a start.
+    if (load === 'loaded' && value('SubState').startsWith('auto-restart'))
+      return { kind: 'unit-failing', detail: `${unit} ends again and again, and systemd starts it each time` };
     const state = load === 'masked' ? 'is masked' : load === 'loaded' ? IDLE[active] : undefined;
     return state === undefined ? undefined : { kind: 'unit-stopped', detail: `${unit} ${state}` };
   });

@@ -96,6 +96,7 @@ const CAUSES: readonly (readonly [TroubleKind, string])[] = [
   ['process-held', 'etcd op-guide/failures'],
   ['kubelet-stopped', 'kubelet: nobody starts a static pod again'],
   ['unit-stopped', 'systemd.unit(5): a unit that is masked, or was stopped, is started by nobody'],
+  ['unit-failing', 'systemd.service(5), Restart=: a service that ends is started again, whatever ends it'],
   ['clock-skew', 'TLS: a certificate is not valid yet'],
   ['port-closed', 'etcd op-guide/failures, Network partition'],
 ];

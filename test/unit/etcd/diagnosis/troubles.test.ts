@@ -51,6 +51,7 @@ const look: NodeLook = {
 const sight: NodeSight = { look, askedMs: 100, now: NOW, etcd: 'running', isAnswering: true, renewal: 'by hand' };
 const KUBELET = { kind: 'kubelet-stopped', detail: 'no kubelet runs' } as const;
 const UNIT = { kind: 'unit-stopped', detail: 'etcd.service is masked' } as const;
+const LOOP = { kind: 'unit-failing', detail: 'etcd.service ends again and again' } as const;
 const kinds = (changes: Partial<NodeSight>, looked: Partial<NodeLook> = {}) =>
   troublesOf({ ...sight, ...changes, look: { ...look, ...looked } }).map(({ kind }) => kind);
 
@@ -76,6 +77,8 @@ describe('what is wrong on a machine', () => {
     ['process-held', { isAnswering: false }, { held: [7] }],
     ['kubelet-stopped', { etcd: 'stopped', idle: KUBELET, isAnswering: false }, {}],
     ['unit-stopped', { etcd: 'stopped', idle: UNIT, isAnswering: false }, {}],
+    ['unit-failing', { etcd: 'stopped', idle: LOOP, isAnswering: false }, {}],
+    ['unit-failing', { etcd: 'running', idle: LOOP, isAnswering: false }, {}],
     ['clock-skew', {}, { now: NOW + 5_000 }],
     ['port-closed', { isAnswering: false }, {}],
     ['manifest-bad', { definition: { kind: 'manifest-bad', detail: 'x' } }, {}],
