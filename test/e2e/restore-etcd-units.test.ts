@@ -110,6 +110,24 @@ describe.skipIf(missing !== '')(`restore-etcd, three of three lost, same machine
     expect(known).not.toContain('late');
   });
 
+  it('diagnose judges nothing while etcd runs and its units do not tell how it is set up', async () => {
+    const unit = '/etc/systemd/system/etcd.service';
+    const onAll = async (command: string): Promise<void> => {
+      for (const name of MACHINES) expect(await world.nodes.ssh(name, `${command} && systemctl daemon-reload`)).toMatchObject({ exitCode: 0 });
+    };
+    // By a file of another name: a shell makes the unit, empty, before `systemctl cat` looks which one decides.
+    await onAll(
+      `test ! -e ${unit} && systemctl cat etcd > ${unit}.new && sed -i 's#^ExecStart=.*#& --data-dir=/data/etcd#' ${unit}.new && mv ${unit}.new ${unit}`,
+    );
+    const refused = await world.start('diagnose', '--plan', world.plan).ended;
+    await onAll(`rm ${unit}`);
+    expect([refused.code, /INPUT_INVALID/.test(refused.stdout), refused.stdout]).toEqual([
+      3,
+      true,
+      expect.stringContaining('cp-3: etcd.service sets data-dir on its command line'),
+    ]);
+  });
+
   it('diagnose tells what systemd does not start any more: a unit that is stopped, and one that is masked', async () => {
     expect(await world.diagnose()).toMatchObject({ verdict: 'leave-alone', rule: { id: 'healthy' }, findings: [] });
     const on = async (name: string, command: string): Promise<unknown> => await world.nodes.ssh(name, `systemctl ${command}`);
@@ -117,16 +135,21 @@ describe.skipIf(missing !== '')(`restore-etcd, three of three lost, same machine
     await on('cp-3', 'stop etcd');
     // A mask is no unit file: one that is in its place is moved, as a person would.
     await world.nodes.ssh('cp-3', 'mv /etc/systemd/system/etcd.service /etc/etcd/etcd.service.moved; systemctl daemon-reload; systemctl mask etcd');
+    // Nor does it tell where the data is: nothing is called lost because it is not in the usual place.
+    await world.nodes.ssh('cp-3', 'mkdir /data && mv /var/lib/etcd/member /data/member');
     await world.untilNoQuorum('cp-1');
     const { verdict, rule, facts, action } = await world.diagnose();
-    expect([verdict, rule.id, facts.nodes.map(({ data }) => data)]).toEqual(['repair', 'disks-intact', ['intact', 'intact', 'intact']]);
+    expect([verdict, rule.id, facts.nodes.map(({ data }) => data)]).toEqual(['repair', 'disks-intact', ['intact', 'intact', 'unknown']]);
     // What the first one says is between it and its lost quorum.
     expect(facts.nodes.slice(1).map(({ troubles }) => troubles.map(({ kind, detail }) => `${kind}: ${detail}`))).toEqual([
       ['unit-stopped: etcd.service is stopped'],
       ['manifest-missing: nothing on it defines an etcd', 'unit-stopped: etcd.service is masked'],
     ]);
     expect(action).toContain('cp-2: start its unit');
-    await world.nodes.ssh('cp-3', 'systemctl unmask etcd; mv /etc/etcd/etcd.service.moved /etc/systemd/system/etcd.service; systemctl daemon-reload');
+    await world.nodes.ssh(
+      'cp-3',
+      'mv /data/member /var/lib/etcd/member; systemctl unmask etcd; mv /etc/etcd/etcd.service.moved /etc/systemd/system/etcd.service; systemctl daemon-reload',
+    );
     for (const name of ['cp-2', 'cp-3']) await on(name, 'start etcd');
     for (const name of MACHINES)
       await eventually(async () => (await world.nodes.etcdctl([name], 'put', 'probe', name)).exitCode === 0, SOON, `${name} is in a quorum again`);

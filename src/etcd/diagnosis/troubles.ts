@@ -25,13 +25,20 @@ export interface NodeSight {
   /** Why nobody would start it while it is stopped. */
   readonly idle?: Idle | undefined;
   readonly isAnswering: boolean;
+  /** Whether its data was looked for where it is to be. */
+  readonly isPlaceKnown: boolean;
   /** How its certificates are renewed, for people. */
   readonly renewal: string;
 }
 
-/** Data of etcd as it lies on a disk. */
-export function dataState({ look, isAnswering }: Pick<NodeSight, 'look' | 'isAnswering'>): NodeFacts['data'] {
+/** Data of etcd as it lies on a disk. Where it may lie elsewhere too, nothing but data that is there is told. */
+export function dataState({ look, isAnswering, isPlaceKnown }: Pick<NodeSight, 'look' | 'isAnswering' | 'isPlaceKnown'>): NodeFacts['data'] {
   if (isAnswering) return 'intact';
+  const found = foundData(look);
+  return found === 'intact' || isPlaceKnown ? found : 'unknown';
+}
+
+function foundData(look: NodeLook): 'intact' | 'unreadable' | 'absent' {
   if (look.database === undefined) return look.walFiles > 0 ? 'unreadable' : 'absent';
   return boltFault(look.database.head, look.database.sizeBytes) === undefined ? 'intact' : 'unreadable';
 }

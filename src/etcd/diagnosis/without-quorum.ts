@@ -51,6 +51,22 @@ const stateBad: DiagnosisRule = {
       : undefined,
 };
 
+const dataUnseen: DiagnosisRule = {
+  id: 'data-unseen',
+  about: 'no quorum, and on a machine that answers nobody knows where its data is to be',
+  source: 'etcd op-guide/configuration: a flag, ETCD_DATA_DIR or a configuration file may each name another data directory than the usual one',
+  judge: (picture) => {
+    const unseen = picture.present.filter(({ reach, data }) => reach === 'up' && data === 'unknown');
+    if (picture.hasQuorum || unseen.length === 0) return undefined;
+    return {
+      verdict: 'repair',
+      action: `restore nothing yet; ${cures(unseen)}; then diagnose again`,
+      evidence: [`nobody can tell that ${unseen.map(({ name }) => name).join(', ')} lost the data: it may be where was not looked`, ...lines(picture)],
+      minutes: START,
+    };
+  },
+};
+
 const survivor: DiagnosisRule = {
   id: 'survivor',
   about: 'no quorum, a survivor with its data, and the others are gone',
@@ -184,6 +200,7 @@ const gitCurrent: DiagnosisRule = {
 export const RULES_WITHOUT_QUORUM: readonly DiagnosisRule[] = [
   disksIntact,
   stateBad,
+  dataUnseen,
   survivor,
   unreadable,
   dataGone,

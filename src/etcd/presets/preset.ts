@@ -116,4 +116,6 @@ export interface Definitions {
   readonly parked: ReadonlyMap<Component, NodeFile>;
   /** Other files that would keep a component running, such as a copy beside it: parking the usual one does not stop it. */
   readonly strays: readonly { readonly component: Component; readonly path: string }[];
+  /** Why an etcd that is defined is not among them: what defines it does not tell how it is set up. */
+  readonly unread?: string;
 }

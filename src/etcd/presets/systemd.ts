@@ -4,6 +4,7 @@ import { kubeadmPreset } from './kubeadm.ts';
 import type { Component, Definitions, Idle, MemberAddress, NodeCommand, NodeFile, NodeProbe, ParkState, Preset } from './preset.ts';
 import { commandFailed, probe, taggedLines } from './probe.ts';
 import { runningProbe } from './running.ts';
+import { unitFault } from './unit-settings.ts';
 
 export interface SystemdOptions {
   /** Name of etcd's unit. */
@@ -62,15 +63,16 @@ if [ -e "$keep/$unit.unit" ]; then
 elif [ "$load" = loaded ]; then echo in-place; else echo absent; fi
 `;
 
-/** `unit PLACE PATH TEXT` for the environment file of etcd's unit, which says how it is set up; `no-environment` for a unit that has none. One that is masked, and not by this run, says nothing. */
+/** `unit PLACE UNIT` for etcd's unit, and behind it `PATH TEXT` of the environment file that it names last, when that is there. One that is masked, and not by this run, says nothing. */
 const READ = String.raw`
 unit=$1 keep=$2
 if [ -e "$keep/$unit.unit" ]; then text=$(cat "$keep/$unit.unit") place=parked
 elif [ "$(systemctl show -p LoadState --value "$unit")" = loaded ]; then text=$(systemctl cat "$unit" 2>/dev/null) place=in-place; fi
 [ -n "$text" ] || exit 0
 path=$(printf '%s\n' "$text" | sed -n 's/^EnvironmentFile=-\{0,1\}//p' | tail -n 1)
-if [ -z "$path" ] || [ ! -f "$path" ]; then echo no-environment; exit 0; fi
-printf 'unit %s %s %s\n' "$place" "$(printf %s "$path" | base64 -w0)" "$(base64 -w0 < "$path")"
+printf 'unit %s %s' "$place" "$(printf '%s\n' "$text" | base64 -w0)"
+if [ -f "$path" ]; then printf ' %s %s' "$(printf %s "$path" | base64 -w0)" "$(base64 -w0 < "$path")"; fi
+echo
 `;
 
 const KILL = String.raw`
@@ -145,16 +147,14 @@ function definitions(pods: NodeProbe<Definitions>, { unit, args }: { readonly un
     const { inPlace, parked, strays } = pods.parse({ exitCode: 0, stdout, stderr: '' });
     const without = (files: ReadonlyMap<Component, NodeFile>): Map<Component, NodeFile> => new Map([...files].filter(([component]) => component !== 'etcd'));
     const found = { 'in-place': without(inPlace), parked: without(parked) };
-    for (const [tag, place, path = '', text = ''] of taggedLines(stdout)) {
-      if (tag === 'no-environment')
-        throw commandFailed(command, {
-          exitCode: 0,
-          stdout: `${unit} has no environment file; only an etcd that is set up by one can be restored`,
-          stderr: '',
-        });
-      const decoded = (base64: string): string => Buffer.from(base64, 'base64').toString();
-      if (tag === 'unit' && (place === 'in-place' || place === 'parked')) found[place].set('etcd', { path: decoded(path), text: decoded(text) });
+    let unread: string | undefined;
+    for (const [tag, place, ...encoded] of taggedLines(stdout)) {
+      if (tag !== 'unit' || (place !== 'in-place' && place !== 'parked')) continue;
+      const [text = '', path, environment] = encoded.map((part) => Buffer.from(part, 'base64').toString());
+      unread = unitFault({ unit, text, environment: path === undefined ? undefined : (environment ?? '') });
+      if (unread === undefined) found[place].set('etcd', { path: path ?? '', text: environment ?? '' });
     }
-    return { inPlace: found['in-place'], parked: found.parked, strays };
+    const reason = unread === undefined ? {} : { unread: `${unread}; only an etcd that is set up by one environment file alone can be looked at and restored` };
+    return { inPlace: found['in-place'], parked: found.parked, strays, ...reason };
   });
 }

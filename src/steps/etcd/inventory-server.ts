@@ -27,7 +27,8 @@ export async function lookAtServer(node: PlaneNode, ctx: MachineCtx): Promise<Pl
 
 function readServer(definitions: Definitions): Partial<PlaneServer> {
   const components = componentsOf(definitions);
-  if (components.includes('etcd')) return { components, fault: 'it defines an etcd, and the plan says that it has none (etcd: false)' };
+  if (components.includes('etcd') || definitions.unread !== undefined)
+    return { components, fault: 'it defines an etcd, and the plan says that it has none (etcd: false)' };
   const api = definitions.inPlace.get('kube-apiserver') ?? definitions.parked.get('kube-apiserver');
   if (api === undefined) return { components, fault: 'it has no definition of an API server, and by the plan no etcd' };
   const settings = apiServerSettings(api);

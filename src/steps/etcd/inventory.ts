@@ -33,7 +33,10 @@ async function lookAt(node: PlaneNode, ctx: MachineCtx): Promise<PlaneMember> {
   if (said === undefined) return { ...expected(node), silent };
   const etcd = said.inPlace.get('etcd') ?? said.parked.get('etcd');
   if (etcd === undefined)
-    return { ...expected(node), fault: 'it has no definition of etcd: set it up as a control-plane machine of this cluster, without starting etcd' };
+    return {
+      ...expected(node),
+      fault: said.unread ?? 'it has no definition of etcd: set it up as a control-plane machine of this cluster, without starting etcd',
+    };
   try {
     return await lookAtMember(node, { etcd, definitions: said }, ctx);
   } catch (error) {

@@ -50,7 +50,8 @@ export async function gatherNode(node: PlannedNode, tools: GatherTools): Promise
     ask(preset.running('etcd')),
     ask(preset.idle),
   ]);
-  const { settings, trouble } = readSettings(definitions, undefinedBy);
+  const settled = readSettings(definitions, undefinedBy);
+  const { settings, trouble } = settled;
   const shown: MemberCertificates = settings ?? {};
   const certificates = [shown.server?.certFile, shown.peer?.certFile].filter((path) => path !== undefined);
   const keys = preset.keys(shown);
@@ -69,9 +70,10 @@ export async function gatherNode(node: PlannedNode, tools: GatherTools): Promise
     idle,
     renewal: preset.renewal,
     isAnswering: answered.member !== undefined,
+    isPlaceKnown: isPlaceKnown(settled, { etcd, idle }),
     ...(trouble === undefined ? {} : { definition: trouble }),
   };
-  const pki = keys.length === 0 ? 'unknown' : look.hasKeys ? 'present' : 'absent';
+  const pki = settings === undefined && keys.length === 0 ? 'unknown' : look.hasKeys ? 'present' : 'absent';
   return {
     ...seenNode({ name: node.name, pki }, sight, answered),
     ...(definitions === undefined ? {} : { definitions }),
@@ -89,7 +91,7 @@ function seenNode({ name, pki }: Pick<NodeFacts, 'name' | 'pki'>, sight: NodeSig
   };
 }
 
-/** A folder of manifests that is not there defines nothing, and a unit that is set up in another way than by a file nothing that can be read. */
+/** A folder of manifests that is not there defines nothing. */
 function unlessUnreachable(error: unknown): { readonly definitions: undefined; readonly undefinedBy: string } {
   if (isDrError(error, 'NODE_COMMAND_FAILED')) return { definitions: undefined, undefinedBy: error.message };
   throw error;
@@ -102,6 +104,7 @@ interface Settled {
 
 function readSettings(definitions: Definitions | undefined, undefinedBy = 'nothing on it defines an etcd'): Settled {
   const file = definitions?.inPlace.get('etcd');
+  if (definitions?.unread !== undefined) return { trouble: { kind: 'manifest-bad', detail: definitions.unread } };
   if (file === undefined) return { trouble: { kind: 'manifest-missing', detail: undefinedBy } };
   try {
     return { settings: etcdSettingsOfDefinition(file) };
@@ -109,6 +112,13 @@ function readSettings(definitions: Definitions | undefined, undefinedBy = 'nothi
     if (!isDrError(error, 'INPUT_INVALID')) throw error;
     return { trouble: { kind: 'manifest-bad', detail: error.message } };
   }
+}
+
+/** Where nothing defines an etcd its data is in the usual place, or nowhere. What runs, or is defined and does not say so, may have it in any. */
+function isPlaceKnown({ settings, trouble }: Settled, { etcd, idle }: Pick<NodeSight, 'etcd' | 'idle'>): boolean {
+  if (settings !== undefined) return true;
+  const hasUnit = idle !== undefined && idle.kind !== 'kubelet-stopped';
+  return etcd === 'stopped' && trouble?.kind === 'manifest-missing' && !hasUnit;
 }
 
 interface Answered {

@@ -1,5 +1,5 @@
 import { DrError, isDrError } from '../../../errors/dr-error.ts';
-import type { ApiFacts, ListedMember, MemberAnswer, NodeFacts } from '../../../etcd/diagnosis/facts.ts';
+import type { ApiFacts, ListedMember, MemberAnswer, NodeFacts, NodeTrouble } from '../../../etcd/diagnosis/facts.ts';
 import type { EtcdSettings } from '../../../etcd/presets/etcd-settings.ts';
 import { withLimit } from '../../wait.ts';
 import { type ApiTools, gatherApi, joinApi } from './gather-api.ts';
@@ -25,13 +25,14 @@ interface Asked {
 
 /**
  * Looks at every machine of a control plane at once, changes nothing, and takes a bounded time. What does not answer is a fact, not a failure. `gone` are
- * machines that a person knows to be lost: they are not asked.
+ * machines that a person knows to be lost: they are not asked. Throws `INPUT_INVALID` where a member runs that nobody knows how to ask, and may have quorum.
  */
 export async function gatherControlPlane(nodes: readonly PlannedNode[], gone: readonly string[], tools: ApiTools): Promise<Gathered> {
   const [asked, servers] = await Promise.all([
     Promise.all(nodes.filter(({ hasEtcd }) => hasEtcd).map(async (node) => await askNode(node, gone.includes(node.name), tools))),
     Promise.all(nodes.filter(({ hasEtcd, name }) => !hasEtcd && !gone.includes(name)).map(async (node) => await askServer(node, tools))),
   ]);
+  assertAsked(asked);
   const hashed = await withHashes(asked, tools);
   const members = membersOf(asked);
   return {
@@ -40,6 +41,20 @@ export async function gatherControlPlane(nodes: readonly PlannedNode[], gone: re
     api: joinApi([...asked.map(({ api }) => api), ...servers]),
     findings: asked.flatMap(({ seen }) => seen.finding ?? []),
   };
+}
+
+/** Of members that run nobody may say that they have no quorum without having asked one. */
+function assertAsked(asked: readonly Asked[]): void {
+  if (asked.some(({ seen }) => seen.facts.member !== undefined && seen.facts.member.leader !== '0')) return;
+  const unasked = asked.flatMap(({ seen: { facts, settings } }) => (facts.etcd === 'running' && settings === undefined ? [facts] : []));
+  if (unasked.length === 0) return;
+  const isDefinition = ({ kind }: NodeTrouble): boolean => kind === 'manifest-bad' || kind === 'manifest-missing';
+  const reasons = unasked.map(({ name, troubles }) => `${name}: ${troubles.find(isDefinition)?.detail ?? 'nothing tells how'}`);
+  throw new DrError({
+    code: 'INPUT_INVALID',
+    message: `etcd runs, and how it is set up cannot be read, so nobody knows whether it has quorum (${reasons.join('; ')})`,
+    suggestions: ['ask its members by hand: etcdctl endpoint status --cluster -w table', 'correct the definition of etcd there, and diagnose again'],
+  });
 }
 
 async function askNode(node: PlannedNode, isGone: boolean, tools: ApiTools): Promise<Asked> {

@@ -257,6 +257,25 @@ export const CORPUS: readonly Row[] = [
     },
   },
   {
+    name: 'two members have lost their data, and the third machine does not tell where its data is',
+    source: 'etcd op-guide/configuration',
+    facts: facts({
+      ...three(lost('cp-1'), lost('cp-2'), mute('cp-3', { data: 'unknown', pki: 'unknown', troubles: [{ kind: 'unit-stopped', detail: 'as found' }] })),
+      api: API_DOWN,
+    }),
+    verdict: 'repair',
+    rule: 'data-unseen',
+    twin: {
+      name: 'it is gone too',
+      facts: facts({
+        ...three(lost('cp-1'), lost('cp-2'), mute('cp-3', { data: 'absent', pki: 'unknown', troubles: [{ kind: 'unit-stopped', detail: 'as found' }] })),
+        api: API_DOWN,
+      }),
+      verdict: 'restore-etcd',
+      rule: 'data-gone',
+    },
+  },
+  {
     name: 'everything gone, and the identity must stay',
     source: 'kubernetes.io: Operating etcd clusters',
     facts: facts({ ...ashes, api: API_DOWN, said: said({ isIdentityNeeded: true }) }),

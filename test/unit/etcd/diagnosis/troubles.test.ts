@@ -48,7 +48,7 @@ const look: NodeLook = {
   held: [],
   database: { sizeBytes: 8 * 4_096, head: meta() },
 };
-const sight: NodeSight = { look, askedMs: 100, now: NOW, etcd: 'running', isAnswering: true, renewal: 'by hand' };
+const sight: NodeSight = { look, askedMs: 100, now: NOW, etcd: 'running', isAnswering: true, isPlaceKnown: true, renewal: 'by hand' };
 const KUBELET = { kind: 'kubelet-stopped', detail: 'no kubelet runs' } as const;
 const UNIT = { kind: 'unit-stopped', detail: 'etcd.service is masked' } as const;
 const LOOP = { kind: 'unit-failing', detail: 'etcd.service ends again and again' } as const;
@@ -100,15 +100,22 @@ describe('what is wrong on a machine', () => {
 });
 
 describe('the data on a disk', () => {
-  const state = (looked: Partial<NodeLook>, isAnswering = false) => dataState({ look: { ...look, ...looked }, isAnswering });
   const { database: _none, ...empty } = look;
+  const seen = (looked: NodeLook, changes: Partial<NodeSight> = {}) => dataState({ ...sight, isAnswering: false, ...changes, look: looked });
+  const bad = (sizeBytes: number): NodeLook => ({ ...look, database: { sizeBytes, head: new Uint8Array(sizeBytes) } });
   it.each([
-    ['intact', state({})],
-    ['intact', state({ database: { sizeBytes: 0, head: new Uint8Array() } }, true)],
-    ['unreadable', state({ database: { sizeBytes: 4_096, head: new Uint8Array(4_096) } })],
-    ['unreadable', dataState({ look: empty, isAnswering: false })],
-    ['absent', dataState({ look: { ...empty, walFiles: 0 }, isAnswering: false })],
-  ])('is %s', (expected, seen) => expect(seen).toBe(expected));
+    ['intact', seen(look)],
+    ['intact', seen(bad(0), { isAnswering: true })],
+    ['unreadable', seen(bad(4_096))],
+    ['unreadable', seen(empty)],
+    ['absent', seen({ ...empty, walFiles: 0 })],
+  ])('is %s', (expected, found) => expect(found).toBe(expected));
+
+  it.each([
+    ['intact', seen(look, { isPlaceKnown: false })],
+    ['unknown', seen(bad(4_096), { isPlaceKnown: false })],
+    ['unknown', seen({ ...empty, walFiles: 0 }, { isPlaceKnown: false })],
+  ])('is %s where it may lie elsewhere', (expected, found) => expect(found).toBe(expected));
 });
 
 describe('the look at a machine', () => {
