@@ -27,6 +27,8 @@ export interface ChildView {
   readonly lastHeartbeat?: string;
   readonly kubernetesVersion?: string;
   readonly latticeImage?: string;
+  /** As those of its parent. */
+  readonly poolResources: readonly JsonObject[];
 }
 
 /**
@@ -122,6 +124,7 @@ function childView(child: JsonObject): ChildView {
     nodes: present({ desired: numberAt(child, 'totalNodes'), ready: numberAt(child, 'readyNodes') }),
     controlPlane: present({ desired: numberAt(child, 'totalControlPlane'), ready: numberAt(child, 'readyControlPlane') }),
     ...texts(child, ['agentState', 'lastHeartbeat', 'kubernetesVersion', 'latticeImage']),
+    poolResources: asList(child['poolResources']).filter(isObject),
   };
 }
 

@@ -10,15 +10,17 @@ import type { LabConfig } from '../../src/lab/config.ts';
 import { labUp } from '../../src/lab/lab-up.ts';
 import { installCrds, readCrds } from '../../src/lab/platform/install/crds.ts';
 import type { JsonObject } from '../../src/model/json.ts';
-import type { KubeObject, ObjectRef } from '../../src/model/kube-object.ts';
+import { type KubeObject, type ObjectRef, refOf } from '../../src/model/kube-object.ts';
 import type { SealedBackup } from '../../src/operations/backup-seal.ts';
 import type { TakenBackup } from '../../src/operations/backup-take.ts';
 import type { BackupDetails } from '../../src/operations/backup-verify.ts';
 import type { ExportedCapi } from '../../src/operations/capi-export.ts';
+import type { ClusterStatus } from '../../src/operations/cluster-status.ts';
 import type { DriftResult } from '../../src/operations/drift.ts';
 import { type CliEnd, startCli } from '../support/cli.ts';
 import { LabBucket } from '../support/lab-bucket.ts';
 import { MoskStandIn } from '../support/mosk-stand-in.ts';
+import { PARENT_AND_CHILD, wronglyTold } from '../support/parent-and-child.ts';
 import { core, lattice, service } from '../unit/specs/objects.ts';
 import { createRepository } from './git-repository.ts';
 import { createTestLab } from './lab-world.ts';
@@ -163,6 +165,27 @@ describe('commands on a cluster that lives', { timeout: 300_000, shuffle: false 
     expect(result.conditions).toMatchObject({ differing: 1 });
     expect(result.objects).toMatchObject([{ key: 'lattice.dev/LatticeService shop/cart', fields: [{ values: { git: 2, backup: 2, live: 9 } }] }]);
     expect((await get(CART))?.status?.['conditions']).toMatchObject([{ type: 'SpecDriftDetected', status: 'True' }]);
+  });
+
+  it('status --cluster of a parent tells everything that its LatticeCluster says, with the health of each child, and what the children say themselves', async () => {
+    for (const { status = {}, ...cluster } of Object.values(PARENT_AND_CHILD)) {
+      await kube.apply(cluster, write);
+      await kube.mergePatch(refOf(cluster), { status }, { fieldManager: 'test', subresource: 'status', signal });
+    }
+    const told = await json<ClusterStatus>(0, 'status', '--cluster');
+    // The server has kept every field.
+    const status = (await get(refOf(PARENT_AND_CHILD.small)))?.status ?? {};
+    expect(status).toEqual(PARENT_AND_CHILD.small.status);
+    expect(wronglyTold(status, told.onItself ?? {})).toEqual([]);
+    expect(told.onItself).toMatchObject({ hasBootstrapToken: true, hasCsrToken: true });
+    expect(told.children.map(({ name }) => name)).toEqual(['edge']);
+    expect(wronglyTold(PARENT_AND_CHILD.edge.status ?? {}, told.children[0] ?? {})).toEqual([]);
+    const shown = await program('status', '--cluster');
+    expect(shown).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^CHILD .*\nedge +Pivoted +Degraded +41 of 42 +43 of 44 +2026-03-01T02:58:07Z$/m),
+    });
+    expect(`${shown.stdout}${shown.stderr}${JSON.stringify(told)}`).not.toContain('canary');
   });
 
   it('capi export writes what the cluster has, owners first and paused, with its keys in the age file only, and pauses nothing', async () => {
