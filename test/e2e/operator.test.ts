@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -6,13 +6,14 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { openFolderRunStore } from '../../src/adapters/fs/folder-run-store.ts';
 import { createProcesses } from '../../src/adapters/process/host-processes.ts';
 import { createSshSignatures } from '../../src/adapters/process/ssh-signatures.ts';
+import { defaultStateFolder } from '../../src/cli/state-store.ts';
 import { encodeEntry, type InboxRequest, inboxPrefix, signedText } from '../../src/engine/inbox-entry.ts';
 import { readRun, type StoredRun } from '../../src/engine/run-files.ts';
 import type { RequestRecord } from '../../src/engine/run-state.ts';
 import type { RunId, StepId } from '../../src/model/ids.ts';
 import type { ObjectRef } from '../../src/model/kube-object.ts';
 import type { RunStore } from '../../src/ports/run-store.ts';
-import type { CliEnd, RunningCli } from '../support/cli.ts';
+import { type CliEnd, type RunningCli, startCli } from '../support/cli.ts';
 import { RebuildWorld } from '../support/rebuild-world.ts';
 
 const MINUTE = 60_000;
@@ -44,6 +45,7 @@ describe('a run that persons steer from other terminals', { shuffle: false }, ()
   let runbook: string;
   let run: RunId;
   let owner: RunningCli | undefined;
+  let shell: ChildProcess | undefined;
 
   const key = (person: Person): string => join(world.directory, `key-${person}`);
   const signed = (person: Person, as: string = person): readonly string[] => ['--sign', key(person), '--as', as];
@@ -59,6 +61,11 @@ describe('a run that persons steer from other terminals', { shuffle: false }, ()
     const lines = await Promise.all((['ann', 'bob'] as const).map(async (person) => `${person} ${await readFile(`${key(person)}.pub`, 'utf8')}`));
     const file = join(world.directory, 'allowed-signers');
     await writeFile(file, lines.join(''));
+    // In its place where nothing says another, so that a command without a word finds it.
+    await world.editPlan((spec) => {
+      delete spec.state;
+    });
+    await world.seal();
     await world.editPlan((spec) => {
       spec.approvers = ['ann', 'bob'];
       spec.approvals = { allowedSigners: { file }, required: true };
@@ -66,12 +73,13 @@ describe('a run that persons steer from other terminals', { shuffle: false }, ()
     runbook = await world.copyRunbook((step) => {
       step('cutover').gate.approve = 2;
     });
-    store = await openFolderRunStore(world.paths.runs);
+    store = await openFolderRunStore(defaultStateFolder(world.env));
     await world.destroy();
   }, 3 * MINUTE);
 
   afterAll(async () => {
     owner?.child.kill('SIGKILL');
+    shell?.kill('SIGKILL');
     await world[Symbol.asyncDispose]();
   });
 
@@ -170,23 +178,52 @@ describe('a run that persons steer from other terminals', { shuffle: false }, ()
     2 * MINUTE,
   );
 
+  /** What `status` tells to type about the run, typed without a word as somebody does who has nothing but the machine, and in another folder than before. */
+  async function toldNext(): Promise<string> {
+    const { stdout, stderr } = await startCli(['status'], { env: world.env, cwd: world.directory }).ended;
+    const [, command = ''] = new RegExp(`^${run}: .*\\n.*\\n  .*:\\n {4}(.*)$`, 'm').exec(stdout) ?? [];
+    expect(command, stdout + stderr).toContain(` resume ${run}`);
+    return command;
+  }
+
+  /** Runs a line in a shell, as it stands. */
+  function typed(line: string): Promise<number | null> {
+    const child = spawn('sh', ['-c', `exec ${line}`], { env: world.env, cwd: world.directory, stdio: 'ignore' });
+    shell = child;
+    return new Promise((resolve, reject) => child.once('error', reject).once('close', resolve));
+  }
+
   it(
-    'goes on after a resume, which takes two persons to move the users, and ends with everything proven',
+    'goes on by the commands that plain status tells to type, and takes two persons to move the users, with everything proven at the end',
     async () => {
-      owner = world.start(['resume', run, '--wait-for-answers', '10m']);
-      const shown = await asked('cutover');
+      expect(await typed(await toldNext())).toBe(10);
+      const stopped = await stored();
+      expect(['ready', 'specs', 'cutover'].map((id) => stopped.state.steps.get(id as StepId)?.state)).toEqual(['succeeded', 'succeeded', 'waiting']);
+
+      const waits = await toldNext();
+      expect(waits).toMatch(/ --wait-for-answers \S+$/);
+      const ended = typed(waits);
+      const shown = await vi.waitUntil(
+        async () => {
+          const { state } = await stored();
+          const { state: now, asked } = state.steps.get('cutover' as StepId) ?? {};
+          return state.owners.length > stopped.state.owners.length && now === 'waiting' ? asked?.shown : undefined;
+        },
+        { timeout: 2 * MINUTE, interval: 500 },
+      );
       const approve = async (person: Person): Promise<CliEnd> => await world.cli('approve', run, 'cutover', '--shown', shown, ...signed(person));
       expect(resultOf(await approve('ann'), 0)).toMatchObject({ open: 1 });
       expect(resultOf(await approve('ann'), 4).error?.message).toContain("'ann' has approved step 'cutover' already");
       expect(resultOf(await approve('bob'), 0)).not.toHaveProperty('open');
-      expect(resultOf(await running().ended, 0).state).toBe('succeeded');
+      expect(await ended).toBe(0);
       const { state } = await stored();
+      expect(state.end?.state).toBe('succeeded');
       expect(state.steps.get('cutover' as StepId)?.decisions.map(({ how, signed: proof }) => [how, proof?.principal])).toEqual([
         ['inbox', 'ann'],
         ['inbox', 'bob'],
       ]);
     },
-    3 * MINUTE,
+    4 * MINUTE,
   );
 
   it(
