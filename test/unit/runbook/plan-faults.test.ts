@@ -9,7 +9,9 @@ const SECTIONS: Readonly<Record<string, string>> = {
   cluster: '{ name: c, parent: { kubeconfig: { env: K } } }',
   specs: '{ git: { repository: r, ref: main } }',
   objectives: '{ rto: 40m, rpo: 1h }',
-  backups: '[{ store: s, bucket: b, prefix: velero }, { store: w, bucket: whole, endpoint: "http://s3:9000" }]',
+  backups: '[{ store: s, bucket: b, prefix: velero }, { store: w, bucket: whole, endpoint: "http://s3:9000" }, { store: g, bucket: other, provider: gcs }]',
+  etcdSnapshots: '[{ name: n, bucket: etcd, prefix: east }, { name: f, folder: snapshots }]',
+  state: '{ s3: { bucket: state, prefix: runs } }',
 };
 
 const CASES: Readonly<Record<string, readonly (readonly [string, string])[]>> = {
@@ -60,13 +62,17 @@ const CASES: Readonly<Record<string, readonly (readonly [string, string])[]>> = 
     ],
     ['backups', '[{ store: s, bucket: b, account: a }] #! account: "a" is for provider azure only'],
   ],
-  'run state beside backups': [
-    ['state', '{ s3: { bucket: b } } #! spec.state.s3.bucket: "b" contains the backups of store "s" (b/velero/)'],
-    ['state', '{ s3: { bucket: b, prefix: /velero } } #! spec.state.s3.prefix: "/velero" is the same place as the backups of store "s"'],
-    ['state', '{ s3: { bucket: b, prefix: velero/dr } } #! spec.state.s3.prefix: "velero/dr" lies inside the backups of store "s"'],
-    ['state', '{ s3: { bucket: b, prefix: velero/backups/dr/, endpoint: "https://s3.eu-west-1.amazonaws.com" } } #! lies inside the backups'],
-    ['state', '{ s3: { bucket: b, prefix: dr/../velero } } #! must be names joined by "/"'],
-    ['state', '{ s3: { bucket: whole, prefix: dr, endpoint: "http://s3:9000/" } } #! lies inside the backups of store "w" (whole/)'],
+  'run state in a bucket of recovery points': [
+    ['state', '{ s3: { bucket: b } } #! spec.state.s3.bucket: "b" holds run state in b/ and the backups of store "s" in b/velero/'],
+    ['state', '{ s3: { bucket: b, prefix: /velero } } #! holds run state in b/velero/ and the backups of store "s" in b/velero/'],
+    [
+      'state',
+      '{ s3: { bucket: b, prefix: velero-dr } } #! in b/velero-dr/ and the backups of store "s" in b/velero/: whoever can write there could rewrite the seals',
+    ],
+    ['state', '{ s3: { bucket: b, prefix: dr, endpoint: "https://s3.eu-west-1.amazonaws.com" } } #! name a bucket that the cluster has no right to'],
+    ['state', '{ s3: { bucket: own, prefix: dr/../velero } } #! must be names joined by "/"'],
+    ['state', '{ s3: { bucket: whole, prefix: dr, endpoint: "http://s3:9000/" } } #! the backups of store "w" in whole/'],
+    ['state', '{ s3: { bucket: etcd, prefix: dr } } #! holds run state in etcd/dr/ and the etcd snapshots of "n" in etcd/east/'],
   ],
   'bad duration': [
     ['objectives', '{ rto: 40 minutes, rpo: 1h } #! spec.objectives.rto: "40 minutes" is not a duration'],
@@ -129,12 +135,15 @@ describe('faults of a plan', () => {
     it(`${name}: at least four cases`, () => expect(cases.length).toBeGreaterThanOrEqual(4));
   }
 
-  it.each(['{ bucket: b, prefix: velero-dr }', '{ bucket: b, prefix: dr/velero }', '{ bucket: whole, prefix: dr }', '{ bucket: other }'])(
-    'are none for run state apart from backups: %s',
-    (s3) => {
-      expect(readRecoveryPlan({ file: 'p.yaml', text: planText('state', `{ s3: ${s3} }`) }).faults).toEqual([]);
-    },
-  );
+  it.each([
+    '{ bucket: whole, prefix: dr }',
+    '{ bucket: b, prefix: velero, endpoint: "http://s3:9000" }',
+    '{ bucket: etcd, endpoint: "http://s3:9000" }',
+    '{ bucket: other }',
+    '{ bucket: own }',
+  ])('are none for run state in a bucket of its own: %s', (s3) => {
+    expect(readRecoveryPlan({ file: 'p.yaml', text: planText('state', `{ s3: ${s3} }`) }).faults).toEqual([]);
+  });
 
   it('are all located in a file with five of five classes', () => {
     const source = fileOf('test/fixtures/plans/five-faults.yaml');
