@@ -97,6 +97,19 @@ describe('backup coverage of the documented examples', () => {
     expect(lines(coverage).filter((line) => !line.startsWith('note ') && !line.includes('secrets-omitted'))).toEqual(expected);
   });
 
+  it('says of `daily` and `workloadNamespaces` that nobody reads them, and what to write instead', async () => {
+    const text = fixture('scheduled-backup.yaml').replace('    includeNamespaces:', '    workloadNamespaces: true\n    includeNamespaces:');
+    const { findings } = await cover({ files: { 'own/a.yaml': fixture('s3-store.yaml'), 'own/b.yaml': text } });
+    expect(findings.filter(({ code }) => code === 'field-ignored').map(({ message, consequence, fix }) => [message, consequence, fix])).toEqual([
+      ['spec.retention.daily is set and read by nobody', expect.stringContaining('as long as their ttl says'), 'say how long by retention.ttl'],
+      [
+        'spec.scope.workloadNamespaces is set and read by nobody',
+        expect.stringContaining('it selects nothing'),
+        'list the namespaces by scope.includeNamespaces',
+      ],
+    ]);
+  });
+
   it('is content with what the plan has besides', async () => {
     const plan = planText('  secrets: [{ groups: [velero-credentials], from: { command: [secrets] }, required: [velero/velero-credentials-aws-recovery] }]\n');
     const coverage = await cover({ files: { 'own/a.yaml': fixture('s3-store.yaml'), 'own/b.yaml': fixture('control-plane-backup.yaml') }, plan });

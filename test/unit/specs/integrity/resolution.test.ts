@@ -20,7 +20,7 @@ import { schemasOf } from '../../../../src/specs/integrity/schema-defaults.ts';
 import { specPatch } from '../../../../src/specs/integrity/spec-patch.ts';
 import { type ManifestObject, readManifests } from '../../../../src/specs/manifest.ts';
 import { LATTICE_PROFILE } from '../../../../src/specs/profiles/lattice.ts';
-import { core, manifest, service } from '../objects.ts';
+import { core, lattice, manifest, service } from '../objects.ts';
 import { currentCrds } from '../seed-files.ts';
 
 const OPTIONS = { profile: LATTICE_PROFILE, cluster: 'workload', hasParent: true, schemas: schemasOf([...currentCrds().values()]) };
@@ -60,13 +60,35 @@ function withTake(resolution: Resolution, path: string, change: Partial<Resoluti
 }
 
 describe('a resolution', () => {
-  it('takes what ran by default, and images, access, policy and privilege from git', () => {
+  it('takes what ran by default, and images from git', () => {
     const { objects } = draft(compared({ backup: [RAN] }));
     expect(objects[0]?.fields.map(({ path, take, git, backup }) => ({ path, take, git, backup }))).toEqual([
       { path: IMAGE, take: 'git', git: 'registry.example.com/app:1', backup: 'registry.example.com/app:2' },
       { path: 'spec.replicas', take: 'backup', git: 2, backup: 5 },
     ]);
     expect(draft(compared({ backup: [RAN], live: [set(RAN, 'spec.replicas', 6)] })).objects[0]?.fields[1]).toMatchObject({ take: 'live' });
+  });
+
+  it('takes images, access, policy, privilege and where secrets come from out of git by default, whatever ran', () => {
+    const role: KubeObject = { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRoleBinding', metadata: { name: 'ops' }, roleRef: { name: 'view' } };
+    const policy = lattice('CedarPolicy', 'lattice-system/base', { policies: 'forbid(principal, action, resource);' });
+    const ran = [
+      set(role, 'roleRef.name', 'cluster-admin'),
+      set(policy, 'spec.policies', 'permit(principal, action, resource);'),
+      set(set(RAN, 'spec.workload.containers.main.security', { privileged: true }), 'spec.imagePullSecrets', ['other']),
+    ];
+    for (const sides of [{ backup: ran }, { live: ran }]) {
+      const fields = draft(compared(sides, [role, policy, GIT])).objects.flatMap((object) => object.fields);
+      const side = 'live' in sides ? 'live' : 'backup';
+      expect(Object.fromEntries(fields.map(({ risk, take }) => [risk, take]))).toEqual({
+        rbac: 'git',
+        policy: 'git',
+        privilege: 'git',
+        secret: 'git',
+        image: 'git',
+        replicas: side,
+      });
+    }
   });
 
   it('survives being written to a file and read again', () => {
