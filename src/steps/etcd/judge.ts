@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { NO_RETRY, type ReadContext } from '../../engine/step.ts';
-import { DrError } from '../../errors/dr-error.ts';
-import type { EtcdHash } from '../../ports/etcd.ts';
+import { DrError, isDrError } from '../../errors/dr-error.ts';
+import type { Etcd, EtcdHash } from '../../ports/etcd.ts';
 import { defineStep } from '../define-step.ts';
 import type { StepPorts } from '../ports.ts';
 import { ifMemberAnswers } from './member-access.ts';
@@ -61,7 +61,7 @@ async function agreeOnNothing(leading: readonly PlaneMember[], ctx: Ctx): Promis
   const [lowest = 0n] = revisions.toSorted((a, b) => (a < b ? -1 : 1));
   const asked = (await machinesOf(ctx)).filter(({ member }) => leading.includes(member));
   const hashes = await Promise.all(
-    asked.map(async (machine) => await ifMemberAnswers(machine, ctx, async (etcd, signal) => await etcd.hashKv(String(lowest), signal))),
+    asked.map(async (machine) => await ifMemberAnswers(machine, ctx, async (etcd, signal) => await hashAt(etcd, String(lowest), signal))),
   );
   const known = hashes.filter((hash): hash is EtcdHash => hash !== undefined);
   if (known.length < 2) return false;
@@ -69,6 +69,16 @@ async function agreeOnNothing(leading: readonly PlaneMember[], ctx: Ctx): Promis
   const isComparable = new Set(known.map(({ compactRevision }) => compactRevision)).size === 1;
   const largest = Math.max(...groups.map((group) => group.length));
   return isComparable && largest * 2 <= ctx.with.plane.members.length && groups.length > 1;
+}
+
+/** `undefined` from a member that has compacted the revision away: what it holds cannot be compared. */
+async function hashAt(etcd: Etcd, revision: string, signal: AbortSignal): Promise<EtcdHash | undefined> {
+  try {
+    return await etcd.hashKv(revision, signal);
+  } catch (error) {
+    if (isDrError(error, 'ETCD_FAILED')) return undefined;
+    throw error;
+  }
 }
 
 /** Refuses a restore that is not needed: what has quorum, or would have it by being started, loses by one. */

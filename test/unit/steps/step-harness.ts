@@ -17,6 +17,7 @@ import type { PlannedChange } from '../../../src/model/change.ts';
 import type { ClusterName, RunId, StepId } from '../../../src/model/ids.ts';
 import type { JsonObject, JsonValue } from '../../../src/model/json.ts';
 import type { DnsZone } from '../../../src/ports/dns-zones.ts';
+import type { Etcds } from '../../../src/ports/etcd.ts';
 import type { KubeCluster } from '../../../src/ports/kube-cluster.ts';
 import type { ObjectStore } from '../../../src/ports/object-store.ts';
 import { catalogue } from '../../../src/steps/catalogue.ts';
@@ -55,6 +56,8 @@ export interface Outside {
   readonly charts?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** Files of the one commit in git. */
   readonly files?: Readonly<Record<string, string>>;
+  /** Members of etcd; nobody answers without it. */
+  readonly etcds?: Etcds;
 }
 
 export interface RunOptions {
@@ -110,7 +113,7 @@ export class StepBench {
       secretFiles: this.secretFiles,
       sealSignatures: new FakeSignatures({}),
       nodes: this.nodes,
-      etcds: { open: unreachable },
+      etcds: outside.etcds ?? { open: unreachable },
       scratchEtcds: { boot: unreachable },
       localFiles: createLocalFiles(),
     };
