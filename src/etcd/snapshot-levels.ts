@@ -7,6 +7,7 @@ import type { SnapshotContent } from './snapshot-content.ts';
 import type { SnapshotFileFacts } from './snapshot-file.ts';
 import { judgeIdentity } from './snapshot-identity.ts';
 import type { SnapshotManifest } from './snapshot-manifest.ts';
+import { minorOf } from './version.ts';
 
 /** What was found out about a snapshot. What could not be found out, because an earlier level failed, is absent. */
 export interface SnapshotFacts {
@@ -140,11 +141,6 @@ function boots({ peerUrl, token, status, members, alarms }: BootedFacts, manifes
   return proven(
     `as the one member of cluster ${clusterId}, which is what was to be restored${alarms.length === 0 ? '' : `; alarm ${alarms.join(', ')}, to be disarmed after a restore`}`,
   );
-}
-
-/** `3.6` of `3.6.16`. */
-function minorOf(version: string): string {
-  return version.split('.').slice(0, 2).join('.');
 }
 
 function keys({ content, hashKv }: BootedFacts, manifest: SnapshotManifest | undefined): LevelFinding {

@@ -53,7 +53,7 @@ describe.each(['3.5', '3.7'] as const)('snapshots of etcd %s', (minor) => {
       expect(levels.filter(({ state }) => state === 'proven').map(({ level }) => level)).toEqual(expect.arrayContaining(LEVELS));
 
       const target = join(members.folder, 'prepared.db');
-      const prepared = await stageSnapshot({ source: path, target, run: RUN, binaries: own }, { scratch, files, signal });
+      const prepared = await stageSnapshot({ source: path, target, run: RUN, binaries, etcdVersion: manifest.etcdVersion }, { scratch, files, signal });
       const ours = await members.place('ours');
       await members.restore({ ...members.request(target, prepared.sha256, ours), etcdutl: join(own, 'etcdutl') });
       await members.start(ours, { program: server });

@@ -1,46 +1,29 @@
 import { deepEqual } from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { systemClock } from '../../src/adapters/clock/system-clock.ts';
 import { createClusters } from '../../src/adapters/kube/kube-clusters.ts';
 import type { CreateNodesOptions } from '../../src/lab/nodes/create-nodes.ts';
+import { nodesFolder } from '../../src/lab/nodes/node-set.ts';
 import { labProgram } from '../../src/lab/servers/stand-in.ts';
 import type { KubeObject, ObjectRef } from '../../src/model/kube-object.ts';
 import type { DiagnosedControlPlane } from '../../src/operations/diagnose.ts';
 import type { KubeCluster } from '../../src/ports/kube-cluster.ts';
 import { findServer } from '../integration/servers.ts';
+import { CAPI_CLUSTER, CAPI_CRD } from './capi-cluster.ts';
 import { type CliEnd, type RunningCli, startCli } from './cli.ts';
 import { eventually, TestNodes } from './lab-nodes.ts';
 
 const CLUSTER = 'workload';
+/** Minor version of etcd that tests have without saying so. */
+const OWN_ETCD = '3.6';
 const BINARIES = dirname(findServer('etcdutl') ?? '');
 /** For one request. An API server without etcd leaves it unanswered. */
 const REQUEST_MS = 60_000;
 /** Several such requests, one after the other, on a machine that is busy. */
 const SOON = 180_000;
-
-const CAPI_CLUSTER = { apiVersion: 'cluster.x-k8s.io/v1beta2', kind: 'Cluster' } as const;
-const CAPI_CRD: KubeObject = {
-  apiVersion: 'apiextensions.k8s.io/v1',
-  kind: 'CustomResourceDefinition',
-  // What the API server demands of kinds below k8s.io.
-  metadata: { name: 'clusters.cluster.x-k8s.io', annotations: { 'api-approved.kubernetes.io': 'unapproved, for a test' } },
-  spec: {
-    group: 'cluster.x-k8s.io',
-    scope: 'Namespaced',
-    names: { kind: 'Cluster', plural: 'clusters', singular: 'cluster', listKind: 'ClusterList' },
-    versions: [
-      {
-        name: 'v1beta2',
-        served: true,
-        storage: true,
-        schema: { openAPIV3Schema: { type: 'object', properties: { spec: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } } } },
-      },
-    ],
-  },
-};
 
 /** A control plane on machines of its own, with the plan of its recovery. */
 export class PlaneWorld implements AsyncDisposable {
@@ -53,11 +36,27 @@ export class PlaneWorld implements AsyncDisposable {
     this.folder = join(nodes.set.directory, 'operator');
   }
 
+  /**
+   * Folder of the programs of etcd, as an operator has them. For machines with another version than the tests' own it is one of a folder for each minor version, and
+   * has none itself.
+   */
+  get binaries(): string {
+    return this.nodes.set.etcd === OWN_ETCD ? BINARIES : join(this.folder, 'programs');
+  }
+
   /** `fence`: the plan names a program that switches machines off. */
   static async create({ fence = false, ...options }: Omit<CreateNodesOptions, 'directory' | 'signal'> & { readonly fence?: boolean }): Promise<PlaneWorld> {
     const world = new PlaneWorld(await TestNodes.create(options));
     await world.#writePlan(fence);
+    if (world.binaries !== BINARIES) await world.#linkPrograms();
     return world;
+  }
+
+  async #linkPrograms(): Promise<void> {
+    const { set } = this.nodes;
+    await mkdir(this.binaries);
+    await symlink(join(nodesFolder(set.directory), 'images', `etcd-${set.etcd}`), join(this.binaries, set.etcd));
+    await symlink(BINARIES, join(this.binaries, OWN_ETCD));
   }
 
   /** The keys of encryption at rest that the plan names, a copy of those that the API servers have. */
@@ -143,12 +142,12 @@ export class PlaneWorld implements AsyncDisposable {
     const client = (file: string): string => join(set.pki, 'etcd', file);
     const tls = ['--ca', client('ca.crt'), '--cert', client('lab-client.crt'), '--key', client('lab-client.key')];
     const endpoint = `https://${this.nodes.node(node).address}:2379`;
-    return await this.start('etcd', 'snapshot', 'take', name, '--to', 'main', '--plan', this.plan, '--binaries', BINARIES, '--endpoint', endpoint, ...tls)
+    return await this.start('etcd', 'snapshot', 'take', name, '--to', 'main', '--plan', this.plan, '--binaries', this.binaries, '--endpoint', endpoint, ...tls)
       .ended;
   }
 
   get restoreArgs(): readonly string[] {
-    return ['restore-etcd', '--plan', this.plan, '--binaries', BINARIES, '--confirm', CLUSTER];
+    return ['restore-etcd', '--plan', this.plan, '--binaries', this.binaries, '--confirm', CLUSTER];
   }
 
   startRestore(...args: readonly string[]): RunningCli {

@@ -58,14 +58,14 @@ export function etcdSettingsOfManifest(file: NodeFile): EtcdSettings & { readonl
  * Settings of etcd from what `Preset.definitions` gives for it: a static pod's manifest, or the environment file of a unit. Throws `INPUT_INVALID`, also where
  * its data is in a folder that is none of the machine's: etcd's own default is one beside whatever it was started in.
  */
-export function etcdSettingsOfDefinition(file: NodeFile): EtcdSettings {
+export function etcdSettingsOfDefinition(file: NodeFile): EtcdSettings & { readonly image?: string } {
   const settings = settingsOf(file);
   const relative = [settings.dataDir, settings.walDir ?? '/'].find((path) => !path.startsWith('/'));
   if (relative !== undefined) throw invalid(`${file.path} has its data in '${relative}', which is no full path`);
   return settings;
 }
 
-function settingsOf(file: NodeFile): EtcdSettings {
+function settingsOf(file: NodeFile): EtcdSettings & { readonly image?: string } {
   if (!/^\s*ETCD_\w+=/m.test(file.text)) return etcdSettingsOfManifest(file);
   const env = readEnvironment(file);
   const configFile = env.get('ETCD_CONFIG_FILE');

@@ -4,6 +4,8 @@ import { snapshotRefusals } from '../../etcd/snapshot-refusals.ts';
 import type { PlanControlPlane } from '../../model/plan/control-plane.ts';
 import type { StepPorts } from '../ports.ts';
 import { examineSnapshot } from './examine-snapshot.ts';
+import type { Plane } from './plane-schema.ts';
+import { etcdVersionOf } from './programs.ts';
 import { readRecoveryKeys } from './recovery-keys.ts';
 import { snapshotToolsOf } from './snapshot-tools.ts';
 import type { SnapshotSource } from './source-schema.ts';
@@ -28,6 +30,7 @@ type JudgeCtx = StepContext<Judging, StepPorts>;
 
 interface Judging {
   readonly controlPlane: PlanControlPlane;
+  readonly plane: Plane;
   readonly binaries?: string | undefined;
   readonly clusterUid?: string | undefined;
   readonly acceptUnanchored: readonly string[];
@@ -37,7 +40,9 @@ interface Judging {
 export async function judgeCandidate({ kind, path, node, clusterUid: own }: Candidate, ctx: JudgeCtx): Promise<JudgedCandidate> {
   const tools = snapshotToolsOf(ctx);
   const manifest = await readManifest({ path }, tools.files);
-  const facts = await examineSnapshot({ path, binaries: ctx.with.binaries }, tools);
+  // By the programs of the etcd that would run on it; they say so where it is of another one.
+  const etcdVersion = etcdVersionOf(ctx.with.plane) ?? manifest?.etcdVersion;
+  const facts = await examineSnapshot({ path, binaries: ctx.with.binaries, etcdVersion }, tools);
   // What a member of the plan's own machine says of itself is of this cluster.
   const clusterUid = ctx.with.clusterUid ?? own;
   const judged = judgedSnapshot({ ...facts, ...(manifest === undefined ? {} : { manifest }) }, { clusterUid, planned: await plannedOf(ctx) }, ctx.clock.now());
@@ -52,7 +57,7 @@ export async function judgeCandidate({ kind, path, node, clusterUid: own }: Cand
     ...(node === undefined ? {} : { node }),
     sha256: facts.file.sha256,
     revision: facts.booted?.status.revision ?? '0',
-    ...(manifest === undefined ? {} : { takenAt: manifest.takenAt }),
+    ...(manifest === undefined ? {} : { takenAt: manifest.takenAt, etcdVersion: manifest.etcdVersion }),
     ...(uid === undefined ? {} : { clusterUid: uid }),
     verdict: manifest === undefined ? 'unanchored' : 'proven',
     levels: judged.levels.map(levelText),

@@ -10,6 +10,7 @@ import type { StepPorts } from '../ports.ts';
 import { type Candidate, type JudgedCandidate, judgeCandidate, newestFirst } from './candidates.ts';
 import { keptJson, readKept } from './kept.ts';
 import { planeWith } from './plane.ts';
+import { etcdVersionOf, programsFor } from './programs.ts';
 import { type SnapshotSource, savedSnapshots, snapshotSource } from './source-schema.ts';
 import { storedCandidates } from './stored-candidates.ts';
 
@@ -40,6 +41,7 @@ const STORED_AT_MOST = 5;
 
 /** A survivor has what was written up to the end; a backup is taken where it is newer, or where no survivor could be saved. */
 async function choose(ctx: Ctx): Promise<SnapshotSource> {
+  await programsFor({ binaries: ctx.with.binaries, etcdVersion: etcdVersionOf(ctx.with.plane) }, ctx);
   const { saved, snapshot, discardLiveState } = ctx.with;
   const candidates: Candidate[] = discardLiveState ? [] : saved.map((one) => ({ kind: 'survivor', ...one }));
   if (snapshot !== undefined) candidates.push({ kind: 'backup', path: snapshot });

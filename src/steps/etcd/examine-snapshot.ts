@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { asDrError, isDrError } from '../../errors/dr-error.ts';
 import { UnreadableDatabase } from '../../etcd/bolt-page.ts';
 import { REGISTRY, valueKind } from '../../etcd/registry.ts';
@@ -9,6 +8,7 @@ import { readStoredPairs, type StoredPair } from '../../etcd/stored-pairs.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Etcd, Etcds, ScratchEtcd, ScratchEtcds } from '../../ports/etcd.ts';
 import type { LocalFiles } from '../../ports/local-files.ts';
+import { type ProgramsPlace, programsOf } from './programs.ts';
 
 /** What work on snapshots needs. */
 export interface SnapshotTools {
@@ -23,12 +23,8 @@ export interface SnapshotTools {
 }
 
 /** A snapshot on this machine, and where etcd's programs are. */
-export interface SnapshotPlace {
+export interface SnapshotPlace extends ProgramsPlace {
   readonly path: string;
-  /** Folder of `etcd` and `etcdutl`; the machine's PATH without it. */
-  readonly binaries?: string | undefined;
-  /** Version of the etcd it is of, when that is known: programs in a folder of its minor version below `binaries` (`3.5`) go before the others. */
-  readonly etcdVersion?: string | undefined;
   /** What its bytes are, by whoever has just written them; they are read without it. */
   readonly read?: SnapshotFileFacts | undefined;
 }
@@ -55,13 +51,6 @@ export async function examineSnapshot(place: SnapshotPlace, tools: SnapshotTools
   } finally {
     await Promise.allSettled([stored]);
   }
-}
-
-/** etcd's own rule is the programs of the same minor version; another one may refuse what is sound, or take what its own would not. */
-async function programsOf({ binaries, etcdVersion }: SnapshotPlace, files: LocalFiles): Promise<string | undefined> {
-  if (binaries === undefined || etcdVersion === undefined) return binaries;
-  const own = join(binaries, etcdVersion.split('.').slice(0, 2).join('.'));
-  return (await files.list(own)).length === 0 ? binaries : own;
 }
 
 /** What the file holds; `undefined` of one that cannot be read here, of which etcd is asked for everything. */

@@ -6,6 +6,7 @@ import { memberData } from '../../etcd/presets/aside.ts';
 import { etcdAccess, etcdSettingsOfDefinition } from '../../etcd/presets/etcd-settings.ts';
 import type { Definitions, NodeFile } from '../../etcd/presets/preset.ts';
 import { roomProbe } from '../../etcd/presets/room.ts';
+import { versionOfImage } from '../../etcd/version.ts';
 import { planControlPlane } from '../../model/plan/control-plane.ts';
 import { defineStep } from '../define-step.ts';
 import { clockFault, skewOf } from './clock-skew.ts';
@@ -75,6 +76,7 @@ async function lookAtMember(
     skewOf(node, ctx),
     ifMemberAnswers({ node, member }, ctx, async (etcdOf, signal) => await etcdOf.status(signal)),
   ]);
+  const version = settings.image === undefined ? undefined : versionOfImage(settings.image);
   const fault = faultOf(node, settings, definitions) ?? clockFault(skewMs);
   return {
     ...member,
@@ -82,6 +84,7 @@ async function lookAtMember(
     ...(fault === undefined ? {} : { fault }),
     name: settings.name,
     peerUrl: settings.peerUrls[0] ?? '',
+    ...(version === undefined ? {} : { version }),
     dataDir: settings.dataDir,
     ...(settings.walDir === undefined ? {} : { walDir: settings.walDir }),
     hasData,

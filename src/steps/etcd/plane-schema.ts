@@ -29,6 +29,8 @@ const planeMember = planeMachine.extend({
   endpoint: z.string(),
   /** Certificate of clients, files of the machine. */
   tls: tls.optional(),
+  /** Of etcd, as the image in its definition says. */
+  version: z.string().optional(),
   dataDir: z.string(),
   walDir: z.string().optional(),
   /** Whether there is a member in the data directory. */

@@ -12,6 +12,8 @@ export const prepared = z.object({
   /** Objects of the API server. */
   objects: z.number(),
   sourceRevision: z.string(),
+  /** Version of the etcd whose programs prepared it, and restore it; absent where nothing says which the machines run. */
+  etcdVersion: z.string().optional(),
   changes: z.object({
     paused: z.array(z.string()),
     unpaused: z.array(z.string()),

@@ -6,6 +6,7 @@ import { defineStep } from '../define-step.ts';
 import type { StepPorts } from '../ports.ts';
 import { fencedWith } from './fence-schema.ts';
 import { ask } from './plane.ts';
+import { etcdutlIn, programsFor } from './programs.ts';
 import { openSeed, pushed, type Seed, seedState } from './seed-request.ts';
 
 const withSchema = fencedWith.extend({ binaries: z.string().optional() });
@@ -18,10 +19,10 @@ interface Pushed {
   readonly mode: number;
 }
 
-/** The snapshot, and the program that restores it: the one it was prepared by, so that nothing has to be installed there and both are of one version. */
+/** The snapshot, and the program that restores it: of the version that it was prepared by and that the machine runs. Nothing has to be installed there. */
 async function files(ctx: Ctx): Promise<readonly Pushed[]> {
   const { binaries, prepared } = ctx.with;
-  const etcdutl = await ctx.ports.processes.locate(binaries === undefined ? 'etcdutl' : `${binaries}/etcdutl`);
+  const etcdutl = await ctx.ports.processes.locate(etcdutlIn(await programsFor({ binaries, etcdVersion: prepared.etcdVersion }, ctx)));
   const hash = createHash('sha256');
   for await (const chunk of ctx.ports.localFiles.read(etcdutl)) hash.update(chunk);
   return [

@@ -12,6 +12,8 @@ export const snapshotSource = z.object({
   revision: z.string(),
   /** ISO 8601; absent when nothing says. */
   takenAt: z.string().optional(),
+  /** Of the etcd that it was taken of; absent when nothing says. */
+  etcdVersion: z.string().optional(),
   clusterUid: z.string().optional(),
   /** `proven`, or `unanchored` and accepted by a person. */
   verdict: z.enum(['proven', 'unanchored']),

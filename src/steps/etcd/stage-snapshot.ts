@@ -4,6 +4,7 @@ import { REGISTRY } from '../../etcd/registry.ts';
 import { CAPI_CLUSTERS, isStaleLease, MASTER_LEASES, markerKey, pauseCluster } from '../../etcd/scrub.ts';
 import type { Etcd, EtcdHash, ScratchEtcds } from '../../ports/etcd.ts';
 import type { LocalFiles } from '../../ports/local-files.ts';
+import { type ProgramsPlace, programsOf } from './programs.ts';
 
 /**
  * How far the revision is raised. It must be more than the lost cluster has written since the snapshot, which nobody can know; etcd's own procedure says a
@@ -32,11 +33,10 @@ export interface StagedChanges {
   readonly masterLeases: number;
 }
 
-export interface Staging {
+export interface Staging extends ProgramsPlace {
   readonly source: string;
   readonly target: string;
   readonly run: string;
-  readonly binaries?: string | undefined;
 }
 
 export interface StagingTools {
@@ -49,8 +49,8 @@ export interface StagingTools {
  * Restores a snapshot into an etcd that nobody else can reach, with its revision raised and the past compacted away, changes there what must not come back,
  * and takes a snapshot of that. Whoever restores the result needs no flag for it, and no API server ever sees the unchanged data.
  */
-export async function stageSnapshot({ source, target, run, binaries }: Staging, { scratch, files, signal }: StagingTools): Promise<PreparedSnapshot> {
-  await using booted = await scratch.boot({ snapshot: source, binaries, bumpRevision: BUMP, signal });
+export async function stageSnapshot({ source, target, run, ...programs }: Staging, { scratch, files, signal }: StagingTools): Promise<PreparedSnapshot> {
+  await using booted = await scratch.boot({ snapshot: source, binaries: await programsOf(programs, files), bumpRevision: BUMP, signal });
   const { etcd } = booted;
   const bumped = (await etcd.status(signal)).revision;
   // First, because a member with an alarm takes no write.

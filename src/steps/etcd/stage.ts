@@ -11,6 +11,7 @@ import { keptJson, readKept } from './kept.ts';
 import { planeWith } from './plane.ts';
 import { requirePrepared } from './prepared-file.ts';
 import { type Prepared, prepared } from './prepared-schema.ts';
+import { etcdVersionOf, programsFor, programsOf } from './programs.ts';
 import { refuseWithoutRoom } from './room.ts';
 import { snapshotSource } from './source-schema.ts';
 import { stageSnapshot } from './stage-snapshot.ts';
@@ -62,20 +63,29 @@ export const etcdStage = defineStep({
     const target = workFile(ctx, 'prepared.db');
     const tools = { scratch: ctx.ports.scratchEtcds, files: ctx.ports.localFiles, signal: ctx.signal };
     ctx.progress({ message: `preparing ${source.path}` });
-    const staged = await stageSnapshot({ source: source.path, target, run: ctx.run.id, binaries }, tools);
+    const etcdVersion = etcdVersionOf(plane, chosen.seed.node) ?? source.etcdVersion;
+    await programsFor({ binaries, etcdVersion }, ctx);
+    const staged = await stageSnapshot({ source: source.path, target, run: ctx.run.id, binaries, etcdVersion }, tools);
     refuseWithoutRoom(plane, staged.sizeBytes);
-    const facts: Prepared = { ...staged, path: target, ...chosen, identity: identityOf(ctx, chosen.seed), sourceRevision: source.revision };
+    const facts: Prepared = {
+      ...staged,
+      path: target,
+      ...chosen,
+      identity: identityOf(ctx, chosen.seed),
+      sourceRevision: source.revision,
+      ...(etcdVersion === undefined ? {} : { etcdVersion }),
+    };
     await ctx.keep(FILE, keptJson(facts));
   },
   async verify(ctx) {
     const kept = await readKept(ctx, FILE, prepared);
     if (kept === undefined) return { ok: false, reason: 'nothing is kept of what was prepared', evidence: {} };
-    const { path, hashKv, objects, identity, changes, sha256 } = kept;
+    const { path, hashKv, objects, identity, changes, sha256, etcdVersion } = kept;
     const file = await readSnapshotFile(ctx.ports.localFiles.read(path));
     if (file.sha256 !== sha256) return { ok: false, reason: `${path} has the SHA-256 ${file.sha256}, not ${sha256}`, evidence: {} };
     await using booted = await ctx.ports.scratchEtcds.boot({
       snapshot: path,
-      binaries: ctx.with.binaries,
+      binaries: await programsOf({ binaries: ctx.with.binaries, etcdVersion }, ctx.ports.localFiles),
       isHashKnown: file.ownHash === 'equal',
       signal: ctx.signal,
     });
