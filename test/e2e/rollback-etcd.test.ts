@@ -1,21 +1,23 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fillDisk } from '../../src/lab/nodes/machine/faults.ts';
 import { eventually, nodesMissing } from '../support/lab-nodes.ts';
+import { heardBy, serversOn } from '../support/plane-seen.ts';
 import { PlaneWorld, told } from '../support/plane-world.ts';
 
 const missing = await nodesMissing();
 const MACHINES = ['cp-1', 'cp-2', 'cp-3'] as const;
 const LOST = ['cp-2', 'cp-3'] as const;
 const SOON = 180_000;
+const [SSH, API] = [22, 6443];
 
 /** From the first step that moves data to the last one before the API server is opened: where the run is killed, with its work done or half done. */
-const KILLED: readonly { readonly step: string; readonly at: string }[] = [
+const KILLED: readonly { readonly step: string; readonly at: string; readonly isolated?: true }[] = [
   { step: 'preserve', at: 'before|effect-done|preserve|put-aside' },
   { step: 'push', at: 'after|step-started|push' },
   { step: 'restore', at: 'before|step-succeeded|restore' },
   { step: 'install', at: 'before|effect-done|install|install' },
   { step: 'start', at: 'before|step-succeeded|start' },
-  { step: 'api', at: 'before|step-succeeded|api' },
+  { step: 'api', at: 'before|step-succeeded|api', isolated: true },
 ];
 
 describe.skipIf(missing !== '')(`rollback of a restore of etcd on machines${missing === '' ? '' : ` (skipped: ${missing})`}`, { shuffle: false }, () => {
@@ -64,9 +66,21 @@ describe.skipIf(missing !== '')(`rollback of a restore of etcd on machines${miss
   });
   afterAll(async () => await world[Symbol.asyncDispose]());
 
-  it.each(KILLED)('killed in $step, everything is afterwards what it was', async ({ at }) => {
+  /** Who reaches the first machine, and by which ports: that it is heard at all shows that silence on the other is meant. */
+  const heard = async (port: number): Promise<readonly string[]> => await heardBy(world, { node: 'cp-1', port }, MACHINES);
+
+  /** Nobody but its own machine reaches the restored API server, and no controller acts on what came back. */
+  async function assertIsolated(): Promise<void> {
+    expect(await heard(SSH)).toEqual([...MACHINES, 'here']);
+    expect(await heard(API)).toEqual(['cp-1']);
+    expect(await serversOn(world, 'cp-1')).toEqual(['etcd', 'kube-apiserver']);
+    for (const name of LOST) expect(await serversOn(world, name)).toEqual([]);
+  }
+
+  it.each(KILLED)('killed in $step, everything is afterwards what it was', async ({ at, isolated }) => {
     await loseQuorum();
     await world.killedAt(at, world.restoreArgs);
+    if (isolated === true) await assertIsolated();
     await takeBack();
   });
 
@@ -101,5 +115,8 @@ describe.skipIf(missing !== '')(`rollback of a restore of etcd on machines${miss
     const { stdout } = await world.nodes.ssh('cp-1', 'cat /var/lib/lattice-dr/*/opened; ls -d /var/lib/etcd/.old-*/member');
     expect(stdout).toMatch(/^\d{4}-.*\n.*\/member\n/);
     expect(await world.ids('cp-1')).not.toBe(identity);
+    // It is heard by everybody again, and only now.
+    expect(await heard(API)).toEqual([...MACHINES, 'here']);
+    expect(await serversOn(world, 'cp-1')).toEqual(['etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler']);
   });
 });

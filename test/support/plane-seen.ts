@@ -1,4 +1,6 @@
+import { execFile } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import type { PlaneWorld } from './plane-world.ts';
 
 /** Written all the time by servers and kubelets that live: leases, addresses and heartbeats. */
@@ -73,6 +75,29 @@ export async function memberChanges(world: PlaneWorld, node: string): Promise<re
       const { 'raft-conf-change': change = '', 'raft-conf-change-node-id': id = '' } = JSON.parse(line) as Readonly<Record<string, string>>;
       return `${change} ${members.find((member) => member.id === id)?.name ?? id}`;
     });
+}
+
+/** Names of the servers of a control plane that run on a machine, by their processes. */
+export async function serversOn(world: PlaneWorld, node: string): Promise<readonly string[]> {
+  const { stdout } = await world.nodes.ssh(node, 'for d in /proc/[0-9]*; do p=$(readlink "$d/exe"); echo "${p##*/}"; done | sort -u');
+  return stdout.split('\n').filter((name) => name === 'etcd' || name.startsWith('kube-'));
+}
+
+/** Who hears a port of a machine: itself, other machines, and `here` this system, which is another host in the same network. A packet that is dropped is answered by nobody. */
+export async function heardBy(
+  world: PlaneWorld,
+  { node, port }: { readonly node: string; readonly port: number },
+  names: readonly string[],
+): Promise<readonly string[]> {
+  const { address } = world.nodes.node(node);
+  const heard = await Promise.all(
+    [...names, 'here'].map(async (name) => {
+      const knock = `timeout 10 bash -c 'exec 3<>/dev/tcp/${name === node ? '127.0.0.1' : address}/${port}' 2>/dev/null && echo yes || echo no`;
+      const { stdout } = name === 'here' ? await promisify(execFile)('bash', ['-c', knock]) : await world.nodes.ssh(name, knock);
+      return stdout === 'yes\n' ? [name] : [];
+    }),
+  );
+  return heard.flat();
 }
 
 /** How often the kubelet of each machine was started, by its own log. */
