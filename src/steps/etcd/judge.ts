@@ -136,8 +136,17 @@ export const etcdDiscard = defineStep({
   async observe() {
     return { state: 'absent', evidence: {} };
   },
-  plan: async ({ with: { saved } }) =>
-    saved.map(({ node, path, revision }) => ({ verb: 'delete' as const, subject: `what ${node} holds, revision ${revision}`, note: `it is saved in ${path}` })),
+  plan: async ({ with: { saved }, attestations }) => [
+    ...saved.map(({ node, path, revision }) => ({
+      verb: 'delete' as const,
+      subject: `what ${node} holds, revision ${revision}`,
+      note: `it is saved in ${path}`,
+    })),
+    // A decision holds for what was shown when it was made: with other words before it the gate shows something else, and asks again.
+    ...attestations
+      .filter(({ text }) => text !== DISCARD_WORDS)
+      .map(({ text }, index) => ({ verb: 'run' as const, subject: `ask for '${DISCARD_WORDS}' again`, note: `${index + 1}: '${text}' was typed` })),
+  ],
   async execute(ctx) {
     refuseUnfit(ctx);
     const split = splitBrain(ctx);
