@@ -1,10 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { SnapshotManifest } from '../../src/etcd/snapshot-manifest.ts';
 import { skewClock } from '../../src/lab/nodes/machine/faults.ts';
+import type { SnapshotSource } from '../../src/steps/etcd/source-schema.ts';
 import { sha256Of } from '../integration/etcd-damage.ts';
 import type { CliEnd } from '../support/cli.ts';
 import { nodesMissing } from '../support/lab-nodes.ts';
-import { PlaneWorld } from '../support/plane-world.ts';
+import { PlaneWorld, told } from '../support/plane-world.ts';
 
 const missing = await nodesMissing();
 
@@ -21,6 +23,8 @@ describe.skipIf(missing !== '')(`restore-etcd on machines${missing === '' ? '' :
       world = await PlaneWorld.create({ count: 3 });
       await world.create('cp-1', 'early');
       before = await world.clusterId('cp-1');
+      const taken = await world.takeSnapshot('cp-1', 'backup.db');
+      expect(taken.code, told(taken)).toBe(0);
       await world.create('cp-1', 'late');
       await world.loseData('cp-2');
       await world.misplaceData('cp-3');
@@ -37,6 +41,15 @@ describe.skipIf(missing !== '')(`restore-etcd on machines${missing === '' ? '' :
 
     it('comes back', () => {
       expect(restored.code, restored.stderr.slice(-6_000)).toBe(0);
+    });
+
+    it('was restored from the survivor, and the backup was passed over because it is older', async () => {
+      const { steps } = JSON.parse(restored.stdout) as { readonly steps: readonly { readonly id: string; readonly outputs?: SnapshotSource }[] };
+      const chosen = steps.find(({ id }) => id === 'choose')?.outputs;
+      expect(chosen).toMatchObject({ kind: 'survivor', node: 'cp-1', verdict: 'proven' });
+      const { revision } = JSON.parse(await readFile(`${world.folder}/snapshots/backup.db.manifest.json`, 'utf8')) as SnapshotManifest;
+      expect(chosen?.passedOver).toEqual([expect.stringMatching(new RegExp(`backup\\.db: revision ${revision}, which is older$`))]);
+      expect(BigInt(chosen?.revision ?? '0')).toBeGreaterThan(BigInt(revision));
     });
 
     it('is another cluster to etcd, with three voters of the same names', async () => {
