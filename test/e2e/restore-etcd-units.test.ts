@@ -1,12 +1,16 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { JsonObject } from '../../src/model/json.ts';
 import type { LiveSet } from '../../src/ports/kube-cluster.ts';
+import { CAPI_CLUSTER } from '../support/capi-cluster.ts';
 import type { CliEnd } from '../support/cli.ts';
+import { placeOf } from '../support/journal-places.ts';
 import { eventually, nodesMissing } from '../support/lab-nodes.ts';
 import { findNeedles } from '../support/needles.ts';
 import { planeNeedles, planePlaces, plantJoinToken } from '../support/plane-canaries.ts';
-import { PlaneWorld } from '../support/plane-world.ts';
+import { PlaneWorld, runOf } from '../support/plane-world.ts';
+import { readRunJournal } from '../support/run-journal.ts';
 
 const missing = await nodesMissing();
 const SOON = 180_000;
@@ -23,6 +27,7 @@ describe.skipIf(missing !== '')(`restore-etcd, three of three lost, same machine
   let seenVersion = '';
   let seenRevision = '';
   let joinToken = '';
+  let restored: CliEnd;
   /** What commands have said that had the keys in their hands. */
   const ends: CliEnd[] = [];
 
@@ -31,6 +36,9 @@ describe.skipIf(missing !== '')(`restore-etcd, three of three lost, same machine
     keys = await readFile(world.encryption, 'utf8');
     await world.create('cp-1', 'early');
     before = await world.clusterId('cp-1');
+    await world.createCluster('cp-1', 'east');
+    const west = { ...CAPI_CLUSTER, metadata: { name: 'west', namespace: 'default' }, spec: { paused: true } };
+    await (await world.api('cp-1')).create(west, { fieldManager: 'test', signal: AbortSignal.timeout(SOON) });
     joinToken = await plantJoinToken(world, 'cp-1');
     const taken = await world.takeSnapshot('cp-1', 'workload-1.db');
     ends.push(taken);
@@ -79,7 +87,7 @@ describe.skipIf(missing !== '')(`restore-etcd, three of three lost, same machine
 
   it('brings the cluster back from the place of the plan, with the right key', async () => {
     const noted = { preload: LOG_COMMANDS, env: { COMMAND_LOG: join(world.folder, 'commands.log') } };
-    const restored = await world.startWith(noted, ...world.restoreArgs, '--cluster-uid', await uid()).ended;
+    restored = await world.startWith(noted, ...world.restoreArgs, '--cluster-uid', await uid(), '--approve', 'unpause').ended;
     ends.push(restored);
     expect(restored.code, restored.stderr.slice(-6_000) + restored.stdout.slice(-3_000)).toBe(0);
     expect(await world.clusterId('cp-1')).not.toBe(before);
@@ -88,6 +96,20 @@ describe.skipIf(missing !== '')(`restore-etcd, three of three lost, same machine
       expect(members.map((member) => `${member.name} ${member.isLearner}`).sort()).toEqual(MACHINES.map((one) => `${one} false`));
       expect([await world.has(name, 'early'), await world.has(name, 'late')]).toEqual([true, false]);
     }
+  });
+
+  it('Clusters that are encrypted in the data are paused by the API before controllers run, and given back; one that was paused before stays so', async () => {
+    const { steps } = JSON.parse(restored.stdout) as { readonly steps: readonly { readonly id: string; readonly outputs?: JsonObject }[] };
+    const outputsOf = (id: string) => steps.find((one) => one.id === id)?.outputs;
+    expect(outputsOf('stage')).toMatchObject({ changes: { paused: [], unpaused: ['default/east', 'default/west'] } });
+    expect(outputsOf('scrub')).toEqual({ paused: ['default/east'] });
+    const told = (await readRunJournal(join(world.state, 'runs'), runOf(restored))).map(placeOf);
+    expect(told.indexOf('step-succeeded|scrub')).toBeGreaterThan(-1);
+    expect(told.indexOf('step-started|controllers')).toBeGreaterThan(told.indexOf('step-succeeded|scrub'));
+    expect([await world.isPaused('cp-1', 'east'), await world.isPaused('cp-1', 'west')]).toEqual([false, true]);
+    // It was encrypted before, so that nobody could read it in the data, and the API server went on with that.
+    const { stdout } = await world.nodes.etcdctl(['cp-1'], 'get', '--prefix', '--print-value-only', '/registry/cluster.x-k8s.io/clusters/');
+    expect(stdout.match(/^k8s:enc:aescbc:v1:key1:/gm)).toHaveLength(2);
   });
 
   it('a watcher of before is told 410 by the API server, and by etcd that it is compacted', async () => {

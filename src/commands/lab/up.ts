@@ -29,7 +29,7 @@ export default class LabUp extends BaseCommand {
       default: 'kubeadm',
     })(),
     etcd: Flags.option({ options: ['3.5', '3.6', '3.7'] as const, summary: 'For new machines: minor version of etcd.', default: '3.6' })(),
-    encryption: Flags.boolean({ summary: 'For new machines: Secrets and ConfigMaps are encrypted in etcd.' }),
+    encryption: Flags.boolean({ summary: 'For new machines: Secrets, ConfigMaps and Clusters of Cluster API are encrypted in etcd.' }),
     'data-disk': Flags.integer({
       summary: 'For new machines: a disk of so many MiB for the data of etcd alone, which can be filled.',
       min: 192,

@@ -31,7 +31,7 @@ export interface CreateNodesOptions extends LabOperation {
   readonly count: number;
   /** `kubeadm` without. */
   readonly preset?: NodePreset;
-  /** Encrypts Secrets and ConfigMaps in etcd. */
+  /** Encrypts Secrets, ConfigMaps and Clusters of Cluster API in etcd. */
   readonly encryption?: boolean;
   /** API servers on machines of their own, which come after the others: those then have etcd alone. None without. */
   readonly apiServers?: number;

@@ -5,13 +5,13 @@ import { openPort } from '../../etcd/presets/isolation.ts';
 import { defineStep } from '../define-step.ts';
 import type { StepPorts } from '../ports.ts';
 import { startComponent } from './components.ts';
-import { fenceAgain, fencedWith } from './fence-schema.ts';
+import { fenceAgain } from './fence-schema.ts';
 import { requireFenced } from './fenced.ts';
 import { frontAccess, frontOf, openFront } from './front.ts';
-import { pausedHolds } from './paused-holds.ts';
+import { pausedHolds, pausedWith } from './paused-holds.ts';
 import { type ApiMachine, OPENED, openNode, tell } from './plane.ts';
 
-type Ctx = ReadContext<z.output<typeof fencedWith>, StepPorts>;
+type Ctx = ReadContext<z.output<typeof pausedWith>, StepPorts>;
 
 async function isOpen(front: ApiMachine, ctx: Ctx): Promise<boolean> {
   const { opened, isolation } = await frontAccess(front, ctx);
@@ -36,7 +36,7 @@ export const etcdOpen = defineStep({
   summary: 'opens the API server of the first machine to everybody: the last moment at which rollback was possible is over',
   verifies: 'its port is closed to nobody any more',
   byHand: ['`nft delete table inet lattice_dr` on the seed; move kube-vip.yaml back, or point the load balancer at the seed alone'],
-  with: fencedWith,
+  with: pausedWith,
   outputs: z.object({}),
   risk: 'destructive',
   safety: true,
@@ -50,7 +50,7 @@ export const etcdOpen = defineStep({
   async execute(ctx) {
     // An old majority that has come back takes writes too: from here on there would be two clusters.
     await requireFenced(ctx, fenceAgain(ctx.with));
-    for (const hold of pausedHolds(ctx.with.prepared)) await ctx.hold(hold);
+    for (const hold of pausedHolds(ctx.with)) await ctx.hold(hold);
     const front = await openFront(ctx);
     await ctx.effect({
       name: 'open',

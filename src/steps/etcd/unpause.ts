@@ -5,15 +5,14 @@ import { defineStep } from '../define-step.ts';
 import { FIELD_MANAGER } from '../platform-names.ts';
 import type { StepPorts } from '../ports.ts';
 import { capiClusters, withApi } from './api-access.ts';
-import { fencedWith } from './fence-schema.ts';
 import { openFront } from './front.ts';
-import { pausedByRun, releasePaused } from './paused-holds.ts';
+import { pausedByRun, pausedWith, releasePaused } from './paused-holds.ts';
 
-type Ctx = ReadContext<z.output<typeof fencedWith>, StepPorts>;
+type Ctx = ReadContext<z.output<typeof pausedWith>, StepPorts>;
 
 /** Clusters that this run has paused and that still are; one that was paused before stays so. */
 async function paused(ctx: Ctx): Promise<readonly KubeObject[]> {
-  const ours = new Set(pausedByRun(ctx.with.prepared));
+  const ours = new Set(pausedByRun(ctx.with));
   if (ours.size === 0) return [];
   const found = await withApi(await openFront(ctx), ctx, async (cluster) => await capiClusters(cluster, ctx.signal));
   return found.filter((one) => ours.has(placeOf(one)) && one.spec?.['paused'] === true);
@@ -29,7 +28,7 @@ export const etcdUnpause = defineStep({
     '`kubectl get machines -A` against the machines of the provider: delete Machines of dead machines first, note machines that no Machine knows',
     '`kubectl patch cluster NAME -n NAMESPACE --type merge -p \'{"spec":{"paused":false}}\'`, and watch Machines for some minutes',
   ],
-  with: fencedWith,
+  with: pausedWith,
   outputs: z.object({}),
   risk: 'destructive',
   safety: false,
@@ -40,8 +39,7 @@ export const etcdUnpause = defineStep({
     const open = await paused(ctx);
     return open.length === 0 ? { state: 'present', outputs: {}, evidence: {} } : { state: 'absent', evidence: { paused: open.map(placeOf) } };
   },
-  plan: async ({ with: { prepared } }) =>
-    pausedByRun(prepared).map((name) => ({ verb: 'configure' as const, subject: `Cluster ${name}`, note: 'no longer paused' })),
+  plan: async ({ with: given }) => pausedByRun(given).map((name) => ({ verb: 'configure' as const, subject: `Cluster ${name}`, note: 'no longer paused' })),
   async execute(ctx) {
     const front = await openFront(ctx);
     for (const one of await paused(ctx)) {

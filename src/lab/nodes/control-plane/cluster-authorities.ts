@@ -32,9 +32,12 @@ export async function createAuthorities(folder: string): Promise<Authorities> {
   return made;
 }
 
+/** What is encrypted: also a custom resource, which may be there or not. */
+const ENCRYPTED = ['secrets', 'configmaps', 'clusters.cluster.x-k8s.io'];
+
 /** Makes the EncryptionConfiguration of a cluster: AES-CBC with one key, and unencrypted values stay readable. */
 export async function createEncryptionConfig(path: string): Promise<void> {
   const keys = [{ name: 'key1', secret: randomBytes(32).toString('base64') }];
-  const resources = [{ resources: ['secrets', 'configmaps'], providers: [{ aescbc: { keys } }, { identity: {} }] }];
+  const resources = [{ resources: ENCRYPTED, providers: [{ aescbc: { keys } }, { identity: {} }] }];
   await replaceFile(path, `${JSON.stringify({ apiVersion: 'apiserver.config.k8s.io/v1', kind: 'EncryptionConfiguration', resources }, undefined, 2)}\n`);
 }
