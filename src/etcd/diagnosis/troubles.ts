@@ -61,7 +61,7 @@ export function troublesOf(sight: NodeSight): readonly NodeTrouble[] {
 
 function certificateTroubles({ look, now, renewal }: NodeSight): readonly NodeTrouble[] {
   return [...look.certificates].flatMap(([path, pem]): readonly NodeTrouble[] => {
-    const end = endOf(pem);
+    const end = certificateEnd(pem);
     if (end === undefined || end - now > ENDING_MS) return [];
     const kind = end <= now ? 'certificate-expired' : 'certificate-ending';
     const cure = `renew its certificates (${renewal})${end <= now ? ' and restart it' : ''}`;
@@ -69,7 +69,8 @@ function certificateTroubles({ look, now, renewal }: NodeSight): readonly NodeTr
   });
 }
 
-function endOf(pem: string): number | undefined {
+/** When a certificate ends, in milliseconds since 1970; `undefined` for what is none. */
+export function certificateEnd(pem: string): number | undefined {
   try {
     return new X509Certificate(pem).validToDate.getTime();
   } catch {

@@ -11,6 +11,7 @@ import { planControlPlane } from '../../model/plan/control-plane.ts';
 import { defineStep } from '../define-step.ts';
 import { clockFault, skewOf } from './clock-skew.ts';
 import { apiFacts, componentsOf, DEFAULT_PORT, strayFault } from './defined.ts';
+import { expiredOf, expiryFault } from './expired.ts';
 import { lookAtServer, withStrangers } from './inventory-server.ts';
 import { keptJson, readKept } from './kept.ts';
 import { ifMemberAnswers } from './member-access.ts';
@@ -70,14 +71,16 @@ async function lookAtMember(
   const { endpoint, tls } = etcdAccess(settings, node.preset.etcdClient);
   const api = definitions.inPlace.get('kube-apiserver') ?? definitions.parked.get('kube-apiserver');
   const member = { node: node.name, endpoint, ...(tls === undefined ? {} : { tls }) };
-  const [hasData, freeBytes, skewMs, alive] = await Promise.all([
+  const apiSettings = api === undefined ? undefined : apiServerSettings(api);
+  const [hasData, freeBytes, skewMs, expired, alive] = await Promise.all([
     ask(node, memberData(settings.dataDir, settings.walDir), ctx.signal),
     ask(node, roomProbe(settings.dataDir), ctx.signal),
     skewOf(node, ctx),
+    expiredOf(node, { etcd: settings, api: apiSettings }, ctx),
     ifMemberAnswers({ node, member }, ctx, async (etcdOf, signal) => await etcdOf.status(signal)),
   ]);
   const version = settings.image === undefined ? undefined : versionOfImage(settings.image);
-  const fault = faultOf(node, settings, definitions) ?? clockFault(skewMs);
+  const fault = faultOf(node, settings, definitions) ?? clockFault(skewMs) ?? expiryFault(expired, node.preset.renewal);
   return {
     ...member,
     address: node.address,
@@ -90,7 +93,7 @@ async function lookAtMember(
     hasData,
     ...(freeBytes === undefined ? {} : { freeBytes }),
     components: componentsOf(definitions),
-    ...apiFacts(api === undefined ? undefined : apiServerSettings(api)),
+    ...apiFacts(apiSettings),
     ...(alive === undefined
       ? {}
       : { alive: { clusterId: alive.clusterId, memberId: alive.memberId, revision: alive.revision, version: alive.version, hasLeader: alive.leader !== '0' } }),
