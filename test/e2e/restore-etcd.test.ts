@@ -17,6 +17,9 @@ describe.skipIf(missing !== '')(`restore-etcd on machines${missing === '' ? '' :
     let run = '';
     let restored: CliEnd;
 
+    const outputsOf = <T>(step: string): T | undefined =>
+      (JSON.parse(restored.stdout) as { readonly steps: readonly { readonly id: string; readonly outputs?: T }[] }).steps.find(({ id }) => id === step)
+        ?.outputs;
     const kept = (file: string): string => `/var/lib/lattice-dr/${run}/${file}`;
 
     beforeAll(async () => {
@@ -44,8 +47,7 @@ describe.skipIf(missing !== '')(`restore-etcd on machines${missing === '' ? '' :
     });
 
     it('was restored from the survivor, and the backup was passed over because it is older', async () => {
-      const { steps } = JSON.parse(restored.stdout) as { readonly steps: readonly { readonly id: string; readonly outputs?: SnapshotSource }[] };
-      const chosen = steps.find(({ id }) => id === 'choose')?.outputs;
+      const chosen = outputsOf<SnapshotSource>('choose');
       expect(chosen).toMatchObject({ kind: 'survivor', node: 'cp-1', verdict: 'proven' });
       const { revision } = JSON.parse(await readFile(`${world.folder}/snapshots/backup.db.manifest.json`, 'utf8')) as SnapshotManifest;
       expect(chosen?.passedOver).toEqual([expect.stringMatching(new RegExp(`backup\\.db: revision ${revision}, which is older$`))]);
@@ -79,6 +81,16 @@ describe.skipIf(missing !== '')(`restore-etcd on machines${missing === '' ? '' :
     it('a clock that goes an hour ahead in the middle: it came back all the same, and the diagnosis tells it', async () => {
       const { stdout, stderr } = await world.start('diagnose', '--plan', world.plan).ended;
       expect(stdout, stderr.slice(-3_000)).toMatch(/its clock is 3[56]\d\d s ahead/);
+    });
+
+    it('leaves a fresh snapshot of what was restored, which is proven', async () => {
+      const { path = '', sha256, revision } = outputsOf<{ readonly path: string; readonly sha256: string; readonly revision: string }>('backup') ?? {};
+      const manifest = JSON.parse(await readFile(`${path}.manifest.json`, 'utf8')) as SnapshotManifest;
+      expect(manifest).toMatchObject({ sha256, revision, clusterId: await world.clusterId('cp-1') });
+      expect(sha256Of(await readFile(path))).toBe(sha256);
+      const judged = await world.start('etcd', 'snapshot', 'verify', path, '--binaries', world.binaries, '--cluster-uid', manifest.clusterUid ?? '').ended;
+      expect(judged.code, told(judged)).toBe(0);
+      expect(JSON.parse(judged.stdout)).toMatchObject({ verdict: 'proven' });
     });
 
     it('leaves no lock, and keeps the old data', async () => {

@@ -13,6 +13,7 @@ import { planeWith } from './plane.ts';
 import { etcdVersionOf, programsFor } from './programs.ts';
 import { type SnapshotSource, savedSnapshots, snapshotSource } from './source-schema.ts';
 import { storedCandidates } from './stored-candidates.ts';
+import { unseenData } from './unseen.ts';
 
 const withSchema = planeWith.extend({
   saved: savedSnapshots.shape.saved,
@@ -55,7 +56,8 @@ async function choose(ctx: Ctx): Promise<SnapshotSource> {
     .filter((one) => one !== best)
     .map(({ source, refusals }) => `${source.path}: ${refusals.length > 0 ? refusals.join('; ') : `revision ${source.revision}, which is older`}`);
   const discarded = discardLiveState ? saved.map(({ path, node }) => `${path}: what ${node} held, which is discarded`) : [];
-  return { ...best.source, passedOver: [...aside, ...discarded, ...stored.leftOut] };
+  const unseen = unseenData(ctx.with.plane).map((node) => `${node}: it has data and its etcd does not answer, so nobody knows how new that is`);
+  return { ...best.source, passedOver: [...aside, ...discarded, ...unseen, ...stored.leftOut] };
 }
 
 function usable(judged: readonly JudgedCandidate[]): readonly JudgedCandidate[] {

@@ -6,11 +6,13 @@ import type { StepPorts } from '../ports.ts';
 import { factsOf } from './plane.ts';
 import { restoreWith } from './prepared-schema.ts';
 import { snapshotSource } from './source-schema.ts';
+import { unseenData } from './unseen.ts';
 
 const withSchema = restoreWith.extend({ source: snapshotSource, attestedDead: z.array(z.string()).default([]) });
 
 function summary({ run, with: { source, prepared, plane, attestedDead } }: ReadContext<z.output<typeof withSchema>, StepPorts>): readonly PlannedChange[] {
   const { seed, identity, changes } = prepared;
+  const unseen = unseenData(plane);
   const silent = factsOf(plane).filter((machine) => machine.silent !== undefined);
   return [
     {
@@ -25,6 +27,11 @@ function summary({ run, with: { source, prepared, plane, attestedDead } }: ReadC
       : []),
     ...changes.paused.map((name) => ({ verb: 'configure' as const, subject: `Cluster ${name}`, note: 'paused, until it is released' })),
     ...seed.joining.map((node) => ({ verb: 'create' as const, subject: `a member on ${node}`, note: `joins after ${seed.node}` })),
+    ...unseen.map((node) => ({
+      verb: 'delete' as const,
+      subject: `what ${node} has, of which nobody knows how new it is`,
+      note: 'its etcd does not answer; if it can be started, decline and start it: what it has is then saved and counted',
+    })),
     ...silent.map(({ node }) => ({
       verb: 'run' as const,
       subject: `${node} does not answer`,
