@@ -17,8 +17,8 @@ describe.skipIf(missing !== '')(`restore-etcd on machines${missing === '' ? '' :
     let run = '';
     let restored: CliEnd;
 
-    const outputsOf = <T>(step: string): T | undefined =>
-      (JSON.parse(restored.stdout) as { readonly steps: readonly { readonly id: string; readonly outputs?: T }[] }).steps.find(({ id }) => id === step)
+    const outputsOf = (step: string): unknown =>
+      (JSON.parse(restored.stdout) as { readonly steps: readonly { readonly id: string; readonly outputs?: unknown }[] }).steps.find(({ id }) => id === step)
         ?.outputs;
     const kept = (file: string): string => `/var/lib/lattice-dr/${run}/${file}`;
 
@@ -47,7 +47,7 @@ describe.skipIf(missing !== '')(`restore-etcd on machines${missing === '' ? '' :
     });
 
     it('was restored from the survivor, and the backup was passed over because it is older', async () => {
-      const chosen = outputsOf<SnapshotSource>('choose');
+      const chosen = outputsOf('choose') as SnapshotSource | undefined;
       expect(chosen).toMatchObject({ kind: 'survivor', node: 'cp-1', verdict: 'proven' });
       const { revision } = JSON.parse(await readFile(`${world.folder}/snapshots/backup.db.manifest.json`, 'utf8')) as SnapshotManifest;
       expect(chosen?.passedOver).toEqual([expect.stringMatching(new RegExp(`backup\\.db: revision ${revision}, which is older$`))]);
@@ -84,7 +84,7 @@ describe.skipIf(missing !== '')(`restore-etcd on machines${missing === '' ? '' :
     });
 
     it('leaves a fresh snapshot of what was restored, which is proven', async () => {
-      const { path = '', sha256, revision } = outputsOf<{ readonly path: string; readonly sha256: string; readonly revision: string }>('backup') ?? {};
+      const { path, sha256, revision } = outputsOf('backup') as { readonly path: string; readonly sha256: string; readonly revision: string };
       const manifest = JSON.parse(await readFile(`${path}.manifest.json`, 'utf8')) as SnapshotManifest;
       expect(manifest).toMatchObject({ sha256, revision, clusterId: await world.clusterId('cp-1') });
       expect(sha256Of(await readFile(path))).toBe(sha256);

@@ -31,7 +31,9 @@ describe('certificates of a member', () => {
     const { cert } = await createAuthority('lasting');
     const found = await ended({ server: cert, peer: ENDED_CERTIFICATE });
     expect(found).toEqual(['/pki/peer.crt ended at 2020-02-01T00:00:00.000Z']);
-    expect(expiryFault(found, 'kubeadm certs renew all')).toBe('its certificate /pki/peer.crt ended at 2020-02-01T00:00:00.000Z: renew it (kubeadm certs renew all)');
+    expect(expiryFault(found, 'kubeadm certs renew all')).toBe(
+      'its certificate /pki/peer.crt ended at 2020-02-01T00:00:00.000Z: renew it (kubeadm certs renew all)',
+    );
   });
 
   it('that last, that cannot be read or that are none are no fault: etcd itself says what it cannot use', async () => {
