@@ -1,8 +1,10 @@
+import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { SnapshotManifest } from '../../src/etcd/snapshot-manifest.ts';
 import { fillDisk } from '../../src/lab/nodes/machine/faults.ts';
 import { eventually, nodesMissing } from '../support/lab-nodes.ts';
 import { heardBy, serversOn } from '../support/plane-seen.ts';
-import { PlaneWorld, told } from '../support/plane-world.ts';
+import { PlaneWorld, runOf, told } from '../support/plane-world.ts';
 
 const missing = await nodesMissing();
 const MACHINES = ['cp-1', 'cp-2', 'cp-3'] as const;
@@ -104,6 +106,33 @@ describe.skipIf(missing !== '')(`rollback of a restore of etcd on machines${miss
     expect(failed.stdout).toContain('no space left on device');
     await fillDisk(fault, 'freed');
     await takeBack();
+  });
+
+  it('a living etcd is replaced only when a person types that, with what lives saved first; and it comes back too', async () => {
+    const writes = async (name: string): Promise<boolean> => (await world.nodes.etcdctl([name], 'put', 'probe', name)).exitCode === 0;
+    for (const name of MACHINES) await eventually(async () => await writes(name), SOON, `${name} lives`);
+    const taken = await world.takeSnapshot('cp-1', 'before.db');
+    expect(taken.code, told(taken)).toBe(0);
+    const manifest = async (path: string) => JSON.parse(await readFile(`${path}.manifest.json`, 'utf8')) as SnapshotManifest;
+    const { clusterUid = '' } = await manifest(`${world.folder}/snapshots/before.db`);
+    await world.create('cp-1', 'lively');
+    const waiting = await world.restore('--discard-live-state', '--cluster-uid', clusterUid);
+    const run = runOf(waiting);
+    const resume = ['resume', run, '--confirm', 'workload', '--attest'];
+    for (const end of [waiting, await world.start(...resume, 'discard=so be it').ended]) {
+      expect(end.code, told(end)).toBe(10);
+      const message: unknown = expect.stringContaining("step 'discard' waits for a statement (discard-live-state)");
+      expect(JSON.parse(end.stdout)).toMatchObject({ error: { code: 'GATE_WAITING', message } });
+    }
+    expect([await world.ids('cp-1'), await world.has('cp-1', 'lively'), await manifestsNow()]).toEqual([identity, true, manifests]);
+    const { hashKv } = await manifest(`${world.state}/etcd/${run}/survivor-cp-1.db`);
+    for (const name of LOST) expect((await manifest(`${world.state}/etcd/${run}/survivor-${name}.db`)).clusterId).toBe(identity.split(' ')[0]);
+    expect(BigInt(hashKv.revision)).toBeGreaterThan(BigInt((await manifest(`${world.folder}/snapshots/before.db`)).revision));
+    await world.killedAt('before|step-succeeded|api', [...resume, 'discard=discard-live-state']);
+    const { stdout } = await world.nodes.etcdctl(['cp-1'], 'get', '--prefix', '--keys-only', '/registry/configmaps/default/');
+    expect([stdout.includes('early'), stdout.includes('lively')]).toEqual([true, false]);
+    await takeBack();
+    expect(await world.has('cp-1', 'lively')).toBe(true);
   });
 
   it('is refused from the moment at which the restored API server may have been opened, by the journal and by the machine', async () => {
