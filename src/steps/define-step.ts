@@ -8,12 +8,16 @@ export function defineStep<W, O extends JsonObject>(kind: StepKind<W, O, StepPor
   return kind;
 }
 
-/** What differs between gates. */
-export type GateDeclaration<W> = Pick<StepKind<W, Record<string, never>, StepPorts>, 'kind' | 'version' | 'summary' | 'verifies' | 'byHand' | 'with' | 'plan'>;
+type GateKind<W> = StepKind<W, Record<string, never>, StepPorts>;
+
+/** What differs between gates. `verify` is asked once the gate has been passed; without it nothing is. */
+export type GateDeclaration<W> = Pick<GateKind<W>, 'kind' | 'version' | 'summary' | 'verifies' | 'byHand' | 'with' | 'plan'> &
+  Partial<Pick<GateKind<W>, 'verify'>>;
 
 /** Declares a step kind that does nothing itself: the gate that a runbook puts before it is the work, and `plan` is what a person is shown there. */
-export function defineGate<W>(gate: GateDeclaration<W>): StepKind<W, Record<string, never>, StepPorts> {
+export function defineGate<W>(gate: GateDeclaration<W>): GateKind<W> {
   return defineStep({
+    verify: async () => ({ ok: true, outputs: {}, evidence: {} }),
     ...gate,
     outputs: z.object({}),
     risk: 'read-only',
@@ -23,6 +27,5 @@ export function defineGate<W>(gate: GateDeclaration<W>): StepKind<W, Record<stri
     effects: [],
     observe: async () => ({ state: 'present', outputs: {}, evidence: {} }),
     execute: async () => undefined,
-    verify: async () => ({ ok: true, outputs: {}, evidence: {} }),
   });
 }

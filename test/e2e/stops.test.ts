@@ -45,7 +45,7 @@ async function uidOf(cluster: KubeCluster, ref: ObjectRef): Promise<string | und
   return (await cluster.get(ref, AbortSignal.timeout(10_000)))?.metadata.uid;
 }
 
-/** One disaster with five obstacles on the way: each test meets one of them, and the next takes it away. So their order is fixed. */
+/** One disaster with six obstacles on the way: each test meets one of them, and the next takes it away. So their order is fixed. */
 describe('a rebuild that cannot go on says why, keeps what is done, and ends once the causes are gone', { shuffle: false }, () => {
   let world: RebuildWorld;
   let platform: World;
@@ -112,6 +112,25 @@ describe('a rebuild that cannot go on says why, keeps what is done, and ends onc
     expect(stop.error.code).toBe('BACKUP_BAD');
     expect(stop.error.message).toMatch(new RegExp(`${backup.name}: bad: ${backup.name}\\.tar\\.gz has \\d+ bytes, and had \\d+ when it was sealed`));
     expect(statesOf(stop)).toMatchObject({ preflight: 'failed', fence: 'blocked', retire: 'blocked', provision: 'blocked', volumes: 'blocked' });
+    expect((await writesOf(await parentAudit(), since)).map(describeWrite)).toEqual([]);
+    await bucket.takeBack(backupKeys(backup.prefix, backup.name).tarball);
+  });
+
+  it('it is judged, and rewritten while the run waits for the name of the cluster: once that is typed, exit 4 at that gate, and nothing is written', async () => {
+    const owner = world.start(['resume', '--wait-for-answers', '10m']);
+    const { run } = await owner.event((event) => event.type === 'gate' && event.step === 'confirm' && event.state === 'asked');
+    const [shown = ''] = /sha256:[0-9a-f]{64}/.exec((await world.cli('approve', run, 'confirm')).stdout) ?? [];
+    using bucket = await LabBucket.open(world.lab);
+    const backup = { prefix: 'lattice-small-backups', name: world.backup };
+    await bucket.rewriteObject(backup, SERVICE, (text) => text.replace(/"image":"[^"]*"/, '"image":"registry.invalid/shop/somebody-elses-api:6.6.6"'));
+    const since = new Date().toISOString();
+    const approved = await world.cli('approve', run, 'confirm', '--shown', shown, '--confirm', 'small');
+    expect(approved.code, approved.stderr.slice(-2_000)).toBe(0);
+    const stop = stopOf(await owner.ended, 4);
+
+    expect(stop.error.code).toBe('BACKUP_BAD');
+    expect(stop.error.message).toContain(`backup '${world.backup}' in store 'small-backups' is not what was judged before`);
+    expect(statesOf(stop)).toMatchObject({ preflight: 'succeeded', integrity: 'succeeded', confirm: 'failed', fence: 'blocked', retire: 'blocked' });
     expect((await writesOf(await parentAudit(), since)).map(describeWrite)).toEqual([]);
     await bucket.takeBack(backupKeys(backup.prefix, backup.name).tarball);
   });

@@ -13,7 +13,7 @@ import { defineStep } from '../define-step.ts';
 import { loadDesired } from '../desired-state.ts';
 import { FIELD_MANAGER } from '../platform-names.ts';
 import type { StepPorts } from '../ports.ts';
-import { assertUnchanged } from '../recovery/contents.ts';
+import { assertAllUnchanged } from '../recovery/contents.ts';
 import { readBackupMetadata } from '../recovery-points.ts';
 import { targetSchema } from '../schemas.ts';
 import { openTarget } from '../target.ts';
@@ -100,16 +100,6 @@ async function requireCredentials(cluster: KubeCluster, store: KubeObject, signa
     message: `BackupStore '${store.metadata.name}' needs Secret ${VELERO_NAMESPACE}/${name}, which nothing in the platform creates and no source of the plan holds`,
     suggestions: [`add ${VELERO_NAMESPACE}/${name} (key cloud, AWS shared-credentials form) to a source under spec.secrets, then resume`],
   });
-}
-
-/** Between preflight and here, whoever can write the bucket could; Velero would restore what it finds. */
-async function assertAllUnchanged(ctx: Ctx): Promise<void> {
-  await Promise.all(
-    ctx.with.recoveryPoints.map(async (point) => {
-      const section = ctx.with.backups.find(({ store }) => store === point.store);
-      if (section !== undefined) await assertUnchanged(ctx.ports, section, { point, signal: ctx.signal });
-    }),
-  );
 }
 
 /**
@@ -211,7 +201,8 @@ export const backupAttach = defineStep({
   },
   async execute(ctx) {
     const cluster = await openTarget(ctx);
-    await assertAllUnchanged(ctx);
+    // Since the confirmation, whoever can write the bucket could; Velero would restore what it finds.
+    await assertAllUnchanged(ctx.ports, ctx.with.backups, { points: ctx.with.recoveryPoints, signal: ctx.signal });
     for (const point of ctx.with.recoveryPoints) await requireCredentials(cluster, await storeObject(ctx, point.store), ctx.signal);
     await holdLocations(cluster, ctx);
     await trustAuthorities(cluster, ctx);

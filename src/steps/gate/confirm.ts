@@ -1,10 +1,12 @@
 import { z } from 'zod';
 import type { ReadContext } from '../../engine/step.ts';
 import type { PlannedChange } from '../../model/change.ts';
+import { planBackup } from '../../model/plan/backups.ts';
 import { planCluster } from '../../model/plan/cluster.ts';
 import { type ChosenRecoveryPoint, recoveryPointSchema } from '../backup/recovery-point-schema.ts';
 import { defineGate } from '../define-step.ts';
 import type { StepPorts } from '../ports.ts';
+import { assertAllUnchanged } from '../recovery/contents.ts';
 import { lossText, lostVolume, sourceText, volumeSource } from '../volumes/source-schema.ts';
 
 const withSchema = z.object({
@@ -14,6 +16,8 @@ const withSchema = z.object({
   lost: z.array(lostVolume),
   /** What backups were chosen from, and which newer ones were not taken. */
   recoveryPoints: z.array(recoveryPointSchema).default([]),
+  /** Where those are: they are looked at again, because people take their time. */
+  backups: z.array(planBackup).default([]),
 });
 type Sources = z.output<typeof withSchema>['sources'];
 
@@ -56,11 +60,18 @@ export const gateConfirm = defineGate({
   kind: 'gate/confirm',
   version: 1,
   summary: 'shows what will be destroyed, rebuilt and lost, before anything is',
-  verifies: 'the typed cluster name is in the journal',
+  verifies: 'the typed cluster name is in the journal; then, that each chosen backup still is what was judged',
   byHand: [
     'write down the cluster, the commit, the chosen backup and everything written after it, which is lost',
     'have a second person read it and agree before anything is destroyed',
   ],
   with: withSchema,
-  plan: async (ctx) => summary(ctx),
+  async plan(ctx) {
+    return summary(ctx);
+  },
+  async verify(ctx) {
+    // Nothing is destroyed for a backup that was rewritten after it was judged, however long the gate has waited.
+    await assertAllUnchanged(ctx.ports, ctx.with.backups, { points: ctx.with.recoveryPoints, signal: ctx.signal });
+    return { ok: true, outputs: {}, evidence: {} };
+  },
 });

@@ -11,6 +11,7 @@ import { CRD_TYPE } from '../platform-names.ts';
 import type { StepPorts } from '../ports.ts';
 import { type BackupObject, type ObjectPlace, pinOf } from '../recovery/backup-objects.ts';
 import { BackupPlaces } from '../recovery/backup-places.ts';
+import { assertListed } from '../recovery/contents.ts';
 import { readPinnedTarball } from '../recovery/pinned-tarball.ts';
 import { bucketPrefix } from '../recovery/places.ts';
 import { OBJECT } from '../recovery/read-files.ts';
@@ -21,6 +22,8 @@ import { specObjects } from '../recovery/spec-objects.ts';
 export interface BackupPoint {
   readonly store: string;
   readonly name: string;
+  /** Digest of what was judged, when it was: another backup of that name is not compared. */
+  readonly contents?: string | undefined;
 }
 
 /** What the backups say. */
@@ -41,12 +44,15 @@ export interface BackupSource {
   readonly signal: AbortSignal;
 }
 
-/** Reads the objects of backups from their tarballs; `undefined` when there is none to read. Throws what the object store throws. */
+/**
+ * Reads the objects of backups from their tarballs; `undefined` when there is none to read. Throws `BACKUP_BAD` when one is not what was judged, and what the
+ * object store throws.
+ */
 export async function readBackups(source: BackupSource): Promise<BackupSide | undefined> {
   const sides = await Promise.all(
     source.points.flatMap((point) => {
       const section = source.backups.find(({ store }) => store === point.store);
-      return section === undefined ? [] : [readOne(section, point.name, source)];
+      return section === undefined ? [] : [readOne(section, point, source)];
     }),
   );
   if (sides.length === 0) return undefined;
@@ -66,12 +72,14 @@ interface OneBackup extends BackupCopy {
 }
 
 /** Reads one backup, each file exactly as it was listed: what is written meanwhile is neither half nor wholly taken for it. */
-async function readOne(section: PlanBackup, name: string, { ports, types, signal }: BackupSource): Promise<OneBackup> {
+async function readOne(section: PlanBackup, point: BackupPoint, { ports, types, signal }: BackupSource): Promise<OneBackup> {
+  const { name } = point;
   const places = await BackupPlaces.open(ports, section, name);
   const { backup } = places;
-  const { objects: listed } = await places.ownObjects(signal);
+  const own = await places.ownObjects(signal);
+  await assertListed(places, own, { section, point, signal });
   const keys = backupKeys(bucketPrefix(section), name);
-  const find = (key: string): BackupObject | undefined => listed.find((object) => `${backup.root}${object.key}` === key);
+  const find = (key: string): BackupObject | undefined => own.objects.find((object) => `${backup.root}${object.key}` === key);
   const tarball = find(keys.tarball);
   if (tarball === undefined) throw new DrError({ code: 'BACKUP_BAD', message: `${name} has no tarball` });
   const metadata = await readMetadata(backup, find(keys.metadata), signal);

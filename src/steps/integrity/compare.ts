@@ -17,7 +17,8 @@ type Ctx = ReadContext<CompareWith, StepPorts>;
 
 /** One look for one input: with another commit, backup or resolution it is a new one. */
 function fileName({ commit, recoveryPoints, resolution, thresholds }: CompareWith): string {
-  const input = { commit, points: recoveryPoints.map(({ name }) => name), resolution: resolution ?? null, thresholds: thresholds ?? null };
+  const points = recoveryPoints.map(({ name, contents }) => (contents === undefined ? name : `${name}@${contents}`));
+  const input = { commit, points, resolution: resolution ?? null, thresholds: thresholds ?? null };
   return `comparison-${digestOfJson(input).slice('sha256:'.length, 'sha256:'.length + 12)}.json`;
 }
 
@@ -42,7 +43,7 @@ async function living(ctx: Ctx): Promise<Pick<Parameters<typeof lookAtSpecs>[0],
     : { ...above, live: reached.cluster, findings: [] };
 }
 
-/** Throws `INPUT_INVALID` when the resolution was written for other values. */
+/** Throws `INPUT_INVALID` when the resolution was written for other values, and `BACKUP_BAD` when a backup is no longer what preflight has judged. */
 async function look(ctx: Ctx): Promise<{ readonly seen: SpecsSeen; readonly outcome: Outcome }> {
   const { cluster, specs, commit, backups, recoveryPoints, thresholds, resolution } = ctx.with;
   const { live, parent, findings } = await living(ctx);

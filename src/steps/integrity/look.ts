@@ -44,11 +44,11 @@ const LIMITS = { backup: 5 * 60_000, cluster: 60_000, parent: 60_000 } as const;
 
 /**
  * Reads desired state, the backups and the living cluster, and compares them. A side that cannot be read is a finding and is left out; desired state has to be
- * readable. Changes nothing.
+ * readable, and a backup that was judged has to be what was judged. Changes nothing.
  */
 export async function lookAtSpecs(input: LookInput, ctx: Ctx): Promise<SpecsSeen> {
   const desired = await ctx.ports.desired.load(input.source, ctx.signal);
-  const reader = new SideReader(ctx);
+  const reader = new SideReader(ctx, { judged: input.points.some(({ contents }) => contents !== undefined) });
   const objects = desired.manifests.map(({ object }) => object);
   const types = typesOf(objects);
   const { backups, points, live, parent } = input;
@@ -95,9 +95,11 @@ function openEnds(seen: { readonly trusted: number; readonly backup: BackupSide 
 class SideReader {
   readonly findings: string[] = [];
   readonly #ctx: Ctx;
+  readonly #judged: boolean;
 
-  constructor(ctx: Ctx) {
+  constructor(ctx: Ctx, { judged }: { readonly judged: boolean }) {
     this.#ctx = ctx;
+    this.#judged = judged;
   }
 
   async read<T>(what: keyof typeof LIMITS, work: (signal: AbortSignal) => Promise<T>): Promise<T | undefined> {
@@ -107,7 +109,9 @@ class SideReader {
         late: () => new DrError({ code: 'STEP_TIMEOUT', message: `not read within ${LIMITS[what] / 1_000} s` }),
       });
     } catch (error) {
-      if (this.#ctx.signal.aborted || (isDrError(error) && error.code === 'BUG')) throw error;
+      if (this.#ctx.signal.aborted || isDrError(error, 'BUG')) throw error;
+      // It was whole when it was judged, so somebody has written to it since.
+      if (this.#judged && isDrError(error, 'BACKUP_BAD')) throw error;
       this.findings.push(`the ${what} could not be compared: ${error instanceof Error ? error.message : String(error)}`);
       return undefined;
     }

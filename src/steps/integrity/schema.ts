@@ -6,13 +6,14 @@ import { planSalvage } from '../../model/plan/salvage.ts';
 import { planSpecs } from '../../model/plan/specs.ts';
 import { resolutionSpec, specEdit } from '../../model/resolution.ts';
 import { RISK_CLASSES } from '../../model/risk-class.ts';
+import { judgedPoint } from '../backup/recovery-point-schema.ts';
 
 export const compareWith = z.object({
   cluster: planCluster,
   specs: planSpecs,
   commit: z.string(),
   backups: z.array(planBackup).default([]),
-  recoveryPoints: z.array(z.object({ store: z.string(), name: z.string(), completedAt: z.string() })).default([]),
+  recoveryPoints: z.array(judgedPoint.extend({ completedAt: z.string() })).default([]),
   /** How to reach the old cluster, if it still lives; else the kubeconfig that its parent keeps. */
   salvage: planSalvage.optional(),
   thresholds: planIntegrity.optional(),

@@ -3,7 +3,7 @@ import { DrError } from '../../errors/dr-error.ts';
 import { type Digest, digestOfJson } from '../../model/digest.ts';
 import type { PlanBackup } from '../../model/plan/backups.ts';
 import type { StepPorts } from '../ports.ts';
-import type { BackupObject } from './backup-objects.ts';
+import type { BackupObject, PlacedObjects } from './backup-objects.ts';
 import { BackupPlaces } from './backup-places.ts';
 import { veleroFiles } from './read-files.ts';
 
@@ -36,11 +36,34 @@ export interface JudgedPoint {
 export async function assertUnchanged(
   ports: Pick<StepPorts, 'objectStores'>,
   section: PlanBackup,
-  { point: { name, contents }, signal }: { readonly point: JudgedPoint; readonly signal: AbortSignal },
+  asked: { readonly point: JudgedPoint; readonly signal: AbortSignal },
+): Promise<void> {
+  if (asked.point.contents === undefined) return;
+  const places = await BackupPlaces.open(ports, section, asked.point.name);
+  await assertListed(places, await places.ownObjects(asked.signal), { section, ...asked });
+}
+
+/** `assertUnchanged` of all points that are in one of the plan's places. */
+export async function assertAllUnchanged(
+  ports: Pick<StepPorts, 'objectStores'>,
+  backups: readonly PlanBackup[],
+  { points, signal }: { readonly points: readonly (JudgedPoint & { readonly store: string })[]; readonly signal: AbortSignal },
+): Promise<void> {
+  await Promise.all(
+    points.map(async (point) => {
+      const section = backups.find(({ store }) => store === point.store);
+      if (section !== undefined) await assertUnchanged(ports, section, { point, signal });
+    }),
+  );
+}
+
+/** The same of objects that were listed already: who reads those then reads what was judged. */
+export async function assertListed(
+  places: BackupPlaces,
+  own: PlacedObjects,
+  { section, point: { name, contents }, signal }: { readonly section: PlanBackup; readonly point: JudgedPoint; readonly signal: AbortSignal },
 ): Promise<void> {
   if (contents === undefined) return;
-  const places = await BackupPlaces.open(ports, section, name);
-  const own = await places.ownObjects(signal);
   const files = await veleroFiles(places.backup.store, section, { name, signal, objects: own.objects });
   const volumes = await places.volumeObjects({ ...volumePlaces(files), repositories: [] }, { signal });
   const now = contentsOf([own, ...volumes].flatMap(({ objects }) => objects));

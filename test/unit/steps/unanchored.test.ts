@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
+import { NOBODY } from '../../../src/engine/prompter.ts';
 import type { RunResult } from '../../../src/engine/run-options.ts';
 import type { JsonObject } from '../../../src/model/json.ts';
 import type { KubeObject } from '../../../src/model/kube-object.ts';
@@ -24,6 +25,9 @@ interface World {
   readonly bench: StepBench;
   seal(): Promise<void>;
   preflight(accept?: readonly string[], extra?: JsonObject): Promise<RunResult>;
+  /** The comparison with git, and the gate before anything is destroyed, with what preflight chose. */
+  compare(point: JsonObject): Promise<RunResult>;
+  confirm(point: JsonObject, meanwhile?: () => void): Promise<RunResult>;
 }
 
 /** A bucket that keeps versions, and a preflight that has nothing else to find. */
@@ -53,6 +57,22 @@ function world(...backups: readonly WholeBackup[]): World {
     bench,
     seal: async () => await sealAll(bench, SECTION),
     preflight: async (accept = [], extra = {}) => await bench.run('preflight/check', { ...given, acceptUnanchored: accept, ...extra }, { time: 'stands' }),
+    compare: async (point) => await bench.run('integrity/compare', { ...given, recoveryPoints: [point] }, { time: 'stands' }),
+    confirm: async (point, meanwhile = () => undefined) =>
+      await bench.run(
+        'gate/confirm',
+        { ...given, sources: [], lost: [], recoveryPoints: [point] },
+        {
+          gate: { confirm: 'cluster', reason: 'it is gone for good' },
+          prompter: {
+            ...NOBODY,
+            ask: async () => {
+              meanwhile();
+              return { answer: 'approved', by: 'ann', typed: 'workload' };
+            },
+          },
+        },
+      ),
   };
 }
 
@@ -251,6 +271,22 @@ describe('between preflight and the restore', () => {
       code: 'BACKUP_BAD',
       message: expect.stringContaining('is not what was judged'),
     });
+  });
+
+  it('the comparison with git, and the gate before anything is destroyed, take what was judged and nothing else', async () => {
+    const { preflight, compare, confirm, bucket } = world({ name: NEW });
+    const point = chosen(await preflight([NEW]));
+    expect((await compare(point)).error).toBeUndefined();
+    expect((await confirm(point)).state).toBe('succeeded');
+    // Rewritten so that all its files agree, while somebody reads what is asked.
+    const rewrite = (): void => putWhole(bucket, { name: NEW, claims: ['shop/other'] });
+    const changed = {
+      code: 'BACKUP_BAD',
+      kind: 'precondition',
+      message: expect.stringContaining(`backup '${NEW}' in store 'main' is not what was judged before`),
+    };
+    expect((await confirm(point, rewrite)).error).toMatchObject(changed);
+    expect((await compare(point)).error).toMatchObject(changed);
   });
 
   it('nothing is asked about a point of a run from before contents were noted', async () => {
