@@ -7,9 +7,12 @@ import { platformFault } from '../../src/lab/faults/platform-fault.ts';
 import { writeSecretFile } from '../../src/lab/seed/secret-file.ts';
 import { readWorld, type World } from '../../src/lab/seed/world.ts';
 import type { ObjectRef } from '../../src/model/kube-object.ts';
+import type { ReleaseResult } from '../../src/operations/release.ts';
 import type { KubeCluster } from '../../src/ports/kube-cluster.ts';
-import { readDnsUpdates, readS3Access } from '../integration/lab-logs.ts';
+import { readAudit, readDnsUpdates, readS3Access } from '../integration/lab-logs.ts';
 import type { CliEnd } from '../support/cli.ts';
+import { takeFreshBackup } from '../support/fresh-backup.ts';
+import { commitFlux, FLUX_PACKAGE, GOING, KUSTOMIZATION, plantFlux } from '../support/gitops-on-target.ts';
 import { LabBucket } from '../support/lab-bucket.ts';
 import { RebuildWorld } from '../support/rebuild-world.ts';
 import { SERVICE } from '../support/velero-corpus.ts';
@@ -55,6 +58,7 @@ describe('a rebuild that cannot go on says why, keeps what is done, and ends onc
     world = await RebuildWorld.start('small');
     platform = await readWorld('small', world.lab);
     before = await world.testify('before');
+    await commitFlux(world);
     await world.destroy();
   });
 
@@ -77,6 +81,7 @@ describe('a rebuild that cannot go on says why, keeps what is done, and ends onc
     const since = new Date().toISOString();
     const updates = (await readDnsUpdates(world.lab.dns.updateLogPath)).length;
     const runbook = await world.copyRunbook((step) => {
+      step('gitops').gate = { approve: 1, reason: 'time to see what the provisioner has brought' };
       step('specs').gate = { approve: 1, reason: 'time to break the new cluster' };
       step('verify-health').with.timeout = '20s';
     });
@@ -159,8 +164,14 @@ describe('a rebuild that cannot go on says why, keeps what is done, and ends onc
   it('the platform refuses a spec: exit 5 in its own words, what was not started is listed, the rest is applied', async () => {
     await using management = await parent();
     await management.delete(CAPI_CLUSTER, { signal: AbortSignal.timeout(10_000) });
-    const gate = stopOf(await world.cli('resume', ...FENCED), 10);
-    expect(statesOf(gate)).toMatchObject({ retire: 'succeeded', volumes: 'succeeded', specs: 'waiting' });
+    const provisioned = stopOf(await world.cli('resume', ...FENCED), 10);
+    expect(statesOf(provisioned)).toMatchObject({ retire: 'succeeded', ready: 'succeeded', gitops: 'waiting' });
+    {
+      await using fresh = await world.open();
+      await plantFlux(fresh, AbortSignal.timeout(60_000));
+    }
+    const gate = stopOf(await world.cli('resume', '--approve', 'gitops'), 10);
+    expect(statesOf(gate)).toMatchObject({ gitops: 'succeeded', volumes: 'succeeded', specs: 'waiting' });
     await platformFault({ ...world.operation(), fault: 'refuse', body: { kind: 'LatticeService', namespace: 'shop', name: 'orders-db', message: REFUSAL } });
     const stop = stopOf(await world.cli('resume', '--approve', 'specs'), 5);
 
@@ -187,6 +198,16 @@ describe('a rebuild that cannot go on says why, keeps what is done, and ends onc
     expect(await world.zoneSerial()).toBe(serial);
   });
 
+  it('what the provisioner had brought to apply all of git was suspended before any volume was there', async () => {
+    const entries = (await readAudit((await world.instance()).auditLogPath)).filter(
+      ({ verb, code }) => ['create', 'patch', 'update'].includes(verb) && code < 300,
+    );
+    const suspended = entries.find(({ user, resource, manager }) => user === 'lattice-admin' && resource === 'kustomizations' && manager === 'lattice-dr');
+    const claimed = entries.find(({ resource }) => resource === 'persistentvolumeclaims');
+    expect(suspended).toMatchObject({ namespace: KUSTOMIZATION.namespace, name: KUSTOMIZATION.name });
+    expect(Date.parse(suspended?.endedAt ?? '')).toBeLessThanOrEqual(Date.parse(claimed?.at ?? ''));
+  });
+
   it('it becomes ready: the same run ends with everything back, and no spec was applied twice', async () => {
     await setUnready(world, false);
     const end = await world.cli('resume', '--approve', 'cutover');
@@ -197,6 +218,33 @@ describe('a rebuild that cannot go on says why, keeps what is done, and ends onc
     expect([...applied].sort()).toEqual(
       ['front/gateway', 'front/notifier', 'shop/api', 'shop/orders-db', 'shop/stock-db', 'shop/worker'].map((name) => `patch latticeservices ${name}`),
     );
+  });
+
+  it('Flux stays suspended and its package away while anything that git holds is put aside; then release gives both back, and owns nothing of them', async () => {
+    const look = async (ref: ObjectRef) => {
+      await using cluster = await world.open();
+      return await cluster.get(ref, AbortSignal.timeout(20_000));
+    };
+    const early = await world.cli('release', '--confirm', 'small');
+    expect(early.code, early.stderr.slice(-2_000)).toBe(4);
+    const { open } = JSON.parse(early.stdout) as ReleaseResult;
+    const waiting = open.filter(({ hold }) => hold.kind === 'gitops');
+    expect(waiting.map(({ hold }) => hold.id).toSorted()).toEqual(['kustomization/flux-system/all', 'latticepackage/shop/flux']);
+    for (const { reason } of waiting) expect(reason).toContain('GitOps applies all that git says');
+    expect((await look(KUSTOMIZATION))?.spec).toEqual({ ...GOING, suspend: true });
+    expect(await look(FLUX_PACKAGE)).toBeUndefined();
+
+    await takeFreshBackup(world);
+    const last = await world.cli('release', '--confirm', 'small');
+    expect(last.code, last.stdout).toBe(0);
+    expect(JSON.parse(last.stdout)).toMatchObject({ open: [] });
+    const [going, installed] = [await look(KUSTOMIZATION), await look(FLUX_PACKAGE)];
+    expect(going?.spec).toEqual(GOING);
+    expect(installed?.spec).toMatchObject({ chart: { name: 'flux2' } });
+    const managers = [going, installed].map((one) => (one?.metadata.managedFields ?? []).map((entry) => (entry as { readonly manager?: string }).manager));
+    expect(managers[0]).not.toContain('lattice-dr');
+    expect(managers[1]).toEqual(expect.arrayContaining(['kustomize-controller']));
+    expect(managers[1]).not.toContain('lattice-dr');
   });
 });
 
