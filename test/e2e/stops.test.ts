@@ -7,6 +7,7 @@ import { platformFault } from '../../src/lab/faults/platform-fault.ts';
 import { writeSecretFile } from '../../src/lab/seed/secret-file.ts';
 import { readWorld, type World } from '../../src/lab/seed/world.ts';
 import type { ObjectRef } from '../../src/model/kube-object.ts';
+import type { HoldList } from '../../src/operations/holds.ts';
 import type { ReleaseResult } from '../../src/operations/release.ts';
 import type { KubeCluster } from '../../src/ports/kube-cluster.ts';
 import { readAudit, readDnsUpdates, readS3Access } from '../integration/lab-logs.ts';
@@ -21,6 +22,7 @@ import { describeWrite, writesOf } from '../support/written.ts';
 const SECRET = 'lattice-secrets/orders-db-credentials';
 const REFUSAL = 'orders-db may not come back today: the lab says so';
 const UNREADY = 'front/notifier';
+const LOCATION: ObjectRef = { apiVersion: 'velero.io/v1', kind: 'BackupStorageLocation', namespace: 'velero', name: 'lattice-small-backups' };
 const CAPI_CLUSTER: ObjectRef = { apiVersion: 'cluster.x-k8s.io/v1beta2', kind: 'Cluster', namespace: 'capi-small', name: 'small' };
 const FENCED = ['--confirm', 'small', '--attest', 'fence-writes=the lab has ended every process'];
 
@@ -161,7 +163,7 @@ describe('a rebuild that cannot go on says why, keeps what is done, and ends onc
     expect(await uidOf(management, old)).toBe(uid);
   });
 
-  it('the platform refuses a spec: exit 5 in its own words, what was not started is listed, the rest is applied', async () => {
+  it('the platform refuses a spec: exit 5 in its own words, what was not started is listed, the rest is applied, and the location of the backups stays ReadOnly', async () => {
     await using management = await parent();
     await management.delete(CAPI_CLUSTER, { signal: AbortSignal.timeout(10_000) });
     const provisioned = stopOf(await world.cli('resume', ...FENCED), 10);
@@ -184,6 +186,10 @@ describe('a rebuild that cannot go on says why, keeps what is done, and ends onc
       ['shop/orders-db', 'shop/api', 'shop/stock-db', 'front/notifier'].map(async (one) => [one, (await uidOf(cluster, service(one))) !== undefined]),
     );
     expect(Object.fromEntries(there)).toEqual({ 'shop/orders-db': false, 'shop/api': false, 'shop/stock-db': true, 'front/notifier': true });
+    // A step that fails gives nothing back: nobody may write beside the backups.
+    expect((await cluster.get(LOCATION, AbortSignal.timeout(10_000)))?.spec?.['accessMode']).toBe('ReadOnly');
+    const { open } = JSON.parse((await world.cli('holds')).stdout) as HoldList;
+    expect(open.map(({ hold }) => hold.id)).toContain(`backup-location/velero/${LOCATION.name}`);
   });
 
   it('it is allowed again, but a service never becomes ready: exit 6, it is named, and users stay where they are', async () => {
