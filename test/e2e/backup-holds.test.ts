@@ -15,6 +15,7 @@ import { readS3Access } from '../integration/lab-logs.ts';
 import { takeFreshBackup } from '../support/fresh-backup.ts';
 import { LabBucket } from '../support/lab-bucket.ts';
 import { commitGuard, LAB_GUARD, scaleByHand } from '../support/lab-guard.ts';
+import { volumeDigest } from '../support/pod-answers.ts';
 import { RebuildWorld, type YamlDocument } from '../support/rebuild-world.ts';
 import { SERVICE } from '../support/velero-corpus.ts';
 import { describeWrite, writesOf } from '../support/written.ts';
@@ -29,8 +30,11 @@ const SCHEDULE: ObjectRef = { apiVersion: 'velero.io/v1', kind: 'Schedule', name
 /** After the hold and before the location; with the location there and the step not journalled; in the middle of the data; with all specs applied and nothing verified. */
 const KILLS = ['after|held|backups|backup-location', 'before|step-succeeded|backups', 'after|step-started|volumes', 'before|step-succeeded|specs'];
 
+const DATABASES = ['orders-db', 'stock-db'];
+
 interface Stop {
   readonly error: { readonly code: string; readonly message: string; readonly suggestions: readonly string[] };
+  readonly steps: readonly { readonly id: string; readonly state: string }[];
 }
 
 /**
@@ -41,6 +45,8 @@ describe('backup stores from preflight to release', { shuffle: false }, () => {
   let world: RebuildWorld;
   let bucket: LabBucket;
   let point: { readonly prefix: string; readonly name: string };
+  /** Digests of the volumes, and when the first run began. */
+  let untouched: { readonly volumes: readonly string[]; readonly since: string };
   const signal = AbortSignal.timeout(19 * 60_000);
 
   const look = async (ref: ObjectRef) => {
@@ -48,6 +54,10 @@ describe('backup stores from preflight to release', { shuffle: false }, () => {
     return await cluster.get(ref, AbortSignal.timeout(20_000));
   };
   const holds = async (): Promise<readonly string[]> => (JSON.parse((await world.cli('holds')).stdout) as HoldList).open.map(({ hold }) => hold.id);
+  const volumes = async (): Promise<readonly string[]> => {
+    await using cluster = await world.open();
+    return await Promise.all(DATABASES.map((name) => volumeDigest(cluster, 'shop', name)));
+  };
   const untilPhase = async (ref: ObjectRef, phase: string): Promise<void> => {
     while (String((await look(ref))?.status?.['phase']) !== phase) await sleep(250, undefined, { signal });
   };
@@ -70,6 +80,7 @@ describe('backup stores from preflight to release', { shuffle: false }, () => {
       { fieldManager: 'test', signal },
     );
     await untilPhase(backup, 'Completed');
+    untouched = { volumes: await volumes(), since: new Date().toISOString() };
   });
 
   afterAll(async () => {
@@ -110,6 +121,7 @@ describe('backup stores from preflight to release', { shuffle: false }, () => {
     const { code, stop } = await preflight(name, change);
     expect({ code, error: stop.error.code }, stop.error.message).toEqual({ code: expected.exit, error: expected.code });
     expect(stop.error.message).toContain(expected.words);
+    expect(stop.steps.map(({ id, state }) => `${id} ${state}`)).toEqual(['preflight failed']);
   };
 
   it('a failed, an unfinished and an expired backup, and one of another cluster: exit 4, BACKUP_NOT_USABLE', async () => {
@@ -190,6 +202,13 @@ describe('backup stores from preflight to release', { shuffle: false }, () => {
       ({ requester, operation, status }) => requester === 'lattice-dr' && status < 300 && /Put|Delete|Copy|Complete/.test(operation),
     );
     expect(written).toEqual([]);
+  });
+
+  it('after all of these nothing is held, nothing was written on the cluster or its parent, and both volumes are as they were', async () => {
+    expect(await holds()).toEqual([]);
+    for (const name of [world.cluster, world.lab.parent])
+      expect((await writesOf((await world.instance(name)).auditLogPath, untouched.since)).map(describeWrite)).toEqual([]);
+    expect(await volumes()).toEqual(untouched.volumes);
   });
 
   /** Who is named nowhere in the guard writes no spec. */

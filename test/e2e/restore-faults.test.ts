@@ -84,6 +84,7 @@ const ROWS: readonly Row[] = [
   { fault: 'S3 is slow', happen: outage({ delayMs: 400 }), ends: [DONE] },
   { fault: 'S3 is cut off', happen: outage('cut'), ends: BRIDGED },
   { fault: 'S3 answers 503 in the middle of a file-system restore', by: 'files', happen: outageOfFiles({ status: 503 }), ends: BRIDGED },
+  { fault: 'S3 is slow in the middle of a file-system restore', by: 'files', happen: outageOfFiles({ delayMs: 400 }), ends: [DONE] },
   { fault: 'S3 is cut off in the middle of a file-system restore', by: 'files', happen: outageOfFiles('cut'), ends: BRIDGED },
   {
     fault: 'a snapshot is gone: PartiallyFailed with a volume short',
