@@ -1,17 +1,21 @@
+import { execFile } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { writeSecretFile } from '../../src/lab/seed/secret-file.ts';
 import { readWorld } from '../../src/lab/seed/world.ts';
 import type { JsonObject } from '../../src/model/json.ts';
 import type { ObjectRef } from '../../src/model/kube-object.ts';
+import type { BackupList } from '../../src/operations/backup-list.ts';
 import type { HoldList } from '../../src/operations/holds.ts';
 import type { ReleaseResult } from '../../src/operations/release.ts';
 import { decisionsOf } from '../crash/every-line.ts';
 import { runStoppedAt } from '../crash/kill-at.ts';
 import { readS3Access } from '../integration/lab-logs.ts';
+import { startCli } from '../support/cli.ts';
 import { takeFreshBackup } from '../support/fresh-backup.ts';
 import { LabBucket } from '../support/lab-bucket.ts';
 import { commitGuard, LAB_GUARD, scaleByHand } from '../support/lab-guard.ts';
@@ -204,6 +208,21 @@ describe('backup stores from preflight to release', { shuffle: false }, () => {
     expect(written).toEqual([]);
   });
 
+  it('a commit that nobody has signed where the plan names signers: exit 4, COMMIT_NOT_TRUSTED; signed by one of them it is taken', async () => {
+    const run = promisify(execFile);
+    const [key, allowedSigners] = [join(world.directory, 'ann'), join(world.directory, 'signers')];
+    await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'ann', '-f', key]);
+    await writeFile(allowedSigners, `ann@lab.test ${await readFile(`${key}.pub`, 'utf8')}`);
+    const verified = (spec: YamlDocument): void => {
+      spec.specs.git.verify = { allowedSigners: { file: allowedSigners } };
+    };
+    await isStopped('unsigned', verified, { exit: 4, code: 'COMMIT_NOT_TRUSTED', words: 'is not trusted (specs.git.verify): it is not signed' });
+    const as = ['-c', 'user.name=Ann', '-c', 'user.email=ann@lab.test', '-c', 'gpg.format=ssh', '-c', `user.signingKey=${key}`];
+    await run('git', ['-C', world.paths.repository, ...as, 'commit', '--quiet', '--allow-empty', '-S', '-m', 'as it was, signed']);
+    const { code, stop } = await preflight('signed', verified);
+    expect(code, stop.error?.message).toBe(0);
+  });
+
   it('after all of these nothing is held, nothing was written on the cluster or its parent, and both volumes are as they were', async () => {
     expect(await holds()).toEqual([]);
     for (const name of [world.cluster, world.lab.parent])
@@ -253,6 +272,17 @@ describe('backup stores from preflight to release', { shuffle: false }, () => {
     expect(await written(since)).toContain('patch latticeservices front/notifier');
     expect((await look(LOCATION))?.spec?.['accessMode']).toBe('ReadOnly');
     expect((await holds()).filter((id) => /backup-location|clusterbackup/.test(id))).toEqual([HOLD, 'latticeclusterbackup/lattice-system/small-data']);
+  });
+
+  it('the list of backups has the time at which this run has proven the volumes of the one that it took, and of no other', async () => {
+    const { entries } = JSON.parse((await world.cli('backup', 'list')).stdout) as BackupList;
+    const tested = entries.filter((entry) => entry.tested !== undefined);
+    expect(tested.map(({ name }) => name)).toEqual([point.name]);
+    const { stdout, stderr } = await startCli(['backup', 'list', '--plan', world.paths.plan], { env: world.env }).ended;
+    const lines = stdout.split('\n');
+    const column = lines.find((line) => line.startsWith('KIND'))?.indexOf('TESTED AT');
+    const row = lines.find((line) => line.includes(point.name));
+    expect(row?.slice(column).split(' ')[0], stderr.slice(-2_000)).toBe(tested[0]?.tested?.at);
   });
 
   it('release asks for the number of expired backups, makes the location writable with the schedule still paused, and starts it after a fresh backup', async () => {
