@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { killVelero } from '../../src/lab/faults/velero-kill.ts';
+import { LAB_STORAGE_CLASS } from '../../src/lab/node/provisioner.ts';
 import type { CliEnd } from '../support/cli.ts';
 import { RebuildWorld } from '../support/rebuild-world.ts';
 import type { S3Intervention } from '../support/s3-proxy.ts';
@@ -23,6 +24,17 @@ interface Outcome {
   readonly restores: readonly string[];
 }
 
+/** A restore into a cluster that has another class. */
+interface Reclassed {
+  readonly refused: CliEnd;
+  /** Restores that the refused run has made. */
+  readonly restores: number;
+  readonly mapped: CliEnd;
+  readonly complete: readonly string[];
+  readonly classes: readonly unknown[];
+}
+
+const OTHER_CLASS = 'new-local';
 const DONE = { exit: 0, complete: 2 } as const;
 /** After some tries the bucket still did not answer: state is saved, and whatever had come is whole. */
 const AWAY = { exit: 9, code: 'S3_UNAVAILABLE' } as const;
@@ -107,21 +119,33 @@ describe('faults while volumes are restored', () => {
   let world: RebuildWorld;
   let stage: VolumeStage;
   const outcomes = new Map<string, Outcome>();
+  let reclassed: Reclassed;
 
   async function play(row: Row, name: string): Promise<Outcome> {
     await stage.lose();
     stage.proxy.intervene(() => undefined);
     const happening = row.happen(stage);
-    const [end] = await Promise.all([(await stage.start(name, row.by)).ended, happening]);
+    const [end] = await Promise.all([(await stage.start(name, row.by === undefined ? {} : { by: row.by })).ended, happening]);
     stage.proxy.intervene(() => undefined);
     const restores = (await stage.restores(name)).map(({ status }) => String(status?.['phase']));
     return { end, complete: await stage.complete(), restores };
+  }
+
+  /** The class of the volumes is gone from the cluster: a run without a plan for that, and one with. */
+  async function reclass(): Promise<Reclassed> {
+    await stage.lose();
+    await stage.renameClass(OTHER_CLASS);
+    const refused = await (await stage.start('unmapped')).ended;
+    const restores = (await stage.restores('unmapped')).length;
+    const mapped = await (await stage.start('mapped', { storageClasses: { [LAB_STORAGE_CLASS]: OTHER_CLASS } })).ended;
+    return { refused, restores, mapped, complete: await stage.complete(), classes: await stage.classes() };
   }
 
   beforeAll(async () => {
     world = await RebuildWorld.start('small');
     stage = await VolumeStage.open(world);
     for (const [index, row] of ROWS.entries()) outcomes.set(row.fault, await play(row, `fault-${index}`));
+    reclassed = await reclass();
   });
 
   afterAll(async () => {
@@ -145,5 +169,17 @@ describe('faults while volumes are restored', () => {
     const { error } = JSON.parse(end?.stdout ?? '{}');
     expect(error.details.claims).toEqual(stage.claims.filter((claim) => !complete.includes(claim)));
     expect(error.message).toContain('ended PartiallyFailed and is short of');
+  });
+
+  it('a class that the cluster does not have stops the run before Velero is asked: exit 4; mapped by the plan, the volumes come back in the other, with their bytes', () => {
+    const { refused, restores, mapped, complete, classes } = reclassed;
+    expect({ code: refused.code, error: JSON.parse(refused.stdout).error.code, restores }, refused.stderr.slice(-2_000)).toEqual({
+      code: 4,
+      error: 'STORAGE_CLASS_MISSING',
+      restores: 0,
+    });
+    expect(mapped.code, mapped.stderr.slice(-2_000)).toBe(0);
+    expect(complete).toEqual(stage.claims);
+    expect(classes).toEqual([OTHER_CLASS]);
   });
 });

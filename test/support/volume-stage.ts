@@ -4,7 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parse, stringify } from 'yaml';
 import { diskOf } from '../../src/backup/disk.ts';
 import { digestVolume } from '../../src/lab/apps/volume-data.ts';
-import type { JsonObject } from '../../src/model/json.ts';
+import { LAB_STORAGE_CLASS } from '../../src/lab/node/provisioner.ts';
+import type { JsonObject, JsonValue } from '../../src/model/json.ts';
 import { type KubeObject, placeOf } from '../../src/model/kube-object.ts';
 import type { KubeCluster } from '../../src/ports/kube-cluster.ts';
 import type { RunningCli } from './cli.ts';
@@ -16,6 +17,7 @@ import type { S3Proxy } from './s3-proxy.ts';
 const CLAIM = { apiVersion: 'v1', kind: 'PersistentVolumeClaim' } as const;
 const POD = { apiVersion: 'v1', kind: 'Pod' } as const;
 const VOLUME = { apiVersion: 'v1', kind: 'PersistentVolume' } as const;
+const STORAGE_CLASS = { apiVersion: 'storage.k8s.io/v1', kind: 'StorageClass' } as const;
 const DATABASES = ['orders-db', 'stock-db'];
 const CARRIER = 'lattice-dr-carrier-';
 const MINUTE = 60_000;
@@ -24,6 +26,15 @@ const options = () => ({ fieldManager: 'test', signal: AbortSignal.timeout(MINUT
 
 /** How volumes are brought back: both from snapshots, or as the world's own backup holds them, of which one file by file. */
 export type RestoredBy = 'snapshot' | 'files';
+
+/** The class that the volumes had when they were saved. */
+const SAVED_CLASS = { ...STORAGE_CLASS, name: LAB_STORAGE_CLASS };
+
+/** How, and which class takes the place of which. */
+interface HowRestored {
+  readonly by?: RestoredBy;
+  readonly storageClasses?: JsonObject;
+}
 
 /**
  * The small world, whose two volumes are taken away and brought back again and again, each time by a run of its own that has nothing else to do. Its S3 server
@@ -83,20 +94,39 @@ export class VolumeStage implements AsyncDisposable {
     throw new Error('volumes are still there after a minute');
   }
 
-  /** Starts a run that brings them back. */
-  async start(name: string, by: RestoredBy = 'snapshot'): Promise<RunningCli> {
+  /** The cluster has a class of another name, and no more the one that the volumes had. */
+  async renameClass(name: string): Promise<void> {
+    const { provisioner = '', volumeBindingMode = '' } = { ...(await this.kube.get(SAVED_CLASS, options().signal)) } as Partial<Record<string, JsonValue>>;
+    await this.kube.create({ ...STORAGE_CLASS, metadata: { name }, provisioner, volumeBindingMode }, options());
+    await this.kube.delete(SAVED_CLASS, options());
+  }
+
+  /** Classes of the claims and of the volumes that there are, each once. */
+  async classes(): Promise<readonly unknown[]> {
+    const found = [...((await this.kube.list(CLAIM, { namespace: 'shop', ...options() })) ?? []), ...((await this.kube.list(VOLUME, options())) ?? [])];
+    return [...new Set(found.map(({ spec }) => spec?.['storageClassName']))];
+  }
+
+  /** Starts a run that brings them back, into other classes where these are named. */
+  async start(name: string, { by = 'snapshot', storageClasses }: HowRestored = {}): Promise<RunningCli> {
     const { world } = this;
     const { spec } = parse(await readFile(world.paths.plan, 'utf8')) as { readonly spec: JsonObject & { readonly backups: readonly JsonObject[] } };
     const instance = await world.instance();
     const cluster = { name, provisioner: 'existing', existing: { kubeconfig: { file: instance.kubeconfigs.public } } };
-    const plan = await this.#write(`${name}-plan`, { kind: 'RecoveryPlan', name, spec: { ...spec, cluster } });
-    const from = { store: spec.backups[0]?.['store'] ?? '', minutesLost: 0, objectiveMinutes: 60 };
+    const volumes = { ...(spec['volumes'] as JsonObject), ...(storageClasses === undefined ? {} : { storageClasses }) };
+    const plan = await this.#write(`${name}-plan`, { kind: 'RecoveryPlan', name, spec: { ...spec, cluster, volumes } });
+    const from = { store: spec.backups[0]?.['store'] ?? '', minutesLost: 0, objectiveMinutes: 60, storageClass: LAB_STORAGE_CLASS };
     const specs = { cluster: '${{ plan.cluster }}', specs: '${{ plan.specs }}', commit: '${{ inputs.commit }}' };
     const sources = by === 'files' ? [{ ...this.#files, ...from }] : this.claims.map((claim) => ({ claim, from: 'snapshot', backup: this.backup, ...from }));
     const target = '${{ steps.provision.outputs }}';
     const steps = [
       { id: 'provision', uses: 'cluster/provision', with: specs },
-      { id: 'volumes', uses: 'volumes/restore', needs: ['provision'], with: { target, backups: '${{ plan.backups }}', sources } },
+      {
+        id: 'volumes',
+        uses: 'volumes/restore',
+        needs: ['provision'],
+        with: { target, backups: '${{ plan.backups }}', sources, volumes: '${{ plan.volumes }}' },
+      },
     ];
     const inputs = { commit: { type: 'string', description: 'Commit of the specs repository' } };
     const runbook = await this.#write(`${name}-runbook`, { kind: 'Runbook', name, spec: { description: 'Brings two volumes back', inputs, steps } });
