@@ -8,8 +8,9 @@ import { digestVolume } from '../../src/lab/apps/volume-data.ts';
 import { TYPES } from '../../src/lab/reconcile/types.ts';
 import { takeBackup } from '../../src/lab/seed/take-backup.ts';
 import type { JsonObject } from '../../src/model/json.ts';
+import type { KubeObject } from '../../src/model/kube-object.ts';
 import type { RunReport } from '../../src/operations/run-report.ts';
-import { CHART_CLAIM, chartSet } from '../support/chart-set.ts';
+import { type AuditEntry, readAudit } from '../integration/lab-logs.ts';
 import type { CliEnd } from '../support/cli.ts';
 import { volumeDigest, writeToVolume } from '../support/pod-answers.ts';
 import { RebuildWorld } from '../support/rebuild-world.ts';
@@ -18,6 +19,14 @@ import { describeWrite, writesOf } from '../support/written.ts';
 const ORDERS = 'shop/vol-orders-data';
 const STOCK = 'shop/stock-db-data';
 const DATABASES = ['orders-db', 'stock-db'];
+/** A chart of the lab that keeps data: no spec in git knows of the StatefulSet that it installs, nor of the claim of that. */
+const PACKAGE: KubeObject = {
+  apiVersion: 'lattice.dev/v1alpha1',
+  kind: 'LatticePackage',
+  metadata: { namespace: 'shop', name: 'cache' },
+  spec: { chart: { repository: 'oci://registry.lab.test/charts', name: 'cache', version: '1.0.0' }, targetNamespace: 'shop' },
+};
+const CHART_CLAIM = 'shop/data-cache-0';
 const KEPT = 'reclaim-policy/kept/';
 const STORE = 'lattice-system/small-backups';
 /** Nobody knows this field: the two that there are end otherwise. */
@@ -52,8 +61,10 @@ interface Story {
   readonly last: readonly string[];
   readonly after: readonly string[];
   readonly policies: readonly unknown[];
-  /** Digest of the chart's volume when it was backed up, and once the chart was installed again. */
+  /** Digest of the chart's volume when it was backed up, and once the run had installed the chart again. */
   readonly chart: readonly string[];
+  /** When, on the new cluster, the chart's claim was first written, and its StatefulSet. */
+  readonly firstWritten: Readonly<Record<'claim' | 'set', AuditEntry | undefined>>;
   readonly planned: CliEnd;
   /** The rebuild before anybody has accepted to lose a field, and what it has written on the parent. */
   readonly refused: CliEnd;
@@ -116,24 +127,34 @@ async function misspell(repository: string): Promise<void> {
   const known = '    cloudProviderRef: lab-s3\n';
   const text = await readFile(file, 'utf8');
   await writeFile(file, text.replace(known, `${known}    ${PRUNED.field}: velero-keys\n`));
-  const as = ['-c', 'user.name=Ann', '-c', 'user.email=ann@lab.test'];
-  await promisify(execFile)('git', ['-C', repository, ...as, 'commit', '--quiet', '--all', '--message', 'name the credentials of the store']);
+  await commitAll(repository, 'name the credentials of the store');
 }
 
-/** A chart that keeps data is installed, or installed again. Gives the digest of its volume, as its pod says. */
-async function installChart(world: RebuildWorld): Promise<string> {
-  await using cluster = await world.open();
-  await cluster.create(chartSet(), { fieldManager: 'helm', signal: AbortSignal.timeout(10_000) });
-  return await volumeDigest(cluster, 'shop', 'cache');
+async function commitAll(repository: string, message: string): Promise<void> {
+  const git = async (...args: readonly string[]) =>
+    await promisify(execFile)('git', ['-C', repository, '-c', 'user.name=Ann', '-c', 'user.email=ann@lab.test', ...args]);
+  await git('add', '--all');
+  await git('commit', '--quiet', '--message', message);
 }
 
-/** Installs the chart, and saves everything with it. */
+/** A package is in git and on the cluster, its chart installed, and all is saved with it. Gives the digest of the chart's volume, as its pod says. */
 async function saveChart(world: RebuildWorld): Promise<string> {
-  const digest = await installChart(world);
+  await writeFile(join(world.paths.repository, 'services', 'shop', 'cache.yaml'), JSON.stringify(PACKAGE));
+  await commitAll(world.paths.repository, 'a package that keeps data');
   await using cluster = await world.open();
+  await cluster.apply(PACKAGE, { fieldManager: 'kustomize-controller', signal: AbortSignal.timeout(10_000) });
+  const digest = await volumeDigest(cluster, 'shop', 'cache');
   const sealed = await world.cli('backup', 'seal', await takeBackup(cluster, 'lattice-small-data', AbortSignal.timeout(120_000)));
   expect(sealed.code, sealed.stderr.slice(-2_000)).toBe(0);
   return digest;
+}
+
+/** The first accepted write of the chart's claim and of its StatefulSet, as the new cluster's own audit log tells it. */
+async function firstWrites(world: RebuildWorld): Promise<Story['firstWritten']> {
+  const entries = await readAudit((await world.instance()).auditLogPath, '"namespace":"shop"');
+  const first = (resource: string, name: string) =>
+    entries.find((entry) => entry.resource === resource && entry.name === name && ['create', 'patch', 'update'].includes(entry.verb) && entry.code < 300);
+  return { claim: first('persistentvolumeclaims', 'data-cache-0'), set: first('statefulsets', 'cache') };
 }
 
 /** Both databases go on after the backup; then the cluster is lost and its disks are not. Of one of them people know that it is damaged. */
@@ -169,8 +190,8 @@ async function play(world: RebuildWorld, saved: readonly string[]): Promise<Stor
   const store = await cluster.get({ ...TYPES.BackupStore, namespace, name }, AbortSignal.timeout(10_000));
   const storage = (store?.spec?.['storage'] ?? {}) as JsonObject;
   const policies = volumes.map(({ spec }) => spec?.['persistentVolumeReclaimPolicy']);
-  const again = await installChart(world);
-  return { saved, last, after, policies, chart: [chart, again], planned, refused, writtenBefore, end, storage, report };
+  const again = await volumeDigest(cluster, 'shop', 'cache');
+  return { saved, last, after, policies, chart: [chart, again], firstWritten: await firstWrites(world), planned, refused, writtenBefore, end, storage, report };
 }
 
 describe('volumes, one of a living cluster and those of a lost one', () => {
@@ -245,9 +266,15 @@ describe('volumes, one of a living cluster and those of a lost one', () => {
     expect(report.lost.some(({ what }) => what.includes(ORDERS))).toBe(false);
   });
 
-  it('the volume of a chart’s StatefulSet is there before the chart, which takes it as it is when it is installed again', () => {
+  it('the volume of a chart’s StatefulSet is back, with its bytes proven, before the run’s package installs the chart, which takes it as it is', () => {
     expect(story.chart[0]).toMatch(/^sha256:[0-9a-f]{64}$/);
     expect(story.chart[1]).toBe(story.chart[0]);
+    const { claim, set } = story.firstWritten;
+    const at = (time: string | undefined): number => Date.parse(time ?? '');
+    const proven = at(story.report.steps.find(({ id }) => id === 'volumes')?.endedAt);
+    expect(set).toMatchObject({ user: 'lattice-operator', manager: 'lattice-package-controller' });
+    expect(at(claim?.endedAt)).toBeLessThanOrEqual(proven);
+    expect(proven).toBeLessThanOrEqual(at(set?.at));
   });
 
   it('all volumes outlive their claims until somebody releases them; those that a restore had made Retain were so before', () => {

@@ -1,9 +1,10 @@
 import { gzipSync } from 'node:zlib';
-import type { KubeObject } from '../../../model/kube-object.ts';
+import { type KubeObject, refOf } from '../../../model/kube-object.ts';
 import { type Controller, ownKey, type Requeue, splitKey } from '../../reconcile/controller.ts';
 import { isObserved, phaseOf, writeStatus } from '../../reconcile/status.ts';
 import { namespaced, TYPES } from '../../reconcile/types.ts';
 import { mayWorkload, policiesInForce } from '../cedar/policies.ts';
+import { chartObjects } from '../chart-objects.ts';
 import type { PlatformContext } from '../context.ts';
 import { externalSecret } from '../external-secrets.ts';
 import { addFinalizer, removeFinalizer } from '../finalizers.ts';
@@ -14,7 +15,7 @@ const MANAGER = 'lattice-package-controller';
 /** Deleting a package uninstalls its chart first (F35). */
 const FINALIZER = 'lattice.dev/package-cleanup';
 
-/** LatticePackage: Ready once its chart is installed, for which the lab writes Helm's release Secret and nothing else. */
+/** LatticePackage: Ready once its chart is installed, for which the lab writes what its charts are made of, and Helm's release Secret. */
 export function packageController(context: PlatformContext): Controller {
   return {
     name: 'package',
@@ -28,6 +29,7 @@ export function packageController(context: PlatformContext): Controller {
       if (object === undefined) return undefined;
       const edit = { kube: context.kube, fieldManager: MANAGER, signal };
       if (object.metadata.deletionTimestamp !== undefined) {
+        for (const installed of installedBy(object)) await context.kube.delete(refOf(installed), { signal });
         await context.kube.delete(releaseRef(object), { signal });
         await removeFinalizer(object, FINALIZER, edit);
         return undefined;
@@ -66,10 +68,16 @@ async function install(object: KubeObject, context: PlatformContext, signal: Abo
     const name = secretName(object.metadata.name, key);
     await context.kube.apply(externalSecret({ namespace, name, store: params?.provider ?? '', remoteKey: id ?? '', keys: params?.keys }), options);
   }
+  for (const installed of installedBy(object)) await context.kube.apply(installed, options);
   const labels = { owner: 'helm', name: object.metadata.name, status: 'deployed', version: '1' };
   const release = Buffer.from(encodedRelease(object, namespace)).toString('base64');
   const { name } = releaseRef(object);
   await context.kube.apply({ ...TYPES.Secret, metadata: { namespace, name, labels }, type: 'helm.sh/release.v1', data: { release } }, options);
+}
+
+function installedBy(object: KubeObject): readonly KubeObject[] {
+  const { name: chart = '' } = (object.spec?.['chart'] ?? {}) as { readonly name?: string };
+  return chartObjects(chart, { namespace: targetNamespace(object), release: object.metadata.name });
 }
 
 /** A release as Helm keeps it: JSON, gzip, base64 (helm v3 `pkg/storage/driver/util.go`, encodeRelease). */
