@@ -58,6 +58,17 @@ const CHANGES: readonly { readonly calls: RegExp; readonly why: string }[] = [
   },
 ];
 
+/**
+ * What a release changes of what the recovery has made, and why. It takes nothing away, and changes nothing on the parent, in buckets or in zones. Of what may hold
+ * secrets the log does not have which fields a patch is of.
+ */
+const RELEASES: readonly { readonly calls: RegExp; readonly why: string }[] = [
+  {
+    calls: /^child: patch [a-z]+ \S+(?:: metadata\.managedFields)?$/,
+    why: 'a hold of field-owner hands over all that was applied, and held specs are applied as git has them',
+  },
+];
+
 /** Calls of the program that took something away or changed what was there before it. `since`: ISO 8601, and of the DNS log the number of its lines so far. */
 export async function destructiveCalls(world: RebuildWorld, since: LogPosition): Promise<readonly string[]> {
   const onClusters = await Promise.all(
@@ -72,6 +83,12 @@ export async function destructiveCalls(world: RebuildWorld, since: LogPosition):
       .map(({ operation, bucket, key }) => `s3: ${operation.replace('s3_', '')} ${bucket}/${key}`),
     ...dns.filter(({ key, what }) => key === 'lattice-dr' && what.startsWith('deleting')).map(({ what }) => `dns: ${what}`),
   ];
+}
+
+/** Calls of a release that do not put back what was held; effects of steps are no part of it. */
+export function unlistedInRelease(calls: readonly string[]): readonly string[] {
+  const known = [...CHANGES, ...RELEASES];
+  return calls.filter((call) => !known.some((change) => change.calls.test(call)));
 }
 
 /** Calls of which the catalogue knows nothing. */

@@ -12,6 +12,7 @@ import type { ObjectRef } from '../../src/model/kube-object.ts';
 import type { BackupList } from '../../src/operations/backup-list.ts';
 import type { HoldList } from '../../src/operations/holds.ts';
 import type { ReleaseResult } from '../../src/operations/release.ts';
+import { destructiveCalls, effectCalls, type LogPosition, logPosition, unlistedCalls, unlistedInRelease } from '../crash/destructive-calls.ts';
 import { decisionsOf } from '../crash/every-line.ts';
 import { runStoppedAt } from '../crash/kill-at.ts';
 import { readS3Access } from '../integration/lab-logs.ts';
@@ -52,6 +53,9 @@ describe('backup stores from preflight to release', { shuffle: false }, () => {
   /** Digests of the volumes, and when the first run began. */
   let untouched: { readonly volumes: readonly string[]; readonly since: string };
   const signal = AbortSignal.timeout(19 * 60_000);
+  let start: LogPosition;
+  /** What the servers saw deleted or replaced by the recovery, and by its release. */
+  const calls: Record<'recovered' | 'released', readonly string[]> = { recovered: [], released: [] };
 
   const look = async (ref: ObjectRef) => {
     await using cluster = await world.open();
@@ -73,6 +77,7 @@ describe('backup stores from preflight to release', { shuffle: false }, () => {
     });
     await commitGuard(world);
     bucket = await LabBucket.open(world.lab);
+    start = await logPosition(world);
     await using old = await world.open();
     const backups = (await old.list({ apiVersion: 'velero.io/v1', kind: 'Backup' }, { signal })) ?? [];
     point = { prefix: PREFIX, name: backups[0]?.metadata.name ?? '' };
@@ -286,6 +291,8 @@ describe('backup stores from preflight to release', { shuffle: false }, () => {
   });
 
   it('release asks for the number of expired backups, makes the location writable with the schedule still paused, and starts it after a fresh backup', async () => {
+    calls.recovered = await destructiveCalls(world, start);
+    const recovered = await logPosition(world);
     await isGuarded();
     const since = new Date().toISOString();
     const unasked = await world.cli('release', '--confirm', 'small');
@@ -317,7 +324,15 @@ describe('backup stores from preflight to release', { shuffle: false }, () => {
         'patch latticeservices shop/stock-db',
       ]),
     );
+    calls.released = await destructiveCalls(world, recovered);
     await isGuarded();
     while ((await look(SCHEDULE))?.spec?.['paused'] === true) await sleep(250, undefined, { signal });
+  });
+
+  it('what the servers saw deleted or replaced is all in the catalogue, and the release has put back what was held and nothing else', async () => {
+    expect(unlistedCalls(calls.recovered)).toEqual([]);
+    expect(effectCalls(calls.recovered)).toContain('parent: delete latticeclusters small');
+    expect(unlistedInRelease(calls.released)).toEqual([]);
+    expect(calls.released).toContain(`child: patch backupstoragelocations velero/${PREFIX}: spec.accessMode`);
   });
 });
