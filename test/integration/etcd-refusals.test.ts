@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { SnapshotManifest } from '../../src/etcd/snapshot-manifest.ts';
 import { partition, skewClock } from '../../src/lab/nodes/machine/faults.ts';
 import { startCli } from '../support/cli.ts';
+import { ENDED_CERTIFICATE } from '../support/ended-certificate.ts';
 import { eventually, nodesMissing } from '../support/lab-nodes.ts';
 import { PlaneWorld } from '../support/plane-world.ts';
 import { refitAll, sha256Of } from './etcd-damage.ts';
@@ -16,6 +17,7 @@ const BINARIES = dirname(findServer('etcdutl') ?? '');
 const MACHINES = ['cp-1', 'cp-2', 'cp-3'] as const;
 const MANIFESTS = '/etc/kubernetes/manifests';
 const ETCD_MANIFEST = `${MANIFESTS}/etcd.yaml`;
+const PEER = '/etc/kubernetes/pki/etcd/peer.crt';
 const ETCD = 'for d in /proc/[0-9]*; do p=$(readlink $d/exe); [ "${p##*/}" = etcd ] && echo ${d#/proc/}; done; true';
 const SOON = 60_000;
 const HOUR = 3_600_000;
@@ -161,11 +163,22 @@ describe.skipIf(missing !== '')(`what restore-etcd refuses${missing === '' ? '' 
       before: 'lock',
     },
     {
+      refusal: 'a certificate of a member has ended',
+      exit: 4,
+      code: 'CONTROL_PLANE_NOT_READY',
+      says: /cp-2: its certificate \/etc\/kubernetes\/pki\/etcd\/peer\.crt ended at 2020-02-01T00:00:00\.000Z/,
+      given: async () => {
+        await setClock(0);
+        await world.nodes.ssh('cp-2', `mv ${PEER} /var/tmp/peer.crt; printf '%s' '${ENDED_CERTIFICATE}' > ${PEER}`);
+      },
+      before: 'lock',
+    },
+    {
       refusal: 'there is nothing to restore from',
       exit: 6,
       code: 'SNAPSHOT_NOT_PROVEN',
       says: /no member could be saved, and the places of the plan are empty/,
-      given: async () => await setClock(0),
+      given: async () => await world.nodes.ssh('cp-2', `mv /var/tmp/peer.crt ${PEER}`),
       before: 'fence',
     },
     {
