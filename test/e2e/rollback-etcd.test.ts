@@ -60,7 +60,8 @@ describe.skipIf(missing !== '')(`rollback of a restore of etcd on machines${miss
   }
 
   beforeAll(async () => {
-    world = await PlaneWorld.create({ count: 3, dataDiskMiB: 256 });
+    // For a log of the old member and one of the restored one.
+    world = await PlaneWorld.create({ count: 3, dataDiskMiB: 384 });
     await world.endQuickly();
     await eventually(async () => await world.create('cp-1', 'early').then(Boolean, () => false), SOON, 'the API server is there again');
     identity = await world.ids('cp-1');

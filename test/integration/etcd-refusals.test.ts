@@ -249,7 +249,7 @@ describe.skipIf(missing !== '')(`what restore-etcd refuses${missing === '' ? '' 
       refusal: 'a disk has no room for what is restored',
       exit: 4,
       code: 'CONTROL_PLANE_NOT_READY',
-      says: /a snapshot of .* MiB needs .* MiB on the disk of each member: cp-2 has 0\.\d MiB free for \/var\/lib\/etcd/,
+      says: /a snapshot of .* MiB does not fit on the disk of each member: cp-2 has 0\.\d MiB free for \/var\/lib\/etcd, and needs 1\d\d\.\d MiB/,
       given: async () => {
         await defineApiServer();
         // A file in the place of its data keeps etcd from starting there, and from changing what is looked at.

@@ -10,15 +10,22 @@ function planeWithFree(...free: readonly (number | undefined)[]) {
   return plane.parse({ members: free.map((freeBytes, index) => ({ ...memberOf(`cp-${index + 1}`), ...(freeBytes === undefined ? {} : { freeBytes }) })) });
 }
 
-it('a disk that a snapshot fits on three times is enough, and a byte less is not: the machine is named', () => {
-  expect(() => refuseWithoutRoom(planeWithFree(30 * MIB, 40 * MIB), 10 * MIB)).not.toThrow();
-  expect(() => refuseWithoutRoom(planeWithFree(30 * MIB - 1, 40 * MIB), 10 * MIB)).toThrow(
-    /a snapshot of 10\.0 MiB needs 30\.0 MiB on the disk of each member: cp-1 has 30\.0 MiB free for \/var\/lib\/etcd$/,
+it('a disk that a snapshot fits on three times, and two files of the log, is enough; a byte less is not: the machine is named', () => {
+  const enough = 30 * MIB + 128_000_000;
+  expect(() => refuseWithoutRoom(planeWithFree(enough, 400 * MIB), 10 * MIB)).not.toThrow();
+  expect(() => refuseWithoutRoom(planeWithFree(enough - 1, 400 * MIB), 10 * MIB)).toThrow(
+    /a snapshot of 10\.0 MiB does not fit on the disk of each member: cp-1 has 152\.1 MiB free for \/var\/lib\/etcd, and needs 152\.1 MiB$/,
   );
 });
 
+it('a log on another disk does not count', () => {
+  const { members } = planeWithFree(30 * MIB, 30 * MIB - 1);
+  const apart = { members: members.map((member) => ({ ...member, walDir: '/var/lib/wal' })), servers: [] };
+  expect(() => refuseWithoutRoom(apart, 10 * MIB)).toThrow(/: cp-2 has 30\.0 MiB free for \/var\/lib\/etcd, and needs 30\.0 MiB$/);
+});
+
 it('a machine that is silent is not judged by its disk', () => {
-  expect(() => refuseWithoutRoom(planeWithFree(undefined, 40 * MIB), 10 * MIB)).not.toThrow();
+  expect(() => refuseWithoutRoom(planeWithFree(undefined, 400 * MIB), 10 * MIB)).not.toThrow();
 });
 
 it('what is free is read as df prints it', () => {
