@@ -1,4 +1,4 @@
-import { copyFile, mkdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/adapters/clock/system-clock.ts';
@@ -10,6 +10,7 @@ import { etcdChoose } from '../../src/steps/etcd/choose.ts';
 import type { SnapshotSource } from '../../src/steps/etcd/source-schema.ts';
 import { startCli } from '../support/cli.ts';
 import { StepBench } from '../support/step-bench.ts';
+import { memberOf } from '../unit/steps/etcd-member.ts';
 import { flip } from './etcd-damage.ts';
 import { type S3Server, startVersitygw } from './s3-servers.ts';
 import { findServer, missingServers, startKube, temporaryFolder } from './servers.ts';
@@ -126,6 +127,13 @@ describe.skipIf(missing.length > 0)(`what a control plane is restored from${miss
     expect(basename(chosen.path)).toBe(LATE);
   });
 
+  it('never one in S3 that is of a newer minor version of etcd, by its manifest', async () => {
+    await s3.put(`newer/${LATE}`, await readFile(place(LATE)));
+    await s3.put(`newer/${LATE}.manifest.json`, Buffer.from(JSON.stringify({ ...(await manifestOf(place(LATE))), etcdVersion: '3.9.0' })));
+    const places = [{ name: 's3', bucket: s3.bucket, prefix: 'newer', endpoint: s3.endpoint, credentials: { file: s3.credentialsFile } }];
+    await expect(choose({ places })).rejects.toMatchObject({ code: 'SNAPSHOT_NOT_PROVEN', message: expect.stringMatching(/L3: .*of etcd 3\.9\.0/) });
+  });
+
   it('a survivor that has more, and then nothing is brought from anywhere', async () => {
     const chosen = await choose({ saved: [await survivor()], places: [await placeWith('older', { [LATE]: { damaged: true } })] });
     expect(chosen).toMatchObject({ kind: 'survivor', path: place(LAST), node: 'cp-1' });
@@ -162,6 +170,28 @@ describe.skipIf(missing.length > 0)(`what a control plane is restored from${miss
     await copyFile(join(place('kube'), 'etcd', 'member', 'snap', 'db'), snapshot);
     const refused = { code: 'SNAPSHOT_NOT_PROVEN', message: expect.stringContaining("a copy of a member's database") };
     await expect(choose({ snapshot, acceptUnanchored: [snapshot], acceptDataLoss: 'any' })).rejects.toMatchObject(refused);
+  });
+
+  it('by the programs of the minor version that the machines run, from a folder of folders: also one that nothing vouches for', async () => {
+    const folders = place('programs');
+    await mkdir(folders);
+    await symlink(BINARIES, join(folders, '3.6'));
+    const machine = { ...memberOf('cp-1'), version: '3.6.0' };
+    const { folder: bare } = await placeWith('bare-by-folder', { [LATE]: { bare: true } });
+    const snapshot = join(bare, LATE);
+    const given = { binaries: folders, plane: { members: [machine] } };
+    const accepted = { snapshot, acceptUnanchored: [snapshot], acceptDataLoss: 'any' };
+    const chosen = await choose({ ...given, ...accepted });
+    expect(chosen).toMatchObject({ path: snapshot, verdict: 'unanchored' });
+    // The machine has data, and what is in it was asked of nobody.
+    expect(chosen.passedOver).toContain('cp-1: it has data and its etcd does not answer, so nobody knows how new that is');
+    // Where no machine says what it runs, what a snapshot says is taken.
+    expect(await choose({ binaries: folders, snapshot: place(LATE) })).toMatchObject({ verdict: 'proven', etcdVersion: expect.stringMatching(/^3\.6\./) });
+    const others = { ...given, binaries: BINARIES, plane: { members: [{ ...machine, version: '3.5.33' }] } };
+    await expect(choose({ ...others, ...accepted })).rejects.toMatchObject({
+      code: 'INPUT_INVALID',
+      message: expect.stringMatching(/etcdutl is of version 3\.6\.\d+, and the machines run etcd 3\.5\.33/),
+    });
   });
 
   it('nothing that loses more than the objective, unless a person says how much may be lost', async () => {
