@@ -9,6 +9,7 @@ import { parseManifestFile } from '../../src/adapters/yaml/parse-manifest-file.t
 import type { SealFile } from '../../src/backup/seal.ts';
 import type { LabConfig } from '../../src/lab/config.ts';
 import { labUp } from '../../src/lab/lab-up.ts';
+import { createAuthority, issueCertificate } from '../../src/lab/pki/issue-certificate.ts';
 import { installCrds, readCrds } from '../../src/lab/platform/install/crds.ts';
 import type { JsonObject } from '../../src/model/json.ts';
 import { type KubeObject, type ObjectRef, refOf } from '../../src/model/kube-object.ts';
@@ -19,11 +20,14 @@ import type { BackupDetails } from '../../src/operations/backup-verify.ts';
 import type { ExportedCapi } from '../../src/operations/capi-export.ts';
 import type { ClusterStatus } from '../../src/operations/cluster-status.ts';
 import type { DriftResult } from '../../src/operations/drift.ts';
+import { backupAttach } from '../../src/steps/backup/attach.ts';
 import { type CliEnd, startCli } from '../support/cli.ts';
 import { kubectlFor } from '../support/kubectl.ts';
 import { LabBucket } from '../support/lab-bucket.ts';
 import { MoskStandIn } from '../support/mosk-stand-in.ts';
 import { PARENT_AND_CHILD, wronglyTold } from '../support/parent-and-child.ts';
+import { StepBench } from '../support/step-bench.ts';
+import { startTlsBefore } from '../support/tls-before.ts';
 import { core, lattice, service } from '../unit/specs/objects.ts';
 import { createRepository } from './git-repository.ts';
 import { createTestLab } from './lab-world.ts';
@@ -307,5 +311,35 @@ describe('commands on a cluster that lives', { timeout: 300_000, shuffle: false 
     expect([standIn.files.size, await get({ ...MOSK, name: 'east-1' }), await get({ ...MOSK, name: 'east-2' })]).toEqual([0, undefined, undefined]);
     const asked = ['DeletionPending', 'DeletionInProgress', 'Deleted'].map((status) => `east-1 ${status}`);
     expect(standIn.written.filter((line) => line.startsWith('east-1 Delet'))).toEqual(asked);
+  });
+
+  // The last: it makes every location ReadOnly.
+  it('Velero is told by backup/attach of the private authority of an S3 server, and takes its certificate; one that is not told does not', async () => {
+    const authority = await createAuthority('a private authority');
+    await using server = await startTlsBefore(lab.s3.port, await issueCertificate(authority, { commonName: 's3', addresses: ['127.0.0.1'] }));
+    await using bench = await StepBench.open();
+    const ca = bench.path('ca.crt');
+    await writeFile(ca, authority.cert);
+    const { bucket, region, credentialsPath } = lab.s3;
+    const { endpoint } = server;
+    const config = { region, s3Url: endpoint, s3ForcePathStyle: 'true' };
+    const untold = { provider: 'aws', accessMode: 'ReadOnly', config, objectStorage: { bucket, prefix: 'lattice-main' } };
+    await kube.create(object('velero.io/v1/BackupStorageLocation', { name: 'untold', namespace: 'velero' }, untold), write);
+    const location = await untilPhase({ kube, signal }, 'BackupStorageLocation', { name: 'untold', phase: 'Unavailable' });
+    expect(location.status?.['message']).toContain('certificate signed by unknown authority');
+
+    using files = await LabBucket.open(lab);
+    await files.copyBackup({ prefix: 'lattice-main', name: 'by-hand' }, { prefix: 'lattice-secure', name: 'by-hand-secure' });
+    const store = lattice('BackupStore', 'lattice-system/secure', { storage: { provider: 's3', s3: { bucket, region, endpoint } } });
+    await bench.run(backupAttach, 'small', {
+      target: { kubeconfig },
+      cluster: { name: 'small', provisioner: 'existing', existing: { kubeconfig: { file: kubeconfig } } },
+      ...(await bench.commit('secure', [store])),
+      edits: [],
+      backups: [{ store: 'secure', bucket, region, endpoint, ca: { file: ca }, credentials: { file: credentialsPath } }],
+      recoveryPoints: [{ store: 'secure', name: 'by-hand-secure', completedAt: '', volumes: [], withoutData: [], snapshotLocations: [] }],
+    });
+    const told = await get({ apiVersion: 'velero.io/v1', kind: 'BackupStorageLocation', namespace: 'velero', name: 'lattice-secure' });
+    expect(told).toMatchObject({ spec: { accessMode: 'ReadOnly', config: { s3Url: endpoint } }, status: { phase: 'Available' } });
   });
 });
