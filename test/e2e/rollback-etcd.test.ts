@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { SnapshotManifest } from '../../src/etcd/snapshot-manifest.ts';
 import { fillDisk } from '../../src/lab/nodes/machine/faults.ts';
 import { eventually, nodesMissing } from '../support/lab-nodes.ts';
+import { heldAt } from '../support/plane-kills.ts';
 import { heardBy, serversOn } from '../support/plane-seen.ts';
 import { PlaneWorld, runOf, told } from '../support/plane-world.ts';
 
@@ -44,9 +45,10 @@ describe.skipIf(missing !== '')(`rollback of a restore of etcd on machines${miss
   /** Takes the run back and shows that everything is as it was: files before etcd is started on them, then the cluster, once those are there again that it misses. */
   async function takeBack(): Promise<void> {
     const data = await oldData();
-    const run = await world.killedAt('before|step-succeeded|put-back', ['rollback', '--plan', world.plan, '--confirm', 'workload']);
-    expect(await onAll('cd /var/lib/etcd && find member -type f | sort | xargs sha256sum')).toEqual(data);
-    const rolledBack = await world.start('resume', run, '--confirm', 'workload').ended;
+    const rollback = { place: 'before|step-succeeded|put-back', args: ['rollback', '--plan', world.plan, '--confirm', 'workload'] };
+    const rolledBack = await heldAt(world, rollback, async () => {
+      expect(await onAll('cd /var/lib/etcd && find member -type f | sort | xargs sha256sum')).toEqual(data);
+    });
     expect(rolledBack.code, told(rolledBack)).toBe(0);
     expect(await manifestsNow()).toEqual(manifests);
     const left = await onAll('ls -a /var/lib/lattice-dr /var/lib/lattice-dr/jobs /var/lib/etcd 2>/dev/null; nft list tables');

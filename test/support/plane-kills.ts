@@ -1,5 +1,10 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { CliEnd } from './cli.ts';
+import { eventually } from './lab-nodes.ts';
 import { type PlaneWorld, runOf } from './plane-world.ts';
+
+const SOON = 180_000;
 
 /** A command, and what a person has decided: given to it, and to every command that resumes its run. */
 export interface DecidedCommand {
@@ -37,4 +42,25 @@ export async function killedAtEach(world: PlaneWorld, wanted: Iterable<string>, 
     if (left.size === 0 && staysDead === true) return { run, places, last: end };
     args = ['resume', run];
   }
+}
+
+/** Where a command is held still, and by which arguments it is started. */
+interface HeldCommand {
+  readonly place: string;
+  readonly args: readonly string[];
+}
+
+/** Holds a command still at a place of its journal while somebody looks, and lets it go on to its end: much quicker than to kill and resume it. */
+export async function heldAt(world: PlaneWorld, { place, args }: HeldCommand, look: () => Promise<void>): Promise<CliEnd> {
+  const log = join(world.folder, 'stopped-at');
+  await writeFile(log, '');
+  const env = { STOP_AT: JSON.stringify({ [place]: 'SIGSTOP' }), STOP_LOG: log };
+  const running = world.startWith({ preload: join(import.meta.dirname, 'stop-at.ts'), env }, ...args);
+  try {
+    await eventually(async () => (await readFile(log, 'utf8')) === place, SOON, `it comes by ${place}`);
+    await look();
+  } finally {
+    running.child.kill('SIGCONT');
+  }
+  return await running.ended;
 }
