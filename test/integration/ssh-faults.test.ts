@@ -188,7 +188,7 @@ describe.skipIf(missing.length > 0)(`SSH that goes wrong${missing.length > 0 ? `
   });
 
   describe('a job', () => {
-    it('runs once and gives its result though connections break under it', async () => {
+    it('SSH drop in a long command: it runs once and gives its result though connections break under it', async () => {
       const followed = (await reach()).job(counting('cut', '4'));
       await whenThere(jobFile('cut', 'started'));
       for (let cuts = 0; cuts < 3; cuts += 1) {
