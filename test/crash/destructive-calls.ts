@@ -6,6 +6,8 @@ import { describeWrite, writesOf } from '../support/written.ts';
 const CLUSTER = '(?:small|workload|(?:[a-z]+-)+(?:before|after))';
 /** Claims of databases, by the world that has them. */
 const CLAIM = String.raw`shop/(?:vol-orders-data|stock-db-data)`;
+/** The services that own them: a restore of a selection deletes them with their claims, and applies them again. */
+const DATABASE = 'shop/(?:orders-db|stock-db)';
 const call = (pattern: string): RegExp => new RegExp(`^${pattern}$`);
 const RESTARTED_FOR = 'spec.template.metadata.annotations.dr.lattice.dev/restarted-for';
 
@@ -30,7 +32,9 @@ export const EFFECT_CALLS: Readonly<Record<string, RegExp | null>> = {
   'volumes/restore delete-carrier-pod': /^child: delete pods \S+\/lattice-dr-carrier-\S+$/,
   'volumes/restore delete-incomplete-claim': call(`child: delete persistentvolumeclaims ${CLAIM}`),
   'volumes/restore delete-leftover-volume': /^child: delete persistentvolumes left-delete-leftover-volume-(?:before|after)$/,
-  'volumes/displace set-volume-aside': call(String.raw`child: delete (?:persistentvolumeclaims ${CLAIM}|persistentvolumes pvc-\S+)`),
+  'volumes/displace set-volume-aside': call(
+    String.raw`child: delete (?:latticeservices ${DATABASE}|persistentvolumeclaims ${CLAIM}|persistentvolumes pvc-\S+)`,
+  ),
 };
 
 /**

@@ -10,6 +10,7 @@ import { takeBackup } from '../../src/lab/seed/take-backup.ts';
 import type { JsonObject } from '../../src/model/json.ts';
 import type { KubeObject } from '../../src/model/kube-object.ts';
 import type { RunReport } from '../../src/operations/run-report.ts';
+import { destructiveCalls, effectCalls, logPosition, unlistedCalls } from '../crash/destructive-calls.ts';
 import { type AuditEntry, readAudit } from '../integration/lab-logs.ts';
 import type { CliEnd } from '../support/cli.ts';
 import { volumeDigest, writeToVolume } from '../support/pod-answers.ts';
@@ -199,12 +200,18 @@ describe('volumes, one of a living cluster and those of a lost one', () => {
   let selection: Selection;
   let wider: Wider;
   let story: Story;
+  /** What the servers saw deleted or replaced in the living cluster, and in the rebuild. */
+  let calls: Readonly<Record<'selected' | 'rebuilt', readonly string[]>>;
 
   beforeAll(async () => {
     world = await RebuildWorld.start('small');
+    const start = await logPosition(world);
     selection = await select(world);
     wider = await selectWider(world);
+    const selected = await destructiveCalls(world, start);
+    const lost = await logPosition(world);
     story = await play(world, selection.before);
+    calls = { selected, rebuilt: await destructiveCalls(world, lost) };
   });
 
   afterAll(async () => {
@@ -301,6 +308,13 @@ describe('volumes, one of a living cluster and those of a lost one', () => {
     expect(storage).toMatchObject({ cloudProviderRef: 'lab-s3' });
     expect(storage).not.toHaveProperty(PRUNED.field);
     expect(report.decisions).toContainEqual(expect.objectContaining({ decision: 'accepted', how: 'flag', text: `${PRUNED.name} is pruned` }));
+  });
+
+  it('what the servers saw deleted or replaced, by three restores and by the rebuild, is all in the catalogue', () => {
+    expect(unlistedCalls(calls.selected)).toEqual([]);
+    expect(unlistedCalls(calls.rebuilt)).toEqual([]);
+    expect(effectCalls(calls.selected)).toContain(`child: delete persistentvolumeclaims ${STOCK}`);
+    expect(effectCalls(calls.rebuilt)).toContain(`parent: delete latticeclusters ${world.cluster}`);
   });
 
   it('a dry run says the same of the backups beforehand', () => {
