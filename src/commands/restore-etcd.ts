@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../cli/base-command.ts';
+import { experimentalRunbook } from '../cli/experimental.ts';
 import { decisionFlags, etcdBinariesFlag, planFlag, stateDirFlag } from '../cli/flags.ts';
 import type { ReportedRun } from '../cli/session.ts';
 import type { JsonObject } from '../model/json.ts';
@@ -40,6 +41,7 @@ Refuses while etcd has quorum, or would have it by starting what is there. Old d
       helpValue: 'DURATION|any',
     }),
     'discard-live-state': Flags.boolean({ summary: 'Restores although etcd has quorum: what lives is saved first, and discarding it has to be typed then.' }),
+    experimental: Flags.boolean({ summary: 'Restores rke2, which was never tried on a real one: what tests have is an emulation of its files and messages.' }),
     binaries: etcdBinariesFlag,
     'state-dir': stateDirFlag,
     ...decisionFlags,
@@ -58,6 +60,7 @@ Refuses while etcd has quorum, or would have it by starting what is there. Old d
       ...(flags['accept-data-loss'] === undefined ? {} : { acceptDataLoss: flags['accept-data-loss'] }),
       ...(flags.binaries === undefined ? {} : { binaries: resolve(flags.binaries) }),
     };
-    return await session.start(await session.request({ plan: flags.plan, runbook: 'restore-etcd', inputs }), flags);
+    const runbook = flags.experimental ? await experimentalRunbook(session, flags.plan) : 'restore-etcd';
+    return await session.start(await session.request({ plan: flags.plan, runbook, inputs }), flags);
   }
 }

@@ -21,8 +21,8 @@ Without RUN: the last run of the plan's cluster, or the only run in the state fo
     const [{ rollbackInputs }, { rebuild }] = await Promise.all([import('../operations/rollback.ts'), import('../operations/rebuild.ts')]);
     await using session = await this.openSession();
     const { store, run } = await session.openRun(args.run, flags);
-    const { plan, inputs } = await rollbackInputs(store, run);
-    const request = await session.request({ plan: flags.plan ?? plan, runbook: 'rollback-etcd', inputs });
+    const { plan, runbook, inputs } = await rollbackInputs(store, run);
+    const request = await session.request({ plan: flags.plan ?? plan, runbook, inputs });
     return await session.execute(store, flags, async (env) => await rebuild(request, env));
   }
 }

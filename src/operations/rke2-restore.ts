@@ -1,6 +1,6 @@
 import { DrError } from '../errors/dr-error.ts';
 import { rke2Inventory } from '../etcd/presets/rke2-facts.ts';
-import { type ProcedureStep, type Rke2Server, rke2Objections, rke2Procedure } from '../etcd/presets/rke2-procedure.ts';
+import { type ProcedureStep, RKE2_UNTRIED, type Rke2Server, rke2Objections, rke2Procedure } from '../etcd/presets/rke2-procedure.ts';
 import { snapshotRefusals } from '../etcd/snapshot-refusals.ts';
 import { type ClusterName, newRunId } from '../model/ids.ts';
 import { type PlanControlPlane, planControlPlane } from '../model/plan/control-plane.ts';
@@ -27,6 +27,8 @@ export interface Rke2RestoreRequest {
 /** How a person restores etcd of rke2. */
 export interface Rke2RestorePlan {
   readonly cluster: string;
+  /** What the steps rest on, and what they do not. */
+  readonly basis: string;
   readonly prepared: PreparedSnapshot & { readonly path: string };
   /** Where it has to be on the seed. */
   readonly target: { readonly node: string; readonly path: string };
@@ -61,15 +63,17 @@ export async function rke2RestorePlan(request: Rke2RestoreRequest, tools: PlaceW
       message: request.seed === undefined ? 'no server of the plan answers' : `'${request.seed}' is no server of the plan that answers`,
       details: { silent },
     });
-  await refuseUnproven(request, tools);
+  const etcdVersion = await requireProven(request, tools);
   const { signal, snapshots } = tools;
   const { cluster } = tools.plan.plan.spec;
   const runId = newRunId(cluster.name as ClusterName, tools.clock.now(), request.nonce);
-  const prepared = await stageSnapshot({ source: request.snapshot, target: request.out, run: runId, binaries: request.binaries }, { ...snapshots, signal });
+  const staging = { source: request.snapshot, target: request.out, run: runId, binaries: request.binaries, etcdVersion };
+  const prepared = await stageSnapshot(staging, { ...snapshots, signal });
   const path = `${FOLDER}/${runId}/prepared.db`;
   const restore = { runId, seed, others: servers.filter((server) => server !== seed), snapshot: path };
   return {
     cluster: cluster.name,
+    basis: RKE2_UNTRIED,
     prepared: { ...prepared, path: request.out },
     target: { node: seed.name, path },
     silent,
@@ -95,11 +99,14 @@ async function look(
   };
 }
 
-/** The same rules as for a restore that runs by itself, but that a person decides on what nothing vouches for: they do the rest too. */
-async function refuseUnproven({ snapshot, binaries, planned, clusterUid }: Rke2RestoreRequest, { snapshots }: PlaceWork): Promise<void> {
+/**
+ * The same rules as for a restore that runs by itself, but that a person decides on what nothing vouches for: they do the rest too. Gives the version of the etcd that
+ * it was taken of, where its manifest says it.
+ */
+async function requireProven({ snapshot, binaries, planned, clusterUid }: Rke2RestoreRequest, { snapshots }: PlaceWork): Promise<string | undefined> {
   const judged = await judgeFile({ path: snapshot, binaries, planned, clusterUid }, snapshots);
   const refusals = snapshotRefusals(judged).filter(({ isAcceptable }) => !isAcceptable);
-  if (refusals.length === 0) return;
+  if (refusals.length === 0) return judged.manifest?.etcdVersion;
   throw new DrError({
     code: 'SNAPSHOT_NOT_PROVEN',
     message: `${snapshot} is not restored: ${refusals.map(({ level, reason }) => `${level}: ${reason}`).join('; ')}`,

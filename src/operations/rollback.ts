@@ -7,12 +7,15 @@ import type { RunStore } from '../ports/run-store.ts';
 /** Kinds of step by which a run is told to be a restore of etcd, and to be beyond return. */
 const LOOKS = 'etcd/inventory';
 const RESTORES = 'etcd/restore';
+const RESETS = 'rke2/reset';
 const OPENS = 'etcd/open';
 
 /** What takes a run back is started with. */
 export interface RollbackInputs {
   /** Path of the plan that the run was started with. */
   readonly plan: string;
+  /** Name of the runbook that takes it back. */
+  readonly runbook: 'rollback-etcd' | 'rollback-etcd-rke2';
   readonly inputs: JsonObject;
 }
 
@@ -23,10 +26,10 @@ export interface RollbackInputs {
 export async function rollbackInputs(store: RunStore, run: RunId): Promise<RollbackInputs> {
   const stored = await readRun(store, run);
   const plane = outputsOf(stored, LOOKS);
-  const isRestore = stored.frozen.graph.nodes.some(({ uses }) => uses === RESTORES);
-  if (plane === undefined || !isRestore) throw refused(`run ${run} is no restore of etcd, or has touched nothing`);
+  const has = (kind: string): boolean => stored.frozen.graph.nodes.some(({ uses }) => uses === kind);
+  if (plane === undefined || !(has(RESTORES) || has(RESETS))) throw refused(`run ${run} is no restore of etcd, or has touched nothing`);
   if (hasBegun(stored, OPENS)) throw refused(`run ${run} has opened the restored API server: what was written since would be lost`);
-  return { plan: String(stored.frozen.sources['plan']), inputs: { of: run, plane } };
+  return { plan: String(stored.frozen.sources['plan']), runbook: has(RESETS) ? 'rollback-etcd-rke2' : 'rollback-etcd', inputs: { of: run, plane } };
 }
 
 function outputsOf({ frozen, state }: StoredRun, uses: string): JsonObject | undefined {

@@ -26,6 +26,13 @@ import { etcdProve } from './etcd/prove.ts';
 import { etcdPush } from './etcd/push.ts';
 import { etcdConsent, etcdRejoin, etcdRemove } from './etcd/replace.ts';
 import { etcdInstall, etcdRestore } from './etcd/restore.ts';
+import { etcdRke2Facts } from './etcd/rke2/facts.ts';
+import { etcdRke2Grow } from './etcd/rke2/grow.ts';
+import { etcdRke2Preserve } from './etcd/rke2/preserve.ts';
+import { etcdRke2Reset } from './etcd/rke2/reset.ts';
+import { etcdRke2Revert } from './etcd/rke2/revert.ts';
+import { etcdRke2Start } from './etcd/rke2/start.ts';
+import { etcdRke2Tidy } from './etcd/rke2/tidy.ts';
 import { etcdPutBack, etcdUnlock } from './etcd/rollback.ts';
 import { etcdSave } from './etcd/save.ts';
 import { etcdScrub } from './etcd/scrub.ts';
@@ -88,6 +95,13 @@ const KINDS: readonly AnyStepKind<StepPorts>[] = [
   etcdPutBack,
   etcdRelease,
   etcdRestore,
+  etcdRke2Facts,
+  etcdRke2Grow,
+  etcdRke2Preserve,
+  etcdRke2Reset,
+  etcdRke2Revert,
+  etcdRke2Start,
+  etcdRke2Tidy,
   etcdSave,
   etcdScrub,
   etcdStage,

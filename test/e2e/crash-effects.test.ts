@@ -10,7 +10,7 @@ import { RebuildWorld } from '../support/rebuild-world.ts';
 /** Every destructive effect that a step of the catalogue may have, but those on machines of a control plane: `crash-etcd.test.ts` has them. */
 const DECLARED = [...catalogue.values()]
   .flatMap(({ kind, effects }) => effects.map(({ name }) => `${kind} ${name}`))
-  .filter((effect) => !effect.startsWith('etcd/'))
+  .filter((effect) => !/^(etcd|rke2)\//.test(effect))
   .sort();
 
 describe('a run is killed before and after each destructive effect of the catalogue, each time on a cluster that nothing has happened to', () => {

@@ -10,6 +10,7 @@ import { eventually, nodesMissing } from '../support/lab-nodes.ts';
 import { killedAtEach, sidesOf } from '../support/plane-kills.ts';
 import { filesOutside, kubeletStarts, memberChanges, seenOutside, settledOutside } from '../support/plane-seen.ts';
 import { PlaneWorld, told } from '../support/plane-world.ts';
+import { RKE2_RESTORE, RKE2_ROLLBACK } from '../support/rke2-effects.ts';
 
 const missing = await nodesMissing();
 const BINARIES = dirname(findServer('etcdutl') ?? '');
@@ -54,8 +55,8 @@ const placesOf = (effects: Effects): readonly string[] => sidesOf(Object.values(
 it('there is a place to kill a run at for every effect on machines of the catalogue', () => {
   const declared = [...catalogue.values()]
     .flatMap(({ kind, effects }) => effects.map(({ name }) => `${kind} ${name}`))
-    .filter((one) => one.startsWith('etcd/'));
-  expect([FENCE, RESTORE, ROLLBACK, REPAIR].flatMap((effects) => Object.keys(effects)).sort()).toEqual(declared.sort());
+    .filter((one) => /^(etcd|rke2)\//.test(one));
+  expect([FENCE, RESTORE, ROLLBACK, REPAIR, RKE2_RESTORE, RKE2_ROLLBACK].flatMap((effects) => Object.keys(effects)).sort()).toEqual(declared.sort());
 });
 
 /** One control plane; each case finds it as the one before has left it. */

@@ -1,4 +1,5 @@
 import { DrError } from '../../errors/dr-error.ts';
+import { settingsOfConfigFile } from './config-file.ts';
 import { readEnvironment } from './environment-file.ts';
 import { readFlags } from './flags.ts';
 import type { EtcdAccess, MemberAddress, NodeFile, TlsFiles } from './preset.ts';
@@ -55,8 +56,8 @@ export function etcdSettingsOfManifest(file: NodeFile): EtcdSettings & { readonl
 }
 
 /**
- * Settings of etcd from what `Preset.definitions` gives for it: a static pod's manifest, or the environment file of a unit. Throws `INPUT_INVALID`, also where
- * its data is in a folder that is none of the machine's: etcd's own default is one beside whatever it was started in.
+ * Settings of etcd from what `Preset.definitions` gives for it: a static pod's manifest, the environment file of a unit, or a configuration file of etcd. Throws
+ * `INPUT_INVALID`, also where its data is in a folder that is none of the machine's: etcd's own default is one beside whatever it was started in.
  */
 export function etcdSettingsOfDefinition(file: NodeFile): EtcdSettings & { readonly image?: string } {
   const settings = settingsOf(file);
@@ -66,6 +67,8 @@ export function etcdSettingsOfDefinition(file: NodeFile): EtcdSettings & { reado
 }
 
 function settingsOf(file: NodeFile): EtcdSettings & { readonly image?: string } {
+  const fromFile = settingsOfConfigFile(file);
+  if (fromFile !== undefined) return readEtcdSettings(fromFile);
   if (!/^\s*ETCD_\w+=/m.test(file.text)) return etcdSettingsOfManifest(file);
   const env = readEnvironment(file);
   const configFile = env.get('ETCD_CONFIG_FILE');

@@ -9,17 +9,18 @@ export type Isolation = 'nft' | 'iptables' | 'none';
  * chain, of our own, so that taking it away leaves nothing.
  */
 const CLOSE = String.raw`
-port=$1
 PATH=$PATH:/usr/sbin:/sbin
 if command -v nft >/dev/null 2>&1 && nft list tables >/dev/null 2>&1; then
   nft list table inet lattice_dr >/dev/null 2>&1 && { echo nft; exit 0; }
-  printf 'table inet lattice_dr {\n chain input {\n  type filter hook input priority -200; policy accept;\n  iifname != "lo" tcp dport %s drop\n }\n}\n' "$port" | nft -f - || exit 1
+  printf 'table inet lattice_dr {\n chain input {\n  type filter hook input priority -200; policy accept;\n  iifname != "lo" tcp dport { %s } drop\n }\n}\n' "$(echo "$*" | tr ' ' ',')" | nft -f - || exit 1
   echo nft
 elif command -v iptables >/dev/null 2>&1 && iptables -w -L INPUT -n >/dev/null 2>&1; then
   for tables in iptables ip6tables; do
     command -v $tables >/dev/null 2>&1 || continue
-    $tables -w -C INPUT ! -i lo -p tcp --dport "$port" -m comment --comment lattice-dr -j DROP 2>/dev/null ||
-      $tables -w -I INPUT 1 ! -i lo -p tcp --dport "$port" -m comment --comment lattice-dr -j DROP || exit 1
+    for port in "$@"; do
+      $tables -w -C INPUT ! -i lo -p tcp --dport "$port" -m comment --comment lattice-dr -j DROP 2>/dev/null ||
+        $tables -w -I INPUT 1 ! -i lo -p tcp --dport "$port" -m comment --comment lattice-dr -j DROP || exit 1
+    done
   done
   echo iptables
 else
@@ -28,12 +29,13 @@ fi
 `;
 
 const OPEN = String.raw`
-port=$1
 PATH=$PATH:/usr/sbin:/sbin
 if command -v nft >/dev/null 2>&1 && nft list table inet lattice_dr >/dev/null 2>&1; then nft delete table inet lattice_dr || exit 1; fi
 for tables in iptables ip6tables; do
   command -v $tables >/dev/null 2>&1 || continue
-  while $tables -w -D INPUT ! -i lo -p tcp --dport "$port" -m comment --comment lattice-dr -j DROP 2>/dev/null; do :; done
+  for port in "$@"; do
+    while $tables -w -D INPUT ! -i lo -p tcp --dport "$port" -m comment --comment lattice-dr -j DROP 2>/dev/null; do :; done
+  done
 done
 exit 0
 `;
@@ -46,9 +48,9 @@ if command -v iptables >/dev/null 2>&1 && iptables -w -C INPUT ! -i lo -p tcp --
 echo none
 `;
 
-/** Closes a port to everybody but the machine itself, and says by what. */
-export function isolate(port: number): NodeProbe<Isolation> {
-  return reading({ title: `close port ${port} to other machines`, script: CLOSE, args: [String(port)] });
+/** Closes an API server's port, and others by which machines come in, to everybody but the machine itself, and says by what. */
+export function isolate(port: number, others: readonly number[] = []): NodeProbe<Isolation> {
+  return reading({ title: `close port ${[port, ...others].join(', ')} to other machines`, script: CLOSE, args: [port, ...others].map(String) });
 }
 
 /** By what a port is closed to other machines now. */
@@ -66,9 +68,9 @@ export function hearsPort(host: string, port: number): NodeProbe<boolean> {
   return probe(command, (stdout) => stdout.startsWith('yes'));
 }
 
-/** Opens the port again; done already is done. */
-export function openPort(port: number): NodeCommand {
-  return { title: `open port ${port} to other machines`, script: OPEN, args: [String(port)] };
+/** Opens them again; done already is done. */
+export function openPort(port: number, others: readonly number[] = []): NodeCommand {
+  return { title: `open port ${[port, ...others].join(', ')} to other machines`, script: OPEN, args: [port, ...others].map(String) };
 }
 
 function reading(command: NodeCommand): NodeProbe<Isolation> {

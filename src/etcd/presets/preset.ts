@@ -106,6 +106,18 @@ export interface Preset {
   readonly restartKubelet: NodeCommand | undefined;
   /** When the kubelet's process began, in seconds since 1970; `undefined` when it does not run. */
   readonly kubeletStarted: NodeProbe<number | undefined> | undefined;
+  /** Set where one unit starts all of it: what is started, starts etcd too. And what it is then can be told only when it runs. */
+  readonly whole?: WholeUnit;
+}
+
+/** A control plane that is started and stopped as one. */
+export interface WholeUnit {
+  /** Whether a member of that name is one of the machine. */
+  readonly isMemberOf: (name: string, node: string) => boolean;
+  /** Note of a run on a machine that it has started it, on data that it gave it: what runs there then is no old member. */
+  readonly started: string;
+  /** Ports beside the API server's by which other machines come in. */
+  readonly ports: readonly number[];
 }
 
 /** Definitions found on a machine. */

@@ -7,6 +7,10 @@ const CONFIG_FOLDER = '/etc/rancher/rke2/config.yaml.d';
 /** Says for the time of a restore whom a server joins. */
 export const JOIN_FILE = `${CONFIG_FOLDER}/99-lattice-dr.yaml`;
 
+/** What all of this rests on, and what it does not. */
+export const RKE2_UNTRIED =
+  "Written from the sources and documents of rke2 and k3s. None of it was ever run on a real rke2 by this program's tests, which emulate its files and messages";
+
 /** A server of rke2, by the name of its machine. */
 export interface Rke2Server {
   readonly name: string;

@@ -11,14 +11,15 @@ export interface SystemdOptions {
   readonly unit?: string;
 }
 
-const KEEP = '/etc/lattice-dr';
-const STOP_MS = 120_000;
+/** Notes of units that a run has masked. */
+export const UNIT_KEEP = '/etc/lattice-dr';
+export const UNIT_STOP_MS = 120_000;
 
 /**
  * Masked for good and not `--runtime`: after a restart of the machine in the middle of a restore the old member must not come back. A mask is a link in
  * `/etc/systemd/system`, so a unit that is a file there is put aside first (systemd `src/shared/install.c`: "File already exists").
  */
-const PARK = String.raw`
+export const PARK_UNIT = String.raw`
 unit=$1 keep=$2
 load=$(systemctl show -p LoadState --value "$unit") || exit 1
 if [ "$load" = masked ]; then
@@ -41,7 +42,7 @@ systemctl daemon-reload
 systemctl mask "$unit" && systemctl stop "$unit"
 `;
 
-const UNPARK = String.raw`
+export const UNPARK_UNIT = String.raw`
 unit=$1 keep=$2
 load=$(systemctl show -p LoadState --value "$unit") || exit 1
 if [ "$load" = masked ]; then
@@ -86,20 +87,20 @@ if [ "$pid" -gt 1 ]; then kill -s KILL "$pid"; fi
  */
 export function systemdPreset({ unit = 'etcd.service' }: SystemdOptions = {}): Preset {
   const pods = kubeadmPreset();
-  const args = (runId: string): readonly string[] => [unit, `${KEEP}/${runId}`];
+  const args = (runId: string): readonly string[] => [unit, `${UNIT_KEEP}/${runId}`];
   return {
     ...pods,
     definitions: (runId) => definitions(pods.definitions(runId), { unit, args: args(runId) }),
     park: (component, runId) =>
-      component === 'etcd' ? { title: `stop and mask ${unit}`, script: PARK, args: args(runId), timeoutMs: STOP_MS } : pods.park(component, runId),
+      component === 'etcd' ? { title: `stop and mask ${unit}`, script: PARK_UNIT, args: args(runId), timeoutMs: UNIT_STOP_MS } : pods.park(component, runId),
     unpark: (component, runId) =>
-      component === 'etcd' ? { title: `unmask and start ${unit}`, script: UNPARK, args: args(runId) } : pods.unpark(component, runId),
-    parkState: (component, runId) => (component === 'etcd' ? parkState(unit, args(runId)) : pods.parkState(component, runId)),
+      component === 'etcd' ? { title: `unmask and start ${unit}`, script: UNPARK_UNIT, args: args(runId) } : pods.unpark(component, runId),
+    parkState: (component, runId) => (component === 'etcd' ? unitParkState(unit, args(runId)) : pods.parkState(component, runId)),
     running: (component) => (component === 'etcd' ? runningProbe('etcd', { crictl: false }) : pods.running(component)),
     forceStop: (component): NodeCommand => (component === 'etcd' ? { title: `kill ${unit}`, script: KILL, args: [unit] } : pods.forceStop(component)),
     join: joinEnvironment,
     etcdClient: undefined,
-    idle: idle(unit),
+    idle: idleUnit(unit),
     // Members on machines of their own have certificates, and the authorities are elsewhere.
     keys: ({ server, peer }) => [server, peer].flatMap((files) => files?.keyFile ?? []),
     renewal: 'new ones from the authority of etcd, in the place of the old',
@@ -116,7 +117,7 @@ function joinEnvironment(definition: NodeFile, members: readonly MemberAddress[]
 const IDLE: Readonly<Record<string, string>> = { inactive: 'is stopped', failed: 'has failed, and systemd does not start it again' };
 
 /** Properties are told by their names: systemd prints them in an order of its own. States are those of systemctl(1), `src/basic/unit-def.c` at v252. */
-function idle(unit: string): NodeProbe<Idle | undefined> {
+export function idleUnit(unit: string): NodeProbe<Idle | undefined> {
   const script = 'systemctl show -p LoadState -p ActiveState -p SubState "$1"';
   return probe({ title: `see whether systemd keeps ${unit} running`, script, args: [unit] }, (stdout) => {
     const value = (name: string): string => new RegExp(`^${name}=(.*)$`, 'm').exec(stdout)?.[1] ?? '';
@@ -130,7 +131,8 @@ function idle(unit: string): NodeProbe<Idle | undefined> {
   });
 }
 
-function parkState(unit: string, args: readonly string[]): NodeProbe<ParkState> {
+/** Whether a run has masked a unit. */
+export function unitParkState(unit: string, args: readonly string[]): NodeProbe<ParkState> {
   const command = { title: `see whether ${unit} is masked`, script: STATE, args };
   return probe(command, (stdout) => {
     const state = stdout.trim();

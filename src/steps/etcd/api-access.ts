@@ -6,9 +6,12 @@ import type { KubeCluster, Patience } from '../../ports/kube-cluster.ts';
 import { CAPI_CLUSTER, CAPI_CLUSTER_V1BETA2 } from '../platform-names.ts';
 import type { ApiMachine, MachineCtx, PlaneNode } from './plane.ts';
 
-/** Administrators' kubeconfigs of kubeadm (`constants.go`, `AdminKubeConfigFileName`, `SuperAdminKubeConfigFileName`); the second is on the machine that `init` ran on. */
-const KUBECONFIGS = ['/etc/kubernetes/super-admin.conf', '/etc/kubernetes/admin.conf'];
-/** In every certificate of an API server that kubeadm makes (`cmd/kubeadm/app/util/pkiutil`, `GetAPIServerAltNames`). */
+/**
+ * Administrators' kubeconfigs of kubeadm (`constants.go`, `AdminKubeConfigFileName`, `SuperAdminKubeConfigFileName`; the second is on the machine that `init` ran on),
+ * and of rke2 (docs.rke2.io, "Cluster access").
+ */
+const KUBECONFIGS = ['/etc/kubernetes/super-admin.conf', '/etc/kubernetes/admin.conf', '/etc/rancher/rke2/rke2.yaml'];
+/** In every certificate of an API server that kubeadm makes (`cmd/kubeadm/app/util/pkiutil`, `GetAPIServerAltNames`), and that k3s and rke2 make (`pkg/daemons/control/deps/deps.go`, `genServerCerts`). */
 const SERVER_NAME = 'kubernetes';
 
 /** A server that has been seen to answer may ask to wait. */

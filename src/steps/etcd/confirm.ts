@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { ReadContext } from '../../engine/step.ts';
+import { RKE2_UNTRIED } from '../../etcd/presets/rke2-procedure.ts';
 import type { PlannedChange } from '../../model/change.ts';
 import { defineGate } from '../define-step.ts';
 import type { StepPorts } from '../ports.ts';
@@ -10,7 +11,20 @@ import { unseenData } from './unseen.ts';
 
 const withSchema = restoreWith.extend({ source: snapshotSource, attestedDead: z.array(z.string()).default([]) });
 
-function summary({ run, with: { source, prepared, plane, attestedDead } }: ReadContext<z.output<typeof withSchema>, StepPorts>): readonly PlannedChange[] {
+/** One unit starts everything, so that nothing of it is looked at before controllers run. */
+const UNTRIED: readonly PlannedChange[] = [
+  { verb: 'run', subject: 'rke2, which is experimental', note: RKE2_UNTRIED },
+  {
+    verb: 'run',
+    subject: 'controllers, together with the first API server',
+    note: 'rke2 starts all at once: its ports are closed to other machines before, and Clusters are paused in the data where they can be read',
+  },
+];
+
+function summary({
+  run,
+  with: { source, prepared, plane, attestedDead, experimental = false },
+}: ReadContext<z.output<typeof withSchema>, StepPorts>): readonly PlannedChange[] {
   const { seed, identity, changes } = prepared;
   const unseen = unseenData(plane);
   const silent = factsOf(plane).filter((machine) => machine.silent !== undefined);
@@ -20,7 +34,12 @@ function summary({ run, with: { source, prepared, plane, attestedDead } }: ReadC
       subject: `etcd of cluster ${run.cluster} as it is`,
       note: 'all API servers and members are stopped; their data is put aside, not deleted',
     },
-    { verb: 'create', subject: `etcd anew on ${seed.node}`, note: `from ${source.path}, revision ${source.revision}, as cluster ${identity.clusterId}` },
+    {
+      verb: 'create',
+      subject: `etcd anew on ${seed.node}`,
+      note: `from ${source.path}, revision ${source.revision}, as ${experimental ? 'a cluster that is known once it runs' : `cluster ${identity.clusterId}`}`,
+    },
+    ...(experimental ? UNTRIED : []),
     { verb: 'delete', subject: `everything written after revision ${source.revision}`, note: lossText(source) },
     ...(source.verdict === 'unanchored'
       ? [{ verb: 'create' as const, subject: `data of ${source.path}`, note: 'nothing outside of it vouches for it: accepted by a person' }]

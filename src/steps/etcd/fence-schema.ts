@@ -15,7 +15,20 @@ export const fenceOutputs = z.object({
 });
 
 /** What later steps are given of the fence. */
-export const fencedWith = restoreWith.extend({ attestedDead: z.array(z.string()).default([]), fenced: fenceOutputs });
+export const fencedWith = restoreWith.extend({
+  attestedDead: z.array(z.string()).default([]),
+  fenced: fenceOutputs,
+  /** What the restored member is, where nobody could say before it ran. */
+  identity: z.object({ memberId: z.string(), clusterId: z.string() }).exactOptional(),
+});
+
+/** The cluster that is ours: as it was predicted, or as it was found. */
+export function clusterOf({
+  identity,
+  prepared,
+}: Pick<z.output<typeof fencedWith>, 'prepared'> & { readonly identity?: { readonly clusterId: string } | undefined }): string {
+  return (identity ?? prepared.identity).clusterId;
+}
 
 /** What is known of machines that do not answer, and which cluster is ours. */
 export function fenceOf(
@@ -26,6 +39,6 @@ export function fenceOf(
 }
 
 /** What a later step needs to look at the fence again. */
-export function fenceAgain({ attestedDead, fenced, prepared }: z.output<typeof fencedWith>): FenceWith {
-  return fenceOf({ attestedDead, prepared }, fenced.poweredOff);
+export function fenceAgain({ attestedDead, fenced, prepared, identity }: Omit<z.output<typeof fencedWith>, 'plane' | 'controlPlane'>): FenceWith {
+  return { ...fenceOf({ attestedDead, prepared }, fenced.poweredOff), clusterId: clusterOf({ identity, prepared }) };
 }

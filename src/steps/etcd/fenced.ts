@@ -11,6 +11,7 @@ import type { PlaneFacts, PlaneMember } from './plane-schema.ts';
 /** Longest time of one run of the plan's programs for one machine. */
 export const FENCE_LIMIT_MS = 5 * 60_000;
 const ETCD_PORT = 2379;
+const STARTED_HERE = 'what runs there was started by this run';
 
 /** What a person has stated, and the id of the cluster that is ours once there is one. */
 export interface FenceWith {
@@ -61,8 +62,11 @@ async function lookAtMember(
   ctx: PlaneCtx,
   { clusterId }: FenceWith,
 ): Promise<Fenced> {
-  const [aside, { running }] = await Promise.all([ask(node, asideState(ctx.run.id), ctx.signal), ask(node, node.preset.running('etcd'), ctx.signal)]);
   const at = { node: member.node };
+  // Its ids may be those of an old member, and it is one unit with everything: only this run's own note tells.
+  const { whole } = node.preset;
+  if (whole !== undefined && (await ask(node, markOf(ctx.run.id, whole.started), ctx.signal)) !== undefined) return { ...at, proof: STARTED_HERE };
+  const [aside, { running }] = await Promise.all([ask(node, asideState(ctx.run.id), ctx.signal), ask(node, node.preset.running('etcd'), ctx.signal)]);
   if (running) {
     const status = await ifMemberAnswers({ node, member }, ctx, async (etcd, signal) => await etcd.status(signal));
     if (clusterId !== undefined && status?.clusterId === clusterId) return { ...at, proof: 'its member is of the restored cluster' };
@@ -77,7 +81,7 @@ async function lookAtMember(
 /** An API server writes to whatever etcd it reaches. Which one that is, the fence of the members says; whether it may yet, this run. */
 async function lookAtServer(node: PlaneNode, ctx: PlaneCtx): Promise<Fenced> {
   const started = await ask(node, markOf(ctx.run.id, STARTED), ctx.signal);
-  return started === undefined ? await lookAtComponents(node, ctx) : { node: node.name, proof: 'what runs there was started by this run' };
+  return started === undefined ? await lookAtComponents(node, ctx) : { node: node.name, proof: STARTED_HERE };
 }
 
 async function lookAtComponents(node: PlaneNode, ctx: PlaneCtx): Promise<Fenced> {

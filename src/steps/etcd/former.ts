@@ -27,7 +27,8 @@ async function parked(ctx: Ctx): Promise<readonly { readonly node: string; reado
       const found = await Promise.all(
         node.preset.components.map(async (component) => {
           const place = await ask(node, node.preset.parkState(component, other.run.id), ctx.signal);
-          return place === 'parked' && (component !== 'etcd' || !isEmpty) ? [component] : [];
+          const startsEtcd = component === 'etcd' || node.preset.whole !== undefined;
+          return place === 'parked' && !(startsEtcd && isEmpty) ? [component] : [];
         }),
       );
       return { node: node.name, components: found.flat() };

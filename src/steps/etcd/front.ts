@@ -31,7 +31,7 @@ export async function frontAccess(front: ApiMachine, ctx: SeedCtx): Promise<{ re
 
 /** Keeps the first API server from other machines, unless it was opened. */
 export async function keepClosed(front: ApiMachine, ctx: SeedCtx): Promise<void> {
-  if (!(await wasOpened(front, ctx))) await ask(front.node, isolate(front.server.securePort), ctx.signal);
+  if (!(await wasOpened(front, ctx))) await ask(front.node, isolate(front.server.securePort, front.node.preset.whole?.ports), ctx.signal);
 }
 
 /** Notes on a machine without etcd that what runs there from now on was started by this run. Beside a member the member tells it. */

@@ -15,10 +15,10 @@ import { expiredOf, expiryFault } from './expired.ts';
 import { lookAtServer, withStrangers } from './inventory-server.ts';
 import { keptJson, readKept } from './kept.ts';
 import { ifMemberAnswers } from './member-access.ts';
-import { ask, ifReached, type MachineCtx, openNodes, type PlaneNode } from './plane.ts';
+import { ask, experimental, ifReached, type MachineCtx, openNodes, type PlaneNode } from './plane.ts';
 import { type Plane, type PlaneMember, plane } from './plane-schema.ts';
 
-const withSchema = z.object({ controlPlane: planControlPlane });
+const withSchema = z.object({ controlPlane: planControlPlane, experimental });
 const FILE = 'control-plane.json';
 
 async function look(ctx: MachineCtx): Promise<Plane> {
@@ -108,7 +108,8 @@ function faultOf(
   if (peerUrls.length !== 1) return `its etcd has ${peerUrls.length} peer URLs, and a restored member has one`;
   const isStacked = definitions.inPlace.has('kube-apiserver') || definitions.parked.has('kube-apiserver');
   // KubeadmControlPlane knows members by the names of Nodes and removes what it does not know (`reconcileEtcdMembers`).
-  if (isStacked && name !== node.name) return `its etcd member is called '${name}', and its Node '${node.name}': Cluster API would remove the member`;
+  const isItsOwn = node.preset.whole?.isMemberOf(name, node.name) ?? name === node.name;
+  if (isStacked && !isItsOwn) return `its etcd member is called '${name}', and its Node '${node.name}': Cluster API would remove the member`;
   return strayFault(definitions);
 }
 

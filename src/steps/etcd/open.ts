@@ -25,7 +25,7 @@ async function isOpen(front: ApiMachine, ctx: Ctx): Promise<boolean> {
 async function open({ node, server }: ApiMachine, ctx: Ctx): Promise<void> {
   const noted = setMark(ctx.run.id, { name: OPENED, value: new Date(ctx.clock.now()).toISOString() });
   for (const name of new Set([ctx.with.prepared.seed.node, node.name])) await tell(await openNode(name, ctx), noted, ctx.signal);
-  await tell(node, openPort(server.securePort), ctx.signal);
+  await tell(node, openPort(server.securePort, node.preset.whole?.ports), ctx.signal);
   if (server.components.includes('kube-vip')) await startComponent(node, 'kube-vip', ctx);
 }
 

@@ -4,14 +4,18 @@ import { DrError, isDrError } from '../../errors/dr-error.ts';
 import { kubeadmPreset } from '../../etcd/presets/kubeadm.ts';
 import type { NodeAnswer, NodeCommand, NodeProbe, Preset } from '../../etcd/presets/preset.ts';
 import { commandFailed } from '../../etcd/presets/probe.ts';
+import { rke2Preset } from '../../etcd/presets/rke2.ts';
 import { systemdPreset } from '../../etcd/presets/systemd.ts';
 import { type PlanControlPlane, planControlPlane } from '../../model/plan/control-plane.ts';
 import type { NodeMachine, NodeRef, Nodes } from '../../ports/nodes.ts';
 import type { StepPorts } from '../ports.ts';
 import { type Plane, type PlaneFacts, type PlaneMember, plane } from './plane-schema.ts';
 
+/** Whether a person has said that what was never run on a real one may be run: rke2. */
+export const experimental = z.boolean().exactOptional();
+
 /** What every step on a control plane is given: the plan's machines, and what was found out about them before anything was touched. */
-export const planeWith = z.object({ controlPlane: planControlPlane, plane });
+export const planeWith = z.object({ controlPlane: planControlPlane, plane, experimental });
 
 /** Note on the seed that its API server was opened: from then on there is no way back but another restore. */
 export const OPENED = 'opened';
@@ -19,9 +23,12 @@ export const OPENED = 'opened';
 export const STARTED = 'started';
 
 /** What work on machines needs of a step. */
-export type MachineCtx = Pick<ReadContext<{ readonly controlPlane: PlanControlPlane }, StepPorts>, 'run' | 'with' | 'ports' | 'clock' | 'signal'>;
+export type MachineCtx = Pick<
+  ReadContext<{ readonly controlPlane: PlanControlPlane; readonly experimental?: boolean }, StepPorts>,
+  'run' | 'with' | 'ports' | 'clock' | 'signal'
+>;
 export type PlaneCtx = Pick<
-  ReadContext<{ readonly controlPlane: PlanControlPlane; readonly plane: Plane }, StepPorts>,
+  ReadContext<{ readonly controlPlane: PlanControlPlane; readonly plane: Plane; readonly experimental?: boolean }, StepPorts>,
   'run' | 'with' | 'ports' | 'clock' | 'signal'
 >;
 
@@ -36,8 +43,9 @@ export interface PlaneNode {
 }
 
 /** All machines of the plan, in its order. Connects to none. */
-export async function openNodes({ with: { controlPlane }, ports }: MachineCtx): Promise<readonly PlaneNode[]> {
-  return await openMachines(controlPlane, presetOf(controlPlane), ports.nodes);
+export async function openNodes({ with: { controlPlane, experimental: isTried = false }, ports }: MachineCtx): Promise<readonly PlaneNode[]> {
+  const preset = isTried && controlPlane.distribution === 'rke2' ? rke2Preset(controlPlane.nodes) : presetOf(controlPlane);
+  return await openMachines(controlPlane, preset, ports.nodes);
 }
 
 /** Machines of a control plane, which are kept running as `preset` says. Connects to none. */
@@ -132,11 +140,13 @@ function presetOf(controlPlane: PlanControlPlane): Preset {
   throw new DrError({
     code: 'INPUT_INVALID',
     message: `etcd of ${distribution} cannot be restored by this tool`,
-    suggestions: [
+    suggestions:
       distribution === 'rke2'
-        ? 'lattice-dr etcd rke2-procedure prepares the snapshot and prints what to do by hand'
-        : 'lattice-dr runbook show restore-etcd --markdown prints the procedure to follow by hand',
-    ],
+        ? [
+            'lattice-dr etcd rke2-procedure prepares the snapshot and prints what to do by hand',
+            'lattice-dr restore-etcd --experimental does it, which was never tried on a real rke2',
+          ]
+        : ['lattice-dr runbook show restore-etcd --markdown prints the procedure to follow by hand'],
   });
 }
 

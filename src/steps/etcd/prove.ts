@@ -1,5 +1,5 @@
 import { defineProof } from './define-proof.ts';
-import { fencedWith } from './fence-schema.ts';
+import { clusterOf, fencedWith } from './fence-schema.ts';
 import { machinesOf } from './plane.ts';
 
 /** Proves that what was restored and grown is one etcd with one content, and that every API server serves it. */
@@ -15,5 +15,5 @@ export const etcdProve = defineProof({
     const { seed } = ctx.with.prepared;
     return (await machinesOf(ctx)).filter(({ node: { name } }) => name === seed.node || seed.joining.includes(name));
   },
-  wanted: async (ctx, voting) => ({ clusterId: ctx.with.prepared.identity.clusterId, count: voting.length }),
+  wanted: async (ctx, voting) => ({ clusterId: clusterOf(ctx.with), count: voting.length }),
 });

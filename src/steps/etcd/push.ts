@@ -19,16 +19,18 @@ interface Pushed {
   readonly mode: number;
 }
 
-/** The snapshot, and the program that restores it: of the version that it was prepared by and that the machine runs. Nothing has to be installed there. */
+/**
+ * The snapshot, and the program that restores it: of the version that it was prepared by and that the machine runs. Nothing has to be installed there. Where one unit
+ * has everything, the unit's own program restores.
+ */
 async function files(ctx: Ctx): Promise<readonly Pushed[]> {
   const { binaries, prepared } = ctx.with;
+  const snapshot = { from: prepared.path, to: pushed(ctx, 'prepared.db'), sha256: prepared.sha256, mode: 0o600 };
+  if ((await openSeed(ctx)).node.preset.whole !== undefined) return [snapshot];
   const etcdutl = await ctx.ports.processes.locate(etcdutlIn(await programsFor({ binaries, etcdVersion: prepared.etcdVersion }, ctx)));
   const hash = createHash('sha256');
   for await (const chunk of ctx.ports.localFiles.read(etcdutl)) hash.update(chunk);
-  return [
-    { from: prepared.path, to: pushed(ctx, 'prepared.db'), sha256: prepared.sha256, mode: 0o600 },
-    { from: etcdutl, to: pushed(ctx, 'etcdutl'), sha256: hash.digest('hex'), mode: 0o700 },
-  ];
+  return [snapshot, { from: etcdutl, to: pushed(ctx, 'etcdutl'), sha256: hash.digest('hex'), mode: 0o700 }];
 }
 
 async function missing(seed: Seed, wanted: readonly Pushed[], ctx: Ctx): Promise<readonly string[]> {
@@ -45,7 +47,7 @@ async function missing(seed: Seed, wanted: readonly Pushed[], ctx: Ctx): Promise
 export const etcdPush = defineStep({
   kind: 'etcd/push',
   version: 1,
-  summary: 'brings the prepared snapshot, and etcdutl, to the machine that is restored first',
+  summary: 'brings the prepared snapshot, and etcdutl where it is needed, to the machine that is restored first',
   verifies: 'their SHA-256 on the machine is that of here',
   byHand: ['`scp prepared.db etcdutl SEED:/var/lib/lattice-dr/RUN/` and compare `sha256sum` on both sides'],
   with: withSchema,

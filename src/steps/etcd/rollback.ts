@@ -1,47 +1,17 @@
 import { z } from 'zod';
 import { NO_RETRY, type ReadContext, type StepContext } from '../../engine/step.ts';
-import { DrError } from '../../errors/dr-error.ts';
-import { HASH_MS, lockHolder, markOf, putAside } from '../../etcd/presets/aside.ts';
+import { HASH_MS, lockHolder, putAside } from '../../etcd/presets/aside.ts';
 import { openPort } from '../../etcd/presets/isolation.ts';
 import { putBack, putBackState } from '../../etcd/presets/put-back.ts';
 import { defineStep } from '../define-step.ts';
 import type { StepPorts } from '../ports.ts';
-import { lookUntil } from '../wait.ts';
 import { stopComponent } from './components.ts';
 import { freeLockOf } from './free-lock.ts';
-import {
-  type ApiMachine,
-  answeringMachines,
-  answeringNodes,
-  answeringServers,
-  ask,
-  factsOf,
-  OPENED,
-  type PlaneMachine,
-  type PlaneNode,
-  tell,
-} from './plane.ts';
+import { type ApiMachine, answeringMachines, answeringNodes, answeringServers, ask, factsOf, type PlaneMachine, type PlaneNode, tell } from './plane.ts';
 import { asOther, type RollbackWith, rollbackWith } from './rollback-plane.ts';
-import { RESTORE_TRIES, restoreJob } from './seed-request.ts';
+import { RESTORE_ENDS_MS, refuseOpened, untilNoRestore } from './taking-back.ts';
 
 type Ctx = ReadContext<RollbackWith, StepPorts>;
-
-/** A job of a restore ends by itself within this time. */
-const RESTORE_ENDS_MS = 31 * 60_000;
-
-/** What speaks against taking a run back. */
-async function refusals(ctx: Ctx): Promise<readonly string[]> {
-  const found = await Promise.all(
-    (await answeringNodes(ctx)).map(async (node) => {
-      const [holder, opened] = await Promise.all([ask(node, lockHolder(), ctx.signal), ask(node, markOf(ctx.with.of, OPENED), ctx.signal)]);
-      return [
-        ...(opened === undefined ? [] : [`the API server of ${node.name} was opened at ${opened}: what was written since would be lost`]),
-        ...(holder === undefined || holder === ctx.with.of ? [] : [`${node.name} is held by run ${holder}`]),
-      ];
-    }),
-  );
-  return found.flat();
-}
 
 async function waiting(ctx: Ctx): Promise<readonly PlaneMachine[]> {
   const all = await answeringMachines(ctx);
@@ -73,13 +43,7 @@ export const etcdPutBack = defineStep({
   plan: async ({ with: { plane } }) =>
     plane.members.map(({ node, dataDir }) => ({ verb: 'configure' as const, subject: `${dataDir}/member on ${node}`, note: 'the old data is put back' })),
   async execute(ctx) {
-    const reasons = await refusals(ctx);
-    if (reasons.length > 0)
-      throw new DrError({
-        code: 'ROLLBACK_REFUSED',
-        message: reasons.join('; '),
-        suggestions: ['only another restore leads back now: lattice-dr restore-etcd'],
-      });
+    await refuseOpened(ctx);
     for (const server of await answeringServers(ctx)) await stopServer(server, ctx);
     for (const machine of await waiting(ctx)) await giveBack(machine, ctx);
   },
@@ -129,22 +93,6 @@ async function giveBack({ node, member: { dataDir, walDir, securePort } }: Plane
       // A move that was cut off is ended first; one that was not is left alone.
       await tell(node, putAside({ runId: ctx.with.of, dataDir, walDir }), signal);
       await tell(node, putBack({ runId: ctx.with.of, dataDir, walDir }), signal);
-      return true;
-    },
-  });
-}
-
-/** A restore goes on when the run that began it is gone, and would make its folder again where it was cleared away. */
-async function untilNoRestore(node: PlaneNode, ctx: Pick<Ctx, 'with' | 'clock' | 'signal'>): Promise<void> {
-  await lookUntil(ctx, RESTORE_ENDS_MS, {
-    apartMs: 1_000,
-    late: () => new DrError({ code: 'CONTROL_PLANE_NOT_READY', message: `a restore still runs on ${node.name}` }),
-    look: async (signal) => {
-      for (let count = 1; count <= RESTORE_TRIES; count += 1) {
-        const { state } = await node.machine.jobState(restoreJob(ctx.with.of, count), signal);
-        if (state === 'running') return undefined;
-        if (state === 'absent') return true;
-      }
       return true;
     },
   });

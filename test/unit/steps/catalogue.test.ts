@@ -5,7 +5,7 @@ import { catalogue } from '../../../src/steps/catalogue.ts';
 describe.each([...catalogue])('step kind %s', (name, kind) => {
   it('is listed under its own name, by system and verb', () => {
     expect(kind.kind).toBe(name);
-    expect(name).toMatch(/^[a-z]+\/[a-z]+$/);
+    expect(name).toMatch(/^[a-z][a-z0-9]*\/[a-z]+$/);
   });
 
   it('can be done by hand from the printed runbook', () => {
