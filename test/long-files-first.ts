@@ -2,7 +2,17 @@ import { hash } from 'node:crypto';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** Files that take four minutes and more: whichever of them began last, its suite would wait for it alone. */
-const LONG = ['crash-effects', 'crash-every-line', 'crash-etcd', 'crash-etcd-power', 'restore-etcd-comeback', 'rollback-etcd', 'stale-specs', 'takeover'];
+const LONG = [
+  'crash-effects',
+  'crash-every-line',
+  'crash-etcd',
+  'crash-etcd-power',
+  'restore-etcd-comeback',
+  'restore-etcd-rke2',
+  'rollback-etcd',
+  'stale-specs',
+  'takeover',
+];
 
 /** Files in random order, by the printed seed, which finds tests that lean on each other; but the longest begin first, so that the lanes end together. */
 export class LongFilesFirst extends BaseSequencer {

@@ -81,7 +81,7 @@ export class PlaneWorld implements AsyncDisposable {
       cluster: { name: CLUSTER, provisioner: 'existing', existing: { kubeconfig: { file: set.kubeconfig } } },
       specs: { git: { repository: specs, ref: 'main', paths: ['.'] } },
       controlPlane: {
-        distribution: set.preset === 'systemd' ? 'systemd' : 'lab',
+        distribution: set.preset === 'kubeadm' ? 'lab' : set.preset,
         nodes,
         sshConfig: set.ssh.configFile,
         ...(fence ? { fence: switches } : {}),

@@ -24,8 +24,8 @@ export default class LabUp extends BaseCommand {
     schema: Flags.option({ options: ['current', 'seed'] as const, summary: 'For a new lab: generation of custom resources that its clusters serve.' })(),
     nodes: Flags.integer({ summary: 'For a lab without them: makes so many control-plane machines, 1 to 5. Needs root.', min: 1, max: 5 }),
     preset: Flags.option({
-      options: ['kubeadm', 'systemd'] as const,
-      summary: 'For new machines: etcd as a static pod of kubeadm, or as a unit of systemd.',
+      options: ['kubeadm', 'systemd', 'rke2'] as const,
+      summary: 'For new machines: etcd as a static pod of kubeadm, as a unit of systemd, or an emulation of rke2.',
       default: 'kubeadm',
     })(),
     etcd: Flags.option({ options: ['3.5', '3.6', '3.7'] as const, summary: 'For new machines: minor version of etcd.', default: '3.6' })(),

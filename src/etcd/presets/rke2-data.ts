@@ -116,7 +116,7 @@ export function joinRke2(url: string): NodeCommand {
  * reset may run on before the ports are closed, so what it leaves is ended. Its words go to the answer, which is what it is judged by.
  */
 const RESET = String.raw`
-base=$1 run=$2 snapshot=$3 sha256=$4
+base=$1 run=$2 snapshot=$3 sha256=$4 data=$5
 PATH=$PATH:/usr/local/bin:/usr/bin:/opt/rke2/bin
 if [ -e "$base/$run/rke2-started" ]; then echo "rke2 was started on what was restored: it is not reset again" >&2; exit 3; fi
 found=$(sha256sum < "$snapshot") || exit 4
@@ -124,13 +124,13 @@ if [ "${'${found%% *}'}" != "$sha256" ]; then echo "$snapshot has the SHA-256 ${
 rke2 server --cluster-reset "--cluster-reset-restore-path=$snapshot" --etcd-s3=false 2>&1
 code=$?
 rke2-killall.sh >/dev/null 2>&1
-sync
+find "$data/server/db" -exec sync {} + || exit 5
 exit $code
 `;
 
 /** The reset itself. Runs as a job: it takes long, and must not run twice at once. */
 export function resetRke2(runId: string, snapshot: { readonly path: string; readonly sha256: string }): NodeCommand {
-  return { title: 'reset rke2 to the snapshot', script: RESET, args: [NODE_FOLDER, runId, snapshot.path, snapshot.sha256], timeoutMs: 30 * 60_000 };
+  return { title: 'reset rke2 to the snapshot', script: RESET, args: [NODE_FOLDER, runId, snapshot.path, snapshot.sha256, RKE2_DATA], timeoutMs: 30 * 60_000 };
 }
 
 /** `started`: never again; `restored`: done, and not started since; `partial`: begun, and may be done again; `unknown`: something that no reset leaves. */

@@ -116,7 +116,8 @@ async function writeMachines(set: NodeSet, options: CreateNodesOptions, { names,
 
 /** Gives the kubelets their lasting configuration, once nobody waits for them any more. */
 async function settleKubelets(set: NodeSet, signal: AbortSignal): Promise<void> {
-  if (JSON.stringify(set.kubelet) === JSON.stringify(FORMING_KUBELET)) return;
+  // rke2 forms itself, with what it has.
+  if (set.preset === 'rke2' || JSON.stringify(set.kubelet) === JSON.stringify(FORMING_KUBELET)) return;
   await together(
     signal,
     set.nodes.map((node) => async (both) => {

@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import { DrError } from '../../errors/dr-error.ts';
 import { readJsonFile, writeJsonFile } from '../json-file.ts';
 
-/** Where etcd comes from: a static pod beside the API server, as kubeadm makes it, or a systemd unit. */
-export const NODE_PRESETS = ['kubeadm', 'systemd'] as const;
+/** Where etcd comes from: a static pod beside the API server, as kubeadm makes it, a systemd unit, or an emulation of rke2. */
+export const NODE_PRESETS = ['kubeadm', 'systemd', 'rke2'] as const;
 export type NodePreset = (typeof NODE_PRESETS)[number];
 
 /** Minor versions of etcd that machines can run. */

@@ -20,7 +20,7 @@ const POLL_MS = 100;
 
 /**
  * Forms a control plane as kubeadm does: the first member alone, then each other as a learner that is promoted, so that identity, members and manifests are those
- * of a kubeadm cluster. Members that are units were started together with their machines. The first member of kubeadm is hurried while it takes the others in, and given its lasting manifest afterwards.
+ * of a kubeadm cluster. Members that are units, and servers of rke2, were started together with their machines. The first member of kubeadm is hurried while it takes the others in, and given its lasting manifest afterwards.
  */
 export async function formControlPlane(set: NodeSet, images: ControlPlaneImages, operation: LabOperation & { readonly etcdOnly?: boolean }): Promise<void> {
   const { signal, etcdOnly = false } = operation;
@@ -76,7 +76,8 @@ async function startApiServer(set: NodeSet, node: LabNode, options: { readonly i
   const { images, signal } = options;
   const etcdServers = set.preset === 'kubeadm' && node.only === undefined ? ['https://127.0.0.1:2379'] : etcdNodes(set).map(clientUrl);
   const text = apiserverManifest(node, images, { etcdServers, encryption: set.encryption });
-  await writeInside(set, node, { path: `${MANIFESTS}/kube-apiserver.yaml`, text });
+  // A server of rke2 writes its own.
+  if (set.preset !== 'rke2') await writeInside(set, node, { path: `${MANIFESTS}/kube-apiserver.yaml`, text });
   const { ca } = accessOf(await readFile(node.kubeconfig, 'utf8'));
   const deadline = performance.now() + API_MS;
   while (!(await answersOk(`https://${node.address}:6443/readyz`, AbortSignal.any([signal, AbortSignal.timeout(5_000)]), { ca }).catch(() => false))) {

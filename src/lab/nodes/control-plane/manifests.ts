@@ -84,7 +84,7 @@ export interface ApiServerOptions {
   readonly encryption: boolean;
 }
 
-export function apiserverManifest(node: LabNode, images: ControlPlaneImages, options: ApiServerOptions): string {
+export function apiserverManifest(node: Pick<LabNode, 'address'>, images: ControlPlaneImages, options: ApiServerOptions): string {
   const certs = ['k8s-certs', PKI, 'DirectoryOrCreate'] as const;
   const encryption = ['encryption', '/etc/kubernetes/encryption', 'DirectoryOrCreate'] as const;
   return pod({
@@ -96,7 +96,7 @@ export function apiserverManifest(node: LabNode, images: ControlPlaneImages, opt
   });
 }
 
-function apiserverCommand(node: LabNode, { etcdServers, encryption }: ApiServerOptions): readonly string[] {
+function apiserverCommand(node: Pick<LabNode, 'address'>, { etcdServers, encryption }: ApiServerOptions): readonly string[] {
   return [
     'kube-apiserver',
     `--advertise-address=${node.address}`,

@@ -12,15 +12,17 @@ const CALL_MS = 5_000;
 export class NodeHeartbeat {
   readonly #config: KubeletConfig;
   readonly #log: (line: string) => void;
+  readonly #kubeconfig: string;
   readonly #startedAt = new Date().toISOString();
   #dueAt = 0;
   #busy = false;
   #registered = false;
   #lastFault = '';
 
-  constructor(config: KubeletConfig, log: (line: string) => void) {
+  constructor(config: KubeletConfig, log: (line: string) => void, kubeconfig = KUBECONFIG) {
     this.#config = config;
     this.#log = log;
+    this.#kubeconfig = kubeconfig;
   }
 
   /** Starts a beat when it is time and none is under way; waits for nothing. */
@@ -34,7 +36,7 @@ export class NodeHeartbeat {
 
   async #beat(): Promise<void> {
     try {
-      const access = accessOf(await readFile(KUBECONFIG, 'utf8'), `https://${this.#config.address}:6443`);
+      const access = accessOf(await readFile(this.#kubeconfig, 'utf8'), `https://${this.#config.address}:6443`);
       if (!this.#registered) await this.#register(access);
       await this.#renewLease(access);
       await this.#patchStatus(access);

@@ -15,7 +15,7 @@ done
 if [ ! -e root/etc/lattice-dr-lab/installed ]; then
   # What this system may have of its own must not be taken for the machine's, and what its shells start must not run there.
   rm -rf root/root/.bash* root/root/.profile root/root/.ssh root/root/.kube root/root/.aws root/etc/bash.bashrc
-  rm -rf root/etc/kubernetes root/etc/etcd root/var/lib/etcd root/var/lib/kubelet root/var/lib/lattice-dr root/var/log/pods root/opt/cni root/etc/systemd/system root/{etc,run,usr/lib}/systemd/system/{kubelet,etcd}.service
+  rm -rf root/etc/kubernetes root/etc/etcd root/var/lib/etcd root/var/lib/kubelet root/var/lib/lattice-dr root/var/log/pods root/opt/cni root/etc/rancher root/var/lib/rancher root/etc/systemd/system root/{etc,run,usr/lib}/systemd/system/{kubelet,etcd,rke2-server}.service
   cp -a image/. root/
   if [ -d kubernetes ]; then
     cp -a kubernetes/. root/

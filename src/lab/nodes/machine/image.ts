@@ -8,6 +8,7 @@ import { etcdUnit } from '../control-plane/etcd-unit.ts';
 import type { LabImages } from '../kubelet/images.ts';
 import { KUBELET_CONFIG, LAB_KUBELET_FILE } from '../kubelet/kubelet-config.ts';
 import type { KubeletBehaviour, LabNode, NodeSet } from '../node-set.ts';
+import { RKE2_UNIT, rke2Unit } from '../rke2/install.ts';
 
 /** What a machine's commands are, by path, and which of our programs does it. */
 const COMMANDS = {
@@ -51,8 +52,11 @@ export async function writeImage(set: NodeSet, node: LabNode, images: LabImages)
   await writeText(join(root, 'etc/hosts'), hosts(set));
   await writeText(join(own, 'images.json'), JSON.stringify(images));
   for (const [path, program] of Object.entries(COMMANDS)) await writeProgram(join(root, path), labProgram(program));
-  await writeText(join(root, UNITS, 'kubelet.service'), kubeletUnit(set.kubelet));
-  await enable(root, 'kubelet.service');
+  if (set.preset === 'rke2') await writeRke2(root, set);
+  else {
+    await writeText(join(root, UNITS, 'kubelet.service'), kubeletUnit(set.kubelet));
+    await enable(root, 'kubelet.service');
+  }
   for (const { path, text } of kubeletFiles(node, set.kubelet)) await writeText(join(root, path), text);
   if (set.preset === 'systemd' && node.only !== 'api') await installEtcd(root, set, images);
   await openFolders(root);
@@ -95,6 +99,15 @@ async function installEtcd(root: string, set: NodeSet, images: LabImages): Promi
   const [, image] = Object.entries(images).find(([name]) => name.includes('/etcd:')) ?? [];
   for (const program of image?.programs ?? []) await symlink(join(image?.folder ?? '', program), join(root, 'usr/local/bin', program));
   await writeText(join(root, UNITS, 'etcd.service'), etcdUnit(set.kubelet.maxRestartMs));
+}
+
+/** What comes with rke2's archive: its programs and its unit, which is not enabled by that. */
+async function writeRke2(root: string, set: NodeSet): Promise<void> {
+  await writeProgram(join(root, 'usr/local/bin/rke2'), labProgram('nodes/rke2/main'));
+  const killall = join(root, 'usr/local/bin/rke2-killall.sh');
+  await copyFile(fileURLToPath(new URL('../rke2/killall.sh', import.meta.url)), killall);
+  await chmod(killall, 0o755);
+  await writeText(join(root, UNITS, RKE2_UNIT), rke2Unit(set.kubelet.maxRestartMs));
 }
 
 /** A script that runs one of our programs with the Node.js of this system, which the machine sees. */

@@ -6,6 +6,7 @@ import { ETCD_ENVIRONMENT, ETCD_PKI, etcdEnvironment } from '../control-plane/et
 import { type ControlPlaneImages, controllerManagerManifest, ENCRYPTION_CONFIG, schedulerManifest } from '../control-plane/manifests.ts';
 import { writeNodePki } from '../control-plane/node-pki.ts';
 import { etcdNodes, type KubeletBehaviour, type LabNode, type NodeSet } from '../node-set.ts';
+import { installRke2, RKE2_UNIT } from '../rke2/install.ts';
 import { enable, kubeletFiles, openFolders } from './image.ts';
 
 /** While a cluster is formed nobody wants to wait. */
@@ -20,6 +21,13 @@ export interface InstallOptions {
 /** What makes a machine a part of the cluster, but etcd and the API server of kubeadm, which come in their turn: beside the image, on its disk at the first boot. */
 export async function installKubernetes(set: NodeSet, node: LabNode, { images, authorities, etcdOnly }: InstallOptions): Promise<void> {
   const root = join(node.directory, 'kubernetes');
+  if (set.preset === 'rke2') {
+    await installRke2(set, node, { root, authorities });
+    await enable(root, RKE2_UNIT);
+    for (const { path, text } of kubeletFiles(node, set.kubelet)) await replaceFile(join(root, path), text);
+    await openFolders(root);
+    return;
+  }
   const target = join(root, 'etc/kubernetes');
   await writeNodePki({ node, cluster: set.cluster, target, shared: set.pki, authorities });
   await copyTo(join(target, 'super-admin.conf'), node.kubeconfig);

@@ -61,7 +61,7 @@ export const etcdRke2Start = defineStep({
   kind: 'rke2/start',
   version: 1,
   summary: 'starts rke2 on the first server with its ports closed to all others, and proves by its content that it is what was restored',
-  verifies: 'mark of this run, HashKV at the prepared revision, one member, no alarm; which member it is nobody can predict, and it is noted',
+  verifies: 'mark of this run, HashKV at the prepared revision, one member, no alarm; ids do not tell, as they may be those of the lost cluster, and are noted',
   byHand: ['`systemctl unmask rke2-server && systemctl start rke2-server` on the first server, with 6443 and 9345 dropped but from `lo`'],
   with: fencedWith,
   outputs,
@@ -111,6 +111,10 @@ export const etcdRke2Start = defineStep({
     const faults = [...found.faults, ...content];
     const { node } = ctx.with.prepared.seed;
     if (faults.length > 0) throw new DrError({ code: 'ETCD_IDENTITY', message: `etcd of ${node} is not what was restored: ${faults.join('; ')}` });
-    return { ok: true, outputs: { identity: found.identity }, evidence: { ...found.identity, predicted: 'no: rke2 names a member anew with each reset' } };
+    return {
+      ok: true,
+      outputs: { identity: found.identity },
+      evidence: { ...found.identity, told: 'by its content: rke2 gives etcd no token of its own, so that its ids may be those of the lost cluster' },
+    };
   },
 });
