@@ -1,28 +1,31 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parse, stringify } from 'yaml';
+import { stringify } from 'yaml';
 import { MADE_UP_PASSWORD, opensRepository } from '../../src/backup/repository-key.ts';
-import type { RunEvent } from '../../src/engine/events.ts';
 import { layoutOf } from '../../src/lab/layout.ts';
 import { Secret } from '../../src/model/secret.ts';
 import type { RunReport } from '../../src/operations/run-report.ts';
 import { environmentsIn, filesUnder, objectsOf, type ProcessEnvironment, s3Credentials } from '../support/canary-places.ts';
 import {
   CanaryStage,
+  clientKey,
+  keptToken,
   keyBytes,
   PLANTED,
   planted,
   plantPlugin,
   plantSecrets,
   plantSigningKey,
+  plantSpec,
   plantToken,
   STATE_BUCKET,
+  specOnCluster,
   writePlan,
 } from '../support/canary-stage.ts';
-import type { CliEnd } from '../support/cli.ts';
+import { type CliEnd, lastStates } from '../support/cli.ts';
 import { takeFreshBackup } from '../support/fresh-backup.ts';
-import { findNeedles, type Needle, needle } from '../support/needles.ts';
+import { type Finding, findNeedles, type Needle, needle } from '../support/needles.ts';
 import { RebuildWorld, type YamlDocument } from '../support/rebuild-world.ts';
 import { changeRepositoryPassword } from '../support/repository-password.ts';
 import { makeStateBucket } from '../support/state-bucket.ts';
@@ -33,6 +36,7 @@ const VERIFIED = 'report verify';
 const RESUMED = 'resume to the end';
 const WATCHED = 'attach meanwhile';
 const BROKEN = 'resume that breaks with a secret in its hands';
+const IN_GIT = 'spec-in-git';
 const ATTEST = ['--attest', 'fence-writes=the lab has ended every process'];
 
 /** Everything that was written or said, by where, and everything that must not be in it. */
@@ -40,12 +44,21 @@ interface Story {
   /** The format of the repository that file-system backups of the lost cluster lie in, and how those ended that brought volumes back from it. */
   readonly repository: Uint8Array;
   readonly restored: readonly unknown[];
+  /** The bootstrap token that the parent kept at the beginning, when one was planted there, and at the end. */
+  readonly tokens: readonly string[];
+  /** The spec of the service with a secret in it, as the new cluster has it. */
+  readonly spec: Uint8Array;
   readonly places: ReadonlyMap<string, Uint8Array>;
   readonly needles: readonly Needle[];
   readonly ends: ReadonlyMap<string, CliEnd>;
   readonly commandLines: readonly string[];
   /** What each process that the program started had in its environment. */
   readonly environments: readonly ProcessEnvironment[];
+}
+
+/** With the run and in the folder of the plan: the specs themselves, in which whoever reads git has read it already. */
+function isSalvagedSpec({ place, needle: name }: Finding): boolean {
+  return name === IN_GIT && /\/(?:salvage|salvaged\/[^/]+)\/specs\.json$/.test(place);
 }
 
 /** Plans that point to broken files full of secrets: a message that quotes what it could not read would give them away. */
@@ -125,21 +138,6 @@ async function resumeWatched(stage: CanaryStage): Promise<void> {
   ]);
 }
 
-/** The last state of each step, and how the run ended, as a stream of events has it. */
-function lastStates(end: CliEnd | undefined): Readonly<Record<string, string>> {
-  const events = (end?.stderr ?? '').split('\n').flatMap((line) => (line.startsWith('{') ? [JSON.parse(line) as RunEvent] : []));
-  const states = events.flatMap((event): readonly (readonly [string, string])[] => {
-    if (event.type === 'run-ended') return [['run', event.state]];
-    return event.type === 'step-state' ? [[event.step, `${event.state} ${event.reason ?? ''}`]] : [];
-  });
-  return Object.fromEntries(states);
-}
-
-async function clientKey(kubeconfig: string): Promise<Uint8Array> {
-  const { users }: YamlDocument = parse(await readFile(kubeconfig, 'utf8'));
-  return keyBytes(Buffer.from(users[0].user['client-key-data'], 'base64').toString());
-}
-
 async function play(world: RebuildWorld): Promise<Story> {
   const stage = new CanaryStage(world);
   await mkdir(stage.home, { recursive: true });
@@ -148,7 +146,10 @@ async function play(world: RebuildWorld): Promise<Story> {
   await changeRepositoryPassword(world, planted('repository-password'));
   const signingKey = await plantSigningKey(stage);
   const living = await clientKey((await world.instance()).kubeconfigs.admin);
+  const first = await keptToken(stage);
   await plantToken(stage);
+  const tokens = [first, await keptToken(stage)];
+  await plantSpec(stage);
   await makeStateBucket(world.lab, STATE_BUCKET);
   const document = await writePlan(stage, identity);
   await playRecovery(stage);
@@ -158,6 +159,7 @@ async function play(world: RebuildWorld): Promise<Story> {
   const repository = await readFile(
     join(layoutOf(world.directory).s3, 'data', world.lab.s3.bucket, 'lattice-small-backups', 'kopia', 'shop', 'kopia.repository'),
   );
+  tokens.push(await keptToken(stage));
   await using cluster = await world.open();
   const movers = (await cluster.list({ apiVersion: 'velero.io/v1', kind: 'PodVolumeRestore' }, { signal: AbortSignal.timeout(20_000) })) ?? [];
   const tsig = /secret\s+"([^"]+)"/.exec(await readFile(world.lab.dns.tsigKeyPath, 'utf8'))?.[1] ?? '';
@@ -173,6 +175,8 @@ async function play(world: RebuildWorld): Promise<Story> {
     needle('S3 secret key', s3Secret),
     needle('S3 secret key of Velero', veleroSecret),
     needle('age identity', identity),
+    needle('bootstrap token of the old cluster', first),
+    needle('bootstrap token of the new cluster', tokens.at(-1) ?? ''),
   ];
   // The plugin and its kubeconfig are the operator's own files, which hold what they hold.
   const files = await filesUnder(stage.home, new Set(['parent.yaml', 'plugin.cjs']));
@@ -183,7 +187,9 @@ async function play(world: RebuildWorld): Promise<Story> {
   const lines = Buffer.from([...stage.commandLines].join('\n'), 'latin1');
   const places = new Map([...files, ...(await objectsOf(stage)), ...said, ['command lines', lines]]);
   const restored = movers.map(({ status }) => status?.['phase']);
-  return { repository, restored, places, needles, ends: stage.ends, commandLines: [...stage.commandLines], environments: await environmentsIn(stage.givenLog) };
+  const spec = await specOnCluster(stage);
+  const environments = await environmentsIn(stage.givenLog);
+  return { repository, restored, tokens, spec, places, needles, ends: stage.ends, commandLines: [...stage.commandLines], environments };
 }
 
 describe('secrets stay where they are', () => {
@@ -200,7 +206,7 @@ describe('secrets stay where they are', () => {
   });
 
   it('in no state, object, output, event, report, crash file, command line or left-over file is any of them', () => {
-    expect(findNeedles(story.places, story.needles)).toEqual([]);
+    expect(findNeedles(story.places, story.needles).filter((one) => !isSalvagedSpec(one))).toEqual([]);
   });
 
   it('a process is given none of them in its environment, but for the variable that a kubeconfig gives to its credential plugin', () => {
@@ -229,7 +235,8 @@ describe('secrets stay where they are', () => {
     for (const [place, content] of story.places) {
       const one = story.needles[place.length % story.needles.length];
       const spoilt = Buffer.concat([content, Buffer.from(Buffer.concat([Buffer.from('a'), one?.bytes ?? Buffer.alloc(0)]).toString('base64'))]);
-      expect(findNeedles(new Map([[place, spoilt]]), story.needles)).toEqual([{ place, needle: one?.name }]);
+      const found = findNeedles(new Map([[place, spoilt]]), story.needles).filter((each) => one?.name === IN_GIT || !isSalvagedSpec(each));
+      expect(found).toEqual([{ place, needle: one?.name }]);
     }
     const each = story.needles.map(({ name, bytes }) => [name, bytes] as const);
     expect(findNeedles(new Map(each), story.needles).map(({ place, needle: found }) => [place, found])).toEqual(each.map(([name]) => [name, name]));
@@ -268,6 +275,21 @@ describe('secrets stay where they are', () => {
     expect(await opensRepository(story.repository, new Secret(planted('repository-password')))).toBe(true);
     expect(await opensRepository(story.repository, new Secret(Buffer.from(MADE_UP_PASSWORD, 'base64').toString()))).toBe(false);
     expect(story.restored).toEqual(['Completed']);
+  });
+
+  it('the bootstrap tokens were there: the parent kept that of the old cluster, the one that was planted, and at the end that of the new cluster', () => {
+    expect(story.tokens[1]).toBe(planted('bootstrap-token'));
+    expect(story.tokens[2]).not.toBe(story.tokens[1]);
+    expect(findNeedles(new Map([['the parent', Buffer.from(story.tokens.join())]]), story.needles).map((one) => one.needle)).toEqual([
+      'bootstrap-token',
+      'bootstrap token of the old cluster',
+      'bootstrap token of the new cluster',
+    ]);
+  });
+
+  it('the secret that somebody wrote into a spec was there: the new cluster has it, and the salvage has kept the specs of the old one, as plain as in git', () => {
+    expect(findNeedles(new Map([['the cluster', story.spec]]), story.needles)).toEqual([{ place: 'the cluster', needle: IN_GIT }]);
+    expect(findNeedles(story.places, story.needles).filter(isSalvagedSpec)).toHaveLength(2);
   });
 
   it('the secrets were in use: what was planted was restored, and the salvage kept what the cluster had, encrypted', () => {

@@ -8,6 +8,8 @@ import { Decrypter, Encrypter, identityToRecipient } from 'age-encryption';
 import { expect } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { REPOSITORY_SECRET } from '../../src/backup/repository-key.ts';
+import type { KubeObject } from '../../src/model/kube-object.ts';
+import type { KubeCluster } from '../../src/ports/kube-cluster.ts';
 import { type CliEnd, type RunningCli, startCli } from './cli.ts';
 import type { RebuildWorld, YamlDocument } from './rebuild-world.ts';
 
@@ -22,6 +24,7 @@ export const PLANTED = Object.fromEntries(
     'exec-token',
     'exec-variable',
     'variable',
+    'spec-in-git',
     'spec-secret',
     'cluster-secret',
     'bootstrap-token',
@@ -121,6 +124,12 @@ export function keyBytes(pem: string): Uint8Array {
   return Buffer.from(d ?? '', 'base64url');
 }
 
+/** The private key of the user of a kubeconfig. */
+export async function clientKey(kubeconfig: string): Promise<Uint8Array> {
+  const { users }: YamlDocument = parse(await readFile(kubeconfig, 'utf8'));
+  return keyBytes(Buffer.from(users[0].user['client-key-data'], 'base64').toString());
+}
+
 /** A key to sign decisions with, and the file that says whose it is. Gives its private part (PROTOCOL.key of OpenSSH: seed, then public key). */
 export async function plantSigningKey({ world, signingKey }: CanaryStage): Promise<Uint8Array> {
   await promisify(execFile)('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'ann', '-f', signingKey]);
@@ -183,6 +192,43 @@ export async function plantSecrets({ world, home }: CanaryStage): Promise<string
   return identity;
 }
 
+const SPECS = ['services', 'front', 'services.yaml'];
+
+/** The service whose spec, in git and on the cluster, has a secret that somebody wrote into it instead of naming one. */
+async function service(cluster: KubeCluster): Promise<KubeObject | undefined> {
+  return await cluster.get({ apiVersion: 'lattice.dev/v1alpha1', kind: 'LatticeService', namespace: 'front', name: 'notifier' }, AbortSignal.timeout(20_000));
+}
+
+/** Writes a secret into the spec of a service, in git and on the cluster alike. */
+export async function plantSpec({ world }: CanaryStage): Promise<void> {
+  const { repository } = world.paths;
+  const file = join(repository, ...SPECS);
+  const known = '          LAB_ROLE: service\n';
+  await writeFile(file, (await readFile(file, 'utf8')).replace(known, `${known}          API_TOKEN: ${planted('spec-in-git')}\n`));
+  const as = ['-c', 'user.name=Ann', '-c', 'user.email=ann@lab.test'];
+  await promisify(execFile)('git', ['-C', repository, ...as, 'commit', '--quiet', '--all', '--message', 'give the notifier its token']);
+  await using cluster = await world.open();
+  const variables = { API_TOKEN: planted('spec-in-git') };
+  const found: YamlDocument = structuredClone(await service(cluster));
+  Object.assign(found.spec.workload.containers.main.variables, variables);
+  const options = { fieldManager: 'somebody', signal: AbortSignal.timeout(20_000) };
+  const { apiVersion, kind, metadata } = found;
+  await cluster.mergePatch({ apiVersion, kind, namespace: metadata.namespace, name: metadata.name }, { spec: found.spec }, options);
+}
+
+/** What the spec of that service holds on the living cluster. */
+export async function specOnCluster({ world }: CanaryStage): Promise<Uint8Array> {
+  await using cluster = await world.open();
+  return Buffer.from(JSON.stringify((await service(cluster))?.spec ?? {}));
+}
+
+/** The bootstrap token that the parent keeps of the cluster. */
+export async function keptToken({ world }: CanaryStage): Promise<string> {
+  await using parent = await world.open(world.lab.parent);
+  const ref = { apiVersion: 'lattice.dev/v1alpha1', kind: 'LatticeCluster', name: world.cluster };
+  return String((await parent.get(ref, AbortSignal.timeout(20_000)))?.status?.['bootstrapToken'] ?? '');
+}
+
 /** The parent remembers a bootstrap token, as it does when a cluster was lost in the middle of its bootstrap. */
 export async function plantToken({ world }: CanaryStage): Promise<void> {
   await using parent = await world.open(world.lab.parent);
@@ -202,6 +248,8 @@ export async function writePlan({ world, home, plan, variables }: CanaryStage, i
   spec.dns.servers[0].tsig = { env: 'DR_TSIG' };
   Object.assign(variables, { DR_IDENTITY: identity, DR_TSIG: await readFile(world.lab.dns.tsigKeyPath, 'utf8') });
   spec.approvals = { allowedSigners: { file: join(world.directory, 'allowed-signers') } };
+  // What the services answer is known of specs without a planted secret.
+  for (const probe of spec.health) probe.expect = { status: 200 };
   // The disks go with the cluster, after the baseline has made them known.
   delete spec.volumes.survivors;
   spec.salvage = { recipients: [await identityToRecipient(identity)], folder: './salvaged' };

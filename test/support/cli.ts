@@ -78,3 +78,13 @@ function eventsOf(stderr: string): readonly RunEvent[] {
   const lines = stderr.slice(0, stderr.lastIndexOf('\n') + 1).split('\n');
   return lines.filter((line) => line.startsWith('{"')).map((line) => JSON.parse(line) as RunEvent);
 }
+
+/** The last state of each step, and how the run ended, as a stream of events has it. */
+export function lastStates(end: CliEnd | undefined): Readonly<Record<string, string>> {
+  const events = (end?.stderr ?? '').split('\n').flatMap((line) => (line.startsWith('{') ? [JSON.parse(line) as RunEvent] : []));
+  const states = events.flatMap((event): readonly (readonly [string, string])[] => {
+    if (event.type === 'run-ended') return [['run', event.state]];
+    return event.type === 'step-state' ? [[event.step, `${event.state} ${event.reason ?? ''}`]] : [];
+  });
+  return Object.fromEntries(states);
+}
