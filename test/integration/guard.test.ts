@@ -19,6 +19,8 @@ import { missingServers, startKube, temporaryFolder } from './servers.ts';
 const missing = missingServers(['etcd', 'kube-apiserver', 'kubectl']);
 const GITOPS = 'system:serviceaccount:flux-system:kustomize-controller';
 const OPERATOR = 'system:serviceaccount:lattice-system:lattice-operator';
+/** As its chart has it (velero 11.4.0). */
+const VELERO = 'system:serviceaccount:velero:velero-server';
 const CART = service('shop/cart');
 
 function planFor(recovery: string): LoadedPlan {
@@ -113,7 +115,7 @@ describe.skipIf(missing.length > 0)(
       expect(await audited('not-from-git')).toContain('UPDATE by dev');
     });
 
-    it('in deny refuses kubectl, lets git, operator and recovery write, and leaves status and labels alone', async () => {
+    it('in deny refuses kubectl, lets git, operator, Velero and recovery write, and leaves status and labels alone', async () => {
       const status = await installGuard({ plan: planFor('admin'), kubeconfig, mode: 'deny' }, tools);
       expect(status).toMatchObject({ mode: 'deny', altered: [], warnings: [] });
       expect(await untilRefused()).toMatchObject({ code: 1, stderr: expect.stringContaining('dev is none of its writers') });
@@ -134,7 +136,7 @@ describe.skipIf(missing.length > 0)(
         await applyAs('dev', [lattice('CedarPolicy', 'lattice-system/open', { policies: 'permit(principal, action, resource);' })]),
       ];
       expect([patched.code, deleted.code, created.code]).toEqual([1, 1, 1]);
-      for (const user of [GITOPS, OPERATOR]) expect(await applyAs(user, [withReplicas(user === GITOPS ? 3 : 4)])).toMatchObject({ code: 0 });
+      for (const [index, user] of [GITOPS, OPERATOR, VELERO].entries()) expect(await applyAs(user, [withReplicas(3 + index)])).toMatchObject({ code: 0 });
       await cluster.apply({ ...withReplicas(2) }, { fieldManager: 'lattice-dr', force: true, signal });
       expect(await kubectl('label', 'latticeservice', 'cart', '-n', 'shop', 'team=x', '--as=dev', '--as-group=system:masters')).toMatchObject({ code: 0 });
       const patch = ['patch', 'latticeservice', 'cart', '-n', 'shop', '--subresource=status', '--type=merge', '-p', '{"status":{"phase":"Ready"}}'];
