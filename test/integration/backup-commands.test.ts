@@ -1,6 +1,6 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CreateBucketCommand, DeleteObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
+import { CreateBucketCommand, DeleteObjectCommand, PutObjectCommand, PutObjectRetentionCommand } from '@aws-sdk/client-s3';
 import pLimit from 'p-limit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { BackupList } from '../../src/operations/backup-list.ts';
@@ -86,6 +86,18 @@ describe.skipIf(missing.length > 0)(`the commands around backups${missing.length
       stdout: expect.stringMatching(/^recovery points of small[\s\S]*KIND +NAME +TAKEN AT +AGE +SIZE +COVERS/),
     });
     expect(text.stdout).toContain('never sealed');
+    const cells = (stdout: string): readonly string[] => {
+      const lines = stdout.split('\n');
+      const head = lines.find((line) => line.startsWith('KIND')) ?? '';
+      const [until, tested, verdict] = ['IMMUTABLE UNTIL', 'TESTED AT', 'VERDICT'].map((column) => head.indexOf(column));
+      const row = lines.find((line) => line.includes(` ${BACKUP.name} `)) ?? '';
+      return [row.slice(until, tested).trim(), row.slice(tested, verdict).trim()];
+    };
+    expect(cells(text.stdout)).toEqual(['no', 'never']);
+    const until = new Date(Math.ceil(Date.now() / 1_000) * 1_000 + 3_600_000);
+    const Retention = { Mode: 'GOVERNANCE', RetainUntilDate: until } as const;
+    await s3.client.send(new PutObjectRetentionCommand({ Bucket: 'backups', Key: BACKUP.keyOf('backup/*.tar.gz'), Retention }));
+    expect(cells((await program('backup', 'list', ...plan)).stdout)).toEqual([`${until.toISOString()} (GOVERNANCE)`, 'never']);
 
     const shown = await json<BackupDetails>('backup', 'show', BACKUP.name, ...plan);
     expect(shown).toMatchObject({ code: 0, name: BACKUP.name, verdict: { state: 'unanchored' }, volumes: 'not checked' });
