@@ -1,4 +1,4 @@
-import { DrError } from '../../errors/dr-error.ts';
+import { DrError, isDrError } from '../../errors/dr-error.ts';
 import type { JsonObject } from '../../model/json.ts';
 import type { KubeObject } from '../../model/kube-object.ts';
 import type { KubeCluster } from '../../ports/kube-cluster.ts';
@@ -51,7 +51,12 @@ export async function takeBackup(cluster: KubeCluster, scheduleName: string, sig
   const schedule = await scheduleOf(cluster, scheduleName, signal);
   const name = backupName(scheduleName, new Date());
   const metadata = { name, namespace: NAMESPACE, labels: { 'velero.io/schedule-name': scheduleName } };
-  await cluster.create({ apiVersion: VELERO, kind: 'Backup', metadata, spec: schedule.spec?.['template'] as JsonObject }, { fieldManager: MANAGER, signal });
+  const backup = { apiVersion: VELERO, kind: 'Backup', metadata, spec: schedule.spec?.['template'] as JsonObject };
+  try {
+    await cluster.create(backup, { fieldManager: MANAGER, signal });
+  } catch (error) {
+    if (!isDrError(error, 'KUBE_CONFLICT')) throw error; // It was due in this very second: the schedule has made it.
+  }
   await using backups = await cluster.live({ apiVersion: VELERO, kind: 'Backup' }, { namespace: NAMESPACE });
   const phase = await backups.until((objects) => {
     const now = String([...objects.values()].find((object) => object.metadata.name === name)?.status?.['phase'] ?? 'New');
