@@ -9,7 +9,10 @@ const missing = await nodesMissing();
 const OLD = ['cp-2', 'cp-3'] as const;
 const SOON = 180_000;
 
-/** Two of three were switched off with their disks whole, and a person took them for dead. One control plane, in order. */
+/**
+ * Two of three were switched off with their disks whole, and a person took them for dead. One control plane, in order. Its etcd is of an older minor version than the one whose
+ * programs the operator has beside them, each in a folder of its own.
+ */
 describe.skipIf(missing !== '')(`an old majority that comes back${missing === '' ? '' : ` (skipped: ${missing})`}`, { shuffle: false }, () => {
   let world: PlaneWorld;
   let old = '';
@@ -27,7 +30,7 @@ describe.skipIf(missing !== '')(`an old majority that comes back${missing === ''
     (await world.nodes.etcdctl([node], 'get', '--keys-only', `/registry/configmaps/default/${object}`)).stdout.includes(object);
 
   beforeAll(async () => {
-    world = await PlaneWorld.create({ count: 3 });
+    world = await PlaneWorld.create({ count: 3, etcd: '3.5' });
     await world.create('cp-1', 'early');
     old = await world.clusterId('cp-1');
     await off();
@@ -64,6 +67,12 @@ describe.skipIf(missing !== '')(`an old majority that comes back${missing === ''
     expect([refused.code, error?.code], told(refused)).toEqual([4, 'FENCE_NOT_PROVEN']);
     expect(error?.suggestions).toContainEqual(expect.stringContaining('switch off those that were silent'));
     expect(error?.message).toMatch(/cp-2: etcd of cluster .* runs there; cp-3: etcd of cluster .* runs there/);
+  });
+
+  it('was restored by the programs of the minor version that the machines run', async () => {
+    const { stdout } = await world.nodes.ssh('cp-1', `/var/lib/lattice-dr/${run}/etcdutl version`);
+    expect(stdout).toMatch(/^etcdutl version: 3\.5\./);
+    expect((await world.nodes.etcdctl(['cp-1'], 'endpoint', 'status', '-w', 'json')).stdout).toMatch(/"version":"3\.5\./);
   });
 
   it('is not merged with what was restored: each has its own cluster, members and writes', async () => {
