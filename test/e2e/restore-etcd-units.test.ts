@@ -28,8 +28,14 @@ describe.skipIf(missing !== '')(`restore-etcd, three of three lost, same machine
   let seenRevision = '';
   let joinToken = '';
   let restored: CliEnd;
+  /** How often somebody has logged in to each machine, before and after the restore. */
+  let logins: readonly number[] = [];
+  let loginsAfter: readonly number[] = [];
   /** What commands have said that had the keys in their hands. */
   const ends: CliEnd[] = [];
+
+  const loginsNow = async (): Promise<readonly number[]> =>
+    await Promise.all(MACHINES.map(async (name) => Number((await world.nodes.ssh(name, "grep -c 'Accepted publickey' /var/log/sshd.log")).stdout)));
 
   beforeAll(async () => {
     world = await PlaneWorld.create({ count: 3, preset: 'systemd', encryption: true });
@@ -86,9 +92,11 @@ describe.skipIf(missing !== '')(`restore-etcd, three of three lost, same machine
   });
 
   it('brings the cluster back from the place of the plan, with the right key', async () => {
+    logins = await loginsNow();
     const noted = { preload: LOG_COMMANDS, env: { COMMAND_LOG: join(world.folder, 'commands.log') } };
     restored = await world.startWith(noted, ...world.restoreArgs, '--cluster-uid', await uid(), '--approve', 'unpause').ended;
     ends.push(restored);
+    loginsAfter = await loginsNow();
     expect(restored.code, restored.stderr.slice(-6_000) + restored.stdout.slice(-3_000)).toBe(0);
     expect(await world.clusterId('cp-1')).not.toBe(before);
     for (const name of MACHINES) {
@@ -96,6 +104,11 @@ describe.skipIf(missing !== '')(`restore-etcd, three of three lost, same machine
       expect(members.map((member) => `${member.name} ${member.isLearner}`).sort()).toEqual(MACHINES.map((one) => `${one} false`));
       expect([await world.has(name, 'early'), await world.has(name, 'late')]).toEqual([true, false]);
     }
+  });
+
+  it('one connection to each machine carried all of it, by the logs of their SSH servers', () => {
+    // And one more is that of the second count.
+    expect(loginsAfter).toEqual(logins.map((count) => count + 2));
   });
 
   it('Clusters that are encrypted in the data are paused by the API before controllers run, and given back; one that was paused before stays so', async () => {
