@@ -62,6 +62,8 @@ it('there is a place to kill a run at for every effect on machines of the catalo
 /** One control plane; each case finds it as the one before has left it. */
 describe.skipIf(missing !== '')(`effects on machines${missing === '' ? '' : ` (skipped: ${missing})`}`, { shuffle: false }, () => {
   let world: PlaneWorld;
+  /** The run whose restore has come to its end. */
+  let finished = '';
 
   const writes = async (name: string): Promise<boolean> => (await world.nodes.etcdctl([name], 'put', 'probe', name)).exitCode === 0;
 
@@ -131,7 +133,12 @@ describe.skipIf(missing !== '')(`effects on machines${missing === '' ? '' : ` (s
     expect(JSON.parse(last.stdout)).toMatchObject({ holds: [] });
     expect(await kubeletStarts(world, MACHINES)).toEqual(kubelets.map((count) => count + 1));
     expect((await memberChanges(world, 'cp-1')).filter((change) => !change.endsWith('cp-1'))).toEqual([...joined('cp-2'), ...joined('cp-3')]);
-    expect(await changesNothing([world.restoreArgs, ['resume', run], ['rollback', run, '--confirm', 'workload']])).toEqual([4, 0, 4]);
+    finished = run;
+  });
+
+  it('second run of a finished plan: a new one, its resume and its rollback change nothing at all', async () => {
+    const again = [world.restoreArgs, ['resume', finished], ['rollback', finished, '--confirm', 'workload']];
+    expect(await changesNothing(again)).toEqual([4, 0, 4]);
   });
 
   it('a repair of a member that is killed before and after each effect comes to its end', async () => {
