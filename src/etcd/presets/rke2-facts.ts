@@ -1,4 +1,4 @@
-import { parse } from 'yaml';
+import { parse, parseDocument } from 'yaml';
 import type { NodeFile, NodeProbe } from './preset.ts';
 import { probe, taggedLines } from './probe.ts';
 
@@ -7,6 +7,10 @@ export interface Rke2Facts {
   readonly dataDir: string;
   /** Files that set a server to join, which a reset refuses: `cannot perform cluster-reset while server URL is set` (k3s `pkg/cli/server/server.go`). */
   readonly serverUrlIn: readonly string[];
+  /** Files that are not a setting to a line, such as JSON in one: whether they set a server is not told, or it could not be taken out. */
+  readonly notByLine: readonly string[];
+  /** Programs of rke2 that are in none of their places. */
+  readonly withoutProgram: readonly string[];
   /** Files that set snapshots in S3: a local file is then not found unless `--etcd-s3=false` is given. */
   readonly s3In: readonly string[];
   /** SHA-256 of the token that the content of snapshots is encrypted with; `undefined` when there is none, and then none can be restored. */
@@ -20,13 +24,20 @@ export interface Rke2Facts {
   readonly hasMember: boolean;
 }
 
+/** Where rke2's programs are: by tarball and by package, elsewhere than a shell without login looks. */
+const PLACES = '/usr/local/bin:/usr/bin:/opt/rke2/bin';
+
 /** `config PATH TEXT` per file, then facts. Files are read in the order in which rke2 merges them (docs.rke2.io, "Configuration file"). */
 const SCRIPT = String.raw`
 encode() { base64 -w0; }
+WORDS='(token|secret-key|access-key|password)'
+MASK="s/^([[:space:]]*-[[:space:]]).*$WORDS.*/\1hidden/;t;s/^([^#]*$WORDS[^:]*:).*,[[:space:]]*\$/\1 hidden,/;t;s/^([^#]*$WORDS[^:]*:).*/\1 hidden/"
 for file in /etc/rancher/rke2/config.yaml /etc/rancher/rke2/config.yaml.d/*.yaml; do
   [ -f "$file" ] || continue
-  printf 'config %s %s\n' "$(printf %s "$file" | encode)" "$(sed -E 's/^([^#]*(token|secret-key|access-key|password)[^:]*:).*/\1 hidden/' "$file" | encode)"
+  printf 'config %s %s\n' "$(printf %s "$file" | encode)" "$(sed -E "$MASK" "$file" | encode)"
 done
+PATH=$PATH:${PLACES}
+for program in rke2 rke2-killall.sh; do command -v "$program" >/dev/null 2>&1 || echo "without $program"; done
 data=$1
 for file in "$data"/server/token; do
   [ -f "$file" ] && sum=$(tr -d '\n' < "$file" | sha256sum) && echo "token ${'${sum%% *}'}"
@@ -48,6 +59,8 @@ export function rke2Inventory(dataDir = '/var/lib/rancher/rke2'): NodeProbe<Rke2
     return {
       dataDir,
       serverUrlIn: setting((key) => key === 'server'),
+      notByLine: configs.filter(isNotByLine).map(({ path }) => path),
+      withoutProgram: values('without'),
       s3In: setting((key) => key === 'etcd-s3' || key.startsWith('etcd-s3-')),
       tokenSha256: values('token')[0],
       memberName: values('name')[0],
@@ -56,6 +69,13 @@ export function rke2Inventory(dataDir = '/var/lib/rancher/rke2'): NodeProbe<Rke2
       hasMember: values('member').length > 0,
     };
   });
+}
+
+/** A line that sets the server to join, as the shells take it out: at the start of a line, and nothing else on it. */
+const SERVER_LINE = /^["']?server["']?\+?:.*$/gm;
+
+function isNotByLine(file: NodeFile): boolean {
+  return parseDocument(file.text, { logLevel: 'silent' }).errors.length > 0 || keysOf({ ...file, text: file.text.replace(SERVER_LINE, '') }).includes('server');
 }
 
 /** Keys at the top of a file; `+` at the end of one adds to a list. */

@@ -46,6 +46,7 @@ export function rke2Objections({ seed, others, snapshot }: Rke2Restore): readonl
     ...(tokens.size > 1 ? ['the servers have different tokens; only one of them opens the snapshot'] : []),
     ...(snapshot.startsWith('/') ? [] : [`'${snapshot}' is no absolute path; a bare name would be looked for in S3`]),
     ...(snapshot.endsWith('.zip') ? [`${snapshot} is compressed; unpack it, so that what was verified is what is restored`] : []),
+    ...seed.facts.notByLine.map((path) => `${path} of ${seed.name} is not one setting to a line: a server that it names could not be taken out; write it so`),
     ...(seed.facts.resetFlag ? [`${seed.name} has been reset and not been started since: start it, or say that what it holds may go`] : []),
   ];
 }
@@ -170,10 +171,13 @@ function restartKubelet({ name }: Rke2Server): ProcedureStep {
   };
 }
 
-/** What the journal of a reset says of it. `unknown` is no success: the words are those of rke2, and a later one may say it otherwise. */
+/**
+ * What the journal of a reset says of it. `unknown` is no success: the words are those of rke2, and a later one may say it otherwise. Other files that are missing are
+ * named by sound resets too (`remove …/rke2-agent-load-balancer.json: no such file or directory`).
+ */
 export function rke2ResetOutcome(journal: string): 'restored' | 'wrong-token' | 'server-url-set' | 'no-snapshot' | 'unknown' {
   if (/bootstrap data already found and encrypted with different token/.test(journal)) return 'wrong-token';
   if (/cannot perform cluster-reset while server URL is set/.test(journal)) return 'server-url-set';
-  if (/etcd: snapshot path does not exist|no such file or directory/.test(journal)) return 'no-snapshot';
-  return /Managed etcd cluster membership has been reset/.test(journal) ? 'restored' : 'unknown';
+  if (/Managed etcd cluster membership has been reset/.test(journal)) return 'restored';
+  return /etcd: snapshot path does not exist/.test(journal) ? 'no-snapshot' : 'unknown';
 }

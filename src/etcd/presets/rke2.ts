@@ -37,7 +37,8 @@ rke2-killall.sh
 
 /**
  * `file PLACE PATH TEXT` for each manifest of a static pod, and for the configuration file of etcd, which stands for its manifest. `bare HOST` for a server that has
- * its certificates and whose etcd has no data any more: it joins as it is. `elsewhere FILE` where the data is in another folder.
+ * its certificates and whose etcd has no data any more: it joins as it is. `api PLACE encrypted|plain` for one without a manifest of its API server: `rke2-killall.sh`
+ * removes all manifests, and rke2 writes that one only when etcd serves, so never without quorum. `elsewhere FILE` where the data is in another folder.
  */
 const READ = String.raw`
 unit=$1 keep=$2 data=$3
@@ -45,12 +46,15 @@ place=in-place
 [ -e "$keep/$unit.unit" ] && place=parked
 [ "$(systemctl show -p LoadState --value "$unit")" = not-found ] && [ $place = in-place ] && exit 0
 for file in /etc/rancher/rke2/config.yaml /etc/rancher/rke2/config.yaml.d/*.yaml; do
-  [ -f "$file" ] && grep -Eq "^[\"']?data-dir[\"']?:" "$file" && echo "elsewhere $(printf %s "$file" | base64 -w0)"
+  [ -f "$file" ] && grep -E "^[[:space:]{]*[\"']?data-dir[\"']?:" "$file" | grep -Evq ":[[:space:]]*[\"']?$data/?[\"']?[[:space:],]*$" && echo "elsewhere $(printf %s "$file" | base64 -w0)"
 done
 for path in "$data"/agent/pod-manifests/*.yaml "$data/server/db/etcd/config"; do
   [ -f "$path" ] && printf 'file %s %s %s\n' $place "$(printf %s "$path" | base64 -w0)" "$(base64 -w0 < "$path")"
 done
 [ -f "$data/server/db/etcd/config" ] || { [ -s "$data/server/tls/etcd/server-client.key" ] && echo "bare $place $(hostname)"; }
+if [ ! -f "$data/agent/pod-manifests/kube-apiserver.yaml" ] && [ -s "$data/server/tls/etcd/server-client.key" ]; then
+  if [ -f "$data/server/cred/encryption-config.json" ]; then echo "api $place encrypted"; else echo "api $place plain"; fi
+fi
 exit 0
 `;
 
@@ -111,7 +115,7 @@ function readDefinitions(stdout: string, nodes: readonly Named[]): Definitions {
     if (tag === 'elsewhere')
       throw new DrError({ code: 'INPUT_INVALID', message: `${decoded(place)} sets data-dir, and only servers with ${RKE2_DATA} are known here` });
     if (place !== 'in-place' && place !== 'parked') continue;
-    const file = tag === 'bare' ? bareEtcd(path, nodes) : { path: decoded(path), text: decoded(text) };
+    const file = tag === 'bare' ? bareEtcd(path, nodes) : tag === 'api' ? unwrittenApi(path) : { path: decoded(path), text: decoded(text) };
     const component = file === undefined ? undefined : componentOf(file);
     if (file !== undefined && component !== undefined) found[place].set(component, file);
   }
@@ -136,4 +140,17 @@ function bareEtcd(host: string, nodes: readonly Named[]): NodeFile | undefined {
     `peer-transport-security:\n${tls('peer-server-client')}  trusted-ca-file: ${TLS}/peer-ca.crt\n`,
   ].join('');
   return { path: `${RKE2_DATA}/server/db/etcd/config`, text };
+}
+
+/** The manifest that rke2 would write, as far as etcd and its content are concerned (rke2 `pkg/podexecutor/staticpod.go`, k3s `pkg/daemons/control/server.go`). */
+function unwrittenApi(encryption: string): NodeFile {
+  const keys = encryption === 'encrypted' ? [`--encryption-provider-config=${RKE2_DATA}/server/cred/encryption-config.json`] : [];
+  const command = ['kube-apiserver', '--secure-port=6443', '--etcd-servers=https://127.0.0.1:2379', ...keys];
+  const pod = {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'kube-apiserver' },
+    spec: { containers: [{ name: 'kube-apiserver', image: 'unknown', command }] },
+  };
+  return { path: `${RKE2_DATA}/agent/pod-manifests/kube-apiserver.yaml`, text: JSON.stringify(pod) };
 }

@@ -37,7 +37,7 @@ export function stateApart(spec: unknown, context: z.RefinementCtx): void {
     context.addIssue({
       code: 'custom',
       path: ['state', 's3', 'bucket'],
-      message: `holds run state in ${pathOf(state)} and ${what} in ${pathOf(place)}: whoever can write there could rewrite the seals with the backups; name a bucket that the cluster has no right to`,
+      message: `holds run state in ${pathOf(state)} and ${what} in ${pathOf(place)}: whoever can write there could rewrite the seals with the backups; name a bucket that the cluster has no right to, and copy what is there to it first`,
     });
   }
 }

@@ -41,7 +41,7 @@ export async function judgeCandidate({ kind, path, node, clusterUid: own }: Cand
   const tools = snapshotToolsOf(ctx);
   const manifest = await readManifest({ path }, tools.files);
   // By the programs of the etcd that would run on it; they say so where it is of another one.
-  const etcdVersion = etcdVersionOf(ctx.with.plane) ?? manifest?.etcdVersion;
+  const etcdVersion = etcdVersionOf(ctx.with.plane, node) ?? manifest?.etcdVersion;
   const facts = await examineSnapshot({ path, binaries: ctx.with.binaries, etcdVersion }, tools);
   // What a member of the plan's own machine says of itself is of this cluster.
   const clusterUid = ctx.with.clusterUid ?? own;

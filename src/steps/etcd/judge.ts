@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { NO_RETRY, type ReadContext } from '../../engine/step.ts';
-import { DrError, isDrError } from '../../errors/dr-error.ts';
-import type { Etcd, EtcdHash } from '../../ports/etcd.ts';
+import { DrError } from '../../errors/dr-error.ts';
+import type { EtcdHash } from '../../ports/etcd.ts';
 import { defineStep } from '../define-step.ts';
 import type { StepPorts } from '../ports.ts';
-import { ifMemberAnswers } from './member-access.ts';
+import { hashAt, ifMemberAnswers } from './member-access.ts';
 import { machinesOf, planeWith } from './plane.ts';
 import type { PlaneMember } from './plane-schema.ts';
 import { savedSnapshots } from './source-schema.ts';
@@ -69,16 +69,6 @@ async function agreeOnNothing(leading: readonly PlaneMember[], ctx: Ctx): Promis
   const isComparable = new Set(known.map(({ compactRevision }) => compactRevision)).size === 1;
   const largest = Math.max(...groups.map((group) => group.length));
   return isComparable && largest * 2 <= ctx.with.plane.members.length && groups.length > 1;
-}
-
-/** `undefined` from a member that has compacted the revision away: what it holds cannot be compared. */
-async function hashAt(etcd: Etcd, revision: string, signal: AbortSignal): Promise<EtcdHash | undefined> {
-  try {
-    return await etcd.hashKv(revision, signal);
-  } catch (error) {
-    if (isDrError(error, 'ETCD_FAILED')) return undefined;
-    throw error;
-  }
 }
 
 /** Refuses a restore that is not needed: what has quorum, or would have it by being started, loses by one. */

@@ -1,6 +1,6 @@
 import { DrError, isDrError } from '../../errors/dr-error.ts';
 import { Secret } from '../../model/secret.ts';
-import type { Etcd, EtcdPem, EtcdRef } from '../../ports/etcd.ts';
+import type { Etcd, EtcdHash, EtcdPem, EtcdRef } from '../../ports/etcd.ts';
 import { withLimit } from '../wait.ts';
 import type { MachineCtx, PlaneNode } from './plane.ts';
 import type { PlaneMember } from './plane-schema.ts';
@@ -67,6 +67,16 @@ export async function ifMemberAnswers<T>(
     });
   } catch (error) {
     if (isDrError(error, 'ETCD_UNAVAILABLE')) return undefined;
+    throw error;
+  }
+}
+
+/** `undefined` from a member that has compacted the revision away: what it holds cannot be compared. */
+export async function hashAt(etcd: Etcd, revision: string, signal: AbortSignal): Promise<EtcdHash | undefined> {
+  try {
+    return await etcd.hashKv(revision, signal);
+  } catch (error) {
+    if (isDrError(error, 'ETCD_FAILED')) return undefined;
     throw error;
   }
 }

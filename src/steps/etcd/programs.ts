@@ -26,11 +26,10 @@ export function etcdutlIn(folder: string | undefined): string {
   return folder === undefined ? 'etcdutl' : join(folder, 'etcdutl');
 }
 
-/** Version of the etcd of the machines: as a member says that answered, else as its definition does. `undefined` where nobody says. */
+/** Version of the etcd of the machines, of the first one if it says: as a member says that answered, else as a definition does. `undefined` where nobody says. */
 export function etcdVersionOf({ members }: Plane, first?: string): string | undefined {
-  const versions = (name: string | undefined) =>
-    members.filter(({ node }) => name === undefined || node === name).flatMap(({ version, alive }) => alive?.version ?? version ?? []);
-  return [...(first === undefined ? [] : versions(first)), ...versions(undefined)][0];
+  const versions = (some: Plane['members']) => [...some.flatMap(({ alive }) => alive?.version ?? []), ...some.flatMap(({ version }) => version ?? [])];
+  return [...versions(members.filter(({ node }) => node === first)), ...versions(members)][0];
 }
 
 /**

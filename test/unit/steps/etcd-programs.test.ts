@@ -40,6 +40,8 @@ describe('programs of etcd', () => {
     expect(etcdVersionOf(of({ version: '3.6.6' }, { version: '3.6.7' }), 'cp-2')).toBe('3.6.7');
     expect(etcdVersionOf(of({ version: '3.6.6', alive }))).toBe('3.5.33');
     expect(etcdVersionOf(of({}, { version: '3.6.7' }), 'cp-1')).toBe('3.6.7');
+    // A dead machine's image does not outweigh a member that answers.
+    expect(etcdVersionOf(of({ version: '3.6.6' }, { alive }))).toBe('3.5.33');
     expect(etcdVersionOf(of({}, {}))).toBeUndefined();
   });
 

@@ -31,6 +31,8 @@ export async function reset({ configuration, snapshot, address, images, log }: R
   await access(snapshot).catch(() => {
     throw new Error(`etcd: snapshot path does not exist: ${snapshot}`);
   });
+  // As real ones do at their start, though nothing is wrong by it.
+  log('remove /var/lib/rancher/rke2/agent/etc/rke2-agent-load-balancer.json: no such file or directory');
   const programs = Object.entries(images).find(([name]) => name.includes('/etcd:'))?.[1].folder ?? '';
   await mkdir(DATABASE, { recursive: true, mode: 0o700 });
   await rename(ETCD, `${DATABASE}/etcd-old-${Math.floor(Date.now() / 1_000)}`).catch((error: NodeJS.ErrnoException) => {

@@ -22,6 +22,10 @@ async function look(ctx: Ctx): Promise<z.output<typeof outputs>> {
       ? ['the servers have different tokens; only one of them opens the snapshot']
       : []),
     ...found.filter(({ facts }) => facts.resetFlag).map(({ node }) => `${node} has been reset and not been started since: start it, or remove its reset-flag`),
+    ...found.flatMap(({ node, facts }) => facts.withoutProgram.map((program) => `${node} has no ${program} in /usr/local/bin, /usr/bin or /opt/rke2/bin`)),
+    ...found.flatMap(({ node, facts }) =>
+      facts.notByLine.map((path) => `${path} of ${node} is not one setting to a line: a server that it names could not be taken out; write it so`),
+    ),
   ];
   if (reasons.length > 0)
     throw new DrError({ code: 'CONTROL_PLANE_NOT_READY', message: reasons.join('; '), suggestions: ['put that right on the machines, and start again'] });

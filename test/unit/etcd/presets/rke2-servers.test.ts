@@ -4,6 +4,7 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'n
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { apiServerSettings } from '../../../../src/etcd/presets/apiserver-settings.ts';
 import { etcdSettingsOfDefinition } from '../../../../src/etcd/presets/etcd-settings.ts';
 import type { NodeAnswer, NodeCommand, NodeProbe } from '../../../../src/etcd/presets/preset.ts';
 import { rke2Preset } from '../../../../src/etcd/presets/rke2.ts';
@@ -123,13 +124,23 @@ describe('what is done to a server of rke2', () => {
     });
   });
 
+  it('of which rke2-killall.sh has removed the manifests has an API server, whose keys of encryption are where rke2 keeps them', async () => {
+    const settings = () => apiServerSettings(ask(rke2Preset(NODES).definitions(RUN)).inPlace.get('kube-apiserver') ?? { path: '', text: '' });
+    await write('var/lib/rancher/rke2/server/tls/etcd/server-client.key', 'key');
+    expect(settings()).toMatchObject({ securePort: 6443, etcdServers: ['https://127.0.0.1:2379'], encryptionConfig: undefined });
+    await write('var/lib/rancher/rke2/server/cred/encryption-config.json', '{}');
+    expect(settings().encryptionConfig).toBe('/var/lib/rancher/rke2/server/cred/encryption-config.json');
+  });
+
   it('that has certificates and no data is one that can join; one with its data elsewhere is not known', async () => {
     await rm(at(DB), { recursive: true });
     await write('var/lib/rancher/rke2/server/tls/etcd/server-client.key', 'key');
     await program('hostname', 'echo cp-2');
     const { inPlace } = ask(rke2Preset(NODES).definitions(RUN));
     expect(etcdSettingsOfDefinition(inPlace.get('etcd') ?? { path: '', text: '' })).toMatchObject({ name: 'cp-2', peerUrls: ['https://10.0.0.2:2380'] });
-    await write(`${CONFIGS}/config.yaml.d/10.yaml`, 'data-dir: /data\n');
+    await write(`${CONFIGS}/config.yaml.d/05.yaml`, local('data-dir: "/var/lib/rancher/rke2/"\n'));
+    expect(ask(rke2Preset(NODES).definitions(RUN)).inPlace.has('etcd')).toBe(true);
+    await write(`${CONFIGS}/config.yaml.d/10.yaml`, '{\n  "data-dir": "/data"\n}\n');
     expect(() => ask(rke2Preset(NODES).definitions(RUN))).toThrow('sets data-dir');
   });
 

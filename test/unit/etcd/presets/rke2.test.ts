@@ -9,6 +9,8 @@ import { JOIN_FILE, type Rke2Restore, rke2Objections, rke2Procedure, rke2ResetOu
 const facts: Rke2Facts = {
   dataDir: '/var/lib/rancher/rke2',
   serverUrlIn: [],
+  notByLine: [],
+  withoutProgram: [],
   s3In: [],
   tokenSha256: 'a',
   memberName: 'cp-1-0a1b2c3d',
@@ -55,6 +57,8 @@ describe('a server of rke2', () => {
     expect(found).toEqual({
       dataDir: join(folder, 'data'),
       serverUrlIn: [join(folder, 'etc/config.yaml.d/10-join.yaml')],
+      notByLine: [],
+      withoutProgram: ['rke2', 'rke2-killall.sh'],
       s3In: [join(folder, 'etc/config.yaml')],
       tokenSha256: expect.stringMatching(/^[0-9a-f]{64}$/),
       memberName: 'cp-1-0a1b2c3d',
@@ -64,6 +68,27 @@ describe('a server of rke2', () => {
     });
     const all = stdout.split(/\s/).map((word) => Buffer.from(word, 'base64').toString());
     expect([stdout, ...all].join()).not.toContain('canary');
+  });
+
+  it.each([
+    ['in an indented object', '{\n  "server": "https://10.0.0.1:9345",\n  "token": "canary",\n  "tls-san": ["x"]\n}\n'],
+    ['in one line', '{"token": "canary", "server": "https://10.0.0.1:9345"}\n'],
+  ])('whose server: stands %s is told: a line could not be taken out', async (_where, text) => {
+    await mkdir(join(folder, 'etc/config.yaml.d'), { recursive: true });
+    const path = join(folder, 'etc/config.yaml.d/50-rancher.yaml');
+    await writeFile(path, text);
+    const { stdout, found } = look();
+    expect(found.notByLine).toEqual([path]);
+    expect(Buffer.from(stdout.split(/\s/)[2] ?? '', 'base64').toString()).toContain('hidden');
+    expect(rke2Objections(restore({ seed: server('cp-1', found) }))).toContainEqual(expect.stringContaining('not one setting to a line'));
+  });
+
+  it('with an object of other settings is read whole', async () => {
+    await mkdir(join(folder, 'etc'), { recursive: true });
+    await writeFile(join(folder, 'etc/config.yaml'), '{\n  "agent-token": "canary",\n  "etcd-s3": true\n}\n');
+    await mkdir(join(folder, 'etc/config.yaml.d'));
+    await writeFile(join(folder, 'etc/config.yaml.d/20.yaml'), 'kube-apiserver-arg:\n  - "service-account-issuer=https://token.example:443/canary"\n');
+    expect(look().found).toMatchObject({ notByLine: [], s3In: [join(folder, 'etc/config.yaml')] });
   });
 
   it('that is bare has nothing', () => {
@@ -144,6 +169,8 @@ describe('the procedure for rke2', () => {
     ['level=fatal msg="bootstrap data already found and encrypted with different token"', 'wrong-token'],
     ['cannot perform cluster-reset while server URL is set - remove server from configuration', 'server-url-set'],
     ['etcd: snapshot path does not exist: /x', 'no-snapshot'],
+    ['remove /x/rke2-agent-load-balancer.json: no such file or directory\nManaged etcd cluster membership has been reset', 'restored'],
+    ['remove /x/rke2-agent-load-balancer.json: no such file or directory', 'unknown'],
     ['', 'unknown'],
   ])('takes "%s" for %s', (journal, outcome) => {
     expect(rke2ResetOutcome(journal)).toBe(outcome);
