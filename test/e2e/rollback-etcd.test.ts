@@ -62,8 +62,8 @@ describe.skipIf(missing !== '')(`rollback of a restore of etcd on machines${miss
   }
 
   beforeAll(async () => {
-    // For a log of the old member and one of the restored one.
-    world = await PlaneWorld.create({ count: 3, dataDiskMiB: 384 });
+    // For logs of the old member, which grow from case to case, and one of the restored one.
+    world = await PlaneWorld.create({ count: 3, dataDiskMiB: 1024 });
     await world.endQuickly();
     await eventually(async () => await world.create('cp-1', 'early').then(Boolean, () => false), SOON, 'the API server is there again');
     identity = await world.ids('cp-1');
