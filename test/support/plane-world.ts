@@ -231,7 +231,9 @@ export class PlaneWorld implements AsyncDisposable {
   }
 
   async findData(node: string): Promise<void> {
-    await this.nodes.ssh(node, 'cd /var/lib/etcd && rm -f member && mv misplaced member');
+    // An etcd that ran a moment longer than its data has made a folder in their place.
+    const back = 'cd /var/lib/etcd && { [ ! -e misplaced ] || { rm -rf member && mv -T misplaced member; }; } && { pkill -KILL -x etcd; [ -d member/wal ]; }';
+    await eventually(async () => (await this.nodes.ssh(node, back)).exitCode === 0, SOON, `the data of ${node} is back`);
   }
 
   /** Throws unless each machine has a voting member of the cluster, which has no other, and its API server comes to have what is called `object`. */
