@@ -9,7 +9,7 @@ import { planObjectives } from '../../model/plan/objectives.ts';
 import { defineStep } from '../define-step.ts';
 import type { StepPorts } from '../ports.ts';
 import { gatherControlPlane } from './diagnosis/gather.ts';
-import { keptJson, readKept } from './kept.ts';
+import { keptJson, observeKept, readKept } from './kept.ts';
 import { openNodes, planeWith } from './plane.ts';
 import { replacement } from './replacement-schema.ts';
 
@@ -76,10 +76,7 @@ export const etcdAssess = defineStep({
   timeoutMs: 5 * 60_000,
   retry: NO_RETRY,
   effects: [],
-  async observe(ctx) {
-    const kept = await readKept(ctx, FILE, replacement);
-    return kept === undefined ? { state: 'absent', evidence: {} } : { state: 'present', outputs: kept, evidence: {} };
-  },
+  observe: async (ctx) => await observeKept(ctx, FILE, replacement),
   plan: async ({ with: { member } }) => [
     { verb: 'run', subject: 'look for the member that is lost', ...(member === undefined ? {} : { note: `on ${member}` }) },
   ],

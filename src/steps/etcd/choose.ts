@@ -8,7 +8,7 @@ import { planObjectives } from '../../model/plan/objectives.ts';
 import { defineStep } from '../define-step.ts';
 import type { StepPorts } from '../ports.ts';
 import { type Candidate, type JudgedCandidate, judgeCandidate, newestFirst } from './candidates.ts';
-import { keptJson, readKept } from './kept.ts';
+import { keptJson, observeKept, readKept } from './kept.ts';
 import { planeWith } from './plane.ts';
 import { etcdVersionOf, programsFor } from './programs.ts';
 import { type SnapshotSource, savedSnapshots, snapshotSource } from './source-schema.ts';
@@ -137,10 +137,7 @@ export const etcdChoose = defineStep({
   timeoutMs: 60 * 60_000,
   retry: NO_RETRY,
   effects: [],
-  async observe(ctx) {
-    const kept = await readKept(ctx, FILE, snapshotSource);
-    return kept === undefined ? { state: 'absent', evidence: {} } : { state: 'present', outputs: kept, evidence: {} };
-  },
+  observe: async (ctx) => await observeKept(ctx, FILE, snapshotSource),
   plan: async ({ with: { saved, snapshot, places, discardLiveState } }) => [
     ...(discardLiveState ? [] : saved).map(({ node, revision }) => ({
       verb: 'run' as const,

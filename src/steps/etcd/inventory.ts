@@ -13,7 +13,7 @@ import { clockFault, skewOf } from './clock-skew.ts';
 import { apiFacts, componentsOf, DEFAULT_PORT, strayFault } from './defined.ts';
 import { expiredOf, expiryFault } from './expired.ts';
 import { lookAtServer, withStrangers } from './inventory-server.ts';
-import { keptJson, readKept } from './kept.ts';
+import { keptJson, observeKept, readKept } from './kept.ts';
 import { ifMemberAnswers } from './member-access.ts';
 import { ask, experimental, ifReached, type MachineCtx, openNodes, type PlaneNode } from './plane.ts';
 import { type Plane, type PlaneMember, plane } from './plane-schema.ts';
@@ -130,10 +130,7 @@ export const etcdInventory = defineStep({
   timeoutMs: 5 * 60_000,
   retry: DEFAULT_RETRY,
   effects: [],
-  async observe(ctx) {
-    const kept = await readKept(ctx, FILE, plane);
-    return kept === undefined ? { state: 'absent', evidence: {} } : { state: 'present', outputs: kept, evidence: {} };
-  },
+  observe: async (ctx) => await observeKept(ctx, FILE, plane),
   plan: async ({ with: { controlPlane } }) => [{ verb: 'run', subject: `look at ${controlPlane.nodes.map(({ name }) => name).join(', ')}` }],
   async execute(ctx) {
     await ctx.keep(FILE, keptJson(await look(ctx)));

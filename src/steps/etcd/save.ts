@@ -3,7 +3,7 @@ import { DEFAULT_RETRY, type ReadContext, type StepContext } from '../../engine/
 import { isDrError } from '../../errors/dr-error.ts';
 import { defineStep } from '../define-step.ts';
 import type { StepPorts } from '../ports.ts';
-import { keptJson, readKept } from './kept.ts';
+import { keptJson, observeKept, readKept } from './kept.ts';
 import { memberRef } from './member-access.ts';
 import { openNode, planeWith } from './plane.ts';
 import type { PlaneMember } from './plane-schema.ts';
@@ -71,10 +71,7 @@ export const etcdSave = defineStep({
   timeoutMs: 60 * 60_000,
   retry: DEFAULT_RETRY,
   effects: [],
-  async observe(ctx) {
-    const kept = await readKept(ctx, FILE, savedSnapshots);
-    return kept === undefined ? { state: 'absent', evidence: {} } : { state: 'present', outputs: kept, evidence: {} };
-  },
+  observe: async (ctx) => await observeKept(ctx, FILE, savedSnapshots),
   plan: async (ctx) => survivors(ctx.with).map(({ node }) => ({ verb: 'create' as const, subject: `a snapshot of ${node} in ${workFile(ctx, '')}` })),
   async execute(ctx) {
     await ctx.keep(FILE, keptJson(await save(ctx)));
