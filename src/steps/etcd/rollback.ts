@@ -1,23 +1,16 @@
 import { z } from 'zod';
 import { NO_RETRY, type ReadContext, type StepContext } from '../../engine/step.ts';
-import { HASH_MS, lockHolder, putAside } from '../../etcd/presets/aside.ts';
-import { openPort } from '../../etcd/presets/isolation.ts';
-import { putBack, putBackState } from '../../etcd/presets/put-back.ts';
+import { lockHolder, putAside } from '../../etcd/presets/aside.ts';
+import type { NodeCommand } from '../../etcd/presets/preset.ts';
+import { putBack } from '../../etcd/presets/put-back.ts';
 import { defineStep } from '../define-step.ts';
 import type { StepPorts } from '../ports.ts';
-import { stopComponent } from './components.ts';
 import { freeLockOf } from './free-lock.ts';
-import { type ApiMachine, answeringMachines, answeringNodes, answeringServers, ask, factsOf, type PlaneMachine, type PlaneNode, tell } from './plane.ts';
-import { asOther, type RollbackWith, rollbackWith } from './rollback-plane.ts';
-import { RESTORE_ENDS_MS, refuseOpened, untilNoRestore } from './taking-back.ts';
+import { type ApiMachine, answeringNodes, answeringServers, ask, factsOf, type PlaneMachine, type PlaneNode } from './plane.ts';
+import { type RollbackWith, rollbackWith } from './rollback-plane.ts';
+import { giveBack, machinesAside, observeAside, refuseOpened, stopStarted, verifyNoneAside } from './taking-back.ts';
 
 type Ctx = ReadContext<RollbackWith, StepPorts>;
-
-async function waiting(ctx: Ctx): Promise<readonly PlaneMachine[]> {
-  const all = await answeringMachines(ctx);
-  const states = await Promise.all(all.map(async ({ node }) => await ask(node, putBackState(ctx.with.of), ctx.signal)));
-  return all.filter((_machine, index) => states[index] === 'aside');
-}
 
 /** Stops what the run has started, and gives each member its own data back. */
 export const etcdPutBack = defineStep({
@@ -36,23 +29,15 @@ export const etcdPutBack = defineStep({
     { name: 'stop', destroys: 'a server that the restore has started' },
     { name: 'put-back', destroys: 'nothing: the restored data is moved out of the way, and kept' },
   ],
-  async observe(ctx) {
-    const open = await waiting(ctx);
-    return open.length === 0 ? { state: 'present', outputs: {}, evidence: {} } : { state: 'absent', evidence: { aside: open.map(({ node }) => node.name) } };
-  },
+  observe: observeAside,
   plan: async ({ with: { plane } }) =>
     plane.members.map(({ node, dataDir }) => ({ verb: 'configure' as const, subject: `${dataDir}/member on ${node}`, note: 'the old data is put back' })),
   async execute(ctx) {
     await refuseOpened(ctx);
     for (const server of await answeringServers(ctx)) await stopServer(server, ctx);
-    for (const machine of await waiting(ctx)) await giveBack(machine, ctx);
+    for (const machine of await machinesAside(ctx)) await giveBack(machine, backCommands(machine, ctx), ctx);
   },
-  async verify(ctx) {
-    const open = await waiting(ctx);
-    return open.length === 0
-      ? { ok: true, outputs: {}, evidence: {} }
-      : { ok: false, reason: `data is still aside on ${open.map(({ node }) => node.name).join(', ')}`, evidence: {} };
-  },
+  verify: async (ctx) => await verifyNoneAside(ctx, 'data'),
 });
 
 /** An API server without etcd would write what it has seen of the restored data to the old one. */
@@ -63,39 +48,16 @@ async function stopServer({ node, server }: ApiMachine, ctx: StepContext<Rollbac
     timeoutMs: 10 * 60_000,
     check: async () => ({ state: 'todo', evidence: {} }),
     run: async (signal) => {
-      for (const component of node.preset.components) await stopComponent(node, component, asOther({ ...ctx, signal }));
-      await tell(node, openPort(server.securePort), signal);
+      await stopStarted(node, server.securePort, { ...ctx, signal });
       return true;
     },
   });
 }
 
-async function giveBack({ node, member: { dataDir, walDir, securePort } }: PlaneMachine, ctx: StepContext<RollbackWith, StepPorts>): Promise<void> {
-  await ctx.effect({
-    name: 'stop',
-    key: node.name,
-    timeoutMs: RESTORE_ENDS_MS + 10 * 60_000,
-    check: async () => ({ state: 'todo', evidence: {} }),
-    run: async (signal) => {
-      for (const component of node.preset.components) await stopComponent(node, component, asOther({ ...ctx, signal }));
-      await tell(node, openPort(securePort), signal);
-      await untilNoRestore(node, { ...ctx, signal });
-      return true;
-    },
-  });
-  await ctx.effect({
-    name: 'put-back',
-    key: node.name,
-    timeoutMs: HASH_MS,
-    check: async () =>
-      (await ask(node, putBackState(ctx.with.of), ctx.signal)) === 'aside' ? { state: 'todo', evidence: {} } : { state: 'done', result: true },
-    run: async (signal) => {
-      // A move that was cut off is ended first; one that was not is left alone.
-      await tell(node, putAside({ runId: ctx.with.of, dataDir, walDir }), signal);
-      await tell(node, putBack({ runId: ctx.with.of, dataDir, walDir }), signal);
-      return true;
-    },
-  });
+/** A move that was cut off is ended first; one that was not is left alone. */
+function backCommands({ member: { dataDir, walDir } }: PlaneMachine, ctx: Ctx): readonly NodeCommand[] {
+  const place = { runId: ctx.with.of, dataDir, walDir };
+  return [putAside(place), putBack(place)];
 }
 
 /** Frees the locks that the run which was taken back had left. */
