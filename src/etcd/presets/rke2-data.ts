@@ -1,7 +1,8 @@
 import { HASH_MS, LIST_FILES, NODE_FOLDER } from './aside.ts';
 import type { NodeCommand, NodeProbe } from './preset.ts';
 import { probe, taggedLines } from './probe.ts';
-import { RKE2_DATA } from './rke2.ts';
+import { RKE2_DATA, RKE2_PROGRAMS } from './rke2.ts';
+import { SERVER_LINE } from './rke2-facts.ts';
 import { JOIN_FILE } from './rke2-procedure.ts';
 
 /**
@@ -58,8 +59,8 @@ export function isRke2Preserved(runId: string): NodeProbe<boolean> {
 /** The copy is made once, whole; a line that spells the key with quotes, or adds to it, is one too. Files are written beside and renamed. */
 const HIDE = String.raw`
 set -eu
-run=$1
-shift
+run=$1 line=$2
+shift 2
 for path in "$@"; do
   copy=$path.lattice-dr-$run
   if [ ! -e "$copy" ]; then
@@ -68,7 +69,7 @@ for path in "$@"; do
     mv -T -- "$copy.tmp" "$copy"
   fi
   cp -p -- "$copy" "$path.lattice-dr-new"
-  sed -E "/^[\"']?server[\"']?\+?:/d" "$copy" > "$path.lattice-dr-new"
+  sed -E "/$line/d" "$copy" > "$path.lattice-dr-new"
   sync "$path.lattice-dr-new"
   mv -T -- "$path.lattice-dr-new" "$path"
   sync "${'${path%/*}'}"
@@ -77,7 +78,7 @@ done
 
 /** Takes `server:` out of these files, which a reset refuses, and keeps each as it was beside it, under a name that rke2 does not read. */
 export function hideServerUrl(runId: string, paths: readonly string[]): NodeCommand {
-  return { title: 'take server: out of the configuration of rke2', script: HIDE, args: [runId, ...paths] };
+  return { title: 'take server: out of the configuration of rke2', script: HIDE, args: [runId, SERVER_LINE, ...paths] };
 }
 
 /** Shell: `show_config RUN JOINFILE` gives the configuration of rke2 back as it was. */
@@ -117,7 +118,7 @@ export function joinRke2(url: string): NodeCommand {
  */
 const RESET = String.raw`
 base=$1 run=$2 snapshot=$3 sha256=$4 data=$5
-PATH=$PATH:/usr/local/bin:/usr/bin:/opt/rke2/bin
+PATH=$PATH:${RKE2_PROGRAMS}
 if [ -e "$base/$run/rke2-started" ]; then echo "rke2 was started on what was restored: it is not reset again" >&2; exit 3; fi
 found=$(sha256sum < "$snapshot") || exit 4
 if [ "${'${found%% *}'}" != "$sha256" ]; then echo "$snapshot has the SHA-256 ${'${found%% *}'}, not $sha256" >&2; exit 4; fi

@@ -1,6 +1,7 @@
 import { parse, parseDocument } from 'yaml';
 import type { NodeFile, NodeProbe } from './preset.ts';
 import { probe, taggedLines } from './probe.ts';
+import { RKE2_DATA, RKE2_PROGRAMS } from './rke2.ts';
 
 /** What is known of a server of rke2. Its token is never read, only told by its digest. */
 export interface Rke2Facts {
@@ -24,8 +25,8 @@ export interface Rke2Facts {
   readonly hasMember: boolean;
 }
 
-/** Where rke2's programs are: by tarball and by package, elsewhere than a shell without login looks. */
-const PLACES = '/usr/local/bin:/usr/bin:/opt/rke2/bin';
+/** Beginning of a line that sets the server to join, for `sed -E` and here: such a line is taken out, and what else sets one is not. Quotes, and `+`, are part of its key. */
+export const SERVER_LINE = String.raw`^["']?server["']?\+?:`;
 
 /** `config PATH TEXT` per file, then facts. Files are read in the order in which rke2 merges them (docs.rke2.io, "Configuration file"). */
 const SCRIPT = String.raw`
@@ -36,7 +37,7 @@ for file in /etc/rancher/rke2/config.yaml /etc/rancher/rke2/config.yaml.d/*.yaml
   [ -f "$file" ] || continue
   printf 'config %s %s\n' "$(printf %s "$file" | encode)" "$(sed -E "$MASK" "$file" | encode)"
 done
-PATH=$PATH:${PLACES}
+PATH=$PATH:${RKE2_PROGRAMS}
 for program in rke2 rke2-killall.sh; do command -v "$program" >/dev/null 2>&1 || echo "without $program"; done
 data=$1
 for file in "$data"/server/token; do
@@ -50,7 +51,7 @@ exit 0
 `;
 
 /** Reads how a server is set up. `dataDir` is what the plan or the answer before says. */
-export function rke2Inventory(dataDir = '/var/lib/rancher/rke2'): NodeProbe<Rke2Facts> {
+export function rke2Inventory(dataDir = RKE2_DATA): NodeProbe<Rke2Facts> {
   return probe({ title: 'read how rke2 is set up', script: SCRIPT, args: [dataDir] }, (stdout) => {
     const lines = taggedLines(stdout);
     const values = (wanted: string): readonly string[] => lines.flatMap(([tag, value = '']) => (tag === wanted ? [value] : []));
@@ -71,11 +72,11 @@ export function rke2Inventory(dataDir = '/var/lib/rancher/rke2'): NodeProbe<Rke2
   });
 }
 
-/** A line that sets the server to join, as the shells take it out: at the start of a line, and nothing else on it. */
-const SERVER_LINE = /^["']?server["']?\+?:.*$/gm;
-
 function isNotByLine(file: NodeFile): boolean {
-  return parseDocument(file.text, { logLevel: 'silent' }).errors.length > 0 || keysOf({ ...file, text: file.text.replace(SERVER_LINE, '') }).includes('server');
+  return (
+    parseDocument(file.text, { logLevel: 'silent' }).errors.length > 0 ||
+    keysOf({ ...file, text: file.text.replaceAll(new RegExp(`${SERVER_LINE}.*$`, 'gm'), '') }).includes('server')
+  );
 }
 
 /** Keys at the top of a file; `+` at the end of one adds to a list. */

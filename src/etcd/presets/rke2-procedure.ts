@@ -1,6 +1,6 @@
 import { shellLine } from '../../model/shell-line.ts';
 import { NODE_FOLDER } from './aside.ts';
-import type { Rke2Facts } from './rke2-facts.ts';
+import { type Rke2Facts, SERVER_LINE } from './rke2-facts.ts';
 
 /** Files that rke2 reads after `config.yaml`, by their names. */
 const CONFIG_FOLDER = '/etc/rancher/rke2/config.yaml.d';
@@ -46,9 +46,14 @@ export function rke2Objections({ seed, others, snapshot }: Rke2Restore): readonl
     ...(tokens.size > 1 ? ['the servers have different tokens; only one of them opens the snapshot'] : []),
     ...(snapshot.startsWith('/') ? [] : [`'${snapshot}' is no absolute path; a bare name would be looked for in S3`]),
     ...(snapshot.endsWith('.zip') ? [`${snapshot} is compressed; unpack it, so that what was verified is what is restored`] : []),
-    ...seed.facts.notByLine.map((path) => `${path} of ${seed.name} is not one setting to a line: a server that it names could not be taken out; write it so`),
+    ...notByLineReasons(seed.name, seed.facts),
     ...(seed.facts.resetFlag ? [`${seed.name} has been reset and not been started since: start it, or say that what it holds may go`] : []),
   ];
+}
+
+/** Why `server:` could not be taken out of files of a server. */
+export function notByLineReasons(node: string, { notByLine }: Pick<Rke2Facts, 'notByLine'>): readonly string[] {
+  return notByLine.map((path) => `${path} of ${node} is not one setting to a line: a server that it names could not be taken out; write it so`);
 }
 
 /**
@@ -114,7 +119,7 @@ function hideServerUrl({ name, facts }: Rke2Server, runId: string): ProcedureSte
     // The copy is made once: a second call would copy the file without the line over it.
     commands: facts.serverUrlIn.flatMap((path) => [
       `[ -e ${shellLine([`${path}.lattice-dr-${runId}`])} ] || ${shellLine(['cp', '-p', path, `${path}.lattice-dr-${runId}`])}`,
-      shellLine(['sed', '-i', '-E', String.raw`/^["']?server["']?\+?:/d`, path]),
+      shellLine(['sed', '-i', '-E', `/${SERVER_LINE}/d`, path]),
     ]),
     done: `no file has a line server:, and each that had one has a copy that ends in .lattice-dr-${runId}`,
   };

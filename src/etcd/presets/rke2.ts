@@ -13,6 +13,8 @@ interface Named {
 
 const UNIT = 'rke2-server.service';
 export const RKE2_DATA = '/var/lib/rancher/rke2';
+/** Where rke2's programs are: by tarball and by package, elsewhere than a shell without login looks. */
+export const RKE2_PROGRAMS = '/usr/local/bin:/usr/bin:/opt/rke2/bin';
 /** Note of a run on a server that it was started on what the run gave it, or is about to be: from then on a reset would discard what is written. */
 export const RKE2_STARTED = 'rke2-started';
 /** Where other servers join (rke2 `docs`, "Networking": supervisor API). */
@@ -25,13 +27,13 @@ const TLS = `${RKE2_DATA}/server/tls/etcd`;
  */
 const PARK = String.raw`
 (${PARK_UNIT}) || exit
-PATH=$PATH:/usr/local/bin:/usr/bin:/opt/rke2/bin
+PATH=$PATH:${RKE2_PROGRAMS}
 command -v rke2-killall.sh >/dev/null 2>&1 || { echo "there is no rke2-killall.sh" >&2; exit 5; }
 rke2-killall.sh
 `;
 
 const KILL = String.raw`
-PATH=$PATH:/usr/local/bin:/usr/bin:/opt/rke2/bin
+PATH=$PATH:${RKE2_PROGRAMS}
 rke2-killall.sh
 `;
 

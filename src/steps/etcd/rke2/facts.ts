@@ -2,9 +2,10 @@ import { z } from 'zod';
 import { DEFAULT_RETRY, type ReadContext } from '../../../engine/step.ts';
 import { DrError } from '../../../errors/dr-error.ts';
 import { rke2Inventory } from '../../../etcd/presets/rke2-facts.ts';
+import { notByLineReasons } from '../../../etcd/presets/rke2-procedure.ts';
 import { defineStep } from '../../define-step.ts';
 import type { StepPorts } from '../../ports.ts';
-import { keptJson, readKept } from '../kept.ts';
+import { keptJson, observeKept, readKept } from '../kept.ts';
 import { answeringMachines, ask, planeWith } from '../plane.ts';
 
 const outputs = z.object({ servers: z.array(z.object({ node: z.string(), tokenSha256: z.string().optional(), serverUrlIn: z.array(z.string()) })) });
@@ -23,9 +24,7 @@ async function look(ctx: Ctx): Promise<z.output<typeof outputs>> {
       : []),
     ...found.filter(({ facts }) => facts.resetFlag).map(({ node }) => `${node} has been reset and not been started since: start it, or remove its reset-flag`),
     ...found.flatMap(({ node, facts }) => facts.withoutProgram.map((program) => `${node} has no ${program} in /usr/local/bin, /usr/bin or /opt/rke2/bin`)),
-    ...found.flatMap(({ node, facts }) =>
-      facts.notByLine.map((path) => `${path} of ${node} is not one setting to a line: a server that it names could not be taken out; write it so`),
-    ),
+    ...found.flatMap(({ node, facts }) => notByLineReasons(node, facts)),
   ];
   if (reasons.length > 0)
     throw new DrError({ code: 'CONTROL_PLANE_NOT_READY', message: reasons.join('; '), suggestions: ['put that right on the machines, and start again'] });
@@ -52,10 +51,7 @@ export const etcdRke2Facts = defineStep({
   timeoutMs: 5 * 60_000,
   retry: DEFAULT_RETRY,
   effects: [],
-  async observe(ctx) {
-    const kept = await readKept(ctx, FILE, outputs);
-    return kept === undefined ? { state: 'absent', evidence: {} } : { state: 'present', outputs: kept, evidence: {} };
-  },
+  observe: async (ctx) => await observeKept(ctx, FILE, outputs),
   plan: async ({ with: { controlPlane } }) => [{ verb: 'run', subject: `look at rke2 on ${controlPlane.nodes.map(({ name }) => name).join(', ')}` }],
   async execute(ctx) {
     await ctx.keep(FILE, keptJson(await look(ctx)));
